@@ -1,0 +1,32 @@
+"""What segment tracking hands on, the same for the readable reference and the compiled kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """Connections at one point.  `rows`: tables.OBSERVATION in order of `conn`; `tail`:
+    tables.SEGMENT, the kept segments, `rows[i]` owning `tail[tail_at:tail_at + tail_n]`."""
+
+    rows: np.ndarray  # type: ignore[type-arg]
+    tail: np.ndarray  # type: ignore[type-arg]
+
+
+class SegmentTracker(Protocol):
+    """Follows the segments of one point.  Time is what the segments carry; no clock is read."""
+
+    def feed(self, batch: np.ndarray) -> None:  # type: ignore[type-arg]
+        """Take a batch of tables.SEGMENT rows in order; `kind`, `side`, `role` (RETRANSMISSION)
+        and `conn` are written into it."""
+
+    def take(self) -> Observations:
+        """Connections that can no longer change, and forget them."""
+
+    def finish(self) -> Observations:
+        """All that is left, at the end of the capture."""

@@ -1,0 +1,89 @@
+"""What is known of one input file, and the registry of points: filled by readers, shown on top of
+every report, so that whatever was not read is said with its position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, tzinfo
+
+SHOWN = 5  # positions kept per kind of problem; the rest is counted
+
+
+@dataclass(slots=True)
+class Problems:
+    """What could not be read: counted per reason, with the first positions (``line 3``,
+    ``frame 12``, ``byte 400``).  Memory is bounded by the number of distinct reasons, so reasons
+    must not contain input text."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    first: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, reason: str, position: str, count: int = 1) -> None:
+        self.counts[reason] = self.counts.get(reason, 0) + count
+        shown = self.first.setdefault(reason, [])
+        if len(shown) < SHOWN:
+            shown.append(position)
+
+    def __bool__(self) -> bool:
+        return bool(self.counts)
+
+    def __iter__(self) -> Iterator[tuple[str, int, list[str]]]:
+        for reason, count in self.counts.items():
+            yield reason, count, self.first[reason]
+
+
+class Points:
+    """Names of the places where traffic was observed, numbered in order of appearance."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._ids: dict[str, int] = {}
+
+    def id(self, name: str) -> int:
+        if name not in self._ids:
+            self._ids[name] = len(self.names)
+            self.names.append(name)
+        return self._ids[name]
+
+
+@dataclass(slots=True)
+class Reading:
+    """How to read: what the user asked for, the same for every source."""
+
+    tz: tzinfo  # zone of stamps that name none
+    date: date | None = None  # day of stamps that name none (text captures)
+    year: int | None = None  # year of stamps that name none; else inferred, see the dialect
+
+
+@dataclass(slots=True)
+class Source:
+    """One input file, as far as it has been read."""
+
+    id: int  # SEGMENT.file
+    path: str  # as the user named it
+    points: Points
+    point: str  # default point name of this file
+    kind: str = "unknown"  # capture, log or unknown
+    format: str = ""  # name of the reader
+    rows: int = 0  # frames or lines read
+    used: int = 0  # TCP segments, or events that bear on connections
+    other: dict[str, int] = field(default_factory=dict)  # what else was there: udp, arp, msg ids
+    first_ns: int | None = None
+    last_ns: int | None = None
+    dated: bool = True  # False: stamps are times of day of an unknown date
+    zone_assumed: bool = False  # stamps named no zone: read in Reading.tz
+    resolution_ns: int = 1
+    truncated: bool = False  # the file is cut off: read to the cut
+    drops: list[str] = field(default_factory=lambda: [""])  # drop reasons (asp-drop); [0] is none
+    problems: Problems = field(default_factory=Problems)
+
+    def seen(self, ts_ns: int) -> None:
+        """Widen the period by one stamp."""
+        if self.first_ns is None or ts_ns < self.first_ns:
+            self.first_ns = ts_ns
+        if self.last_ns is None or ts_ns > self.last_ns:
+            self.last_ns = ts_ns
+
+    def count_other(self, what: str, count: int = 1) -> None:
+        self.other[what] = self.other.get(what, 0) + count
