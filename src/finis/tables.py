@@ -459,7 +459,7 @@ built_file      text where its Built stands
 built_line      i8 line
 conn_duration_s f8 how long that connection lived
 conn_bytes      i8 bytes it carried
-repeat          i8 how many denials of the same tuple and flags came before this one since the teardown
+repeat          i8 denials of the same tuple and flags before this one, since the teardown
 repeats         i8 how many there are in all for that tuple since the teardown
 syn_after_s     f8 seconds to the next Built of the same tuple; null if none
 pending_syn     bool the tuple's connection is logged as Built and not torn down
