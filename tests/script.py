@@ -3,7 +3,7 @@
 ::
 
     # anything after a hash is a comment
-    name C 203.0.113.7:43918          hosts C (192.0.2.1:40000) and S (198.51.100.1:443) exist already
+    name C 203.0.113.7:43918          there are C (192.0.2.1:40000), S (198.51.100.1:443)
     isn C 991843000                   added to every SEQ of C and every ACK sent to C (default 0)
     start 2024-05-01T12:00:00         time of +0 (default: that)
     +0      C > S  S  0:0(0) win 65535 <mss 1460,sackOK,TS 1 0,wscale 7>
@@ -15,9 +15,10 @@
 
 Flags: ``S F R P U E W`` and ``.`` for ACK, ``-`` for none.  ``seq:end(len)``, ``seq(len)`` or
 ``seq``; SYN and FIN are not counted in ``len``.  Options in ``<>``: ``mss n``, ``wscale n``,
-``sackOK``, ``sack a:b`` (in the peer's numbers), ``TS val ecr``.  ``key=value`` afterwards: ``id``
-(else none known), ``ttl`` (64), ``win`` as ``win n`` (65535), ``vlan``, ``frame``, ``file``, ``point``,
-``hash``, ``head`` (hex), ``alert`` (terms.Alert in words), ``desc``, ``sport``, ``dport``, ``drop``.
+``sackOK``, ``sack a:b`` (in the peer's numbers), ``TS val ecr``.  ``win n`` (65535).  ``key=value``
+afterwards: ``id`` (else none known), ``ttl`` (64), ``vlan``, ``frame``, ``file``, ``point``,
+``hash``, ``head`` (hex), ``alert`` (terms.Alert in words), ``desc``, ``sport``, ``dport``,
+``drop``.
 Bare words set quirks: ``noseq nopayload undated relative copy oversize dropped``.
 """
 
@@ -25,7 +26,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -75,7 +76,7 @@ class _Compiler:
 
     @staticmethod
     def epoch(text: str) -> int:
-        moment = datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
+        moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
         return int(moment.timestamp()) * 1_000_000_000
 
     def line(self, text: str) -> None:
@@ -159,10 +160,10 @@ class _Compiler:
         for word in words:
             key, equals, value = word.partition("=")
             if not equals:
-                row["quirks"] |= WORDS[key]
+                row["quirks"] = int(row["quirks"]) | WORDS[key]
             elif key == "id":
                 row["ip_id"] = int(value)
-                row["quirks"] &= MASK ^ Quirk.NO_IP_ID
+                row["quirks"] = int(row["quirks"]) & ~int(Quirk.NO_IP_ID)
             elif key == "alert":
                 row["alert"] = Alert[value.upper().replace("-", "_")]
             elif key == "head":
