@@ -467,6 +467,7 @@ failover_s      f8 seconds since the last failover of the device; null if none
 src_fanout      i8 distinct destination address-port pairs denied from this source
 src_refused     i8 connections from this source that never carried data, plus its denials
 dst_fanin       i8 distinct sources denied towards this destination port
+dst_opened      i8 connections the destination opened itself, as the log shows; null: no log to tell
 story           i8 row of the story (connection) it belongs to; null if none
 segment_file    text capture file of the packet it denies, where a capture shows it
 segment_frame   i8 frame of that packet

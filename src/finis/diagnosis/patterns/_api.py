@@ -1,0 +1,144 @@
+"""What a pattern is: a reading over many connections and denials at once.
+
+A pattern is one module ``pat….py`` with one subclass of `Pattern`; its docstring is its page and
+has the sections of `finis.diagnosis.cause.SECTIONS`.  `find` gets the *judged* frames
+(tables.CONNECTIONS + STORY_FACTS, tables.DENIALS + DENIAL_FACTS, cause columns filled) and returns
+a finding per group of rows that shows the pattern, the gravest first.  It must hold up with empty
+frames and with null columns, and work by `group_by`, so that memory grows with the groups, not
+with the rows.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from finis.correlation.stories import Proof
+from finis.diagnosis.cause import Claim
+from finis.terms import Confidence, Harm
+
+if TYPE_CHECKING:
+    import polars as pl
+
+EXAMPLES = 3  # rows put into words per finding
+MAX_FINDINGS = 10  # per pattern: the rest is counted in `PatternFinding.more` of the last one
+TOP_HOSTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PatternFinding:
+    """One pattern found once: the values stand in `title`, the proof in `claims`.
+
+    `stories` are rows of the connections frame (STORY_FACTS.row) that serve as examples; who holds
+    the stories can prove them (`find_all`).  `more` counts further groups that were left out.
+    """
+
+    id: str
+    name: str
+    title: str
+    harm: Harm
+    confidence: Confidence
+    connections: int = 0
+    denials: int = 0
+    first_ts: datetime | None = None  # UTC
+    last_ts: datetime | None = None
+    hosts: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    stories: tuple[int, ...] = ()
+    remedy: dict[str, str] = field(default_factory=dict)
+    references: tuple[str, ...] = ()
+    not_this: tuple[str, ...] = ()
+    more: int = 0
+
+
+class Pattern:
+    """Base of every pattern; collected by `patterns`."""
+
+    id: ClassVar[str]  # PAT101
+    name: ClassVar[str]  # kebab-case, as stable as the id
+    title: ClassVar[str]  # one line without values
+    since: ClassVar[str] = "0.1"
+    harm: ClassVar[Harm] = Harm.DEPENDS  # the usual one; a finding may differ
+    confidence: ClassVar[Confidence] = Confidence.LIKELY
+    remedy: ClassVar[dict[str, str]] = {}
+    references: ClassVar[tuple[str, ...]] = ()
+    not_this: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+        raise NotImplementedError(cls.id)
+
+    @classmethod
+    def finding(cls, title: str, **values: Any) -> PatternFinding:
+        """A finding with the pattern's own harm, confidence, remedy and references as defaults."""
+        defaults: dict[str, Any] = {
+            "harm": cls.harm,
+            "confidence": cls.confidence,
+            "remedy": dict(cls.remedy),
+            "references": cls.references,
+            "not_this": cls.not_this,
+        }
+        return PatternFinding(id=cls.id, name=cls.name, title=title, **{**defaults, **values})
+
+
+@cache
+def patterns() -> dict[str, type[Pattern]]:
+    """Every pattern of this package by id.  A duplicate id or name is a programming error."""
+    package = importlib.import_module("finis.diagnosis.patterns")
+    found: dict[str, type[Pattern]] = {}
+    for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__)):
+        if not module.startswith("pat"):
+            continue
+        loaded = importlib.import_module(f"{package.__name__}.{module}")
+        for member in vars(loaded).values():
+            if not (isinstance(member, type) and issubclass(member, Pattern)):
+                continue
+            if member.__module__ != loaded.__name__:
+                continue
+            if member.id in found or any(p.name == member.name for p in found.values()):
+                raise ValueError(f"{member.id} {member.name} is declared twice")
+            found[member.id] = member
+    return found
+
+
+def find_all(
+    connections: pl.DataFrame,
+    denials: pl.DataFrame,
+    prove: Callable[[int], tuple[Proof, ...]] | None = None,
+) -> list[PatternFinding]:
+    """Every pattern over the judged frames, in order of id.
+
+    `prove` gives the proofs of a story by its row (for example its Teardown line or its first
+    frame); with it, example connections become claims.
+    """
+    out: list[PatternFinding] = []
+    for pattern in patterns().values():
+        found = pattern.find(connections, denials)
+        if len(found) > MAX_FINDINGS:
+            left = len(found) - MAX_FINDINGS
+            found = [*found[: MAX_FINDINGS - 1], replace(found[MAX_FINDINGS - 1], more=left)]
+        out += [_proven(one, connections, prove) for one in found]
+    return out
+
+
+def _proven(
+    found: PatternFinding,
+    connections: pl.DataFrame,
+    prove: Callable[[int], tuple[Proof, ...]] | None,
+) -> PatternFinding:
+    if prove is None or not found.stories or connections.is_empty():
+        return found
+    rows = connections.filter(connections["row"].is_in(list(found.stories[:EXAMPLES])))
+    claims = tuple(
+        Claim(
+            f"for example {row['orig_h']}:{row['orig_p']} to {row['resp_h']}:{row['resp_p']}",
+            prove(row["row"]),
+        )
+        for row in rows.iter_rows(named=True)
+    )
+    return replace(found, claims=found.claims + claims)
