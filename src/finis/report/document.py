@@ -1,0 +1,104 @@
+"""What a report is made of, whatever it is printed as: a list of blocks.
+
+Builders (`diagnosis`, `ladder`, `compare`, …) make blocks; renderers (`text`, `markdown`, `html`)
+print them.  Input reaches a reader only through `clean`, which every renderer applies to every
+string, so that a log line or an interface name cannot carry terminal escapes into a report.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+Style = Literal["", "strong", "dim", "harmless", "depends", "harmful", "code", "proof"]
+
+# C0 and C1 controls, and the bidirectional controls that can reorder what is read (CVE-2021-42574).
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\t\n]"
+)
+
+
+def clean(text: str) -> str:
+    """`text` with control and invisible characters made visible (``\\x1b``)."""
+
+    def visible(match: re.Match[str]) -> str:
+        code = ord(match.group())
+        return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+    return _HIDDEN.sub(visible, text.replace("\u00a0", " "))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of text with one meaning."""
+
+    text: str
+    style: Style = ""
+
+
+Line = str | Span | tuple[Span | str, ...]
+
+
+def spans(line: Line) -> tuple[Span, ...]:
+    """A line as spans."""
+    if isinstance(line, str):
+        return (Span(line),)
+    if isinstance(line, Span):
+        return (line,)
+    return tuple(Span(part) if isinstance(part, str) else part for part in line)
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    line: Line
+    level: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Para:
+    line: Line
+    indent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bullets:
+    lines: list[Line]
+    indent: int = 0
+    label: str = ""  # printed before the first line: "evidence", "not", "change"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    header: list[str]
+    rows: list[list[Line]]
+    align: str = ""  # one of l, r per column; missing: l
+    indent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pre:
+    """Lines whose columns must stay aligned: a ladder."""
+
+    lines: list[Line]
+    indent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Commands to copy."""
+
+    lines: list[str]
+    indent: int = 0
+
+
+Block = Heading | Para | Bullets | Table | Pre | Code
+
+
+@dataclass(slots=True)
+class Document:
+    title: str
+    blocks: list[Block] = field(default_factory=list)
+
+    def add(self, *blocks: Block) -> None:
+        self.blocks.extend(blocks)

@@ -1,0 +1,77 @@
+"""Tables as CSV, JSON lines, JSON, Parquet or Arrow; values as JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from finis.errors import UsageError
+from finis.report.document import clean
+
+if TYPE_CHECKING:
+    import polars as pl
+
+TABLE_FORMATS = ("text", "csv", "jsonl", "json", "parquet", "arrow")
+FORMULA = "=+-@\t\r"  # a spreadsheet would run a cell that starts so (CSV injection, OWASP)
+
+
+def guarded(frame: pl.DataFrame) -> pl.DataFrame:
+    """Text columns with an apostrophe before what a spreadsheet would take for a formula."""
+    import polars as pl
+
+    text = pl.col(pl.String)
+    risky = text.str.slice(0, 1).is_in(list(FORMULA)) & (text.str.len_chars() > 1)
+    return frame.with_columns(pl.when(risky).then("'" + text).otherwise(text).name.keep())
+
+
+def stamps(frame: pl.DataFrame) -> pl.DataFrame:
+    """Times as ISO 8601 text with microseconds and Z."""
+    import polars as pl
+
+    return frame.with_columns(pl.col(pl.Datetime).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
+
+
+def write_table(frame: pl.DataFrame, form: str, target: IO[bytes]) -> None:
+    """Write a table; `form` is one of TABLE_FORMATS except text."""
+    import polars as pl
+
+    if form == "parquet":
+        frame.write_parquet(target)
+    elif form == "arrow":
+        frame.write_ipc(target)
+    elif form == "csv":
+        flat = frame.with_columns(pl.col(pl.List(pl.String)).list.join("; "))
+        guarded(stamps(flat)).write_csv(target)
+    elif form == "jsonl":
+        stamps(frame).write_ndjson(target)
+    elif form == "json":
+        target.write(to_json(stamps(frame).to_dicts()).encode())
+    else:
+        raise UsageError(f"a table cannot be written as {form}: use {', '.join(TABLE_FORMATS)}")
+
+
+def to_json(value: Any) -> str:
+    """JSON text, indented, ASCII only (so no terminal escape survives), ending in a newline."""
+    return json.dumps(value, indent=2, default=_plain, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if hasattr(value, "item"):
+        return value.item()
+    return clean(str(value))
+
+
+def open_output(path: str | None) -> IO[bytes]:
+    """Standard output, or the file to write."""
+    import sys
+
+    if path is None or path == "-":
+        return sys.stdout.buffer
+    try:
+        return Path(path).open("wb")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None

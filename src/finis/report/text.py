@@ -1,0 +1,171 @@
+"""A document on a terminal or in a pipe: aligned, wrapped, coloured only on a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+from io import StringIO
+from typing import IO
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from finis.report.document import (
+    Block,
+    Bullets,
+    Code,
+    Document,
+    Heading,
+    Line,
+    Para,
+    Pre,
+    Table,
+    clean,
+    spans,
+)
+
+STYLES = {
+    "": "",
+    "strong": "bold",
+    "dim": "dim",
+    "harmless": "green",
+    "depends": "yellow",
+    "harmful": "bold red",
+    "code": "cyan",
+    "proof": "dim",
+}
+PIPE_WIDTH = 100  # columns to wrap sentences at where there is no terminal
+
+
+def render(document: Document, *, width: int = PIPE_WIDTH, colour: bool = False) -> str:
+    """The document as text, each line ending in a newline."""
+    out = StringIO()
+    console = Console(
+        file=out,
+        width=10_000,  # wrapping is done here: tables and ladders must not be folded
+        force_terminal=colour,
+        no_color=not colour,
+        color_system="standard" if colour else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    before = ""
+    for block in document.blocks:
+        if before and _apart(before, block):
+            out.write("\n")
+        for text in _block(block, width):
+            text.rstrip()
+            console.print(text, soft_wrap=True)
+        before = type(block).__name__
+    return out.getvalue()
+
+
+def show(document: Document, stream: IO[str] | None = None) -> None:
+    """Print to a stream, with colour and the terminal's width where it is a terminal."""
+    stream = stream or sys.stdout
+    terminal = stream.isatty()
+    colour = terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    width = PIPE_WIDTH
+    if terminal:
+        try:
+            width = max(60, os.get_terminal_size(stream.fileno()).columns)
+        except OSError:
+            width = PIPE_WIDTH
+    stream.write(render(document, width=width, colour=colour))
+
+
+def _apart(before: str, block: Block) -> bool:
+    """A blank line goes between blocks, but lists stay with the sentence they belong to."""
+    if isinstance(block, (Bullets, Code)):
+        return False
+    if isinstance(block, (Table, Pre, Para)):
+        return before != "Heading"
+    return True
+
+
+def _text(line: Line) -> Text:
+    text = Text()
+    for span in spans(line):
+        text.append(clean(span.text), STYLES[span.style])
+    return text
+
+
+def _wrapped(line: Line, first: str, rest: str, width: int) -> list[Text]:
+    """Wrap at words, keeping styles; `first` and `rest` are the prefixes of the lines."""
+    text = _text(line)
+    plain = text.plain
+    pieces = textwrap.wrap(
+        plain,
+        max(20, width - cell_len(rest)),
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+        fix_sentence_endings=False,
+    ) or [""]
+    out, at = [], 0
+    for number, piece in enumerate(pieces):
+        start = plain.index(piece, at)
+        at = start + len(piece)
+        out.append(Text.assemble(first if number == 0 else rest, text[start:at]))
+    return out
+
+
+def _block(block: Block, width: int) -> list[Text]:
+    if isinstance(block, Heading):
+        text = _text(block.line)
+        text.stylize("bold")
+        if block.level == 1:
+            return [text, Text("─" * min(width, cell_len(text.plain)), "dim")]
+        return [text]
+    pad = " " * block.indent
+    if isinstance(block, Para):
+        return _wrapped(block.line, pad, pad, width)
+    if isinstance(block, Bullets):
+        return _bullets(block, pad, width)
+    if isinstance(block, Pre):
+        return [Text.assemble(pad, _text(line)) for line in block.lines]
+    if isinstance(block, Code):
+        return [Text.assemble(pad, (clean(line), STYLES["code"])) for line in block.lines]
+    return _table(block, pad)
+
+
+def _bullets(block: Bullets, pad: str, width: int) -> list[Text]:
+    out: list[Text] = []
+    label = f"{block.label:<11}" if block.label else ""
+    for number, line in enumerate(block.lines):
+        lead = label if number == 0 else " " * len(label)
+        mark = "· "
+        out += _wrapped(line, f"{pad}{lead}{mark}", f"{pad}{' ' * len(lead)}  ", width)
+    return out
+
+
+def _table(block: Table, pad: str) -> list[Text]:
+    columns = len(block.header)
+    align = block.align.ljust(columns, "l")
+    rows = [[_text(cell) for cell in row] for row in block.rows]
+    widths = [
+        max([cell_len(block.header[i])] + [cell_len(row[i].plain) for row in rows])
+        for i in range(columns)
+    ]
+    out = []
+    if any(block.header):
+        out.append(_row([Text(head, "dim") for head in block.header], widths, align, pad))
+    out.extend(_row(row, widths, align, pad) for row in rows)
+    return out
+
+
+def _row(cells: list[Text], widths: list[int], align: str, pad: str) -> Text:
+    line = Text(pad)
+    for i, cell in enumerate(cells):
+        gap = " " * (widths[i] - cell_len(cell.plain))
+        if align[i] == "r":
+            line.append(gap)
+        line.append(cell)
+        if align[i] != "r" and i < len(cells) - 1:
+            line.append(gap)
+        if i < len(cells) - 1:
+            line.append("  ")
+    return line

@@ -1,0 +1,68 @@
+"""From what the user named (files, folders, globs, standard input) to files to read, in order."""
+
+from __future__ import annotations
+
+import glob
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from finis.errors import InputError
+
+# Endings that say how a file is stored or which one of a rotation it is, not where it was taken.
+_SUFFIX = re.compile(r"\.(gz|zst|xz|bz2|pcapng|pcap|cap|dmp|ntar|txt|log|text|out)$", re.I)
+_NUMBER = re.compile(r"([._-]?(\d{8}[T_-]?\d{0,6}|\d+))+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One file to read. `named` tells that the user gave this very file, so that it must be
+    readable; a file met in a folder may be anything."""
+
+    path: str
+    point: str
+    named: bool
+
+
+def point_name(path: str) -> str:
+    """The point a capture file was taken at, by its name: without endings and rotation numbers
+    (``inside_00002_20260101.pcap.gz`` → ``inside``)."""
+    if path == "-":
+        return "stdin"
+    name = Path(path).name
+    while (shorter := _SUFFIX.sub("", name)) != name and shorter:
+        name = shorter
+    return _NUMBER.sub("", name) or name
+
+
+def discover(paths: list[str], points: dict[str, str]) -> list[Input]:
+    """Files in the order given, folders sorted by name, each file once.  `points` maps a path or
+    file name to a point's name (``--point``).  Raises InputError for a path that is not there."""
+    found: dict[str, Input] = {}
+
+    def add(path: str, named: bool) -> None:
+        point = points.get(path) or points.get(Path(path).name) or point_name(path)
+        found.setdefault(path, Input(path, point, named))
+
+    for path in paths:
+        if path == "-":
+            add(path, True)
+            continue
+        here = Path(path)
+        if here.is_dir():
+            for child in sorted(here.rglob("*")):
+                hidden = any(part.startswith(".") for part in child.relative_to(here).parts)
+                if child.is_file() and not hidden:
+                    add(str(child), False)
+        elif here.exists():
+            add(path, True)
+        else:
+            matches = sorted(glob.glob(path, recursive=True))
+            if not matches:
+                raise InputError(path, "there is no such file or folder")
+            for match in matches:
+                if Path(match).is_file():
+                    add(match, False)
+    if not found:
+        raise InputError(", ".join(paths), "no files in it")
+    return list(found.values())
