@@ -56,9 +56,13 @@ class Cause:
     beats: ClassVar[tuple[str, ...]] = ()  # ids this one is more specific than (transitively)
     contributes: ClassVar[bool] = False  # also named beside another primary cause
     only_contributes: ClassVar[bool] = False  # never primary
+    fallback: ClassVar[bool] = False  # beaten by every cause of its table that is no fallback
     confidence: ClassVar[Any] = Confidence.CERTAIN  # Confidence, or pl.Expr giving its code
     harm: ClassVar[Any] = Harm.HARMLESS  # Harm, or pl.Expr giving its code
-    remedy: ClassVar[dict[str, str]] = {}  # product ("ASA", "Linux", "client") → what to change
+    harm_why: ClassVar[str] = ""  # why harmless, harmful to whom, or depending on what
+    # Product ("ASA", "Linux", "client") → what to change.  {client} {client_p} {client_if} {server}
+    # {server_p} {server_if} are filled in for the hosts of the finding.
+    remedy: ClassVar[dict[str, str]] = {}
     references: ClassVar[tuple[str, ...]] = ()
     not_this: ClassVar[tuple[str, ...]] = ()  # look-alikes, and what separates them
 
@@ -75,4 +79,10 @@ class Cause:
     @classmethod
     def alternatives(cls, story: Any) -> list[Alternative]:
         """What else could explain this example, and what would decide."""
+        return []
+
+    @classmethod
+    def missing(cls, story: Any) -> list[str]:
+        """Commands whose output would settle what this example leaves open (`finis.diagnosis.
+        missing` writes them); empty where nothing is open."""
         return []

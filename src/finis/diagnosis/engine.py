@@ -1,0 +1,301 @@
+"""Judging in bulk: which cause explains each connection and each denial.
+
+Every condition is evaluated in one Polars select; the primary cause is the one that no other
+holding cause beats.  Connections are judged first, so that a denial's rules may use `conn_cause`,
+the primary cause of the connection it belongs to.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from types import ModuleType
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from finis import tables
+from finis.correlation.stories import Stories
+from finis.diagnosis.cause import SECTIONS, Cause
+from finis.terms import Confidence, Harm, word
+
+Catalogue = Mapping[str, type[Cause]]
+Codes = npt.NDArray[np.int16]
+
+PACKAGES = {
+    "connections": "finis.diagnosis.causes",
+    "denials": "finis.diagnosis.denials",
+}
+FACTS = {
+    "connections": tables.CONNECTIONS + tables.STORY_FACTS,
+    "denials": tables.DENIALS + tables.DENIAL_FACTS,
+}
+
+_CHUNK = 1 << 16  # rows judged at a time: the working set stays in cache
+
+
+class CatalogueError(ImportError):
+    """A cause module that breaks the contract of `finis.diagnosis.cause`."""
+
+
+@cache
+def catalogue() -> dict[str, type[Cause]]:
+    """Every cause of connections and denials by id, sorted.
+
+    Raises CatalogueError naming the module and what is wrong with it.
+    """
+    return build(
+        module for table, package in PACKAGES.items() for module in _modules(package, table)
+    )
+
+
+def _modules(package: str, table: str) -> Iterable[ModuleType]:
+    prefix = {"connections": "end", "denials": "dny"}[table]
+    root = importlib.import_module(package)
+    for name in sorted(info.name for info in pkgutil.iter_modules(root.__path__)):
+        if name.startswith(prefix):
+            yield importlib.import_module(f"{package}.{name}")
+
+
+def build(modules: Iterable[ModuleType]) -> dict[str, type[Cause]]:
+    """The catalogue of these modules, each holding one Cause; checks the whole contract."""
+    causes: dict[str, type[Cause]] = {}
+    names: dict[str, str] = {}
+    for module in modules:
+        cause = _one(module)
+        for key, seen in ((cause.id, causes), (cause.name, names)):
+            if key in seen:
+                raise CatalogueError(f"{module.__name__}: {key} is already taken by {seen[key]}")
+        causes[cause.id] = cause
+        names[cause.name] = cause.id
+    for cause in causes.values():
+        for other in cause.beats:
+            if other not in causes:
+                raise CatalogueError(f"{cause.id} beats {other}, which does not exist")
+            if causes[other].table != cause.table:
+                raise CatalogueError(f"{cause.id} beats {other}, which judges another table")
+    causes = dict(sorted(causes.items()))
+    _beaters(causes)  # finds circles
+    return causes
+
+
+def _one(module: ModuleType) -> type[Cause]:
+    """The Cause a module holds, checked against the contract."""
+    where = module.__name__
+    found = [
+        item
+        for item in vars(module).values()
+        if isinstance(item, type) and issubclass(item, Cause) and item.__module__ == where
+    ]
+    if len(found) != 1:
+        raise CatalogueError(f"{where}: one Cause expected, {len(found)} found")
+    cause = found[0]
+    for attribute in ("id", "name", "title", "table"):
+        if not getattr(cause, attribute, ""):
+            raise CatalogueError(f"{where}: {attribute} is missing")
+    if not re.fullmatch(r"[A-Z]{3}\d{3}", cause.id):
+        raise CatalogueError(f"{where}: id {cause.id} is not three letters and three digits")
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", cause.name):
+        raise CatalogueError(f"{where}: name {cause.name} is not kebab-case")
+    if not where.rsplit(".", 1)[-1].startswith(cause.id.lower()):
+        raise CatalogueError(f"{where}: the module's name must begin with {cause.id.lower()}")
+    page = module.__doc__ or ""
+    absent = [title for title in SECTIONS if f"\n## {title}\n" not in f"\n{page}\n"]
+    if absent:
+        raise CatalogueError(f"{where}: the docstring lacks the sections {', '.join(absent)}")
+    return cause
+
+
+def _beaters(causes: Catalogue) -> dict[str, set[str]]:
+    """For each cause the ids that beat it, transitively; fallbacks are beaten by all others."""
+    direct: dict[str, set[str]] = {
+        cause.id: {
+            *cause.beats,
+            *(
+                other.id
+                for other in causes.values()
+                if other.fallback and not cause.fallback and other.table == cause.table
+            ),
+        }
+        for cause in causes.values()
+    }
+    beaten_by: dict[str, set[str]] = {key: set() for key in causes}
+    for key in causes:
+        reached: set[str] = set()
+        todo = list(direct[key])
+        while todo:
+            other = todo.pop()
+            if other not in reached:
+                reached.add(other)
+                todo.extend(direct[other])
+        if key in reached:
+            raise CatalogueError(f"{key} beats itself by way of {', '.join(sorted(reached))}")
+        for other in reached:
+            beaten_by[other].add(key)
+    return beaten_by
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The verdicts.  `stories` is the input with its cause columns filled; `holds` and
+    `denial_holds` tell for each cause (column) whether its condition is true (row by row)."""
+
+    stories: Stories
+    holds: pl.DataFrame
+    denial_holds: pl.DataFrame
+
+    @property
+    def connections(self) -> pl.DataFrame:
+        """tables.CONNECTIONS + STORY_FACTS, judged."""
+        return self.stories.table
+
+    @property
+    def denials(self) -> pl.DataFrame:
+        """tables.DENIALS + DENIAL_FACTS, judged."""
+        return self.stories.denials
+
+
+def judge(stories: Stories, causes: Catalogue | None = None) -> Judged:
+    """Give every connection and every denial its primary cause."""
+    known = catalogue() if causes is None else causes
+    table, holds = judge_table(stories.table, "connections", known)
+    denials = complete(stories.denials, "denials")
+    ids = pl.Series("conn_cause", table["cause"], dtype=pl.String)
+    if len(ids):
+        picked = ids.gather(denials["story"].fill_null(0))
+        denials = denials.with_columns(
+            pl.when(pl.col("story").is_not_null()).then(picked).alias("conn_cause")
+        )
+    denials, denial_holds = judge_table(denials, "denials", known)
+    return Judged(replace(stories, table=table, denials=denials), holds, denial_holds)
+
+
+def complete(frame: pl.DataFrame, table: str) -> pl.DataFrame:
+    """The frame with every column its rules may use; a column nobody filled is null."""
+    schema = tables.polars_schema(FACTS[table])
+    absent = [
+        pl.lit(None, dtype=kind).alias(name)
+        for name, kind in schema.items()
+        if name not in frame.columns
+    ]
+    return frame.with_columns(absent) if absent else frame
+
+
+def judge_table(
+    frame: pl.DataFrame, table: str, causes: Catalogue
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Fill `cause`, `cause_name`, `confidence`, `harm` (and `contributing` for connections).
+
+    Returns the frame and, per cause id, whether its condition holds.
+    """
+    frame = complete(frame, table)
+    rules = [cause for cause in causes.values() if cause.table == table]
+    shown = _evaluate(frame, rules)
+    holds = shown.select(cause.id for cause in rules)
+    primary = _primary(shown, rules, _beaters({cause.id: cause for cause in rules}))
+    frame = frame.with_columns(
+        _words(primary, [cause.id for cause in rules], "cause"),
+        _words(primary, [cause.name for cause in rules], "cause_name"),
+        _words(_code(shown, rules, primary, "confidence"), _CONFIDENCE, "confidence"),
+        _words(_code(shown, rules, primary, "harm"), _HARM, "harm"),
+    )
+    if table == "connections":
+        frame = frame.with_columns(_contributing(frame, shown, rules))
+    return frame, holds
+
+
+_CONFIDENCE = [None, *(word(level) for level in Confidence)]
+_HARM = [word(level) for level in Harm]
+_UNKNOWN = {"confidence": Confidence.POSSIBLE, "harm": Harm.DEPENDS}
+
+
+def _evaluate(frame: pl.DataFrame, rules: list[type[Cause]]) -> pl.DataFrame:
+    """All conditions, and those confidences and harms that are expressions, in one select."""
+    asked = [cause.where().fill_null(False).cast(pl.Boolean).alias(cause.id) for cause in rules]
+    for cause in rules:
+        for what, unknown in _UNKNOWN.items():
+            value = getattr(cause, what)
+            if isinstance(value, pl.Expr):
+                asked.append(value.fill_null(int(unknown)).cast(pl.UInt8).alias(_key(cause, what)))
+    length = pl.repeat(True, pl.len()).alias("")  # a constant condition is as long as the frame
+    return frame.select(length, *asked).drop("")
+
+
+def _key(cause: type[Cause], what: str) -> str:
+    return f"{cause.id}.{what}"
+
+
+def _primary(
+    shown: pl.DataFrame, rules: list[type[Cause]], beaten_by: dict[str, set[str]]
+) -> Codes:
+    """Index into `rules` of each row's primary cause, -1 where none holds.
+
+    A cause is beaten where one of its beaters holds.  Should two remain, the surer one is taken,
+    then the lower id: `rules` is sorted by id and only a higher score replaces an earlier one.
+    """
+    total = shown.height
+    primary = np.full(total, -1, dtype=np.int16)
+    able = [(at, cause) for at, cause in enumerate(rules) if not cause.only_contributes]
+    able_ids = {cause.id for _, cause in able}
+    for start in range(0, total, _CHUNK):
+        part = shown.slice(start, _CHUNK)
+        holds = {cause.id: part[cause.id].to_numpy() for _, cause in able}
+        best = np.zeros(part.height, dtype=np.uint8)
+        chosen = primary[start : start + part.height]
+        for at, cause in able:
+            alive = holds[cause.id]
+            if not alive.any():
+                continue
+            alive = alive.copy()
+            for other in beaten_by[cause.id] & able_ids:
+                alive &= ~holds[other]
+            value = cause.confidence
+            key = _key(cause, "confidence")
+            score = part[key].to_numpy() if isinstance(value, pl.Expr) else np.uint8(value)
+            alive &= score > best
+            chosen[alive] = at
+            best[alive] = score if np.ndim(score) == 0 else score[alive]
+    return primary
+
+
+def _code(
+    shown: pl.DataFrame,
+    rules: list[type[Cause]],
+    primary: Codes,
+    what: str,
+) -> Codes:
+    """The code of `confidence` or `harm` of each row's primary cause."""
+    unknown = int(_UNKNOWN[what])
+    values = [getattr(cause, what) for cause in rules]
+    constant = [unknown if isinstance(value, pl.Expr) else int(value) for value in values]
+    codes: Codes = np.array([*constant, unknown], dtype=np.int16)[primary]
+    for at, (cause, value) in enumerate(zip(rules, values, strict=True)):
+        if isinstance(value, pl.Expr):
+            rows = primary == at
+            if rows.any():
+                codes[rows] = shown[_key(cause, what)].to_numpy()[rows]
+    return codes
+
+
+def _words(codes: Codes, words: list[str] | list[str | None], name: str) -> pl.Series:
+    """Text for codes; -1 gives null."""
+    menu = pl.Series([*words, None], dtype=pl.String)
+    return menu.gather(np.where(codes < 0, len(words), codes)).alias(name)
+
+
+def _contributing(frame: pl.DataFrame, shown: pl.DataFrame, rules: list[type[Cause]]) -> pl.Series:
+    """Ids of the other causes that also hold and say something of their own, comma-separated."""
+    named = [
+        pl.when(pl.col(cause.id) & (pl.col("cause") != cause.id)).then(pl.lit(cause.id))
+        for cause in rules
+        if cause.contributes or cause.only_contributes
+    ]
+    if not named:
+        return pl.repeat("", frame.height, eager=True).alias("contributing")
+    joined = pl.concat_str(named, separator=",", ignore_nulls=True).alias("contributing")
+    return shown.with_columns(frame["cause"]).select(joined)["contributing"]
