@@ -318,6 +318,8 @@ paired           bool seen at two or more points whose segments were paired
 built_ts         ts the firewall's Built
 teardown_ts      ts the firewall's Teardown
 log_duration_s   f8 duration the firewall states
+orig_if          text firewall interface on orig's side, as the log names it
+resp_if          text firewall interface on resp's side
 teardown         text terms.Teardown in words
 teardown_by      text orig, resp, device or unknown
 denials_after    i8 denials of its tuple after the teardown
@@ -378,6 +380,7 @@ bytes        i8 as stated
 reason       text the firewall's words
 reason_by    text interface or side the firewall names
 teardown     text terms.Teardown in words; for kind teardown
+teardown_side text who caused it, as far as the line proves: a, b, device or unknown
 flags        text TCP flags as printed
 user         text user or SGT
 acl          text access list

@@ -54,6 +54,7 @@ class Reading:
     tz: tzinfo  # zone of stamps that name none
     date: date | None = None  # day of stamps that name none (text captures)
     year: int | None = None  # year of stamps that name none; else inferred, see the dialect
+    names: dict[str, str] = field(default_factory=dict)  # name → address, see wire.names
 
 
 @dataclass(slots=True)
