@@ -292,6 +292,10 @@ o_alert_desc     i8 description of that alert where readable
 r_alert_desc     i8 description
 o_proto          text first bytes from orig: tls, http, ssh, other or none
 r_proto          text first bytes from resp: tls, http, ssh, other or none
+o_fin_after_data_s f8 seconds from resp's last new data to orig's FIN; negative: data came later
+r_fin_after_data_s f8 seconds from orig's last new data to resp's FIN; negative: data came later
+o_rst_after_data_s f8 seconds from resp's last new data to orig's first RST; negative: later
+r_rst_after_data_s f8 seconds from orig's last new data to resp's first RST; negative: later
 o_last_data_s    f8 seconds from orig's last new data to the end
 r_last_data_s    f8 seconds from resp's last new data to the end
 o_ttl_min        i8 lowest TTL from orig, RSTs excluded
