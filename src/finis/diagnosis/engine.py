@@ -254,12 +254,15 @@ def _primary(
             alive = alive.copy()
             for other in beaten_by[cause.id] & able_ids:
                 alive &= ~holds[other]
-            value = cause.confidence
-            key = _key(cause, "confidence")
-            score = part[key].to_numpy() if isinstance(value, pl.Expr) else np.uint8(value)
+            level = cause.confidence
+            score = (
+                part[_key(cause, "confidence")].to_numpy()
+                if isinstance(level, pl.Expr)
+                else np.full(part.height, int(level), dtype=np.uint8)
+            )
             alive &= score > best
             chosen[alive] = at
-            best[alive] = score if np.ndim(score) == 0 else score[alive]
+            best[alive] = score[alive]
     return primary
 
 

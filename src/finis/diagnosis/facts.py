@@ -1,0 +1,181 @@
+"""The columns that rules use, as expressions with names that read like the question asked.
+
+A null ("not observable") makes a condition false; `no()` is the exception: it is true unless the
+thing is known to be there, for conditions of the form "and nothing says otherwise".
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import polars as pl
+
+from finis.terms import Confidence, Harm
+
+SideName = Literal["orig", "resp"]
+
+# Ids that many causes must beat: what packets say of an ordinary end.
+ORDERLY = ("END201", "END202", "END203")
+ORDERLY_WEAK = ("END205", "END207")
+FIN_THEN_RST = ("END302", "END303", "END304")
+ABORTS = ("END305", "END306")
+
+TLS_PORTS = (443, 465, 563, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 5986, 6443, 8443, 9443)
+LARGEST_ALERT_BYTES = 85  # TLS 1.2 CBC with SHA-384, without extra padding
+REUSE_S = 240.0  # two maximum segment lifetimes of RFC 9293 §3.4.2: the longest TIME-WAIT
+TTL_STEP = 2  # a route may change by a hop or so in mid-connection; an origin differs by more
+
+
+def no(condition: pl.Expr) -> pl.Expr:
+    """True unless the condition is known to hold."""
+    return ~condition.fill_null(False)
+
+
+def positive(column: str) -> pl.Expr:
+    return pl.col(column) > 0
+
+
+def ended(*words: str) -> pl.Expr:
+    return pl.col("ended").is_in(words)
+
+
+def teardown(*words: str) -> pl.Expr:
+    """The firewall's log gives one of these reasons (words of terms.Teardown)."""
+    return pl.col("teardown").is_in(words)
+
+
+def packets() -> pl.Expr:
+    return pl.col("has_packets")
+
+
+def log_only() -> pl.Expr:
+    return pl.col("has_log") & no(pl.col("has_packets"))
+
+
+def peaceful() -> pl.Expr:
+    """Both FINs seen and acknowledged: whatever the firewall logged came after the end."""
+    return ended("closed")
+
+
+def show_no_end() -> pl.Expr:
+    """No packets, or packets that stop before an ending the log then tells."""
+    return no(packets()) | ended("open", "half-closed", "closing", "unanswered")
+
+
+def confidence(*steps: tuple[pl.Expr, Confidence], otherwise: Confidence) -> pl.Expr:
+    """The level of the first step whose condition holds."""
+    return _steps([(when, int(level)) for when, level in steps], int(otherwise))
+
+
+def harm(*steps: tuple[pl.Expr, Harm], otherwise: Harm) -> pl.Expr:
+    """The harm of the first step whose condition holds; put harmful ones first."""
+    return _steps([(when, int(level)) for when, level in steps], int(otherwise))
+
+
+def _steps(steps: list[tuple[pl.Expr, int]], otherwise: int) -> pl.Expr:
+    value = pl.lit(otherwise)
+    for when, level in reversed(steps):
+        value = pl.when(when.fill_null(False)).then(pl.lit(level)).otherwise(value)
+    return value
+
+
+class Half:
+    """The facts of one side.  `Half("resp").fin` is the column `r_fin`."""
+
+    def __init__(self, side: SideName) -> None:
+        self.side = side
+        self._short = side[0]
+
+    @property
+    def peer(self) -> Half:
+        return Half("resp" if self.side == "orig" else "orig")
+
+    def col(self, name: str) -> pl.Expr:
+        """A column named with the short prefix: ``o_…`` or ``r_…``."""
+        return pl.col(f"{self._short}_{name}")
+
+    @property
+    def pkts(self) -> pl.Expr:
+        return pl.col(f"{self.side}_pkts")
+
+    @property
+    def bytes(self) -> pl.Expr:
+        return pl.col(f"{self.side}_bytes")
+
+    @property
+    def fin(self) -> pl.Expr:
+        return self.col("fin")
+
+    @property
+    def fin_first(self) -> pl.Expr:
+        return pl.col("first_fin") == self.side
+
+    @property
+    def rst(self) -> pl.Expr:
+        return self.col("rsts") > 0
+
+    @property
+    def reset_it(self) -> pl.Expr:
+        """This side's RST is the one that ended the connection."""
+        return pl.col("reset_by") == self.side
+
+    @property
+    def no_fin_before_rst(self) -> pl.Expr:
+        return no(self.fin) | (self.col("rst_after_own_fin_s") < 0)
+
+    @property
+    def rst_after_own_fin(self) -> pl.Expr:
+        return self.fin & self.rst & (self.col("rst_after_own_fin_s") >= 0)
+
+    def rst_class(self, *words: str) -> pl.Expr:
+        return pl.col(f"{self.side}_rst_class").is_in(words)
+
+    def rst_answers(self, *words: str) -> pl.Expr:
+        return pl.col(f"{self.side}_rst_answers").is_in(words)
+
+    def notify(self, *words: str) -> pl.Expr:
+        return pl.col(f"{self.side}_close_notify").is_in(words)
+
+    def alert(self, *words: str) -> pl.Expr:
+        return self.col("alert").is_in(words)
+
+    def proto(self, *words: str) -> pl.Expr:
+        return self.col("proto").is_in(words)
+
+    @property
+    def aborted(self) -> pl.Expr:
+        """A RST of its own will, with the state of a live socket (RFC 9293 §3.10.5)."""
+        return self.rst & self.rst_class("abort")
+
+    @property
+    def stateless_rst(self) -> pl.Expr:
+        """A RST of a host that knew no such connection (RFC 9293 §3.10.7.1)."""
+        return self.rst & self.rst_class("no-state", "no-state-ack")
+
+    @property
+    def only_alert_after_fin(self) -> pl.Expr:
+        """What this side sent after the peer's FIN has the size of a TLS alert and no more."""
+        return (
+            (self.col("data_after_fin") > 0)
+            & (self.col("data_after_fin") <= LARGEST_ALERT_BYTES)
+            & self.notify("yes", "likely")
+        )
+
+    @property
+    def alien_rst_ttl(self) -> pl.Expr:
+        """Its RST carries a TTL that none of its other segments comes near."""
+        ttl = self.col("rst_ttl")
+        return (
+            (ttl > 0)
+            & (self.col("ttl_min") > 0)
+            & ((ttl < self.col("ttl_min") - TTL_STEP) | (ttl > self.col("ttl_max") + TTL_STEP))
+        )
+
+    @property
+    def last_data_at_s(self) -> pl.Expr:
+        """Seconds from the first segment to its last new data."""
+        return pl.col("duration") - self.col("last_data_s")
+
+
+ORIG, RESP = Half("orig"), Half("resp")
+SIDES = (ORIG, RESP)

@@ -1,0 +1,158 @@
+"""What evidence is missing, and the commands that would collect it.
+
+The commands are for the next time: they match the two hosts and the server's port, because a
+client's port changes with every connection.  Sources: Cisco ASA command reference, `capture`
+(buffer at most 33554432 bytes, `type asp-drop`); tcpdump(8).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_ASA_BUFFER_BYTES = 33_554_432
+_SNAPLEN_BYTES = 192  # IPv6, TCP with all options, and the head of a TLS record
+_PLAIN = re.compile(r"[A-Za-z0-9_.:%-]{1,255}")
+
+
+def plain(value: Any, otherwise: str) -> str:
+    """The value where it can stand in a command line as it is, else the placeholder.
+
+    Host and interface names come from logs, that is, from strangers; a command that a reader
+    pastes into a shell must not carry anything but a name, an address or a number.
+    """
+    text = "" if value is None else str(value)
+    if not _PLAIN.fullmatch(text) or text.startswith("-"):
+        return otherwise
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Whom a capture must match.  All fields are safe to stand in a command (see `plain`)."""
+
+    client: str = "CLIENT"
+    server: str = "SERVER"
+    server_p: str = ""  # empty: any port
+    client_p: str = ""
+    client_if: str = ""  # the firewall's interface towards the client, where the log names it
+    server_if: str = ""
+    client_mapped: str = ""  # as the server's side of the firewall sees the client
+    server_mapped: str = ""  # as the client's side of the firewall sees the server
+    behind_firewall: bool = False
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Where:
+        """From a row of connections (facts included); absent columns are left open."""
+
+        def mapped(side: str) -> str:
+            value = plain(row.get(f"{side}_mapped_h"), "")
+            return "" if value == plain(row.get(f"{side}_h"), "") else value
+
+        return cls(
+            client=plain(row.get("orig_h"), "CLIENT"),
+            server=plain(row.get("resp_h"), "SERVER"),
+            server_p=plain(row.get("resp_p"), ""),
+            client_p=plain(row.get("orig_p"), ""),
+            client_if=plain(row.get("orig_if"), ""),
+            server_if=plain(row.get("resp_if"), ""),
+            client_mapped=mapped("orig"),
+            server_mapped=mapped("resp"),
+            behind_firewall=bool(row.get("has_log")) or row.get("device") is not None,
+        )
+
+    @classmethod
+    def of_denial(cls, row: Mapping[str, Any]) -> Where:
+        """From a row of denials: the side with the lower port is taken for the server, unless
+        the connection before it tells."""
+        src = (plain(row.get("src_h"), "CLIENT"), plain(row.get("src_p"), ""))
+        dst = (plain(row.get("dst_h"), "SERVER"), plain(row.get("dst_p"), ""))
+        interface = plain(row.get("interface"), "")
+        ports = (row.get("src_p") or 0, row.get("dst_p") or 0)
+        known = row.get("from_side")
+        from_server = known == "resp" if known else 0 < ports[0] < ports[1]
+        client, server = (dst, src) if from_server else (src, dst)
+        return cls(
+            client=client[0],
+            client_p=client[1],
+            server=server[0],
+            server_p=server[1],
+            client_if="" if from_server else interface,
+            server_if=interface if from_server else "",
+            behind_firewall=True,
+        )
+
+    def fields(self) -> dict[str, str]:
+        """For remedies: {client} {client_p} {client_if} {server} {server_p} {server_if}."""
+        return {
+            "client": self.client,
+            "client_p": self.client_p or "PORT",
+            "client_if": self.client_if or "CLIENT_IF",
+            "server": self.server,
+            "server_p": self.server_p or "PORT",
+            "server_if": self.server_if or "SERVER_IF",
+        }
+
+
+def asa_both_sides(where: Where) -> list[str]:
+    """ASA captures on the interfaces towards client and server: the same connection twice, so
+    that what entered and never left can be told."""
+    return [
+        _asa("finis_client", where.client_if or "CLIENT_IF", where.client,
+             where.server_mapped or where.server, where),
+        _asa("finis_server", where.server_if or "SERVER_IF", where.client_mapped or where.client,
+             where.server, where),
+    ]  # fmt: skip
+
+
+def asa_drops(where: Where, reason: str = "all") -> str:
+    """ASA capture of the packets it discards, with its own reason for each."""
+    return (
+        f"capture finis_drops type asp-drop {reason} buffer {_ASA_BUFFER_BYTES} circular-buffer "
+        f"match tcp {_host(where.client)} {_host(where.server)}{_eq(where)}"
+    )
+
+
+def asa_collect() -> list[str]:
+    """How to read the ASA captures afterwards, and remove them."""
+    names = ("finis_client", "finis_server", "finis_drops")
+    return [*(f"show capture {name} dump" for name in names), *(f"no capture {n}" for n in names)]
+
+
+def tcpdump(where: Where, host: str = "client or server") -> str:
+    """tcpdump on a host that carries the connection."""
+    port = f" and port {where.server_p}" if where.server_p else ""
+    name = re.sub(r"\W+", "-", host)
+    return (
+        f"tcpdump -i any -nn -s {_SNAPLEN_BYTES} -w finis-{name}.pcap "
+        f"'tcp and host {where.client} and host {where.server}{port}'"
+    )
+
+
+def both_sides(where: Where) -> list[str]:
+    """Whatever shows the connection on both sides of what lies between."""
+    if where.behind_firewall:
+        return [*asa_both_sides(where), asa_drops(where), tcpdump(where, "server")]
+    return [tcpdump(where, "client"), tcpdump(where, "server")]
+
+
+def log_levels() -> list[str]:
+    """ASA logging that shows connections beginning and ending."""
+    return ["logging trap informational", "show logging message 302013", "show logging setting"]
+
+
+def _asa(name: str, interface: str, client: str, server: str, where: Where) -> str:
+    return (
+        f"capture {name} interface {interface} buffer {_ASA_BUFFER_BYTES} circular-buffer "
+        f"match tcp {_host(client)} {_host(server)}{_eq(where)}"
+    )
+
+
+def _host(address: str) -> str:
+    return f"host {address}"
+
+
+def _eq(where: Where) -> str:
+    return f" eq {where.server_p}" if where.server_p else ""

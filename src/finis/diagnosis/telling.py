@@ -1,0 +1,361 @@
+"""Sentences with their proofs: the small pieces from which causes tell an example.
+
+Every function gives claims that the example's own rows and segments carry, or none: what was not
+observed is not mentioned.  Sides are called client (it sent the first SYN) and server.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from finis.correlation.stories import Found, Proof, Story
+from finis.diagnosis.cause import Alternative, Claim
+from finis.terms import Flag, Quirk, Role, Side
+
+NO_CONNECTION_RULE = "RFC 9293 §3.10.7.1"
+ABORT_RULE = "RFC 9293 §3.10.5"
+_MOD = 1 << 32
+
+
+# --- words -----------------------------------------------------------------------------------
+
+
+def span(seconds: float) -> str:
+    """A length of time in the unit a person would use: 61 µs, 2.49 s, 2 min 5 s, 1 h 3 min."""
+    seconds = abs(seconds)
+    if seconds < 0.9995e-3:
+        return f"{seconds * 1e6:.0f} µs"
+    if seconds < 0.9995:
+        return f"{seconds * 1e3:.3g} ms"
+    if seconds < 119.5:
+        return f"{seconds:.3g} s"
+    if seconds < 3599.5:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    minutes = round(seconds / 60)
+    hours, rest = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    return f"{hours // 24} d {hours % 24} h" if hours % 24 else f"{hours // 24} d"
+
+
+def count(number: int, singular: str, plural: str | None = None) -> str:
+    """``1 byte``, ``31 bytes``."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def role(side: Side) -> str:
+    return "client" if side == Side.ORIG else "server"
+
+
+def side_of(text: str | None) -> Side | None:
+    """``orig``, ``resp`` as in tables; anything else None."""
+    return {"orig": Side.ORIG, "resp": Side.RESP}.get(text or "")
+
+
+def column(story: Story, side: Side, name: str) -> Any:
+    """A pair column of the story's row: ``rsts`` is o_rsts or r_rsts; null if absent."""
+    return story.row.get(f"{'or'[side]}_{name}")
+
+
+def public(story: Story, side: Side, name: str) -> Any:
+    """As `column`, of the public names: ``rst_class`` is orig_rst_class or resp_rst_class."""
+    return story.row.get(f"{('orig', 'resp')[side]}_{name}")
+
+
+def endpoint(story: Story, side: Side) -> str:
+    """``203.0.113.147:43918``; IPv6 in brackets."""
+    host, port = public(story, side, "h"), public(story, side, "p")
+    text = f"[{host}]" if host is not None and ":" in host else str(host)
+    return text if port is None else f"{text}:{port}"
+
+
+def who(story: Story, side: Side) -> str:
+    """``the client 203.0.113.147:43918``."""
+    return f"the {role(side)} {endpoint(story, side)}"
+
+
+def upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+# --- segments --------------------------------------------------------------------------------
+
+
+def proofs(story: Story, what: Role, side: Side) -> tuple[Proof, ...]:
+    """The segment kept for a role at every point that saw it."""
+    return tuple(found.proof for found in story.find_all(what, side))
+
+
+def first(story: Story, what: Role, side: Side) -> Found | None:
+    return story.find(what, side)
+
+
+def between(earlier: Found | None, later: Found | None) -> float | None:
+    """Seconds from one segment to the other; None unless both were seen."""
+    if earlier is None or later is None:
+        return None
+    return (later.ts_ns - earlier.ts_ns) / 1e9
+
+
+def has(found: Found, flag: Flag) -> bool:
+    return bool(int(found.segment["flags"]) & flag)
+
+
+def seq(found: Found) -> int | None:
+    return None if int(found.segment["quirks"]) & Quirk.NO_SEQ else int(found.segment["seq"])
+
+
+def _form(found: Found) -> str:
+    """``SEQ 7, ACK 9, window 0`` of a segment, as far as it shows them."""
+    parts = []
+    number = seq(found)
+    if number is not None:
+        parts.append(f"SEQ {number}")
+    parts.append(f"ACK {int(found.segment['ack'])}" if has(found, Flag.ACK) else "no ACK bit")
+    if not int(found.segment["quirks"]) & Quirk.NO_WIN:
+        parts.append(f"window {int(found.segment['win'])}")
+    return ", ".join(parts)
+
+
+def since_built(story: Story, found: Found) -> float | None:
+    """Seconds from the firewall's Built to the segment; log lines have whole seconds."""
+    built: datetime | None = story.row.get("built_ts")
+    if built is None or not found.seen.dated:
+        return None
+    return found.ts_ns / 1e9 - built.timestamp()
+
+
+# --- claims ----------------------------------------------------------------------------------
+
+
+def fin(story: Story, side: Side, ordinal: str = "closed") -> list[Claim]:
+    """A side's FIN: when, and whether it was acknowledged."""
+    if not column(story, side, "fin"):
+        return []
+    found = story.find(Role.FIN, side)
+    text = f"{upper(who(story, side))} {ordinal}: FIN"
+    shown = list(proofs(story, Role.FIN, side))
+    if found is not None:
+        number = seq(found)
+        text += f" (SEQ {number})" if number is not None else ""
+        age = since_built(story, found)
+        at = column(story, side, "fin_s")
+        if age is not None and age >= 0 and story.built is not None:
+            text += f", about {span(max(age, 1.0))} after the firewall built the connection"
+            shown.append(story.built)
+        elif at is not None and not story.row.get("midstream"):
+            text += f", {span(at)} after the first segment"
+    acked = column(story, side, "fin_acked")
+    if acked:
+        text += "; it was acknowledged"
+        answer = story.find(Role.ACKS_FIN, Side(1 - side))
+        lag = between(found, answer)
+        if answer is not None:
+            shown.append(answer.proof)
+            text += f" {span(lag)} later" if lag is not None and lag > 0 else ""
+    elif acked is not None:
+        text += "; no acknowledgement of it is in the capture"
+    return [Claim(text + ".", tuple(shown))]
+
+
+def fin_gap(story: Story, earlier: Side) -> list[Claim]:
+    """How long one side stayed half-open after the other's FIN."""
+    later = Side(1 - earlier)
+    start, end = story.find(Role.FIN, earlier), story.find(Role.FIN, later)
+    gap = between(start, end)
+    if start is None or end is None or gap is None or gap < 0:
+        return []
+    text = f"{upper(who(story, later))} sent its own FIN {span(gap)} after that."
+    return [Claim(text, (start.proof, end.proof))]
+
+
+def rst(story: Story, side: Side) -> list[Claim]:
+    """A side's first RST: its form and what it answers."""
+    found = story.find(Role.RST, side)
+    if found is None:
+        return []
+    text = f"{upper(who(story, side))} sent a RST ({_form(found)})"
+    shown = proofs(story, Role.RST, side)
+    kind = public(story, side, "rst_class")
+    rule = ""
+    if kind == "abort":
+        text += "; with the ACK bit and the next number of its own, it comes from a live socket"
+        rule = ABORT_RULE
+    elif kind == "refusal":
+        text += "; it answers the SYN: nothing accepts connections there"
+        rule = NO_CONNECTION_RULE
+    answered = story.find(Role.ANSWERED, Side(1 - side))
+    lag = column(story, side, "rst_lag_s")
+    if answered is not None and kind != "abort":
+        shown = (*shown, answered.proof)
+        text += f"; it follows the segment it answers by {span(lag)}" if lag is not None else ""
+    return [Claim(text + ".", shown, rule)]
+
+
+def rst_beyond_fin(story: Story, side: Side) -> list[Claim]:
+    """FIN, then a RST of the same side: the RST belongs to the side's own abort."""
+    closing, reset = story.find(Role.FIN, side), story.find(Role.RST, side)
+    if closing is None or reset is None:
+        return []
+    if closing.seen is not reset.seen:
+        reset = _at(closing, Role.RST, side, story) or reset
+    fin_at, rst_at = seq(closing), seq(reset)
+    lag = between(closing, reset)
+    when = "" if lag is None else ("at once" if lag < 1e-6 else f"{span(lag)} later")
+    text = f"{upper(who(story, side))} followed its FIN {when} with a RST ({_form(reset)})"
+    if fin_at is not None and rst_at is not None:
+        beyond = (rst_at - fin_at - int(closing.segment["payload_len"])) % _MOD
+        if beyond == 1:
+            text += (
+                f". Its SEQ is one beyond the FIN ({rst_at} = {fin_at} + 1), the next number of "
+                "that side: the RST is its own abort, not an answer"
+                if int(closing.segment["payload_len"]) == 0
+                else ". Its SEQ is the number after the FIN: the RST is its own abort"
+            )
+        elif beyond == 0:
+            text += ". It carries the SEQ of the FIN itself, as macOS sends it"
+    return [
+        Claim(
+            text.replace("  ", " ") + ".",
+            (*proofs(story, Role.FIN, side), *proofs(story, Role.RST, side)),
+            ABORT_RULE,
+        )
+    ]
+
+
+def _at(near: Found, what: Role, side: Side, story: Story) -> Found | None:
+    """The segment of a role at the same point as another segment."""
+    segment = near.seen.find(what, side)
+    return None if segment is None else Found(near.seen, segment)
+
+
+def stateless_reply(story: Story, side: Side) -> list[Claim]:
+    """A RST in the form of a host without state, and which segment it must answer."""
+    found = story.find(Role.RST, side)
+    if found is None or public(story, side, "rst_class") not in ("no-state", "no-state-ack"):
+        return []
+    peer = Side(1 - side)
+    answered = _at(found, Role.ANSWERED, peer, story) or story.find(Role.ANSWERED, peer)
+    shown = [found.proof] if answered is None else [found.proof, answered.proof]
+    number = seq(found)
+    text = f"{upper(who(story, side))} sent a RST ({_form(found)})"
+    what = {"fin": "FIN", "data": "data", "ack": "ACK", "keep-alive": "keep-alive"}.get(
+        public(story, side, "rst_answers") or "", "segment"
+    )
+    matched = (
+        answered is not None
+        and has(answered, Flag.ACK)
+        and number is not None
+        and int(answered.segment["ack"]) == number
+    )
+    if matched:
+        text += f". Its SEQ is the ACK of the {role(peer)}'s {what}"
+        lag = between(answered, found)
+        text += f" {span(lag)} before" if lag is not None and lag >= 0 else ""
+    text += (
+        ": the form prescribed for a segment that meets no connection"
+        if not has(found, Flag.ACK)
+        else ": a segment met no connection (this stack sets the ACK bit all the same)"
+    )
+    claims = [Claim(text + ".", tuple(shown), NO_CONNECTION_RULE)]
+    peer_rst = _at(found, Role.RST, peer, story)
+    reset_first = peer_rst is not None and peer_rst.ts_ns <= found.ts_ns
+    if what == "FIN" and answered is not None and peer_rst is not None and reset_first:
+        text = (
+            f"A RST is never answered with a RST, so it answers the {role(peer)}'s FIN, not the "
+            f"{role(peer)}'s RST."
+        )
+        proof = (answered.proof, peer_rst.proof, found.proof)
+        claims.append(Claim(text, proof, NO_CONNECTION_RULE))
+    own_fin = _at(found, Role.FIN, side, story)
+    age = between(own_fin, found)
+    if own_fin is not None and age is not None and age >= 0:
+        claims.append(
+            Claim(
+                f"By then the {role(side)}'s end held no state for the connection, {span(age)} "
+                "after its own FIN.",
+                (own_fin.proof, found.proof),
+                NO_CONNECTION_RULE,
+            )
+        )
+    return claims
+
+
+def firewall_dropped(story: Story) -> list[Claim]:
+    """Segments that entered the firewall and never left it, as far as two captures show."""
+    claims = []
+    for pairing in story.pairings:
+        for at, row in pairing.vanished:
+            seen = story.seen[at]
+            segment = seen.tail[row]
+            sender = Side(int(segment["side"])) if not seen.flipped else Side(1 - segment["side"])
+            flags = int(segment["flags"])
+            what = "RST" if flags & Flag.RST else "FIN" if flags & Flag.FIN else "segment"
+            other = story.seen[pairing.far if at == pairing.near else pairing.near]
+            claims.append(
+                Claim(
+                    f"The {role(sender)}'s {what} was seen at {seen.point} and has no twin at "
+                    f"{other.point}, though that capture shows its neighbours: the firewall "
+                    "dropped it.",
+                    (seen.proof(segment),),
+                )
+            )
+    return claims[:4]
+
+
+def log_end(story: Story) -> list[Claim]:
+    """The firewall's Teardown, in its own words."""
+    reason = story.row.get("teardown_reason")
+    if story.teardown is None or reason is None:
+        return []
+    text = f"The firewall logged the teardown as “{reason}”"
+    number = story.row.get("fw_conn_id")
+    if number is not None:
+        text = f"The firewall logged the teardown of connection {number} as “{reason}”"
+    duration, size = story.row.get("log_duration_s"), story.row.get("log_bytes")
+    if duration is not None:
+        text += f" after {span(duration)}" if duration else " within a second"
+    if size is not None:
+        text += f", {count(size, 'byte')} carried"
+    return [Claim(text + ".", (story.teardown,))]
+
+
+def denied_after(story: Story) -> list[Claim]:
+    """Late segments that the firewall refused once the connection was gone."""
+    total = story.row.get("denials_after") or 0
+    if not total:
+        return []
+    lag = story.row.get("first_denial_lag_s")
+    text = f"The firewall then refused {count(total, 'late segment')} of it"
+    text += "" if lag is None else f", the first {_lag_words(lag)} the teardown"
+    lines = tuple(Proof(row["file"], row["line"], row["unit"]) for row in story.denials[:3])
+    return [Claim(text + ".", lines)]
+
+
+def _lag_words(lag_s: float) -> str:
+    return "within the second of" if abs(lag_s) < 1 else f"{span(lag_s)} after"
+
+
+# --- alternatives that several causes share --------------------------------------------------
+
+
+def why_abort(side: Side) -> list[Alternative]:
+    """Reasons for which a live socket sends a RST; a capture shows none of them."""
+    host = role(side)
+    return [
+        Alternative(
+            f"The {host} closed its socket with received bytes still unread (possible).",
+            f"data reaching the {host} right before the RST, in a capture taken at the {host}; "
+            "FreeBSD and NetBSD do not reset for this",
+        ),
+        Alternative(
+            f"The {host} closed with SO_LINGER set to zero, to drop the connection at once.",
+            f"the {host}'s configuration, or a system call trace (setsockopt SO_LINGER)",
+        ),
+        Alternative(
+            f"The {host}'s process was killed or crashed.",
+            f"many connections of that {host} ending in the same instant; its own log",
+        ),
+    ]
