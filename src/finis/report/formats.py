@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -33,23 +34,44 @@ def stamps(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.col(pl.Datetime).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
 
 
-def write_table(frame: pl.DataFrame, form: str, target: IO[bytes]) -> None:
-    """Write a table; `form` is one of TABLE_FORMATS except text."""
+def write_batches(frames: Iterator[pl.DataFrame], form: str, target: IO[bytes]) -> None:
+    """Write a table that comes in batches; `form` is one of TABLE_FORMATS except text.
+
+    CSV and JSON lines are streamed; JSON, Parquet and Arrow hold the table once."""
     import polars as pl
 
+    if form in ("csv", "jsonl"):
+        for number, frame in enumerate(frames):
+            shown = visible(stamps(frame))
+            if form == "jsonl":
+                shown.write_ndjson(target)
+            else:
+                flat = shown.with_columns(pl.col(pl.List(pl.String)).list.join("; "))
+                guarded(flat).write_csv(target, include_header=number == 0)
+        return
+    whole = pl.concat(list(frames), how="vertical")
     if form == "parquet":
-        frame.write_parquet(target)
+        whole.write_parquet(target)
     elif form == "arrow":
-        frame.write_ipc(target)
-    elif form == "csv":
-        flat = frame.with_columns(pl.col(pl.List(pl.String)).list.join("; "))
-        guarded(stamps(flat)).write_csv(target)
-    elif form == "jsonl":
-        stamps(frame).write_ndjson(target)
+        whole.write_ipc(target)
     elif form == "json":
-        target.write(to_json(stamps(frame).to_dicts()).encode())
+        target.write(to_json(stamps(whole).to_dicts()).encode())
     else:
         raise UsageError(f"a table cannot be written as {form}: use {', '.join(TABLE_FORMATS)}")
+
+
+def visible(frame: pl.DataFrame) -> pl.DataFrame:
+    """Text columns with control characters made visible, as `document.clean` does."""
+    import polars as pl
+
+    dirty = [
+        name
+        for name, kind in frame.schema.items()
+        if kind == pl.String and frame[name].str.contains(r"[\x00-\x1f\x7f-\x{9f}]").any()
+    ]
+    return frame.with_columns(
+        pl.col(name).map_elements(clean, return_dtype=pl.String) for name in dirty
+    )
 
 
 def to_json(value: Any) -> str:

@@ -80,7 +80,9 @@ def _table(block: Table) -> str:
     kind = [' class="r"' if side == "r" else "" for side in align]
     head = "".join(f"<th{kind[i]}>{_escape(text)}</th>" for i, text in enumerate(block.header))
     rows = "".join(
-        "<tr>" + "".join(f"<td{kind[i]}>{_inline(cell)}</td>" for i, cell in enumerate(row)) + "</tr>"
+        "<tr>"
+        + "".join(f"<td{kind[i]}>{_inline(cell)}</td>" for i, cell in enumerate(row))
+        + "</tr>"
         for row in block.rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -1,0 +1,142 @@
+"""The commands and their options.  Imports nothing heavy: ``finis --help`` must be instant."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from finis import __version__
+
+REPORT = ("text", "json", "md", "html")
+TABLE = ("text", "csv", "jsonl", "json", "parquet", "arrow")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    root = argparse.ArgumentParser(
+        prog="finis",
+        description="Explains how TCP connections end, who ended them, and why a firewall "
+        "complains. Reads firewall syslog and packet captures, compressed or not.",
+        epilog="Exit status: 0 done, 1 --fail-on met, 2 unusable input or usage.",
+    )
+    root.add_argument("--version", action="version", version=f"finis {__version__}")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    diagnose = _command(commands, "diagnose", "explain every ending and denial in what is given")
+    _paths(diagnose)
+    diagnose.add_argument(
+        "--fail-on",
+        choices=("harmful", "depends"),
+        help="exit with 1 if a finding is at least so harmful",
+    )
+    _shared(diagnose, REPORT)
+
+    explain = _command(commands, "explain", "tell one connection step by step, with its ladder")
+    explain.add_argument("connection", metavar="CONN", help=CONN)
+    _paths(explain)
+    _shared(explain, REPORT)
+
+    compare = _command(commands, "compare", "say where two connections part, and what follows")
+    compare.add_argument("first", metavar="A", help=CONN)
+    compare.add_argument("second", metavar="B", help="the same for the other connection")
+    _paths(compare)
+    _shared(compare, REPORT)
+
+    for name, what in (
+        ("connections", "one row per connection"),
+        ("denials", "one row per denial"),
+        ("events", "one row per log line that concerns connections"),
+        ("segments", "one row per TCP segment"),
+    ):
+        table = _command(commands, name, what)
+        _paths(table)
+        if name == "connections":
+            table.add_argument(
+                "--by-point", action="store_true", help="one row per connection and point"
+            )
+        _shared(table, TABLE)
+
+    causes = _command(commands, "causes", "the catalogue of causes, or the page of one")
+    causes.add_argument("id", nargs="?", help="id or name of a cause, such as END301")
+    causes.add_argument("--format", choices=("text", "json", "md", "html"), default="text")
+    causes.add_argument("--output", metavar="FILE", help="write there instead of printing")
+    return root
+
+
+CONN = "id from `finis connections`, HOST:PORT, or HOST:PORT-HOST:PORT"
+
+
+def _command(commands: object, name: str, what: str) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")  # type: ignore[attr-defined,no-any-return]
+
+
+def _paths(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "paths", metavar="PATH", nargs="+", help="file, folder, glob, or - for standard input"
+    )
+
+
+def _shared(command: argparse.ArgumentParser, formats: tuple[str, ...]) -> None:
+    add = command.add_argument
+    add("--format", choices=formats, default="text", help="how to print (default: text)")
+    add("--output", metavar="FILE", help="write there instead of printing")
+    add("--point", metavar="NAME=PATH", action="append", default=[], type=_pair,
+        help="name the point a capture was taken at")  # fmt: skip
+    add("--device", metavar="NAME=HOST,…", action="append", default=[], type=_pair,
+        help="unite the hosts of a failover pair under one name")  # fmt: skip
+    add("--names", metavar="FILE", action="append", default=[],
+        help="hosts file, or `name` lines of an ASA configuration")  # fmt: skip
+    add("--tz", metavar="[SOURCE=]ZONE", action="append", default=[], type=_zone,
+        help="zone of stamps that name none (default UTC)")  # fmt: skip
+    add("--date", metavar="YYYY-MM-DD", type=_date, help="day of captures that print none")
+    add("--year", metavar="YYYY", type=int, help="year of log stamps that print none")
+    add("--since", metavar="TIME", type=_time, help="leave out what ended before (UTC)")
+    add("--until", metavar="TIME", type=_time, help="leave out what began after (UTC)")
+    add("--host", metavar="ADDRESS", action="append", default=[], help="only this host")
+    add("--port", metavar="PORT", action="append", default=[], type=int, help="only this port")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    left, sign, right = text.partition("=")
+    if not (left and sign and right):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    return left, right
+
+
+def _zone(text: str) -> tuple[str, tzinfo]:
+    """``ZONE`` or ``SOURCE=ZONE``; a zone is UTC, +02:00 or a name such as Europe/Berlin."""
+    source, sign, name = text.rpartition("=")
+    return (source if sign else ""), zone(name)
+
+
+def zone(name: str) -> tzinfo:
+    """A zone by name or offset; raises ArgumentTypeError for any other."""
+    if name.upper() in ("UTC", "Z"):
+        return UTC
+    if name[:1] in "+-":
+        try:
+            hours, _, minutes = name[1:].partition(":")
+            span = timedelta(hours=int(hours), minutes=int(minutes or 0))
+            return timezone(-span if name[0] == "-" else span)
+        except ValueError:
+            pass
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise argparse.ArgumentTypeError(f"{name!r} is no time zone known here") from None
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day like 2018-06-20") from None
+
+
+def _time(text: str) -> datetime:
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time like 2018-06-20T12:00") from None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)

@@ -1,0 +1,239 @@
+"""What each command does: read, build a report or a table, write it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from finis.errors import UsageError
+from finis.terms import Harm
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from finis.pipeline import Case, Options
+    from finis.report.document import Document
+
+DONE, FOUND = 0, 1
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command that was asked for; its exit status."""
+    return int(COMMANDS[arguments.command](arguments))
+
+
+def options(arguments: argparse.Namespace) -> Options:
+    """The pipeline's options from the command line's."""
+    from finis.pipeline import Options
+    from finis.wire import names
+
+    zones = dict(arguments.tz)
+    known: dict[str, str] = {}
+    for path in arguments.names:
+        known.update(names.load(path))
+    hosts = {
+        host: name for name, text in arguments.device for host in text.split(",") if host.strip()
+    }
+    default = zones.pop("", None)
+    made = Options(
+        tz_of=zones,
+        date=arguments.date,
+        year=arguments.year,
+        names=known,
+        points={path: name for name, path in arguments.point},
+        devices=hosts,
+        since=arguments.since,
+        until=arguments.until,
+        hosts=tuple(known.get(host, host) for host in arguments.host),
+        ports=tuple(arguments.port),
+    )
+    if default is not None:
+        made.tz = default
+    return made
+
+
+@contextmanager
+def case(arguments: argparse.Namespace, *, again: bool = False) -> Iterator[Case]:
+    """Read the paths, with a progress bar where a person waits.  `again`: the input will be read
+    a second time, so standard input is spooled."""
+    from finis.cli.progress import Bar
+    from finis.cli.spool import spooled
+    from finis.pipeline import read
+
+    made = options(arguments)
+    with spooled(arguments.paths, again) as paths:
+        with Bar(paths) as bar:
+            made.progress = bar.advance
+            found = read(paths, made)
+        yield found
+
+
+def diagnose(arguments: argparse.Namespace) -> int:
+    """`finis diagnose`."""
+    from finis.report.diagnosis import document, facts
+
+    with case(arguments) as found:
+        if arguments.format == "json":
+            emit_json(facts(found), arguments.output)
+        else:
+            emit(document(found), arguments.format, arguments.output)
+        if arguments.fail_on:
+            least = Harm[arguments.fail_on.upper()]
+            if any(finding.harm >= least for finding in found.found):
+                return FOUND
+    return DONE
+
+
+def explain(arguments: argparse.Namespace) -> int:
+    """`finis explain`."""
+    from finis.report.explanation import document, facts
+
+    with case(arguments, again=True) as found:
+        told = found.explain(arguments.connection)
+        if arguments.format == "json":
+            emit_json(facts(told), arguments.output)
+        else:
+            emit(document(told), arguments.format, arguments.output)
+    return DONE
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """`finis compare`."""
+    from finis.report.comparison import document, facts
+
+    with case(arguments, again=True) as found:
+        pair = found.explain(arguments.first), found.explain(arguments.second)
+        if arguments.format == "json":
+            emit_json(facts(*pair), arguments.output)
+        else:
+            emit(document(*pair), arguments.format, arguments.output)
+    return DONE
+
+
+def connections(arguments: argparse.Namespace) -> int:
+    """`finis connections`."""
+    with case(arguments) as found:
+        frame = found.by_point if arguments.by_point else found.connections
+        return emit_table(frame, arguments, CONNECTION_COLUMNS)
+
+
+def denials(arguments: argparse.Namespace) -> int:
+    """`finis denials`."""
+    with case(arguments) as found:
+        return emit_table(found.denials, arguments, DENIAL_COLUMNS)
+
+
+def events(arguments: argparse.Namespace) -> int:
+    """`finis events`: written batch by batch, never all in memory."""
+    from finis.pipeline import event_frames
+
+    return emit_batches(event_frames(arguments.paths, options(arguments)), arguments, EVENT_COLUMNS)
+
+
+def segments(arguments: argparse.Namespace) -> int:
+    """`finis segments`: written batch by batch, never all in memory."""
+    from finis.pipeline import segment_frames
+
+    frames = segment_frames(arguments.paths, options(arguments))
+    return emit_batches(frames, arguments, SEGMENT_COLUMNS)
+
+
+def causes(arguments: argparse.Namespace) -> int:
+    """`finis causes`."""
+    from finis.report.catalogue import catalogue_facts, index, page
+
+    if arguments.format == "json":
+        emit_json(catalogue_facts(arguments.id), arguments.output)
+    else:
+        built = page(arguments.id) if arguments.id else index()
+        emit(built, arguments.format, arguments.output)
+    return DONE
+
+
+COMMANDS = {
+    "diagnose": diagnose,
+    "explain": explain,
+    "compare": compare,
+    "connections": connections,
+    "denials": denials,
+    "events": events,
+    "segments": segments,
+    "causes": causes,
+}
+
+# What fits a terminal; every other format has all columns.
+CONNECTION_COLUMNS = (
+    "conn_id first_ts orig_h orig_p resp_h resp_p orig_bytes resp_bytes duration ended ending "
+    "cause cause_name confidence harm"
+).split()
+DENIAL_COLUMNS = (
+    "ts line msg_id interface src_h src_p dst_h dst_p flags lag_s teardown_reason seen_before "
+    "cause cause_name confidence harm"
+).split()
+EVENT_COLUMNS = (
+    "ts line msg_id kind conn_id a_if a_h a_p b_if b_h b_p duration_s bytes reason flags text_ok"
+).split()
+SEGMENT_COLUMNS = "ts point frame src_h src_p dst_h dst_p flags seq ack win payload_len tls".split()
+
+
+# --- writing -------------------------------------------------------------------------------
+
+
+def emit(document: Document, form: str, output: str | None) -> None:
+    """Print or write a report as text, md or html."""
+    from finis.report import html, markdown, text
+    from finis.report.formats import open_output
+
+    if form == "text" and output is None:
+        text.show(document)
+        return
+    render: Any = {"text": text.render, "md": markdown.render, "html": html.render}[form]
+    _write(render(document), output, open_output)
+
+
+def emit_json(value: Any, output: str | None) -> None:
+    """Print or write a value as JSON."""
+    from finis.report.formats import open_output, to_json
+
+    _write(to_json(value), output, open_output)
+
+
+def _write(text: str, output: str | None, opener: Any) -> None:
+    data = text.encode("utf-8", "backslashreplace")
+    stream = opener(output)
+    try:
+        stream.write(data)
+        stream.flush()
+    finally:
+        if stream is not sys.stdout.buffer:
+            stream.close()
+
+
+def emit_table(frame: pl.DataFrame, arguments: argparse.Namespace, columns: list[str]) -> int:
+    """A table that is whole in memory."""
+    return emit_batches(iter([frame]), arguments, columns)
+
+
+def emit_batches(
+    frames: Iterator[pl.DataFrame], arguments: argparse.Namespace, columns: list[str]
+) -> int:
+    """A table that comes in batches, in the format asked for."""
+    from finis.report import formats, grid
+
+    form = arguments.format
+    stream = formats.open_output(arguments.output)
+    if form in ("parquet", "arrow") and stream is sys.stdout.buffer and sys.stdout.isatty():
+        raise UsageError(f"{form} is not for a terminal: give --output FILE")
+    try:
+        if form == "text":
+            grid.write(frames, columns, stream)
+        else:
+            formats.write_batches(frames, form, stream)
+        stream.flush()
+    finally:
+        if stream is not sys.stdout.buffer:
+            stream.close()
+    return DONE
