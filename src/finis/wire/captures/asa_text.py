@@ -1,0 +1,308 @@
+"""Cisco ASA/FTD ``show capture``, as pasted from a terminal or a web page.
+
+One line per frame, in the grammar of tcpdump 3.x (see `_oldform`) behind the frame's number::
+
+    33437: 12:00:47.907301       802.1Q vlan#70 P0 10.0.0.1.443 > 10.0.0.2.43918: F 1:1(0) ack 2 …
+
+With ``detail`` the link header comes first and the rest follows on the next line; ``dump`` adds
+hex lines and ``trace`` blocks of ``Phase:``.  Several captures may stand in one paste: a prompt,
+a header, a ``packets captured``/``shown`` line or a restart of the numbers parts them, and each is
+a point of its own.  Stamps are times of day.  SEQ and ACK are absolute.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from finis.errors import InputError
+from finis.terms import Quirk
+from finis.wire.captures import _oldform
+from finis.wire.captures._services import asa_port
+from finis.wire.captures._text import (
+    NO_ADDRESSES,
+    STAMP,
+    U32,
+    Batch,
+    Clock,
+    Row,
+    endpoints,
+    lines,
+    plain,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from finis.wire.captures._api import Readable
+    from finis.wire.source import Reading, Source
+
+NAME = "asa-text"
+
+MAX_CAPTURES = 256  # points one file may name; later ones stay with the last
+MAX_DROPS = 1024  # distinct drop reasons kept per file
+_MAX_JOINED = 8192  # characters of a line with its continuations
+
+_FRAME = re.compile(r"\s*(?:(?P<number>\d{1,10}):\s+)?" + STAMP + r"(?=\s|$)")
+_COUNT = re.compile(r"\s*\d{1,10} packets? (?:captured|shown)\b")
+_HEADER = re.compile(
+    r"\s*capture (?P<name>[\w.+-]{1,64}) (?:type (?P<type>[\w-]{1,32})|interface |access-list |\[)"
+)
+_PROMPT = re.compile(r"\s*[A-Za-z0-9][\w.()/@:-]{0,80}[#>](?: |$)(?P<command>.{0,200})")
+_SHOW = re.compile(r" ?sh(?:ow?)? cap(?:ture?)? (?:/?[a-z]+ )?(?P<name>[\w.+-]{1,64})")
+_VLAN = re.compile(r"vlan#(\d{1,4})")
+_DROP = re.compile(r"Drop-reason: \((?P<name>[\w.+-]{1,64})\)")
+_HEX = re.compile(r"\s*0x[0-9a-fA-F]{4}:?\s")
+# Lines an ASA prints around frames that say nothing about a segment.
+_PREAMBLE = re.compile(
+    r"\s*(?:Target:|Hardware:|Cisco Adaptive Security|Cisco Firepower|ASLR enabled|Software Version"
+    r"|Compiled on|match |access-list |\d+ bytes|Type help|Logoff|Syntax error)"
+)
+_TRACE = re.compile(r"\s*(?:Phase|Result):")
+_SYSLOG = re.compile(r"%(?:ASA|FTD|PIX|FWSM|NGIPS)[-<]")
+
+BAD_STAMP = "stamp impossible"
+LOG_LINE = "log line within a capture"
+STRANGE = "line not recognised"
+
+
+def sniff(head: bytes) -> float:
+    """The share of lines that are numbered frames; others of the format count for less."""
+    frames = marks = rest = unnumbered = 0
+    for raw in head.split(b"\n")[:2000]:
+        line = plain(raw[:512])
+        if not line:
+            continue
+        match = _FRAME.match(line)
+        if match is not None and match["number"] is not None:
+            frames += 1
+        elif match is not None and _looks_old(line):
+            unnumbered += 1
+        elif _COUNT.match(line) or _HEADER.match(line) or _shows(line):
+            marks += 1
+        elif not (line[0].isspace() or _HEX.match(line)):
+            rest += 1
+    if "Drop-reason: (" in head.decode("latin-1") and unnumbered:
+        marks += 1
+    if marks:
+        frames, unnumbered = frames + unnumbered, 0
+    found = frames + marks + 0.5 * unnumbered
+    if not frames and not unnumbered and not (marks and not rest):
+        return 0.0
+    return min(0.97, found / (frames + marks + unnumbered + rest))
+
+
+def _looks_old(line: str) -> bool:
+    """Is this an unnumbered frame in the old grammar (and not one of tcpdump ≥ 4)?"""
+    return " > " in line and "Flags [" not in line and " IP " not in line and " IP6 " not in line
+
+
+def _shows(line: str) -> bool:
+    match = _PROMPT.match(line)
+    return match is not None and _SHOW.match(match["command"]) is not None
+
+
+def read(stream: Readable, source: Source, reading: Reading) -> Iterator[np.ndarray]:  # type: ignore[type-arg]
+    """See `captures._api`.  Positions are lines; SEGMENT.frame is the printed number."""
+    reader = _Reader(source, reading)
+    for number, line in lines(stream, source):
+        if reader.line(number, line):
+            yield reader.batch.take()
+    reader.finish()
+    if reader.batch.rows:
+        yield reader.batch.take()
+    if not source.rows and not reader.marked:
+        raise InputError(source.path, "no line of a `show capture` in it")
+
+
+class _Reader:
+    """Follows the lines of a file: which capture they belong to, which frame is being joined."""
+
+    def __init__(self, source: Source, reading: Reading) -> None:
+        self.source = source
+        self.reading = reading
+        self.batch = Batch(source)
+        self.clock = Clock(reading, source)
+        self.marked = False  # a line only this format has was seen
+        self.captures = 0  # begun so far
+        self.ended = True  # the next frame begins another capture
+        self.title = ""  # name for the next capture, from a prompt or header
+        self.asp_drop = False
+        self.next_asp_drop = False
+        self.point = 0
+        self.last_frame = 0
+        self.tracing = False  # inside the Phase: blocks of `trace`
+        self.pending: list[str] = []  # the frame's line and its continuations
+        self.pending_line = 0
+        self.drops = {name: i for i, name in enumerate(source.drops)}
+
+    def line(self, number: int, line: str) -> bool:
+        """Take one line; True if the batch became full."""
+        match = _FRAME.match(line)
+        if match is not None and _SYSLOG.search(line) is None:
+            full = self._flush()
+            self.pending = [line]
+            self.pending_line = number
+            self.tracing = False
+            return full
+        if not line:
+            return self._flush()
+        if self.pending and self._continues(line):
+            if sum(map(len, self.pending)) < _MAX_JOINED:
+                self.pending.append(line)
+            return False
+        if self._silent(line):
+            return False
+        full = self._flush()
+        if not self._delimits(line):
+            reason = LOG_LINE if _SYSLOG.search(line) else STRANGE
+            self.source.problems.add(reason, f"line {number}")
+        return full
+
+    def finish(self) -> None:
+        self._flush()
+
+    def _continues(self, line: str) -> bool:
+        """Indented lines belong to the frame above; so does a wrapped drop reason."""
+        if _HEX.match(line) or _TRACE.match(line) or _COUNT.match(line):
+            return False
+        return line[0].isspace() or ("Drop-reason:" in self.pending[-1] and not self._marks(line))
+
+    def _marks(self, line: str) -> bool:
+        return any(p.match(line) for p in (_HEADER, _PROMPT, _PREAMBLE)) or bool(
+            _SYSLOG.search(line)
+        )
+
+    def _silent(self, line: str) -> bool:
+        """Lines that neither end a frame nor a capture."""
+        if _TRACE.match(line):
+            self.tracing = True
+        return bool(_HEX.match(line)) or (self.tracing and not self._ends_trace(line))
+
+    def _ends_trace(self, line: str) -> bool:
+        return bool(_COUNT.match(line) or _PROMPT.match(line) or _SYSLOG.search(line))
+
+    def _delimits(self, line: str) -> bool:
+        """Counts, headers, prompts and preambles: they part captures and may name the next."""
+        header = _HEADER.match(line)
+        prompt = None if header else _PROMPT.match(line)
+        if header is not None:
+            self.title = header["name"]
+            self.next_asp_drop = header["type"] == "asp-drop"
+        elif prompt is not None:
+            shown = _SHOW.match(prompt["command"])
+            self.title = shown["name"] if shown else ""
+            self.next_asp_drop = False
+        elif not _COUNT.match(line):
+            return _PREAMBLE.match(line) is not None
+        self.marked = True
+        self.tracing = False
+        self.ended = True
+        return True
+
+    # --- one frame -------------------------------------------------------------------------
+
+    def _flush(self) -> bool:
+        if not self.pending:
+            return False
+        text = " ".join(" ".join(self.pending).split())
+        self.pending = []
+        self.source.rows += 1
+        problem, row = self._frame(text)
+        if problem:
+            self.source.problems.add(problem, f"line {self.pending_line}")
+        return row is not None and self.batch.add(row)
+
+    def _frame(self, text: str) -> tuple[str, Row | None]:
+        """(problem or "", row or None) of one frame in full."""
+        match = _FRAME.match(text)
+        if match is None:  # cannot be: the line was taken because it matched
+            return STRANGE, None
+        printed = int(match["number"]) if match["number"] is not None else 0
+        self._begin_if_restarted(printed)
+        stamp = self.clock.at(match["date"], match["tod"])
+        if stamp is None:
+            return BAD_STAMP, None
+        row = Row(ts_ns=stamp[0], point=self.point, frame=self.pending_line & U32)
+        row.quirks |= stamp[1]
+        if 0 < printed <= U32:
+            row.frame = printed
+        body = text[match.end() + 1 :]
+        return self._body(body, row)
+
+    def _body(self, body: str, row: Row) -> tuple[str, Row | None]:
+        at = body.find(" > ")
+        if at < 0:
+            if body.startswith("> "):
+                return NO_ADDRESSES, None
+            return self._other(body, row)
+        left, right = body[:at], body[at + 3 :]
+        prefix, _, src = left.rpartition(" ")
+        dst, colon, rest = right.partition(": ")
+        if not colon:
+            dst, rest = right.rstrip(":"), ""
+        if " " in dst:
+            return NO_ADDRESSES, None
+        vlan = _VLAN.search(prefix)
+        if vlan is not None:
+            row.vlan = int(vlan[1]) & 0xFFF
+        problem = _oldform.segment(rest, row)
+        if problem == "":
+            self.source.count_other(_oldform.other(rest))
+            return "", None
+        problem = problem or endpoints(src, dst, row, asa_port, self.reading)
+        if problem:
+            return problem, None
+        self._dropped(rest, row)
+        return "", row
+
+    def _other(self, body: str, row: Row) -> tuple[str, Row | None]:
+        """A frame without ``>``: ARP and the like, or a line cut off."""
+        kind = _oldform.other(body.rpartition(" P0 ")[2] if "vlan#" in body else body)
+        if kind == "other" and "arp " in body:
+            kind = "arp"
+        if kind == "other" and not body:
+            return NO_ADDRESSES, None
+        self.source.count_other(kind)
+        return "", None
+
+    def _dropped(self, rest: str, row: Row) -> None:
+        """The firewall's own word that it discarded this packet, and why."""
+        match = _DROP.search(rest)
+        if match is None:
+            if self.asp_drop:
+                row.quirks |= Quirk.DROPPED
+            return
+        row.quirks |= Quirk.DROPPED
+        name = match["name"]
+        if name not in self.drops:
+            if len(self.drops) >= MAX_DROPS:
+                self.source.problems.add("too many drop reasons", f"line {self.pending_line}")
+                return
+            self.drops[name] = len(self.source.drops)
+            self.source.drops.append(name)
+        row.drop = self.drops[name]
+
+    # --- captures --------------------------------------------------------------------------
+
+    def _begin_if_restarted(self, printed: int) -> None:
+        if not self.ended and (not printed or printed > self.last_frame):
+            self.last_frame = printed or self.last_frame
+            return
+        self.last_frame = printed
+        self.ended = False
+        if self.captures >= MAX_CAPTURES:
+            self.source.problems.add("too many captures in one file", f"line {self.pending_line}")
+            return
+        self.captures += 1
+        name = self.title
+        if not name:
+            name = self.source.point
+            if self.captures > 1:
+                name = f"{name}/{self.captures}"
+        self.point = self.source.points.id(name)
+        self.clock = Clock(self.reading, self.source)
+        self.title = ""
+        self.asp_drop = self.next_asp_drop
+        self.next_asp_drop = False
