@@ -1,0 +1,367 @@
+"""Syslog framing: bytes to lines, and what stands before a message to a time and a device.
+
+Understands RFC 3164, RFC 5424, Cisco's own stamps (with or without year, zone, fraction), EMBLEM,
+relays that put their own header in front, JSON and CSV wrappers.  The stamp nearest to the
+message is the device's; the ones before it are the relays'.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from finis.wire.captures._api import Readable
+    from finis.wire.source import Reading, Source
+
+CHUNK = 1 << 20
+LONGEST = 65_536  # characters of one line that are read; the rest is cut
+CACHED = 4096  # headers remembered: all lines of one second share theirs
+NS = 1_000_000_000
+
+# Hours east of UTC.  Abbreviations that mean several zones in use (IST, AST …) are left out:
+# such stamps are read in the user's zone and counted.
+ZONES = {
+    "Z": 0.0, "UTC": 0.0, "GMT": 0.0, "WET": 0.0, "WEST": 1.0, "BST": 1.0, "CET": 1.0,
+    "CEST": 2.0, "MEZ": 1.0, "MESZ": 2.0, "EET": 2.0, "EEST": 3.0, "MSK": 3.0, "SAST": 2.0,
+    "EST": -5.0, "EDT": -4.0, "CST": -6.0, "CDT": -5.0, "MST": -7.0, "MDT": -6.0, "PST": -8.0,
+    "PDT": -7.0, "AKST": -9.0, "AKDT": -8.0, "HST": -10.0, "BRT": -3.0, "SGT": 8.0, "HKT": 8.0,
+    "JST": 9.0, "KST": 9.0, "AWST": 8.0, "ACST": 9.5, "ACDT": 10.5, "AEST": 10.0, "AEDT": 11.0,
+    "NZST": 12.0, "NZDT": 13.0,
+}  # fmt: skip
+MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1
+    )
+}
+_MONTH = r"(?:[Jj]an|[Ff]eb|[Mm]ar|[Aa]pr|[Mm]ay|[Jj]un|[Jj]ul|[Aa]ug|[Ss]ep|[Oo]ct|[Nn]ov|[Dd]ec)"
+_CLOCK = r"(\d\d?):(\d\d):(\d\d)(?:[.,](\d{1,9}))?"
+STAMP = re.compile(
+    rf"(?<![\w.])(?:(\d{{4}})[-/](\d\d)[-/](\d\d)[T ]{_CLOCK} ?(Z|[+-]\d\d:?\d\d)?"
+    rf"|(?:(\d{{4}})\s+)?({_MONTH})\s+(\d\d?)\s+(?:(\d{{4}})\s+)?{_CLOCK}"
+    rf"(?:\s+(\d{{4}})(?![\w.:]))?)"
+)
+_ZONE = re.compile(r"\s?(?:([A-Z]{1,5})|([+-]\d\d:?\d\d))(?=[\s:]|$)")
+_PRI = re.compile(r"<\d{1,3}>")
+_NOT_HOST = re.compile(
+    r"<\d{1,3}>.*|[\d:*-]+:?|(?i:(?:local\d|kern|user|daemon|auth\w*|syslog|mail|cron)\.\w+:?)"
+    r"|(?i:mon|tue|wed|thu|fri|sat|sun),?|-+|.*\[\d*\]:?"
+)
+_DOTTED = re.compile(r"[0-9a-fA-F:.]*[0-9a-fA-F.]")
+_RFC5424 = re.compile(r"<\d{1,3}>\d{1,2} $")
+_QUOTE_END = re.compile(r'(?<!")"(?:""")*(?!")')
+
+
+def lines(stream: Readable, source: Source) -> Iterator[tuple[int, str]]:
+    """Number (from 1) and text of every line that is not blank, in bounded memory."""
+    number = 0
+    rest = b""
+    skipping = False  # inside a line whose start was long enough
+    decoder = None
+    first = True
+    while True:
+        data = stream.read(CHUNK)
+        if first:
+            decoder = _wide(data)
+            first = False
+        if decoder is not None:
+            data = decoder.decode(data, final=not data).encode("utf-8", "replace") or data
+        if not data:
+            break
+        parts = (rest + data).split(b"\n")
+        rest = parts.pop()
+        for part in _decoded(parts, source, number):
+            number += 1
+            if skipping:
+                skipping = False
+            elif text := _cut(part, source, number):
+                yield number, text
+        if len(rest) > 4 * LONGEST:
+            if not skipping:
+                text = _cut(rest.decode("utf-8", "replace"), source, number + 1)
+                yield number + 1, text
+            skipping, rest = True, b""
+    if rest and not skipping:
+        for part in _decoded([rest], source, number):
+            if text := _cut(part, source, number + 1):
+                yield number + 1, text
+
+
+def _wide(head: bytes) -> codecs.IncrementalDecoder | None:
+    """A decoder if the file is UTF-16, as some Windows tools write it."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return codecs.getincrementaldecoder("utf-16")("replace")
+    return None
+
+
+def _decoded(parts: list[bytes], source: Source, number: int) -> list[str]:
+    try:
+        return b"\n".join(parts).decode("utf-8").split("\n") if parts else []
+    except UnicodeDecodeError:
+        pass
+    out: list[str] = []
+    for i, part in enumerate(parts, number + 1):
+        try:
+            out.append(part.decode("utf-8"))
+        except UnicodeDecodeError:
+            source.problems.add("not UTF-8, read as Latin-1", f"line {i}")
+            out.append(part.decode("latin-1"))
+    return out
+
+
+def _cut(text: str, source: Source, number: int) -> str:
+    if len(text) > LONGEST:
+        source.problems.add(f"line longer than {LONGEST} characters, cut", f"line {number}")
+        text = text[:LONGEST]
+    return text.strip(" \t\r\0\ufeff")
+
+
+def unwrap_json(line: str, wanted: re.Pattern[str]) -> str:
+    """The log line inside a JSON object (``message``, ``event.original``, …), or the line itself."""
+    try:
+        root = json.loads(line)
+    except (ValueError, RecursionError):
+        return line
+    if not isinstance(root, dict):
+        return line
+    stamp = ""
+    pending = [root]
+    best = ""
+    for _ in range(64):  # objects looked into: enough for any shipper, bounded for a hostile one
+        if not pending:
+            break
+        for key, value in pending.pop(0).items():
+            if isinstance(value, dict):
+                pending.append(value)
+            elif isinstance(value, str):
+                if key in ("@timestamp", "timestamp", "time", "_time") and not stamp:
+                    stamp = value
+                elif wanted.search(value) and len(value) > len(best):
+                    best = value
+    if not best:
+        return line
+    return best if STAMP.search(best) else f"{stamp} {best}"
+
+
+def unquote(prefix: str, body: str) -> str:
+    """The body without what follows it, if it stands in an open CSV quote."""
+    if prefix.count('"') % 2 == 0:
+        return body
+    end = _QUOTE_END.search(body)
+    return (body[: end.start()] if end else body).replace('""', '"')
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A stamp as printed; `year` None and `offset_s` None where it names none."""
+
+    year: int | None
+    month: int
+    day: int
+    second: int  # of the day
+    fraction_ns: int
+    digits: int
+    offset_s: int | None
+
+
+def _offset(text: str) -> int:
+    hours, minutes = int(text[1:3]), int(text[-2:])
+    return (hours * 3600 + minutes * 60) * (-1 if text[0] == "-" else 1)
+
+
+def _stamp(m: re.Match[str]) -> Stamp | None:
+    g = m.groups()
+    if g[0]:
+        year: int | None = int(g[0])
+        month, day, clock, zone = int(g[1]), int(g[2]), g[3:7], g[7]
+    else:
+        named = g[8] or g[11] or g[16]
+        year = int(named) if named else None
+        month, day, clock, zone = MONTHS[g[9].lower()], int(g[10]), g[12:16], None
+    hour, minute, second = int(clock[0]), int(clock[1]), int(clock[2])
+    if not (hour < 24 and minute < 60 and second <= 60 and 1 <= month <= 12 and 1 <= day <= 31):
+        return None
+    if year is not None and not 1970 <= year <= 2200:
+        return None
+    fraction = clock[3] or ""
+    offset = None if not zone else 0 if zone == "Z" else _offset(zone)
+    return Stamp(
+        year, month, day, hour * 3600 + minute * 60 + second,
+        int(fraction.ljust(9, "0")) if fraction else 0, len(fraction), offset,
+    )  # fmt: skip
+
+
+def _hosts(text: str) -> list[str]:
+    """Words of a header that can name a host, in order."""
+    out = []
+    for word in re.split(r"[\s,;\"|]+", text):
+        word = _PRI.sub("", word)
+        bare = word.rstrip(":") if not (word.endswith("::") and word.count(":") > 2) else word
+        bare = bare.lstrip(":") if "::" not in bare else bare
+        if bare and not (_NOT_HOST.fullmatch(bare) and not _address(bare)):
+            out.append(bare)
+    return out
+
+
+def _address(word: str) -> bool:
+    return bool(_DOTTED.fullmatch(word)) and (word.count(".") == 3 or word.count(":") > 1)
+
+
+class Headers:
+    """Reads what stands before messages of one file: `read()` per line, `unzoned` etc. after."""
+
+    def __init__(self, source: Source, reading: Reading) -> None:
+        self.source = source
+        self.reading = reading
+        self.fallback = PurePath(source.path).name or source.path
+        self.anchor: int | None = None  # day number of the last dated stamp
+        self.year = reading.year or (reading.date.year if reading.date else None)
+        self._cache: dict[str, tuple[int | None, str]] = {}
+        self._days: dict[tuple[int | None, int, int], int | None] = {}
+
+    def learn(self, prefixes: list[str]) -> None:
+        """Find the year in the first lines of a file, for stamps that name none."""
+        for prefix in prefixes:
+            for m in STAMP.finditer(prefix):
+                stamp = _stamp(m)
+                if stamp is not None and stamp.year is not None:
+                    self.anchor = self._day(stamp.year, stamp.month, stamp.day)
+                    if self.anchor is not None:
+                        return
+
+    def read(self, prefix: str, number: int) -> tuple[int | None, str]:
+        """Time in ns since 1970 UTC (None: no readable stamp) and device."""
+        known = self._cache.get(prefix)
+        if known is not None:
+            return known
+        found = list(STAMP.finditer(prefix))
+        if not found:
+            hosts = _hosts(prefix)
+            self.source.problems.add("no time stamp", f"line {number}")
+            return self._keep(prefix, None, hosts[-1] if hosts else self.fallback)
+        last = found[-1]
+        stamp = _stamp(last)
+        start, end = last.span()
+        offset = stamp.offset_s if stamp else None
+        if offset is None:
+            offset, end = self._zone(prefix, end, number)
+        device = self._device(prefix, found, start, end)
+        if stamp is None:
+            self.source.problems.add("stamp is no valid time", f"line {number}")
+            return self._keep(prefix, None, device)
+        relay = None
+        if stamp.year is None and len(found) > 1:
+            relay = _stamp(found[-2])
+        ns = self._time(stamp, relay, offset, number)
+        if stamp.year is None:
+            return ns, device  # depends on the lines before it: not remembered
+        return self._keep(prefix, ns, device)
+
+    def _keep(self, prefix: str, ns: int | None, device: str) -> tuple[int | None, str]:
+        if len(self._cache) >= CACHED:
+            self._cache.clear()
+        if ns is not None:
+            self._cache[prefix] = (ns, device)
+        return ns, device
+
+    def _zone(self, prefix: str, end: int, number: int) -> tuple[int | None, int]:
+        """Offset of a zone named behind the stamp, and where the rest begins."""
+        m = _ZONE.match(prefix, end)
+        if m is None:
+            return None, end
+        if m[2]:
+            return _offset(m[2]), m.end()
+        if m[1] in ZONES:
+            return int(ZONES[m[1]] * 3600), m.end()
+        # An unknown abbreviation is a zone only if a host follows; alone it is the host.
+        if len(m[1]) >= 3 and prefix[m.end() : m.end() + 1] == " " and _hosts(prefix[m.end() :]):
+            self.source.problems.add("unknown time zone, read in the zone assumed", f"line {number}")
+            return None, m.end()
+        return None, end
+
+    def _device(self, prefix: str, found: list[re.Match[str]], start: int, end: int) -> str:
+        hosts = _hosts(prefix[end:])
+        if hosts or _RFC5424.search(prefix[:start]):
+            words = prefix[end:].split()
+            if _RFC5424.search(prefix[:start]) and words and words[0] != "-":
+                return words[0]
+            if hosts:
+                return hosts[0]
+        before = found[-2].end() if len(found) > 1 else 0
+        relays = _hosts(prefix[before:start])
+        if not relays:
+            return self.fallback
+        if before and _RFC5424.search(prefix[: found[-2].start()]):
+            return relays[0]
+        return relays[0] if before else relays[-1]
+
+    def _time(
+        self, stamp: Stamp, relay: Stamp | None, offset: int | None, number: int
+    ) -> int | None:
+        day = self._find_day(stamp, relay)
+        if day is None:
+            self.source.problems.add("stamp is no valid time", f"line {number}")
+            return None
+        seconds = day * 86_400 + stamp.second
+        if offset is None:
+            self.source.zone_assumed = True
+            if self.reading.tz is not UTC:
+                moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=self.reading.tz)
+                delta = moment.utcoffset()
+                offset = int(delta.total_seconds()) if delta is not None else 0
+        resolution = 10 ** (9 - stamp.digits)
+        if resolution > self.source.resolution_ns:
+            self.source.resolution_ns = resolution
+        return (seconds - (offset or 0)) * NS + stamp.fraction_ns
+
+    def _find_day(self, stamp: Stamp, relay: Stamp | None) -> int | None:
+        if stamp.year is not None:
+            day = self._day(stamp.year, stamp.month, stamp.day)
+            if day is not None:
+                self.anchor = day
+            return day
+        anchor = self.anchor
+        if relay is not None and relay.year is not None:
+            relayed = self._day(relay.year, relay.month, relay.day)
+            anchor = anchor if relayed is None else relayed
+        if self.year is not None and self.anchor is None:
+            day = self._day(self.year, stamp.month, stamp.day)
+        elif anchor is None:
+            self.source.dated = False
+            day = self._day(1970, stamp.month, stamp.day)
+        else:
+            day = self._nearest(anchor, stamp)
+        if day is not None:
+            self.anchor = day
+        return day
+
+    def _nearest(self, anchor: int, stamp: Stamp) -> int | None:
+        """The day in the year that brings it closest to `anchor`: December to January wraps."""
+        year = date.fromordinal(anchor + _EPOCH).year
+        days = [self._day(y, stamp.month, stamp.day) for y in (year - 1, year, year + 1)]
+        near = [day for day in days if day is not None]
+        if not near:  # 29 February in a file of unknown year
+            return self._day(year, 3, 1) if (stamp.month, stamp.day) == (2, 29) else None
+        return min(near, key=lambda day: abs(day - anchor))
+
+    def _day(self, year: int, month: int, day: int) -> int | None:
+        """Days since 1970-01-01, None if there is no such day."""
+        key = (year, month, day)
+        if key not in self._days:
+            if len(self._days) >= CACHED:
+                self._days.clear()
+            try:
+                self._days[key] = date(year, month, day).toordinal() - _EPOCH
+            except ValueError:
+                self._days[key] = None
+        return self._days[key]
+
+
+_EPOCH = date(1970, 1, 1).toordinal()
