@@ -39,12 +39,21 @@ class Points:
     def __init__(self) -> None:
         self.names: list[str] = []
         self._ids: dict[str, int] = {}
+        self._owners: dict[str, str] = {}
 
     def id(self, name: str) -> int:
         if name not in self._ids:
             self._ids[name] = len(self.names)
             self.names.append(name)
         return self._ids[name]
+
+    def of_interface(self, name: str, default: str) -> int:
+        """The point of a capture interface called `name` in a file whose default point is
+        `default`.  Every host has an ``eth0``: a name that another default point already uses
+        becomes ``default/name``."""
+        if self._owners.setdefault(name, default) != default:
+            name = f"{default}/{name}"
+        return self.id(name)
 
 
 @dataclass(slots=True)
@@ -75,6 +84,8 @@ class Source:
     dated: bool = True  # False: stamps are times of day of an unknown date
     zone_assumed: bool = False  # stamps named no zone: read in Reading.tz
     resolution_ns: int = 1
+    point_given: bool = False  # the user named the point: interfaces become parts of it
+    lost: int | None = None  # packets the capturing tool says it lost; None: it does not say
     truncated: bool = False  # the file is cut off: read to the cut
     drops: list[str] = field(default_factory=lambda: [""])  # drop reasons (asp-drop); [0] is none
     problems: Problems = field(default_factory=Problems)

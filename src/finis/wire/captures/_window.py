@@ -1,0 +1,90 @@
+"""A moving window over a stream: what walkers look at, and the loop that drives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from finis.wire.walk import Stop
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from finis.wire.captures._api import Readable
+    from finis.wire.source import Source
+    from finis.wire.walk import FrameDecoder
+
+WINDOW_BYTES = 1 << 20
+END = -1  # what a handler gives to stop reading
+
+Handler = Callable[[Stop, int], int]
+
+
+class Window:
+    """`data` are the bytes at hand, `offset` is where they stand in the stream."""
+
+    def __init__(self, stream: Readable, start: bytes = b"", offset: int = 0) -> None:
+        self.stream = stream
+        self.data = start
+        self.offset = offset
+
+    def advance(self, at: int) -> bool:
+        """Drop `data[:at]` and read on; False: nothing more came."""
+        rest = self.data[at:]
+        self.offset += at
+        pieces, have = [rest], 0
+        while have < WINDOW_BYTES:
+            piece = self.stream.read(WINDOW_BYTES - have)
+            if not piece:
+                break
+            pieces.append(piece)
+            have += len(piece)
+        self.data = b"".join(pieces)
+        return have > 0
+
+    def skip(self, size: int) -> bool:
+        """Go `size` bytes forward from `data[0]`; False: the stream ends before."""
+        while size > len(self.data):
+            size -= len(self.data)
+            if not self.advance(len(self.data)):
+                return False
+        self.data = self.data[size:]
+        self.offset += size
+        return True
+
+
+def batches(
+    window: Window,
+    decoder: FrameDecoder,
+    walk: Callable[[bytes, int], tuple[int, int]],
+    handle: Handler,
+    source: Source,
+) -> Iterator[np.ndarray]:
+    """Walk to the end of the stream.  `handle` is told of every stop but DATA and FULL with the
+    offset in `window.data`, and gives where to go on there, or `END`."""
+    at = 0
+    while True:
+        why, at = walk(window.data, at)
+        if why == Stop.FULL:
+            decoder.settle(source)
+            yield decoder.take()
+        elif why == Stop.DATA:
+            if window.advance(at):
+                at = 0
+                continue
+            if len(window.data) > 0:
+                source.truncated = True
+                source.problems.add("the file is cut off inside a record", f"byte {window.offset}")
+            break
+        else:
+            at = handle(Stop(why), at)
+            if at == END:
+                break
+    decoder.flush()
+    decoder.settle(source)
+    rows = decoder.take()
+    if len(rows):
+        yield rows
+    settle = getattr(window.stream, "settle", None)
+    if settle is not None:
+        settle(source)

@@ -1,0 +1,134 @@
+"""From a captured frame to a row of tables.SEGMENT: the readable reference, and the switch
+between it and the compiled kernel.
+
+`compiled` says which of the two `decoder()` gives; ``FINIS_PURE=1`` asks for the reference.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from finis.tables import SEGMENT
+from finis.terms import Quirk
+from finis.wire import ip, payload, tcp
+from finis.wire.link import Network, network
+from finis.wire.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from finis.wire.walk import FrameDecoder
+
+Row = dict[str, int]
+EMPTY: Row = {column.name: 0 for column in SEGMENT}
+
+
+class Decoded(NamedTuple):
+    """A frame that carries TCP.  `row` lacks what the frame does not know (time, number, point);
+    of a fragment without TCP header it holds the addresses only."""
+
+    row: Row
+    start: bytes  # first captured payload bytes, 64 at most
+    ifindex: int  # see link.Network
+    fragment: ip.Fragment | None
+
+
+def decode_frame(data: bytes, wire_len: int, linktype: int) -> Decoded | Outcome:
+    """Decode one frame: `data` as captured, `wire_len` bytes on the wire.  Never raises."""
+    net = network(linktype, data)
+    if isinstance(net, Outcome):
+        return net
+    packet = ip.packet(data, net.at, wire_len)
+    if isinstance(packet, Outcome):
+        return packet
+    row = dict(EMPTY)
+    row["src_hi"], row["src_lo"] = packet.src
+    row["dst_hi"], row["dst_lo"] = packet.dst
+    row["vlan"] = net.vlan
+    row["ip_len"] = packet.ip_len
+    row["ip_id"] = packet.ip_id
+    row["ttl"] = packet.ttl
+    if packet.fragment is not None and packet.fragment.at:
+        return Decoded(row, b"", net.ifindex, packet.fragment)
+    segment = tcp.segment(data, packet.segment_at, packet.segment_len)
+    if isinstance(segment, Outcome):
+        return segment
+    for name in ("src_p", "dst_p", "seq", "ack", "flags", "win", "mss", "wscale"):
+        row[name] = getattr(segment, name)
+    for name in ("tsval", "tsecr", "sack_left", "sack_right"):
+        row[name] = getattr(segment, name)
+    row["quirks"] = packet.quirks | segment.quirks
+    start = _read_payload(row, data, net, packet, segment)
+    return Decoded(row, start, net.ifindex, packet.fragment)
+
+
+def _read_payload(
+    row: Row, data: bytes, net: Network, packet: ip.Packet, segment: tcp.Segment
+) -> bytes:
+    """Fill in what depends on the payload; gives its first captured bytes."""
+    at, end = packet.segment_at, packet.segment_at + packet.segment_len
+    content = data[at + segment.header_len : end]
+    payload_len = packet.segment_len - segment.header_len
+    row["payload_len"] = payload_len
+    if len(content) < payload_len:
+        row["quirks"] |= Quirk.NO_PAYLOAD
+    row["head"], row["head_len"] = payload.head(content)
+    if packet.fragment is None:
+        row["payload_hash"] = payload.fingerprint(content, payload_len)
+        row["alert"], row["alert_desc"] = payload.tls_tail(content, payload_len)
+        v4 = data[net.at] >> 4 == 4
+        plain_header = at - net.at == (20 if v4 else 40)  # else the addresses may be others
+        offloaded = row["quirks"] & (Quirk.OVERSIZE | Quirk.IP_LEN_ZERO)
+        if (
+            len(data) >= end
+            and plain_header
+            and not offloaded
+            and bad_checksum(row, data[at:end], v4)
+        ):
+            row["quirks"] |= Quirk.BAD_CHECKSUM
+    return content[: payload.WIDE]
+
+
+def _fold(total: int) -> int:
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
+
+
+def bad_checksum(row: Row, segment: bytes, v4: bool) -> bool:
+    """Is the checksum of this whole segment wrong though filled in (RFC 9293 §3.1)?  Offload
+    leaves 0 or the sum of the pseudo header alone, with or without its length."""
+    given = segment[16] << 8 | segment[17]
+    pseudo = ip.TCP
+    for part in ("src_hi", "src_lo", "dst_hi", "dst_lo"):
+        value = row[part]
+        if v4:
+            value &= 0xFFFFFFFF  # the ::ffff: is ours
+        pseudo += sum(value >> shift & 0xFFFF for shift in (48, 32, 16, 0))
+    if given in (0, _fold(pseudo), _fold(pseudo + len(segment))):
+        return False
+    even = segment + b"\0" if len(segment) % 2 else segment
+    total = pseudo + len(segment) + sum(struct.unpack(f">{len(even) // 2}H", even))
+    return _fold(total) != 0xFFFF
+
+
+def _kernel() -> type[FrameDecoder] | None:
+    if os.environ.get("FINIS_PURE") == "1":
+        return None
+    try:
+        from finis.wire import _walk
+    except ImportError:
+        return None
+    kernel: type[FrameDecoder] = _walk.Decoder
+    return kernel
+
+
+def decoder(file: int) -> FrameDecoder:
+    """A new decoder for the source numbered `file`."""
+    from finis.wire.walk import Decoder
+
+    return (_KERNEL or Decoder)(file)
+
+
+_KERNEL = _kernel()
+compiled: bool = _KERNEL is not None
