@@ -1,6 +1,6 @@
 """Cisco ASA/FTD ``show capture``, as pasted from a terminal or a web page.
 
-One line per frame, in the grammar of tcpdump 3.x (see `_oldform`) behind the frame's number::
+One line per frame, in the grammar of tcpdump 3.x (see `_text.oldform`) behind the frame's number::
 
     33437: 12:00:47.907301       802.1Q vlan#70 P0 10.0.0.1.443 > 10.0.0.2.43918: F 1:1(0) ack 2 …
 
@@ -16,25 +16,18 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from finis.errors import InputError
+import numpy as np
+import numpy.typing as npt
+
 from finis.terms import Quirk
-from finis.wire.captures import _oldform
-from finis.wire.captures._services import asa_port
-from finis.wire.captures._text import (
-    NO_ADDRESSES,
-    STAMP,
-    U32,
-    Batch,
-    Clock,
-    Row,
-    endpoints,
-    lines,
-    plain,
-)
+from finis.wire.captures._text import oldform
+from finis.wire.captures._text.clock import STAMP, Clock
+from finis.wire.captures._text.frames import BAD_STAMP, STRANGE, FrameReader
+from finis.wire.captures._text.lines import sample
+from finis.wire.captures._text.rows import NO_ADDRESSES, U32, Row, endpoints
+from finis.wire.captures._text.services import asa_port
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from finis.wire.captures._api import Readable
     from finis.wire.source import Reading, Source
 
@@ -42,7 +35,6 @@ NAME = "asa-text"
 
 MAX_CAPTURES = 256  # points one file may name; later ones stay with the last
 MAX_DROPS = 1024  # distinct drop reasons kept per file
-_MAX_JOINED = 8192  # characters of a line with its continuations
 
 _FRAME = re.compile(r"\s*(?:(?P<number>\d{1,10}):\s+)?" + STAMP + r"(?=\s|$)")
 _COUNT = re.compile(r"\s*\d{1,10} packets? (?:captured|shown)\b")
@@ -53,7 +45,7 @@ _PROMPT = re.compile(r"\s*[A-Za-z0-9][\w.()/@:-]{0,80}[#>](?: |$)(?P<command>.{0
 _SHOW = re.compile(r" ?sh(?:ow?)? cap(?:ture?)? (?:/?[a-z]+ )?(?P<name>[\w.+-]{1,64})")
 _VLAN = re.compile(r"vlan#(\d{1,4})")
 _DROP = re.compile(r"Drop-reason: \((?P<name>[\w.+-]{1,64})\)")
-_HEX = re.compile(r"\s*0x[0-9a-fA-F]{4}:?\s")
+_HEX = re.compile(r"\s*0x[0-9a-fA-F]{4}:?\s")  # for sniffing only
 # Lines an ASA prints around frames that say nothing about a segment.
 _PREAMBLE = re.compile(
     r"\s*(?:Target:|Hardware:|Cisco Adaptive Security|Cisco Firepower|ASLR enabled|Software Version"
@@ -62,18 +54,13 @@ _PREAMBLE = re.compile(
 _TRACE = re.compile(r"\s*(?:Phase|Result):")
 _SYSLOG = re.compile(r"%(?:ASA|FTD|PIX|FWSM|NGIPS)[-<]")
 
-BAD_STAMP = "stamp impossible"
 LOG_LINE = "log line within a capture"
-STRANGE = "line not recognised"
 
 
 def sniff(head: bytes) -> float:
     """The share of lines that are numbered frames; others of the format count for less."""
     frames = marks = rest = unnumbered = 0
-    for raw in head.split(b"\n")[:2000]:
-        line = plain(raw[:512])
-        if not line:
-            continue
+    for line in sample(head):
         match = _FRAME.match(line)
         if match is not None and match["number"] is not None:
             frames += 1
@@ -103,28 +90,19 @@ def _shows(line: str) -> bool:
     return match is not None and _SHOW.match(match["command"]) is not None
 
 
-def read(stream: Readable, source: Source, reading: Reading) -> Iterator[np.ndarray]:  # type: ignore[type-arg]
+def read(stream: Readable, source: Source, reading: Reading) -> Iterator[npt.NDArray[np.void]]:
     """See `captures._api`.  Positions are lines; SEGMENT.frame is the printed number."""
-    reader = _Reader(source, reading)
-    for number, line in lines(stream, source):
-        if reader.line(number, line):
-            yield reader.batch.take()
-    reader.finish()
-    if reader.batch.rows:
-        yield reader.batch.take()
-    if not source.rows and not reader.marked:
-        raise InputError(source.path, "no line of a `show capture` in it")
+    return _Reader(source, reading).read(stream)
 
 
-class _Reader:
+class _Reader(FrameReader):
     """Follows the lines of a file: which capture they belong to, which frame is being joined."""
 
+    nothing = "no line of a `show capture` in it"
+
     def __init__(self, source: Source, reading: Reading) -> None:
-        self.source = source
-        self.reading = reading
-        self.batch = Batch(source)
+        super().__init__(source, reading)
         self.clock = Clock(reading, source)
-        self.marked = False  # a line only this format has was seen
         self.captures = 0  # begun so far
         self.ended = True  # the next frame begins another capture
         self.title = ""  # name for the next capture, from a prompt or header
@@ -133,39 +111,28 @@ class _Reader:
         self.point = 0
         self.last_frame = 0
         self.tracing = False  # inside the Phase: blocks of `trace`
-        self.pending: list[str] = []  # the frame's line and its continuations
-        self.pending_line = 0
         self.drops = {name: i for i, name in enumerate(source.drops)}
 
     def line(self, number: int, line: str) -> bool:
         """Take one line; True if the batch became full."""
-        match = _FRAME.match(line)
-        if match is not None and _SYSLOG.search(line) is None:
-            full = self._flush()
-            self.pending = [line]
-            self.pending_line = number
+        if _FRAME.match(line) is not None and _SYSLOG.search(line) is None:
             self.tracing = False
-            return full
-        if not line:
-            return self._flush()
+            return self.begin(number, line)
+        if not line or self.dump.take(line):
+            return False
         if self.pending and self._continues(line):
-            if sum(map(len, self.pending)) < _MAX_JOINED:
-                self.pending.append(line)
+            self.join(line)
             return False
-        if self._silent(line):
+        if self._traces(line):
             return False
-        full = self._flush()
+        full = self.flush()
         if not self._delimits(line):
-            reason = LOG_LINE if _SYSLOG.search(line) else STRANGE
-            self.source.problems.add(reason, f"line {number}")
+            self.problem(LOG_LINE if _SYSLOG.search(line) else STRANGE, number)
         return full
-
-    def finish(self) -> None:
-        self._flush()
 
     def _continues(self, line: str) -> bool:
         """Indented lines belong to the frame above; so does a wrapped drop reason."""
-        if _HEX.match(line) or _TRACE.match(line) or _COUNT.match(line):
+        if self.dump or _TRACE.match(line) or _COUNT.match(line):
             return False
         return line[0].isspace() or ("Drop-reason:" in self.pending[-1] and not self._marks(line))
 
@@ -174,11 +141,11 @@ class _Reader:
             _SYSLOG.search(line)
         )
 
-    def _silent(self, line: str) -> bool:
-        """Lines that neither end a frame nor a capture."""
+    def _traces(self, line: str) -> bool:
+        """Is this part of a `trace`?  Its blocks say nothing about the segment itself."""
         if _TRACE.match(line):
             self.tracing = True
-        return bool(_HEX.match(line)) or (self.tracing and not self._ends_trace(line))
+        return self.tracing and not self._ends_trace(line)
 
     def _ends_trace(self, line: str) -> bool:
         return bool(_COUNT.match(line) or _PROMPT.match(line) or _SYSLOG.search(line))
@@ -203,18 +170,7 @@ class _Reader:
 
     # --- one frame -------------------------------------------------------------------------
 
-    def _flush(self) -> bool:
-        if not self.pending:
-            return False
-        text = " ".join(" ".join(self.pending).split())
-        self.pending = []
-        self.source.rows += 1
-        problem, row = self._frame(text)
-        if problem:
-            self.source.problems.add(problem, f"line {self.pending_line}")
-        return row is not None and self.batch.add(row)
-
-    def _frame(self, text: str) -> tuple[str, Row | None]:
+    def frame(self, text: str) -> tuple[str, Row | None]:
         """(problem or "", row or None) of one frame in full."""
         match = _FRAME.match(text)
         if match is None:  # cannot be: the line was taken because it matched
@@ -247,19 +203,16 @@ class _Reader:
         vlan = _VLAN.search(prefix)
         if vlan is not None:
             row.vlan = int(vlan[1]) & 0xFFF
-        problem = _oldform.segment(rest, row)
+        problem = oldform.segment(rest, row)
         if problem == "":
-            self.source.count_other(_oldform.other(rest))
+            self.source.count_other(oldform.other(rest))
             return "", None
-        problem = problem or endpoints(src, dst, row, asa_port, self.reading)
-        if problem:
-            return problem, None
         self._dropped(rest, row)
-        return "", row
+        return problem or endpoints(src, dst, row, asa_port, self.reading), row
 
     def _other(self, body: str, row: Row) -> tuple[str, Row | None]:
         """A frame without ``>``: ARP and the like, or a line cut off."""
-        kind = _oldform.other(body.rpartition(" P0 ")[2] if "vlan#" in body else body)
+        kind = oldform.other(body.rpartition(" P0 ")[2] if "vlan#" in body else body)
         if kind == "other" and "arp " in body:
             kind = "arp"
         if kind == "other" and not body:
@@ -278,7 +231,7 @@ class _Reader:
         name = match["name"]
         if name not in self.drops:
             if len(self.drops) >= MAX_DROPS:
-                self.source.problems.add("too many drop reasons", f"line {self.pending_line}")
+                self.problem("too many drop reasons")
                 return
             self.drops[name] = len(self.source.drops)
             self.source.drops.append(name)
@@ -293,7 +246,7 @@ class _Reader:
         self.last_frame = printed
         self.ended = False
         if self.captures >= MAX_CAPTURES:
-            self.source.problems.add("too many captures in one file", f"line {self.pending_line}")
+            self.problem("too many captures in one file")
             return
         self.captures += 1
         name = self.title

@@ -2,8 +2,8 @@
 
 Stamps may be times of day, dated (-tttt) or seconds since 1970 (-tt).  -v puts the IP header first
 and the segment on the next line; -e puts the link header first; ``-i any`` an interface and a
-direction, which part the file into points.  Without -S the numbers are relative: `_relative`
-undoes that.  Hex lines (-x) are skipped, text lines (-A) counted.
+direction, which part the file into points.  Without -S the numbers are relative:
+`_text.relative` undoes that.  Hex lines (-x) complete a frame, text lines (-A) are counted.
 """
 
 from __future__ import annotations
@@ -12,36 +12,26 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from finis.errors import InputError
+import numpy as np
+import numpy.typing as npt
+
 from finis.terms import Flag, Quirk
-from finis.wire.captures import _oldform
-from finis.wire.captures._relative import Numbers
-from finis.wire.captures._services import port
-from finis.wire.captures._text import (
-    NO_ADDRESSES,
-    STAMP,
-    U32,
-    Batch,
-    Clock,
-    Row,
-    endpoints,
-    lines,
-    options,
-    plain,
-    too_large,
-    unfilled,
-)
+from finis.wire.captures._text import oldform
+from finis.wire.captures._text.clock import STAMP, Clock
+from finis.wire.captures._text.frames import BAD_STAMP, STRANGE, FrameReader
+from finis.wire.captures._text.lines import sample
+from finis.wire.captures._text.options import options, unfilled
+from finis.wire.captures._text.relative import Numbers
+from finis.wire.captures._text.rows import NO_ADDRESSES, U32, Row, endpoints, too_large
+from finis.wire.captures._text.services import port
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from finis.wire.captures._api import Readable
     from finis.wire.source import Reading, Source
 
 NAME = "tcpdump-text"
 
 MAX_INTERFACES = 256  # points one file may name; the rest goes to the file's own
-_MAX_JOINED = 8192  # characters of a frame's lines
 
 _FRAME = re.compile(
     r"\s*(?:(?P<number>\d{1,10})\s+)?"
@@ -90,8 +80,6 @@ _LETTERS = {
     "e": Flag.AE,
 }
 
-BAD_STAMP = "stamp impossible"
-STRANGE = "line not recognised"
 NO_FLAGS_QUIET = "no TCP flags printed (tcpdump -q)"
 RELATIVE_STAMPS = "stamps are differences (tcpdump -ttt or -ttttt), read as times of day"
 
@@ -99,11 +87,10 @@ RELATIVE_STAMPS = "stamps are differences (tcpdump -ttt or -ttttt), read as time
 def sniff(head: bytes) -> float:
     """The share of lines that are frames of tcpdump; one in the old grammar counts a bit less."""
     frames = old = rest = 0
-    for raw in head.split(b"\n")[:2000]:
-        line = plain(raw[:512])
+    for line in sample(head):
         match = _FRAME.match(line)
         if match is None:
-            if line and not (line[0].isspace() or _HEX.match(line) or _MESSAGE.match(line)):
+            if not (line[0].isspace() or _HEX.match(line) or _MESSAGE.match(line)):
                 rest += 1
         elif ": Flags [" in line or _BODY.match(line, match.end()):
             frames += 1
@@ -116,33 +103,21 @@ def sniff(head: bytes) -> float:
     return min(0.97, (frames + 0.9 * old) / (frames + old + rest))
 
 
-def read(stream: Readable, source: Source, reading: Reading) -> Iterator[np.ndarray]:  # type: ignore[type-arg]
+def read(stream: Readable, source: Source, reading: Reading) -> Iterator[npt.NDArray[np.void]]:
     """See `captures._api`.  Positions are lines; SEGMENT.frame is the number printed by
     ``--number``, else the line."""
-    reader = _Reader(source, reading)
-    for number, line in lines(stream, source):
-        if reader.line(number, line):
-            yield reader.batch.take()
-    reader.flush()
-    if reader.batch.rows:
-        yield reader.batch.take()
-    if not source.rows and not reader.marked:
-        raise InputError(source.path, "no line that tcpdump printed in it")
+    return _Reader(source, reading).read(stream)
 
 
-class _Reader:
-    """Joins the lines of a frame and reads it."""
+class _Reader(FrameReader):
+    """Reads frames; a message of tcpdump's own begins another print."""
+
+    nothing = "no line that tcpdump printed in it"
 
     def __init__(self, source: Source, reading: Reading) -> None:
-        self.source = source
-        self.reading = reading
-        self.batch = Batch(source)
-        self.marked = False  # one of tcpdump's own messages was seen
-        self.pending: list[str] = []
-        self.pending_line = 0
+        super().__init__(source, reading)
         self.in_frame = False  # text lines (-A) may follow
         self.interfaces: dict[str, int] = {}
-        self.clocks: dict[int, Clock] = {}
         self._start()
 
     def _start(self) -> None:
@@ -153,12 +128,9 @@ class _Reader:
     def line(self, number: int, line: str) -> bool:
         """Take one line; True if the batch became full."""
         if _FRAME.match(line) is not None:
-            full = self.flush()
-            self.pending = [line]
-            self.pending_line = number
             self.in_frame = True
-            return full
-        if not line or _HEX.match(line):
+            return self.begin(number, line)
+        if not line or self.dump.take(line):
             return False
         message = _MESSAGE.match(line)
         if message is not None:
@@ -166,12 +138,11 @@ class _Reader:
             self._message(message, line, number)
             return full
         if self.pending and (line[0].isspace() or _unfinished(self.pending[-1])):
-            if sum(map(len, self.pending)) < _MAX_JOINED:
-                self.pending.append(line)
+            self.join(line)
         elif self.in_frame:
             self.source.count_other("lines of payload text")
         else:
-            self.source.problems.add(STRANGE, f"line {number}")
+            self.problem(STRANGE, number)
         return False
 
     def _message(self, message: re.Match[str], line: str, number: int) -> None:
@@ -181,23 +152,11 @@ class _Reader:
             self._start()
         what = message["what"] or ""
         if what.startswith("dropped") and int(message["count"]):
-            reason = f"packets {what}, says tcpdump"
-            self.source.problems.add(reason, f"line {number}", int(message["count"]))
+            self.problem(f"packets {what}, says tcpdump", number, int(message["count"]))
 
     # --- one frame -------------------------------------------------------------------------
 
-    def flush(self) -> bool:
-        if not self.pending:
-            return False
-        text = " ".join(" ".join(self.pending).split())
-        self.pending = []
-        self.source.rows += 1
-        problem, row = self._frame(text)
-        if problem:
-            self.source.problems.add(problem, f"line {self.pending_line}")
-        return row is not None and self.batch.add(row)
-
-    def _frame(self, text: str) -> tuple[str, Row | None]:
+    def frame(self, text: str) -> tuple[str, Row | None]:
         """(problem or "", row or None) of one frame in full."""
         match = _FRAME.match(text)
         if match is None:  # the line alone matched, so only its wrapping can be the reason
@@ -210,7 +169,7 @@ class _Reader:
                 return BAD_STAMP, None
             stamp = dated
             if self.source.rows == 1 and not match["date"] and not stamp[0]:
-                self.source.problems.add(RELATIVE_STAMPS, f"line {self.pending_line}")
+                self.problem(RELATIVE_STAMPS)
         row = Row(ts_ns=stamp[0], frame=self.pending_line & U32)
         row.quirks |= stamp[1]
         if match["number"] is not None and 0 < int(match["number"]) <= U32:
@@ -254,19 +213,19 @@ class _Reader:
             _headers(prefix, row)
             problem = NO_ADDRESSES if " " in dst else endpoints(src, dst, row, port, self.reading)
         if problem:
-            return problem, None
+            return problem, row
         _checksum(rest, row)
         self.numbers.restore(row)
         return "", row
 
     def _old(self, rest: str, src: str, body: str, row: Row) -> str | None:
-        """As `_oldform.segment`; counts what is not TCP."""
-        problem = _oldform.segment(rest, row)
+        """As `oldform.segment`; counts what is not TCP."""
+        problem = oldform.segment(rest, row)
         if problem != "":
             return problem
         if rest.startswith("tcp ") and "." in src:
             return NO_FLAGS_QUIET
-        kind = "fragment" if rest == "tcp" else _protocol(body)
+        kind = "ip-fragment" if rest == "tcp" else _protocol(body)
         self.source.count_other(kind)
         return ""
 
@@ -288,13 +247,13 @@ def _new_segment(text: str, row: Row) -> str | None:
     """Fill `row` from ``: Flags [P.], seq 1:32, ack 5, win 502, …``; the reason if it cannot be."""
     match = _SEGMENT.match(text)
     if match is None:
-        return _oldform.UNREADABLE
+        return oldform.UNREADABLE
     for letter in match["flags"] if match["flags"] != "none" else "":
         if letter not in _LETTERS:
-            return _oldform.UNREADABLE
+            return oldform.UNREADABLE
         row.flags |= _LETTERS[letter]
     if bool(row.flags & Flag.ACK) != (match["ack"] is not None):
-        return _oldform.UNREADABLE
+        return oldform.UNREADABLE
     if match["seq"] is not None:
         row.seq = int(match["seq"])
         row.quirks &= ~Quirk.NO_SEQ
@@ -310,8 +269,8 @@ def _new_segment(text: str, row: Row) -> str | None:
     if "[|tcp" in text:
         row.quirks |= Quirk.TRUNCATED_HEADER
     if match["len"] is not None and int(match["len"]) != row.payload_len:
-        return _oldform.DISAGREE
-    return _oldform.TOO_LARGE if too_large(row) else None
+        return oldform.DISAGREE
+    return oldform.TOO_LARGE if too_large(row) else None
 
 
 def _headers(prefix: str, row: Row) -> None:
@@ -377,4 +336,4 @@ def _protocol(body: str) -> str:
             return kind
     if " > " not in head:
         return "other"
-    return _oldform.other(head.rpartition(" > ")[2].partition(": ")[2])
+    return oldform.other(head.rpartition(" > ")[2].partition(": ")[2])

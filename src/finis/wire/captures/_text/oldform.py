@@ -2,9 +2,9 @@
 
     src.port > dst.port: FLAGS [seq:end(len)] [ack N] win N [urg N] [<options>] (DF) (ttl 64, id 1)
 
-FLAGS is a subset of ``S F R P W E``, or ``.`` if none; the ACK bit is the word ``ack``.  A pure ACK
-prints no SEQ.  Blanks must have been reduced to single ones.  A ``bad tcp cksum`` is not taken over:
-the form does not show whether the network card was still to fill it in.
+FLAGS is a subset of ``S F R P W E``, or ``.`` if none; the ACK bit is the word ``ack``.  A pure
+ACK prints no SEQ.  Blanks must have been reduced to single ones.  A ``bad tcp cksum`` is not taken
+over: the form does not show whether the network card was still to fill it in.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from __future__ import annotations
 import re
 
 from finis.terms import Flag, Quirk
-from finis.wire.captures._text import U32, Row, options, too_large
+from finis.wire.captures._text.options import options
+from finis.wire.captures._text.rows import U32, Row, too_large
 
 LETTERS = {
     "S": Flag.SYN,

@@ -37,14 +37,14 @@ SERVICES = _ports("""
     139=netbios-ssn 143=imap2,imap 161=snmp 162=snmp-trap,snmptrap 179=bgp 194=irc 389=ldap
     427=svrloc 443=https 444=snpp 445=microsoft-ds 464=kpasswd 465=submissions,ssmtp,smtps,urd
     512=exec 513=login 514=shell,syslog 515=printer 540=uucp 543=klogin 544=kshell 548=afpovertcp
-    554=rtsp 563=nntps 587=submission 631=ipp 636=ldaps 646=ldp 655=tinc 749=kerberos-adm 853=domain-s
-    873=rsync 989=ftps-data 990=ftps 992=telnets 993=imaps 995=pop3s 1080=socks 1194=openvpn
-    1352=lotusnote 1433=ms-sql-s 1434=ms-sql-m 1521=ncube-lm 1720=h323hostcall 1723=pptp
-    1812=radius 1883=mqtt 2049=nfs 2181=eforward 3128=squid-http,ndl-aas 3260=iscsi-target
-    3268=msft-gc 3269=msft-gc-ssl 3306=mysql 3389=ms-wbt-server 3690=svn 4369=epmd 5060=sip
-    5061=sip-tls 5222=xmpp-client 5269=xmpp-server 5432=postgresql 5671=amqps 5672=amqp 5900=rfb
-    5938=teamviewer 5985=wsman 5986=wsmans 6000=x11 6379=redis 6443=sun-sr-https 6514=syslog-tls
-    6667=ircd,ircu 8000=irdmi 8008=http-alt-8008 8080=http-alt,webcache 8443=https-alt,pcsync-https
+    554=rtsp 563=nntps 587=submission 631=ipp 636=ldaps 646=ldp 655=tinc 749=kerberos-adm
+    853=domain-s 873=rsync 989=ftps-data 990=ftps 992=telnets 993=imaps 995=pop3s 1080=socks
+    1194=openvpn 1352=lotusnote 1433=ms-sql-s 1434=ms-sql-m 1521=ncube-lm 1720=h323hostcall
+    1723=pptp 1812=radius 1883=mqtt 2049=nfs 2181=eforward 3128=squid-http,ndl-aas
+    3260=iscsi-target 3268=msft-gc 3269=msft-gc-ssl 3306=mysql 3389=ms-wbt-server 3690=svn
+    4369=epmd 5060=sip 5061=sip-tls 5222=xmpp-client 5269=xmpp-server 5432=postgresql 5671=amqps
+    5672=amqp 5900=rfb 5985=wsman 5986=wsmans 6000=x11 6379=redis 6443=sun-sr-https
+    6514=syslog-tls 6667=ircd,ircu 8000=irdmi 8080=http-alt,webcache 8443=https-alt,pcsync-https
     8883=secure-mqtt 9090=websm 9092=XmlIpcRegSvc 9100=jetdirect,hp-pdl-datastr 9418=git
     10050=zabbix-agent 10051=zabbix-trapper 11211=memcache 27017=mongodb
 """)

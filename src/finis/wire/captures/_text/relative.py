@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from finis.terms import Flag, Quirk
-from finis.wire.captures._text import U32, Row
+from finis.wire.captures._text.rows import U32, Row
 
 MAX_PAIRS = 65_536  # pairs of endpoints remembered; the oldest goes first
 
