@@ -10,9 +10,9 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 
 
-def word(member: IntEnum) -> str:
+def word(member: IntEnum | IntFlag) -> str:
     """The printed form of a code: lower case, hyphenated (``RstClass.NO_STATE`` → ``no-state``)."""
-    return member.name.lower().replace("_", "-")
+    return str(member.name).lower().replace("_", "-")
 
 
 class Flag(IntFlag):

@@ -1,0 +1,253 @@
+"""Reading everything that was given: captures into observations, logs into connections and
+denials.  One pass; `only` makes it a close look at a few tuples that keeps every segment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from finis.correlation.evidence import PointData
+from finis.errors import InputError
+from finis.terms import Quirk
+from finis.tracking import drops, segments
+from finis.tracking.events import LogTables, LogTracker, merge
+from finis.wire.discovery import Input, discover
+from finis.wire.readers import Reader, sniff
+from finis.wire.source import Points, Reading, Source
+from finis.wire.streams import open_input
+
+if TYPE_CHECKING:
+    from finis.tracking._api import Observations, SegmentTracker
+    from finis.wire.dialects._api import Events
+
+Batch = np.ndarray  # rows of tables.SEGMENT
+Endpoint = tuple[int, int, int]  # address hi, lo, port
+Progress = Callable[[str, int], None]  # path, bytes of it consumed
+
+
+@dataclass(slots=True)
+class Options:
+    """What the user asked for; the command line's options bear the same names."""
+
+    tz: tzinfo = UTC
+    tz_of: dict[str, tzinfo] = field(default_factory=dict)  # by path or file name
+    date: date | None = None
+    year: int | None = None
+    names: dict[str, str] = field(default_factory=dict)  # name → address
+    points: dict[str, str] = field(default_factory=dict)  # path or file name → point
+    devices: dict[str, str] = field(default_factory=dict)  # host → device
+    since: datetime | None = None
+    until: datetime | None = None
+    hosts: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    progress: Progress | None = None
+
+
+class Intake:
+    """One pass over the input."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.points = Points()
+        self.sources: list[Source] = []
+        self.skipped: list[tuple[str, str]] = []  # path, why no reader takes it
+        self.inputs: list[tuple[Input, Reader]] = []
+        self.log = LogTracker(devices=options.devices)
+
+    def open(self, paths: list[str]) -> None:
+        """Find out what each file is; what no reader knows is counted and skipped.  Raises
+        InputError if nothing is left."""
+        for given in discover(paths, self.options.points):
+            try:
+                stream, head = open_input(given.path)
+            except InputError as error:
+                if given.named:
+                    raise
+                self.skipped.append((given.path, error.reason))
+                continue
+            if given.path != "-":
+                stream.close()
+            else:
+                self._stdin = stream
+            reader = sniff(head) if head else None
+            if reader is not None:
+                self.inputs.append((given, reader))
+            else:
+                why = stream.damage or ("is of no kind known here" if head else "is empty")
+                self.skipped.append((given.path, why))
+        if not self.inputs:
+            path, why = self.skipped[0]
+            others = len(self.skipped) - 1
+            more = f"; nor is anything else of {others + 1} files" if others else ""
+            raise InputError(path, f"{why}: neither a capture nor a firewall's log{more}")
+
+    def source(self, given: Input, reader: Reader) -> Source:
+        """A fresh record of one file."""
+        source = Source(len(self.sources), given.path, self.points, given.point)
+        source.kind, source.format = reader.kind, reader.name
+        self.sources.append(source)
+        return source
+
+    def rows(self, source: Source, reader: Reader) -> Iterator[Any]:
+        """Batches of one file; damage is entered into the source, progress reported."""
+        stream = self._stdin if source.path == "-" else open_input(source.path)[0]
+        with closing(stream):
+            for batch in reader.module.read(stream, source, self._reading(source.path)):
+                yield batch
+                if self.options.progress is not None:
+                    self.options.progress(source.path, stream.consumed_bytes)
+            stream.settle(source)
+
+    def _reading(self, path: str) -> Reading:
+        options = self.options
+        zone = options.tz_of.get(path) or options.tz_of.get(Path(path).name) or options.tz
+        return Reading(zone, options.date, options.year, options.names)
+
+    # --- captures --------------------------------------------------------------------------
+
+    def captures(self, only: set[frozenset[Endpoint]] | None = None) -> list[PointData]:
+        """Track every capture, each point by itself, files of a point in order of time.  With
+        `only`, other tuples are passed over and every segment is kept, not just the tail."""
+        trackers: dict[int, SegmentTracker] = {}
+        kept: dict[int, list[Batch]] = {}
+        files: dict[int, list[Source]] = {}
+        for point, source, batch in self.segments():
+            if point not in trackers:
+                trackers[point] = segments.tracker()
+                files[point] = []
+            if source not in files[point]:
+                files[point].append(source)
+            rows = batch if only is None else batch[_of(batch, only)]
+            if len(rows):
+                trackers[point].feed(rows)
+                if only is not None:
+                    kept.setdefault(point, []).append(rows.copy())
+        out = []
+        for point, tracker in trackers.items():
+            seen = tracker.finish()
+            if only is not None:
+                seen = whole(seen, kept.get(point, []))
+            out.append(PointData(self.points.names[point], seen, files[point]))
+        return out
+
+    def segments(self) -> Iterator[tuple[int, Source, Batch]]:
+        """(point, source, rows) of all captures, one point name after another.  Packets that the
+        firewall says it dropped go to the log instead: they are denials."""
+        groups: dict[str, list[tuple[Input, Reader]]] = {}
+        for given, reader in self.inputs:
+            if reader.kind == "capture":
+                groups.setdefault(given.point, []).append((given, reader))
+        for group in groups.values():
+            yield from self._series(group)
+
+    def _series(self, group: list[tuple[Input, Reader]]) -> Iterator[tuple[int, Source, Batch]]:
+        """Files of one point name.  Those that overlap in time are no rotation but places of
+        their own: they get a number (``inside/2``)."""
+        end: int | None = None
+        copies = 1
+        for given, reader in sorted(group, key=self._first_stamp) if group[1:] else group:
+            source = self.source(given, reader)
+            fresh = True
+            for batch in self.rows(source, reader):
+                if not len(batch):
+                    continue
+                if fresh and end is not None and int(batch["ts_ns"][0]) < end:
+                    copies += 1
+                fresh = False
+                for point, part in self._by_point(batch, source):
+                    yield self._numbered(point, copies), source, part
+            if source.last_ns is not None:
+                end = max(end or source.last_ns, source.last_ns)
+
+    def _by_point(self, batch: Batch, source: Source) -> Iterator[tuple[int, Batch]]:
+        """A batch cut by point, without what the firewall dropped."""
+        numbers = batch["point"]
+        several = bool((numbers != numbers[0]).any())
+        for point in np.unique(numbers) if several else numbers[:1]:
+            part = batch[numbers == point] if several else batch
+            dropped = part["quirks"] & Quirk.DROPPED != 0
+            if dropped.any():
+                self.log.feed_denials(drops.denials(part[dropped], source))
+                part = part[~dropped]
+            if len(part):
+                yield int(point), part
+
+    def _numbered(self, point: int, copies: int) -> int:
+        return point if copies == 1 else self.points.id(f"{self.points.names[point]}/{copies}")
+
+    def _first_stamp(self, item: tuple[Input, Reader]) -> tuple[int, str]:
+        """Stamp of a file's first segment, from its first batch; 0 where there is none."""
+        given, reader = item
+        if given.path == "-":
+            return 0, given.path
+        probe = Source(0, given.path, Points(), given.point)
+        with closing(open_input(given.path)[0]) as stream:
+            for batch in reader.module.read(stream, probe, self._reading(given.path)):
+                if len(batch):
+                    return int(batch["ts_ns"][0]), given.path
+        return 0, given.path
+
+    # --- logs ------------------------------------------------------------------------------
+
+    def events(self) -> Iterator[Events]:
+        """The events of all logs, merged by time."""
+        return merge(
+            [
+                self.rows(self.source(given, reader), reader)
+                for given, reader in self.inputs
+                if reader.kind == "log"
+            ]
+        )
+
+    def logs(self) -> LogTables:
+        """Follow the events of all logs."""
+        for events in self.events():
+            self.log.feed(events)
+        return self.log.finish()
+
+
+def _of(batch: Batch, only: set[frozenset[Endpoint]]) -> np.ndarray:  # type: ignore[type-arg]
+    """Which rows belong to one of the tuples, in either direction."""
+    keep = np.zeros(len(batch), bool)
+
+    def at(end: Endpoint, side: str) -> Any:
+        return (
+            (batch[f"{side}_hi"] == end[0])
+            & (batch[f"{side}_lo"] == end[1])
+            & (batch[f"{side}_p"] == end[2])
+        )
+
+    for pair in only:
+        one, two = (*pair, *pair)[:2]
+        keep |= at(one, "src") & at(two, "dst") | at(two, "src") & at(one, "dst")
+    return keep
+
+
+def whole(seen: Observations, batches: list[Batch]) -> Observations:
+    """`seen` with every segment in its tail: the tracked rows, which carry kind and side, with
+    the kept ones laid over them, which carry roles and symbols too."""
+    from finis.tracking._api import Observations
+
+    if not batches:
+        return seen
+    rows, every = seen.rows.copy(), np.concatenate(batches)
+    order = np.argsort(every["conn"], kind="stable")
+    every = every[order]
+    place = {
+        (int(s["file"]), int(s["frame"]), int(s["conn"]), int(s["ts_ns"])): at
+        for at, s in enumerate(every)
+    }
+    for segment in seen.tail:
+        key = tuple(int(segment[name]) for name in ("file", "frame", "conn", "ts_ns"))
+        if key in place:
+            every[place[key]] = segment  # type: ignore[index]
+    for row in rows:
+        low, high = np.searchsorted(every["conn"], [row["conn"], row["conn"] + 1])
+        row["tail_at"], row["tail_n"] = low, high - low
+    return Observations(rows, every)
