@@ -1,0 +1,94 @@
+"""What the names of an ASA's drop reasons mean (`capture … type asp-drop`, `show asp drop`).
+
+The help text of one name varies by release; the meanings here are the behaviour the name stands
+for, read together with RFC 9293 and RFC 5961.  Groups decide which cause takes the packet:
+
+``state``   no connection in the table: judged like message 106015
+``check``   a connection exists, but the segment does not fit what the firewall expects of it
+``policy``  a rule refused it        ``spoof``  its source cannot be there
+``limit``   a resource or limit      ``shun``   the source is shunned
+``ips``     an inspection engine asked for it
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from finis.terms import Harm
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    group: str
+    harm: Harm
+    meaning: str
+
+
+def _table(text: str) -> dict[str, Drop]:
+    harms = {"-": Harm.HARMLESS, "?": Harm.DEPENDS, "!": Harm.HARMFUL}
+    out: dict[str, Drop] = {}
+    for line in text.strip().splitlines():
+        name, group, harm, meaning = line.split(None, 3)
+        out[name] = Drop(group, harms[harm], meaning)
+    return out
+
+
+# Names are written with hyphens and in lower case; releases differ in `_` and `-`.
+DROPS = _table("""
+tcp-not-syn             state  ? first segment of a connection, and not a SYN: no state for it
+flow-being-freed        state  - its connection was being removed at that moment
+flow-expired            state  ? its connection had just expired
+np-socket-closed        state  - addressed to a session of the firewall itself that had closed
+tcp-rstfin-ooo          check  ? a RST or FIN whose SEQ is not the next one expected
+tcp-rst-syn-in-win      check  ? a RST or SYN in the window, not at its edge (RFC 5961 §3, §4)
+tcp-seq-past-win        check  ! data beyond the window the receiver offered
+tcp-seq-syn-diff        check  ? a SYN with another ISN than the one being followed
+tcp-syn-ooo             check  ? a SYN on a connection that is already established
+tcp-synack-ooo          check  ? a SYN ACK on a connection that is already established
+tcp-3whs-failed         check  ! the handshake's third segment does not fit: ACK or SEQ off
+tcp-ack-syn-diff        check  ! a SYN ACK that acknowledges another ISN than the client's
+tcp-invalid-ack         check  ! an ACK for something never sent
+tcp-acked               check  - a retransmission of what the receiver has acknowledged
+tcp-dup-in-queue        check  - a second copy of a segment that already waits in the queue
+tcp-buffer-full         check  ! the firewall's reassembly queue was full
+tcp-buffer-timeout      check  ! a segment waited too long for the one before it
+tcp-global-buffer-full  check  ! no reassembly memory left on the firewall
+tcp-data-past-fin       check  ? data beyond the sender's own FIN
+tcp-dual-open           check  ? both sides sent a SYN (simultaneous open)
+tcp-paws-fail           check  ? timestamp older than the newest seen (PAWS, RFC 7323 §5)
+tcp-mss-exceeded        check  ! more payload than the MSS the receiver announced
+tcp-syn-data            check  ? a SYN with payload
+tcp-synack-data         check  ? a SYN ACK with payload
+tcp-bad-option-list     check  ? TCP options that cannot be parsed
+tcp-bad-option-length   check  ? a TCP option of impossible length
+tcp-reserved-set        check  ? reserved header bits set
+tcp-bad-tcp-cksum       check  ? wrong TCP checksum
+tcp-bad-tcp-flags       check  ? a combination of flags no stack sends
+tcp-discarded-ooo       check  ? out of order, discarded
+tcp-fo-drop             check  ? TCP Fast Open is not allowed here (RFC 7413)
+tcpnorm-rexmit-bad      check  ! a retransmission whose payload differs from the first copy
+tcpnorm-win-variation   check  ? the window changed in a way it should not
+tcp-xmit-partial        check  ? a retransmission that covers only part of the first copy
+tcp-conn-limit          limit  ! the limit of connections was reached
+conn-limit              limit  ! the limit of connections was reached
+connection-limit        limit  ! the limit of connections was reached
+nat-xlate-failed        limit  ! no translation could be created
+acl-drop                policy ? an access list refused it
+sp-security-failed      policy ? the security policy of the interface refused it
+rpf-violated            spoof  ? the route back to its source leads elsewhere
+interface-down          check  ! the interface it should leave by is down
+no-route                check  ! no route to its destination
+no-adjacency            check  ! no next hop for it
+shunned                 shun   ? the source is shunned by command or by threat detection
+ips-request             ips    ? the inspection module asked to drop it
+ips-fail-close          ips    ! the inspection module was down and the policy is to refuse
+""")
+
+
+def names(group: str) -> list[str]:
+    return [name for name, drop in DROPS.items() if drop.group == group]
+
+
+def find(msg_id: str | None) -> Drop | None:
+    """The entry of a drop reason as the capture prints it, or None."""
+    return DROPS.get((msg_id or "").replace("_", "-").lower())

@@ -1,0 +1,129 @@
+"""Conditions that several causes of denials share, so that each is decided in one place.
+
+All are Polars expressions over tables.DENIALS + DENIAL_FACTS.  A firewall's log has a resolution
+of one second: lag 0 means "the same second", and -5 … 0 a Teardown logged just after the denial.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from finis.diagnosis.denials import _drops
+from finis.terms import Confidence, Harm, Teardown, word
+
+SAME_MOMENT_S = 1.0  # one tick of the log's clock: the segments crossed
+LATE_S = 240.0  # 2 MSL with the MSL of RFC 9293 §3.4.2: no honest segment lives longer
+REUSE_S = 3.0  # a new connection of the same tuple this soon: the port was taken again at once
+SYN_RETRY_S = 10.0  # first SYN retransmissions come 1, 3 and 7 s after the SYN
+SCAN_TARGETS = 20  # distinct address-port pairs one source was refused at
+BACKSCATTER_TARGETS = 8
+SWEEP_TARGETS = 64
+
+SPOOF_IDS = ("106016", "106017", "106020", "106021", "106022")
+NO_XLATE_IDS = ("305005", "305006", "106011")
+ASYMMETRIC_NAT_IDS = ("305013",)
+ICMP_ERROR_IDS = ("313004", "313005")
+TO_BOX_IDS = ("710003", "710005", "313001", "313008")
+SHUN_IDS = ("401002", "401004")
+IPS_IDS = ("420002", "420003", "430001", "434002", "434004")
+LIMIT_IDS = ("201002", "201003", "201009", "201010", "201011", "201012", "201013", "202010")
+
+_SPECIFIC = (
+    *SPOOF_IDS,
+    *NO_XLATE_IDS,
+    *ASYMMETRIC_NAT_IDS,
+    *ICMP_ERROR_IDS,
+    *TO_BOX_IDS,
+    *SHUN_IDS,
+    *IPS_IDS,
+    *LIMIT_IDS,
+)
+
+_msg = pl.col("msg_id")
+_drop = _msg.str.replace_all("_", "-", literal=True).str.to_lowercase()
+
+
+def msg(*ids: str) -> pl.Expr:
+    """The denial is one of these messages."""
+    return _msg.is_in(ids)
+
+
+def drop(*names: str) -> pl.Expr:
+    """The denial is a packet of an asp-drop capture with one of these reasons."""
+    return _drop.is_in(names)
+
+
+def drop_group(group: str) -> pl.Expr:
+    return _drop.is_in(_drops.names(group))
+
+
+def kind(*kinds: str) -> pl.Expr:
+    """The kind the firewall's dialect gave it, unless the message itself is more specific."""
+    return pl.col("kind").is_in(kinds) & ~msg(*_SPECIFIC) & ~drop(*_drops.DROPS)
+
+
+def flag(name: str) -> pl.Expr:
+    return pl.col("flags").str.contains(rf"\b{name}\b")
+
+
+# The forms of a refused segment.  They exclude each other.
+syn_ack = flag("SYN") & flag("ACK")
+syn = flag("SYN") & ~flag("ACK")
+rst = flag("RST") & ~flag("SYN")
+bare_rst = rst & ~flag("ACK")
+rst_ack = rst & flag("ACK")
+_plain = ~flag("SYN") & ~flag("RST")
+fin = _plain & flag("FIN") & flag("ACK")
+data = _plain & ~flag("FIN") & flag("PSH") & flag("ACK")
+ack = _plain & ~flag("FIN") & ~flag("PSH") & flag("ACK")  # a full-sized data segment looks so too
+no_ack_bit = _plain & ~flag("ACK")  # FIN alone, nothing at all, FIN PSH URG: no stack sends these
+
+# A segment refused because it meets no connection in the firewall's table (ASA 106015 and such).
+# 106001 refuses by policy unless the segment is one that only an open connection may carry.
+_established = flag("ACK") | flag("RST") | flag("FIN")
+state = (
+    (kind("state") & ~(msg("106001") & ~_established))
+    | (msg("106001") & _established)
+    | drop_group("state")
+) & (pl.col("proto").str.to_lowercase() == "tcp").fill_null(True)
+policy = (
+    (kind("policy") & ~msg("106001"))
+    | (msg("106001") & ~_established.fill_null(False))
+    | drop_group("policy")
+)
+
+pending = pl.col("pending_syn").fill_null(False) | (
+    pl.col("teardown") == word(Teardown.STILL_OPEN)
+).fill_null(False)
+known = pl.col("teardown").is_not_null() & ~pending  # a connection of the tuple was removed before
+unknown_tuple = pl.col("teardown").is_null() & ~pending
+never = unknown_tuple & (pl.col("seen_before") == "no")
+lag = pl.col("lag_s")
+late = (lag <= LATE_S).fill_null(True)
+same_moment = lag <= SAME_MOMENT_S
+
+RESETS = (Teardown.RESET_ORIG, Teardown.RESET_RESP, Teardown.RESET_SIDE_UNKNOWN)
+REFUSED_BY_FIREWALL = (
+    Teardown.INSPECTION,
+    Teardown.IPS,
+    Teardown.IPS_RESET,
+    Teardown.NORMALIZER,
+    Teardown.TCP_INTERCEPT,
+    Teardown.POLICY,
+    Teardown.INVALID_SYN,
+    Teardown.SYN_CONTROL,
+    Teardown.LIMIT,
+)
+
+
+def after(*reasons: Teardown) -> pl.Expr:
+    """A segment without connection whose connection the firewall had removed for this reason."""
+    return state & known & pl.col("teardown").is_in([word(reason) for reason in reasons])
+
+
+closed = after(Teardown.FINS, *RESETS)  # the hosts themselves ended it
+
+
+def choose(condition: pl.Expr, one: Harm | Confidence, other: Harm | Confidence) -> pl.Expr:
+    """`one` where the condition holds, else (also where it is unknown) `other`."""
+    return pl.when(condition).then(pl.lit(int(one))).otherwise(pl.lit(int(other)))

@@ -1,0 +1,61 @@
+"""The server answered the SYN, but only after the firewall had given up waiting.
+
+## What happened
+A SYN went through, no answer came within the firewall's embryonic timer (30 s by default), and the
+firewall removed the connection. Then the SYN ACK arrived and was refused.
+
+## Evidence
+A Teardown `SYN Timeout` of the tuple, then `SYN ACK` from the server's side, no new Built between.
+
+## Look-alikes
+SYN ACK without any SYN before it: the SYN took another path (DNY401).
+
+## Harm
+Harmful: the client could not connect.
+
+## What to change
+Find why the server or the path takes so long: overload, a full accept queue, a slow WAN, a
+connection set up on demand. Raising the embryonic timer only hides it.
+
+## References
+RFC 9293 §3.5, RFC 6298 §5 (SYN retransmission).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from finis.correlation.stories import Refusal
+from finis.diagnosis.cause import Cause, Claim
+from finis.diagnosis.denials import _facts, _words
+from finis.terms import Confidence, Harm, Teardown
+
+SERVER_RETRY_S = 127.0  # a server's last SYN ACK retransmission, by doubling from 1 s
+
+
+class SynAckAfterSynTimeout(Cause):
+    id = "DNY304"
+    name = "syn-ack-after-syn-timeout"
+    title = "a SYN ACK that came after the firewall's SYN timeout"
+    table = "denials"
+    beats = ("DNY316",)
+    confidence = _facts.choose(
+        _facts.lag <= SERVER_RETRY_S, Confidence.CERTAIN, Confidence.POSSIBLE
+    )
+    harm = Harm.HARMFUL
+    harm_why = "harmful to the client: it could not connect"
+    remedy = {
+        "server": "find what delays its answer (load, accept queue, path)",
+        "ASA": "`set connection timeout embryonic 0:01:00` for a class matching this service, only"
+        " as long as the delay is unexplained",
+    }
+    references = ("RFC 9293 §3.5", "RFC 6298 §5", "Cisco ASA syslog messages 302014, 106015")
+    not_this = ("asymmetric routing: there the SYN never passed this firewall (DNY401)",)
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        return _facts.after(Teardown.SYN_TIMEOUT) & _facts.syn_ack
+
+    @classmethod
+    def claims(cls, story: Refusal) -> list[Claim]:
+        return _words.history(story)

@@ -1,0 +1,52 @@
+"""The firewall dropped the connection because its path had changed.
+
+## What happened
+A route, a tunnel or a next hop went away, and the firewall removed the connections that used it.
+The hosts' segments now meet no connection.
+
+## Evidence
+A Teardown that states it (`Route change`, `Tunnel has been torn down`, `No valid adjacency`), then
+a segment of the same tuple.
+
+## Look-alikes
+A failover between two firewalls is DNY315.
+
+## Harm
+Harmful: connections in use were cut. With a RST or FIN it depends, since the host gave up as well.
+
+## What to change
+Stabilise the route or tunnel; find what made it change.
+
+## References
+Route change and floating connections in the firewall's configuration guide.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from finis.correlation.stories import Refusal
+from finis.diagnosis.cause import Cause, Claim
+from finis.diagnosis.denials import _facts, _words
+from finis.terms import Confidence, Harm, Teardown
+
+
+class AfterRouteChange(Cause):
+    id = "DNY314"
+    name = "after-route-change"
+    title = "a segment after a route or tunnel change had removed the connection"
+    table = "denials"
+    beats = ("DNY316",)
+    confidence = Confidence.CERTAIN
+    harm = _facts.choose(_facts.rst | _facts.fin, Harm.DEPENDS, Harm.HARMFUL)
+    harm_why = "harmful: connections in use were cut"
+    remedy = {"ASA": "`show route`, `show vpn-sessiondb`; review `timeout floating-conn`"}
+    references = ("Cisco ASA syslog message 302014",)
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        return _facts.after(Teardown.ROUTE)
+
+    @classmethod
+    def claims(cls, story: Refusal) -> list[Claim]:
+        return _words.history(story)

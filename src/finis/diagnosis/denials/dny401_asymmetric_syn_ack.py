@@ -1,0 +1,78 @@
+"""A SYN ACK for a SYN that never passed this firewall.
+
+## What happened
+The client's SYN reached the server by another path; the answer comes through this firewall, which
+knows no connection and refuses it. Asymmetric routing.
+
+## Evidence
+`SYN ACK` with no Built of the tuple, on a device whose log would have shown it.
+
+## Look-alikes
+After `SYN Timeout` the answer is merely late (DNY304). Answers to forged SYNs (backscatter, DNY603)
+go to many addresses that open nothing themselves. If the log begins late or Built messages are not
+logged, nothing can be concluded (DNY901).
+
+## Harm
+Harmful: connections between these two cannot be made.
+
+## What to change
+Bring both directions through the same firewall: routes, first-hop redundancy, NAT on one of the
+paths. Bypassing the state check is the last resort.
+
+## References
+RFC 9293 §3.5 (handshake).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from finis.correlation.stories import Refusal
+from finis.diagnosis.cause import Alternative, Cause, Claim
+from finis.diagnosis.denials import _facts, _words
+from finis.terms import Confidence, Harm
+
+
+class AsymmetricSynAck(Cause):
+    id = "DNY401"
+    name = "asymmetric-syn-ack"
+    title = "a SYN ACK whose SYN took another path (asymmetric routing)"
+    table = "denials"
+    beats = ("DNY316",)
+    confidence = Confidence.LIKELY
+    harm = Harm.HARMFUL
+    harm_why = "harmful: connections between these hosts cannot be made"
+    remedy = {
+        "routing": "bring both directions through the same firewall (routes, HSRP/VRRP, NAT)",
+        "ASA": "`set connection advanced-options tcp-state-bypass` for this pair as a last resort;"
+        " between two units: `asr-group` or a cluster",
+    }
+    references = ("RFC 9293 §3.5", "Cisco ASA syslog message 106015")
+    not_this = (
+        "a slow server: there the SYN passed and timed out (DNY304)",
+        "backscatter: many destinations that open no connections (DNY603)",
+    )
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        # A teardown longer ago than a SYN ACK can be repeated belongs to an older connection.
+        old = (
+            _facts.state
+            & _facts.known
+            & (_facts.lag > 127)
+            & (pl.col("teardown") != "syn-timeout")
+            & (pl.col("seen_before") != "unknown")
+        )
+        return ((_facts.state & _facts.never) | old) & _facts.syn_ack
+
+    @classmethod
+    def claims(cls, story: Refusal) -> list[Claim]:
+        return [*_words.history(story), _words.never_built(story)]
+
+    @classmethod
+    def alternatives(cls, story: Refusal) -> list[Alternative]:
+        return [_words.would_decide(story, "an answer to a SYN somebody forged with this address")]
+
+    @classmethod
+    def missing(cls, story: Refusal) -> list[str]:
+        return _words.captures(story)

@@ -1,0 +1,70 @@
+"""Segments of an established connection that this firewall never saw opened.
+
+## What happened
+Two hosts talk to each other, but the firewall saw neither handshake nor Built of their connection:
+this direction comes through it, the other does not, or the connection was opened on another path
+and moved here.
+
+## Evidence
+ACK, data or FIN with no connection of the tuple before it, on a device whose log would have shown
+it.
+
+## Look-alikes
+A log that begins late (DNY901), a failover (DNY315), and a scan with ACK segments (DNY602: one
+source, many targets).
+
+## Harm
+Harmful with ACK or data: the connection stalls. A lone FIN depends: somebody is closing it.
+
+## What to change
+Bring both directions through the same firewall. If the path changed on purpose, have the hosts
+reconnect.
+
+## References
+RFC 9293 §3.10.7.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from finis.correlation.stories import Refusal
+from finis.diagnosis.cause import Alternative, Cause, Claim
+from finis.diagnosis.denials import _facts, _words
+from finis.terms import Confidence, Harm
+
+
+class NeverBuilt(Cause):
+    id = "DNY402"
+    name = "never-built"
+    title = "segments of a connection this firewall never saw opened (asymmetric routing)"
+    table = "denials"
+    confidence = Confidence.LIKELY
+    harm = _facts.choose(_facts.fin, Harm.DEPENDS, Harm.HARMFUL)
+    harm_why = "harmful: the connection stalls"
+    remedy = {
+        "routing": "bring both directions through the same firewall",
+        "ASA": "`set connection advanced-options tcp-state-bypass` for this pair as a last resort",
+    }
+    references = ("RFC 9293 §3.10.7", "Cisco ASA syslog message 106015")
+    not_this = ("a log that begins late (DNY901)", "a failover (DNY315)")
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        return _facts.state & _facts.never & (_facts.ack | _facts.data | _facts.fin)
+
+    @classmethod
+    def claims(cls, story: Refusal) -> list[Claim]:
+        return [*_words.history(story), _words.never_built(story)]
+
+    @classmethod
+    def alternatives(cls, story: Refusal) -> list[Alternative]:
+        return [
+            _words.would_decide(
+                story, "a connection older than the firewall's idle timer, silent until now"
+            )
+        ]
+
+    @classmethod
+    def missing(cls, story: Refusal) -> list[str]:
+        return _words.captures(story)

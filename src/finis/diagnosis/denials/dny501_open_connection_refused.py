@@ -1,0 +1,64 @@
+"""The firewall refused a segment although it had this connection open.
+
+## What happened
+The log shows the connection as built and not torn down, yet a segment of its tuple was refused for
+lack of a connection: it came in on another interface, belongs to an older connection of the same
+tuple, or the Teardown is missing from the log.
+
+## Evidence
+A Built of the tuple without Teardown, and the denial after it.
+
+## Look-alikes
+A Teardown lost in transport (syslog over UDP) gives the same picture; gaps in the log make it
+likely.
+
+## Harm
+Depends: a segment of the connection in use is missing and will be sent again, or the log lies.
+
+## What to change
+Compare the interface named in the denial with those of the Built; look for gaps in the log.
+
+## References
+RFC 9293 §3.10.7.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from finis.correlation.stories import Refusal
+from finis.diagnosis.cause import Alternative, Cause, Claim
+from finis.diagnosis.denials import _facts, _words
+from finis.terms import Confidence, Harm
+
+
+class OpenConnectionRefused(Cause):
+    id = "DNY501"
+    name = "open-connection-refused"
+    title = "a segment refused although its connection is logged as open"
+    table = "denials"
+    confidence = Confidence.POSSIBLE
+    harm = Harm.DEPENDS
+    harm_why = "a segment in use was lost, or the log misses a Teardown"
+    remedy = {"ASA": "`show conn address IP detail`: which interfaces the connection uses"}
+    references = ("Cisco ASA syslog messages 302013, 106015",)
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        return _facts.state & _facts.pending
+
+    @classmethod
+    def claims(cls, story: Refusal) -> list[Claim]:
+        built = [Claim("the connection is logged as built", (story.built,))] if story.built else []
+        return [_words.denied(story), *built, *_words.packet(story)]
+
+    @classmethod
+    def alternatives(cls, story: Refusal) -> list[Alternative]:
+        return [
+            Alternative("the Teardown was not logged or was lost", "gaps in the log's numbers"),
+            _words.would_decide(story, "the segment came in on another interface"),
+        ]
+
+    @classmethod
+    def missing(cls, story: Refusal) -> list[str]:
+        return _words.captures(story)

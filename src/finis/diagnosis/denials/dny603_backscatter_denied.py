@@ -1,0 +1,66 @@
+"""Answers to packets that somebody forged with your addresses as source.
+
+## What happened
+Somebody attacks a server with SYNs whose source addresses are invented; some of these are yours.
+The server's answers, SYN ACK or RST, come back to hosts that never asked.
+
+## Evidence
+SYN ACK or RST of one source to eight or more different addresses or ports, no connection of these
+tuples before, and destinations that open no connections themselves.
+
+## Look-alikes
+Asymmetric routing (DNY401) concerns destinations that are in use and open connections of their own.
+
+## Harm
+Harmless for you: the target is the server that answers. Where the log cannot show whether the
+destinations are in use, it depends: it may be asymmetric routing.
+
+## What to change
+Nothing.
+
+## References
+RFC 4987 (SYN flooding), RFC 2827.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from finis.correlation.stories import Refusal
+from finis.diagnosis.cause import Alternative, Cause, Claim
+from finis.diagnosis.denials import _facts, _words
+from finis.terms import Confidence, Harm
+
+_silent = pl.col("dst_opened") == 0
+
+
+class BackscatterDenied(Cause):
+    id = "DNY603"
+    name = "backscatter-denied"
+    title = "answers to packets forged with your addresses (backscatter)"
+    table = "denials"
+    beats = ("DNY401", "DNY403")
+    confidence = _facts.choose(_silent, Confidence.LIKELY, Confidence.POSSIBLE)
+    harm = _facts.choose(_silent, Harm.HARMLESS, Harm.DEPENDS)
+    harm_why = "harmless for you: somebody else is attacked with your addresses"
+    remedy = {"anyone": "leave it"}
+    references = ("RFC 4987", "RFC 2827")
+    not_this = ("asymmetric routing: the destinations open connections of their own (DNY401)",)
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        targets = pl.col("src_fanout")
+        many = ((targets >= _facts.BACKSCATTER_TARGETS) & _silent) | (
+            (targets >= _facts.SWEEP_TARGETS) & pl.col("dst_opened").is_null()
+        )
+        return _facts.state & _facts.never & (_facts.syn_ack | _facts.rst) & many
+
+    @classmethod
+    def claims(cls, story: Refusal) -> list[Claim]:
+        fanout = story.row.get("src_fanout")
+        many = Claim(f"this source was refused at {fanout} targets", (story.proof,))
+        return [_words.denied(story), many, _words.never_built(story)]
+
+    @classmethod
+    def alternatives(cls, story: Refusal) -> list[Alternative]:
+        return [Alternative("asymmetric routing", "whether the destinations are in use at all")]
