@@ -475,6 +475,11 @@ src_fanout      i8 distinct destination address-port pairs denied from this sour
 src_refused     i8 connections from this source that never carried data, plus its denials
 dst_fanin       i8 distinct sources denied towards this destination port
 dst_opened      i8 connections the destination opened itself, as the log shows; null: no log to tell
+log_row         i8 row in LOG_CONNECTIONS of the connection before it; null if none
+reach_s         f8 where none is known before it: none within this many seconds
+permitted_by    text access list that permitted the same packet just before (state refused it)
+permitted_file  text where that stands
+permitted_line  i8 line
 story           i8 row of the story (connection) it belongs to; null if none
 segment_file    text capture file of the packet it denies, where a capture shows it
 segment_frame   i8 frame of that packet

@@ -1,0 +1,317 @@
+"""Denials, each joined to what preceded it.
+
+While the log is read a denial becomes a row at once, with the connection of its tuple as known at
+that moment.  Two things may still come: a Teardown logged just after it, and the next Built of its
+tuple; both are noted as amendments.  What concerns the whole log (repeats, fan-out, the facts of
+the connection) is joined at the end, in bulk and exactly.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from finis.tables import DENIAL_FACTS, DENIALS, polars_schema
+from finis.tracking.clock import SECOND
+from finis.tracking.columns import CHUNK, Rows
+
+if TYPE_CHECKING:
+    from finis.tracking.devices import Device
+
+_WATCHED = 1000  # amendments wait for at most this many denials per tuple
+
+# What kind of refusal a message reports, where the dialect does not say (column `denial_kind`).
+_KINDS = {
+    "policy": "106001 106002 106006 106007 106010 106014 106018 106023 106027 106100 106102 106103"
+    " 106024 313001 313008 401004 430002 430003 710003 322001 322002 338004 338006",
+    "state": "106015 106011 313004 313005 710005",
+    "limit": "201002 201003 201008 201009 201010 201011 201012 201013 202001 202010 202011 305016"
+    " 305023 407001 407002 733104 733105 209003",
+    "spoof": "106016 106017 106020 106021 106022",
+}
+KIND_OF = {number: kind for kind, numbers in _KINDS.items() for number in numbers.split()}
+
+# Columns known when the line is read; the rest of the two tables is joined or stays null.
+_NOW = (
+    "row", "ts", "device", "file", "line", "msg_id", "proto", "interface", "src_h", "src_p",
+    "dst_h", "dst_p", "flags", "acl", "count", "lag_s", "seen_before", "duplicate_of", "unit",
+    "kind", "unknown_why", "from_side", "pending_syn", "failover_s", "log_row", "reach_s",
+    "permitted_by", "permitted_file", "permitted_line", "segment_file", "segment_frame",
+)  # fmt: skip
+_SCHEMA = polars_schema(DENIALS) | polars_schema(DENIAL_FACTS)
+_SIDES = ("orig", "resp")
+
+
+class Denials:
+    """Denials so far, and their amendments."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.rows = Rows({name: _SCHEMA[name] for name in _NOW})
+        integer, real = pl.Int64(), pl.Float64()
+        self.torn = Rows(
+            {"row": integer, "late_row": integer, "late_side": pl.String(), "late_lag_s": real}
+        )
+        self.built = Rows({"row": integer, "syn_after_s": real})
+
+    def deny(
+        self, device: Device, at: int | None, path: int, event: int, line: tuple[Any, ...]
+    ) -> Any:
+        """Take one denial line.  `at`: log time, None without a stamp; `path`: which way it came
+        here (file and sender); `event`: its number.  `line`: as unpacked here.
+        Returns the number of the event it is a copy of, or None."""
+        (ts, file, number, msg_id, proto, src_if, src_h, src_p, dst_h, dst_p, flags, acl, hits,
+         kind) = line  # fmt: skip
+        row = self.count
+        self.count += 1
+        copy_row = copy_of = None
+        if ts is not None:
+            mark = hash((ts, msg_id, proto, src_h, src_p, dst_h, dst_p, flags, src_if, acl, hits))
+            found = copy_among(device, mark, path, row, event)
+            if found is not None:
+                copy_row, copy_of = found
+                device.counts.copies += 1
+        if copy_row is None:
+            device.counts.denials += 1
+        now = device.now or 0
+        when = now if at is None else at
+        log_row = lag_s = side = why = reach_s = permit = None
+        pending = False
+        seen = "unknown"
+        if proto != "tcp":
+            why = "not TCP"
+        elif src_h is None or dst_h is None or src_p is None or dst_p is None:
+            why = "an address or port is unreadable"
+        else:
+            keys = (hash((src_h, src_p, dst_h, dst_p)), hash((dst_h, dst_p, src_h, src_p)))
+            match = _before(device, keys, when)
+            pending = any(key in device.open_tuples for key in keys)
+            if match is not None:
+                seen, (log_row, ended, side) = "yes", match
+                if ended is not None and at is not None:
+                    lag_s = max(0, at - ended) / SECOND
+            else:
+                why = device.why_unknown(when)
+                seen = "no" if why is None else "unknown"
+                reach_s = device.reach(when) / SECOND
+            if copy_row is None and at is not None:
+                _watch(device, keys, at, row)
+            permit = device.permits.get(keys[0])
+        if at is None or permit is None or abs(at - permit[0]) > device.options.wait_s * SECOND:
+            permit = (0, None, None, None)
+        failover_s = None
+        if device.failover is not None and at is not None:
+            failover_s = max(0, at - device.failover) / SECOND
+        kind = kind or KIND_OF.get(msg_id) or ("icmp" if proto == "icmp" else "other")
+        if kind == "state" and proto == "icmp":
+            kind = "icmp"
+        shown = "icmp" if kind == "icmp" else proto  # not that of the packet an ICMP error quotes
+        self.rows.pending.append(
+            (row, ts, device.name, file, number, msg_id, shown, src_if, src_h, src_p, dst_h, dst_p,
+             flags, acl, 1 if hits is None else hits, lag_s, seen, copy_row, "line", kind, why,
+             side, pending, failover_s, log_row, reach_s, *permit[1:], None, None)
+        )  # fmt: skip
+        if len(self.rows.pending) >= CHUNK:
+            self.rows.flush()
+        return copy_of
+
+    def add_frames(self, denials: dict[str, list[Any]]) -> None:
+        """Take denials that packets of a capture report (`finis.tracking.drops`)."""
+        length = len(denials["ts"])
+        fixed = {"row": range(self.count, self.count + length)}
+        empty = [None] * length
+        columns = [fixed.get(name) or denials.get(name) or empty for name in _NOW]
+        self.rows.pending.extend(zip(*columns, strict=True))
+        self.count += length
+        self.rows.flush()
+
+    def on_teardown(
+        self, device: Device, tuples: tuple[int, ...], built: int, at: int, row: int, orig: int
+    ) -> None:
+        """A connection ended: denials logged just before the Teardown belong to it."""
+        wait = int(device.options.wait_s * SECOND)
+        for key in tuples:
+            for when, denial in device.watch.get(key) or ():
+                # Signed row: the side that sent it depends on which way the tuple is read.
+                forward = denial >= 0
+                if abs(at - when) <= wait and built <= when:
+                    side = _SIDES[orig if forward else 1 - orig]
+                    number = denial if forward else ~denial
+                    lag_s = max(0, when - at) / SECOND
+                    self.torn.pending.append((number, row, side, lag_s))
+        if len(self.torn.pending) >= CHUNK:
+            self.torn.flush()
+
+    def on_built(self, device: Device, tuples: tuple[int, ...], at: int) -> None:
+        """A tuple is built anew: that is what follows the denials waiting for it."""
+        ahead = int(device.options.ahead_s * SECOND)
+        for key in tuples:
+            for when, denial in device.watch.get(key) or ():
+                if 0 <= at - when <= ahead:
+                    number = denial if denial >= 0 else ~denial
+                    self.built.pending.append((number, (at - when) / SECOND))
+        if len(self.built.pending) >= CHUNK:
+            self.built.flush()
+
+    def frame(self, connections: pl.DataFrame, devices: dict[str, bool]) -> pl.DataFrame:
+        """tables.DENIALS + tables.DENIAL_FACTS of all denials.  `connections`: LOG_CONNECTIONS;
+        `devices`: name → whether its connections are logged."""
+        out = self.rows.frame()
+        first_built = self.built.frame().group_by("row").agg(pl.col("syn_after_s").min())
+        torn = self.torn.frame().unique("row", keep="last", maintain_order=True)
+        # A copy says what its first says.
+        out = out.with_columns(first=pl.coalesce("duplicate_of", "row"))
+        for amendment in (first_built, torn):
+            out = out.join(amendment.rename({"row": "first"}), on="first", how="left")
+        # A Teardown logged just after the denial, or held until its Built could have come.
+        late = pl.col("late_row").is_not_null() & (
+            pl.col("lag_s").is_null() | (pl.col("late_lag_s") < pl.col("lag_s"))
+        )
+        out = out.with_columns(
+            log_row=pl.when(late).then("late_row").otherwise("log_row"),
+            from_side=pl.when(late).then("late_side").otherwise("from_side"),
+            lag_s=pl.when(late).then("late_lag_s").otherwise("lag_s"),
+            seen_before=pl.when(late).then(pl.lit("yes")).otherwise("seen_before"),
+            unknown_why=pl.when(late).then(None).otherwise("unknown_why"),
+            reach_s=pl.when(late).then(None).otherwise("reach_s"),
+            pending_syn=pl.col("pending_syn") & ~late,
+        ).drop("late_row", "late_side", "late_lag_s", "first")
+        out = _with_connection(out, connections)
+        out = _with_repeats(out)
+        out = _with_population(out, connections, devices)
+        missing = [pl.lit(None, kind).alias(n) for n, kind in _SCHEMA.items() if n not in out]
+        return out.with_columns(missing).select(list(_SCHEMA)).sort("row")
+
+
+def copy_among(
+    device: Device, mark: int, path: int, row: int, event: int
+) -> tuple[int, int] | None:
+    """(row, event) of the line this one is a copy of, or None if it says something new.
+
+    A line without a number of its own may lawfully be repeated within one second, so the k-th
+    time that one path (file and sender) brings it is a copy only of the k-th time that another
+    path did: the line counts as often as the path that brings it most often.
+    """
+    lines = device.lines
+    entry = lines.get(mark)
+    if entry is None:
+        lines.put(mark, (path, row, event), device.now or 0)
+        return None
+    if isinstance(entry, tuple):
+        entry = ({entry[0]: 1}, [entry[1:]])
+        lines.put(mark, list(entry), device.now or 0)
+    times, firsts = entry
+    nth = times.get(path, 0)
+    times[path] = nth + 1
+    if nth < len(firsts):
+        return firsts[nth]
+    firsts.append((row, event))
+    return None
+
+
+def _before(device: Device, keys: tuple[int, int], at: int) -> tuple[int, int | None, str] | None:
+    """(row, log time of its end or None if open, side of the denial's source) of the connection
+    before a denial.  `keys`: its tuple forwards and backwards."""
+    wait = int(device.options.wait_s * SECOND)
+    best: tuple[int, int, int | None, str] | None = None
+    for way, key in enumerate(keys):
+        found = device.find_ended(key, at + wait)
+        if found is not None and (best is None or found[0] > best[0]):
+            best = (found[0], found[1], found[0], _SIDES[found[2] ^ way])
+    for way, key in enumerate(keys):
+        number = device.open_tuples.get(key)
+        if number is None:
+            continue
+        row, _, built, orig, *_ = device.open[number]
+        # Built within the log's resolution of the denial: it belongs to the one just ended.
+        fresh = best is not None and best[0] >= built - wait and built >= at - SECOND
+        if built <= at and not fresh:
+            best = (built, row, None, _SIDES[orig ^ way])
+    return None if best is None else best[1:]
+
+
+def _watch(device: Device, keys: tuple[int, int], at: int, row: int) -> None:
+    """Wait for a Teardown or Built of the tuple; backwards as ~row."""
+    watch, now = device.watch, device.now or 0
+    for key, value in zip(keys, (row, ~row), strict=True):
+        waiting = watch.head.get(key)
+        if waiting is None:
+            older = watch.get(key) or []
+            waiting = [pair for pair in older if now - pair[0] <= watch.slice_ns]
+            watch.put(key, waiting, now)
+        if len(waiting) < _WATCHED:
+            waiting.append((at, value))
+
+
+# --- at the end --------------------------------------------------------------------------------
+
+
+def _with_connection(out: pl.DataFrame, connections: pl.DataFrame) -> pl.DataFrame:
+    """The facts of the connection before each denial; those of its end only if it had ended."""
+    ended = pl.col("lag_s").is_not_null()
+    facts = connections.select(
+        pl.col("row").alias("log_row"),
+        conn_id="fw_conn_id",
+        built_file="built_file",
+        built_line="built_line",
+        teardown_reason="reason",
+        teardown="teardown",
+        teardown_by="teardown_by",
+        teardown_file="teardown_file",
+        teardown_line="teardown_line",
+        conn_duration_s="duration_s",
+        conn_bytes="bytes",
+    )
+    at_end = facts.columns[4:]
+    return out.join(facts, on="log_row", how="left").with_columns(
+        pl.when(ended).then(pl.col(at_end)).name.keep()
+    )
+
+
+def _with_repeats(out: pl.DataFrame) -> pl.DataFrame:
+    """How often a tuple was refused since the end of the connection before it, copies left out."""
+    tuple_ = ["unit", "device", "proto", "src_h", "src_p", "dst_h", "dst_p", "log_row"]
+    whole = out.sort("row")
+    real = whole["duplicate_of"].is_null()
+    counted = (
+        whole.filter(real)
+        .with_columns(
+            repeat=pl.col("row").cum_count().over([*tuple_, "flags", "msg_id"]).cast(pl.Int64) - 1,
+            repeats=pl.len().over(tuple_).cast(pl.Int64),
+        )
+        .select("row", "repeat", "repeats")
+    )
+    # A copy says what its first says.
+    whole = whole.with_columns(first=pl.coalesce("duplicate_of", "row"))
+    return whole.join(counted.rename({"row": "first"}), on="first", how="left").drop("first")
+
+
+def _with_population(
+    out: pl.DataFrame, connections: pl.DataFrame, devices: dict[str, bool]
+) -> pl.DataFrame:
+    """What the whole log says about a denial's hosts; exact, copies left out, null for addresses
+    that cannot be read."""
+    real = out.filter(pl.col("duplicate_of").is_null())
+    fanout = real.group_by("unit", "src_h").agg(
+        src_fanout=pl.struct("dst_h", "dst_p").n_unique().cast(pl.Int64),
+        _denied=pl.len().cast(pl.Int64),
+    )
+    fanin = real.group_by("unit", "dst_h", "dst_p").agg(
+        dst_fanin=pl.col("src_h").n_unique().cast(pl.Int64)
+    )
+    by_orig = connections.group_by("orig_h").agg(
+        _empty=(pl.col("bytes") == 0).sum().cast(pl.Int64), _opened=pl.len().cast(pl.Int64)
+    )
+    logged = pl.col("device").replace_strict(devices, default=False, return_dtype=pl.Boolean)
+    out = (
+        out.join(fanout, on=["unit", "src_h"], how="left")
+        .join(fanin, on=["unit", "dst_h", "dst_p"], how="left")
+        .join(by_orig.select("orig_h", "_empty"), left_on="src_h", right_on="orig_h", how="left")
+        .join(by_orig.select("orig_h", "_opened"), left_on="dst_h", right_on="orig_h", how="left")
+    )
+    readable = pl.col("dst_h").is_not_null()
+    return out.with_columns(
+        src_refused=pl.col("_denied") + pl.col("_empty").fill_null(0),
+        dst_opened=pl.when(logged & readable).then(pl.col("_opened").fill_null(0)),
+    ).drop("_denied", "_empty", "_opened")

@@ -1,0 +1,292 @@
+"""Events to connections and denials: the log's side of tracking.
+
+Feed batches in order of time (`merge` makes one stream of several files).  Per device the open
+connections are held by the firewall's number, the ended ones by tuple for as long as a segment
+may still refer to them (`finis.tracking.devices`); everything else goes straight into columns.
+A line that comes twice (relays, overlapping files, both units of a pair) is counted once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from finis.terms import EventKind, Teardown, word
+from finis.tracking.clock import Move
+from finis.tracking.denials import Denials, copy_among
+from finis.tracking.devices import Counts, Device, LogOptions
+from finis.tracking.eventrow import (
+    A_H,
+    A_IF,
+    A_P,
+    ACL,
+    B_H,
+    B_P,
+    COLUMNS,
+    DENIAL_KIND,
+    DEVICE,
+    FILE,
+    FLAGS,
+    HIT_COUNT,
+    KIND,
+    LINE,
+    MSG_ID,
+    PROTO,
+    TS,
+)
+from finis.tracking.lives import Lives
+from finis.tracking.merging import merge
+from finis.tracking.recent import Budget
+
+if TYPE_CHECKING:
+    from finis.wire.dialects._api import Events
+
+__all__ = ["DeviceSummary", "LogOptions", "LogTables", "LogTracker", "merge"]
+
+_BUILT, _TEARDOWN, _DENY = (
+    word(kind) for kind in (EventKind.BUILT, EventKind.TEARDOWN, EventKind.DENY)
+)
+_PERMIT, _FAILOVER, _ICMP = (
+    word(kind) for kind in (EventKind.PERMIT, EventKind.FAILOVER, EventKind.ICMP)
+)
+_NO_SWITCH = frozenset({"104004"})  # a unit is well again: nothing moved
+_SHOWN = 3  # examples per kind of note
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSummary:
+    """One firewall's share of the log.  Stamps in nanoseconds UTC, as logged."""
+
+    name: str
+    first_ns: int | None
+    last_ns: int | None
+    counts: Counts
+    open_at_end: int
+
+
+@dataclass(slots=True)
+class LogTables:
+    """What the logs tell: `connections` (tables.LOG_CONNECTIONS), `denials` (tables.DENIALS +
+    tables.DENIAL_FACTS, cause and packet columns null)."""
+
+    connections: pl.DataFrame
+    denials: pl.DataFrame
+    notes: list[str]
+    devices: list[DeviceSummary] = field(default_factory=list)
+
+
+class LogTracker:
+    """Follows the events of all logs.  `devices` maps a name as logged to the name of the pair it
+    belongs to."""
+
+    def __init__(
+        self, devices: Mapping[str, str] | None = None, options: LogOptions | None = None
+    ) -> None:
+        self.alias = dict(devices or {})
+        self.options = options or LogOptions()
+        self.budget = Budget(self.options.ended_most)
+        self.devices: dict[str, Device] = {}  # by name
+        self.by_raw: dict[str | None, Device] = {}
+        self.paths: dict[tuple[str | None, str | None], int] = {}
+        self.denials = Denials()
+        self.lives = Lives(self.options, self.denials)
+        self.events = 0
+        self.seen_notes: dict[str, list[str]] = {}
+
+    # --- feeding ---------------------------------------------------------------------------
+
+    def feed(self, events: Events) -> None:
+        """Take a batch.  Its `duplicate_of` column is written: number of the event (in the order
+        fed, from 0) that a line is a copy of."""
+        length = len(events["ts"])
+        empty: list[Any] = [None] * length
+        columns = [events.get(name) or empty for name in COLUMNS]
+        copies = events.setdefault("duplicate_of", [None] * length)
+        number = self.events
+        raw: Any = ""
+        file: Any = ""
+        last_ts: Any = ""
+        device: Device | None = None
+        path = 0
+        at: int | None = None
+        for i, row in enumerate(zip(*columns, strict=True)):
+            ts = row[TS]
+            if device is None or row[DEVICE] != raw or row[FILE] != file:
+                raw, file = row[DEVICE], row[FILE]
+                device = self._device(raw, file)
+                path = self._path(raw, file)
+                last_ts = ""
+            if ts is None:
+                at = None
+                last_ts = ""
+            elif ts != last_ts:
+                at, move = device.time(ts, raw)
+                # A stamp that repeats may skip the clock only if it was no jump.
+                last_ts = ts if device.clocks.get(raw, _NO_CLOCK).suspect is None else ""
+                if move:
+                    self._moved(device, move, row)
+            device.counts.events += 1
+            kind = row[KIND]
+            if kind == _BUILT:
+                copy = self.lives.built(device, at, number + i, row)
+            elif kind == _TEARDOWN:
+                copy = self.lives.teardown(device, at, number + i, row)
+            elif kind in (_DENY, _ICMP):
+                copy = self._deny(device, at, path, number + i, row)
+            elif kind == _PERMIT:
+                copy = self._permit(device, at, path, number + i, row)
+            elif kind == _FAILOVER:
+                copy = None
+                if row[MSG_ID] not in _NO_SWITCH and not str(row[MSG_ID]).startswith("210"):
+                    device.failover = device.now if at is None else at
+            else:
+                continue
+            if copy is not None:
+                copies[i] = copy
+        self.events += length
+
+    def feed_denials(self, denials: dict[str, list[Any]]) -> None:
+        """Take what `finis.tracking.drops.denials` made of an asp-drop capture."""
+        self.denials.add_frames(denials)
+
+    def _device(self, raw: str | None, file: str | None) -> Device:
+        known = self.by_raw.get(raw)
+        if known is not None:
+            return known
+        name = self.alias.get(raw or "", raw) or (file or "unknown")
+        device = self.devices.get(name)
+        if device is None:
+            shared = len(self.devices) >= self.options.devices_most
+            name = "(other devices)" if shared else name
+            device = self.devices.get(name) or Device(name, self.options, self.budget, shared)
+            self.devices[name] = device
+            if shared:
+                return device
+        if raw is not None:
+            self.by_raw[raw] = device
+        return device
+
+    def _path(self, raw: str | None, file: str | None) -> int:
+        if len(self.paths) > 100_000:
+            return -1
+        return self.paths.setdefault((file, raw), len(self.paths))
+
+    def _moved(self, device: Device, move: Move, row: tuple[Any, ...]) -> None:
+        where = f"{row[FILE]}:{row[LINE]}"
+        if move is Move.DST:
+            self._note(
+                f"{device.name}: stamps step back by one hour, as local time does at the end of "
+                "summer time; connections are followed across it",
+                where,
+            )
+        elif move is Move.EPOCH:
+            self._note(
+                f"{device.name}: stamps step back (clock set, restart, or files joined in the "
+                "wrong order); what ended before is not compared with what follows",
+                where,
+            )
+
+    def _note(self, text: str, where: str) -> None:
+        if text in self.seen_notes or len(self.seen_notes) < 1000:
+            places = self.seen_notes.setdefault(text, [])
+            if len(places) < 1000:
+                places.append(where)
+
+    # --- denials and permits ---------------------------------------------------------------
+
+    def _deny(
+        self, device: Device, at: int | None, path: int, event: int, row: tuple[Any, ...]
+    ) -> Any:
+        if device.orphans:
+            self.lives.settle(device, device.now)
+        icmp = row[KIND] == _ICMP
+        line = (
+            row[TS], row[FILE], row[LINE], row[MSG_ID], row[PROTO], row[A_IF], row[A_H], row[A_P],
+            row[B_H], row[B_P], row[FLAGS], row[ACL], row[HIT_COUNT],
+            "icmp" if icmp else row[DENIAL_KIND],
+        )  # fmt: skip
+        return self.denials.deny(device, at, path, event, line)
+
+    def _permit(
+        self, device: Device, at: int | None, path: int, event: int, row: tuple[Any, ...]
+    ) -> Any:
+        """An access list permitted a packet; its state may still refuse it."""
+        if row[PROTO] != "tcp" or row[A_H] is None or row[B_H] is None or at is None:
+            return None
+        key = hash((row[A_H], row[A_P], row[B_H], row[B_P]))
+        copy = copy_among(
+            device, hash((row[TS], row[MSG_ID], key, row[ACL], row[HIT_COUNT])), path, 0, event
+        )
+        if copy is not None:
+            device.counts.copies += 1
+            return copy[1]
+        device.permits.put(key, (at, row[ACL], row[FILE], row[LINE]), at)
+        return None
+
+    # --- the end ---------------------------------------------------------------------------
+
+    def finish(self) -> LogTables:
+        """All connections and denials; the tracker is empty afterwards."""
+        for device in self.devices.values():
+            self.lives.settle(device, None)
+        connections = self.lives.frame()
+        logged = {
+            device.name: device.counts.built > 0 and device.counts.teardowns > 0
+            for device in self.devices.values()
+        }
+        denials = self.denials.frame(connections, logged)
+        after = (
+            denials.filter(pl.col("lag_s").is_not_null() & pl.col("duplicate_of").is_null())
+            .group_by(row="log_row")
+            .agg(
+                denials_after=pl.len().cast(pl.Int64),
+                first_denial_lag_s=pl.col("lag_s").min(),
+            )
+        )
+        ended = pl.col("teardown") != word(Teardown.STILL_OPEN)
+        connections = (
+            connections.drop("denials_after", "first_denial_lag_s")
+            .join(after, on="row", how="left")
+            .with_columns(pl.when(ended).then(pl.col("denials_after").fill_null(0)))
+            .select(connections.columns)
+            .sort("row")
+        )
+        return LogTables(connections, denials, self._notes(), self._summaries())
+
+    def _summaries(self) -> list[DeviceSummary]:
+        return [
+            DeviceSummary(d.name, d.first_ns, d.last_ns, d.counts, len(d.open))
+            for d in self.devices.values()
+        ]
+
+    def _notes(self) -> list[str]:
+        notes = []
+        for text, places in self.seen_notes.items():
+            more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
+            notes.append(f"{text} ({', '.join(places[:_SHOWN])}{more})")
+        for device in self.devices.values():
+            for count, what in (
+                (device.counts.copies, "lines came twice (another file or relay) and count once"),
+                (device.counts.late, "connections were built before the log shows it: their "
+                 "direction is guessed from the ports"),
+                (device.counts.unreadable, "Built or Teardown lines have no readable addresses "
+                 "and are left out"),
+            ):  # fmt: skip
+                if count:
+                    notes.append(f"{device.name}: {count} {what}")
+            if device.shared:
+                notes.append(f"more than {self.options.devices_most} devices: {device.name} "
+                             "share one state and claim nothing")  # fmt: skip
+        if self.lives.forgotten:
+            notes.append(f"{self.lives.forgotten} open connections were forgotten (memory ceiling)")
+        return notes
+
+
+class _NoClock:
+    suspect = 0
+
+
+_NO_CLOCK: Any = _NoClock()

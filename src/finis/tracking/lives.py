@@ -1,0 +1,347 @@
+"""Built and Teardown lines to connections.
+
+Lines pair by the firewall's number *and* the tuple, because numbers are used again.  A Teardown
+without Built (the log starts late) still is a connection; one logged before its Built waits for it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import polars as pl
+
+from finis.tables import LOG_CONNECTIONS, polars_schema
+from finis.terms import Teardown, word
+from finis.tracking.clock import SECOND
+from finis.tracking.columns import CHUNK, Rows
+from finis.tracking.denials import Denials
+from finis.tracking.devices import Device, LogOptions
+from finis.tracking.eventrow import (
+    A_H,
+    A_IF,
+    A_MAPPED_H,
+    A_MAPPED_P,
+    A_P,
+    B_H,
+    B_IF,
+    B_MAPPED_H,
+    B_MAPPED_P,
+    B_P,
+    BYTES,
+    CONN_ID,
+    DIRECTION,
+    DURATION_S,
+    FILE,
+    FLAGS,
+    INITIATOR,
+    LINE,
+    PROTO,
+    REASON,
+    REASON_BY,
+    TEARDOWN,
+    TEARDOWN_SIDE,
+    TS,
+    USER,
+)
+
+_LOG = polars_schema(LOG_CONNECTIONS)
+_AT_END = [
+    "teardown_ts", "teardown_file", "teardown_line", "duration_s", "bytes", "reason", "teardown",
+    "teardown_by",
+]  # fmt: skip
+_LATER = {"denials_after", "first_denial_lag_s"}
+_AT_START = [name for name in _LOG if name not in _AT_END and name not in _LATER]
+
+_SIDES = ("orig", "resp")
+_RESETS = {
+    "orig": word(Teardown.RESET_ORIG),
+    "resp": word(Teardown.RESET_RESP),
+    "device": word(Teardown.RESET_DEVICE),
+}
+_UNSIDED = word(Teardown.RESET_SIDE_UNKNOWN)
+_ENDPOINTS_END = {word(Teardown.FINS), *_RESETS.values(), _UNSIDED}
+_UNSAID = {word(Teardown.UNKNOWN), None}
+
+
+class Lives:
+    """The connections of all devices, as rows."""
+
+    def __init__(self, options: LogOptions, denials: Denials) -> None:
+        self.options = options
+        self.denials = denials
+        self.starts = Rows({name: _LOG[name] for name in _AT_START})
+        self.ends = Rows({"row": pl.Int64()} | {name: _LOG[name] for name in _AT_END})
+        self.count = 0
+        self.forgotten = 0  # open connections dropped at the memory ceiling
+
+    def built(self, device: Device, at: int | None, event: int, row: tuple[Any, ...]) -> Any:
+        """Take a Built.  `at`: log time, None without a stamp; `event`: number of the line.
+        Returns the number of the line it is a copy of, or None."""
+        number, direction = row[CONN_ID], row[DIRECTION]
+        a_h, a_p, b_h, b_p = row[A_H], row[A_P], row[B_H], row[B_P]
+        if row[PROTO] != "tcp":
+            device.other_ids = True
+            device.note_id(number)
+            return None
+        if a_h is None or b_h is None:
+            device.counts.unreadable += 1
+            return None
+        real = hash((a_h, a_p, b_h, b_p))
+        when = (device.now or 0) if at is None else at
+        wait = self.options.wait_s * SECOND
+        waiting = None
+        if number is not None:
+            old = device.open.get(number)
+            if old is not None:
+                if real == old[1][0] and abs(when - old[2]) <= wait:
+                    device.counts.copies += 1
+                    return old[5]
+                # Its Teardown was not logged, or the firewall restarted.
+                device.counts.lost += 1
+                device.close(number)
+            else:
+                gone = device.torn.get(number)
+                if gone is not None and gone[0][0] == real and _close(gone[1], when, wait):
+                    device.counts.copies += 1
+                    return gone[4]
+                waiting = device.orphans.get(number)
+            device.note_id(number)
+        tuples = _tuples(real, row)
+        orig, how = _orientation(row[INITIATOR], direction, a_p, b_p)
+        if device.built_since is None:
+            device.built_since = when
+        device.counts.built += 1
+        if waiting is not None and waiting[1] == real and when <= waiting[2] + wait:
+            return self._late_built(device, when, tuples, orig, direction, how, event, row)
+        count = self.count
+        self.count += 1
+        self._start(count, device, row, orig, how, row[TS], row[FILE], row[LINE])
+        entry = (count, tuples, when, orig, direction, event)
+        if number is None:
+            number = ("", event)
+        device.open[number] = entry
+        open_tuples = device.open_tuples
+        for key in tuples:
+            open_tuples[key] = number
+        if len(device.open) > self.options.open_most:
+            self.forgotten += device.bound_open()
+        if device.watch.head or device.watch.old:
+            self.denials.on_built(device, tuples, when)
+        return None
+
+    def _start(
+        self, count: int, device: Device, row: tuple[Any, ...], orig: int, how: str,
+        ts: int | None, file: str | None, line: int | None,
+    ) -> None:  # fmt: skip
+        """Write what is known when a connection is built (or guessed from its Teardown)."""
+        a, b = row[A_IF:B_IF], row[B_IF:INITIATOR]
+        if orig:
+            a, b = b, a
+        (o_if, o_h, o_p, om_h, om_p), (r_if, r_h, r_p, rm_h, rm_p) = a, b
+        self.starts.pending.append(
+            (count, device.name, row[CONN_ID], o_h, o_p, o_if, om_h, om_p, r_h, r_p, r_if, rm_h,
+             rm_p, how, row[USER], ts, file, line, row[FLAGS] == "state-bypass")
+        )  # fmt: skip
+        if len(self.starts.pending) >= CHUNK:
+            self.starts.flush()
+
+    def teardown(self, device: Device, at: int | None, event: int, row: tuple[Any, ...]) -> Any:
+        """Take a Teardown; as `built`."""
+        if row[PROTO] != "tcp":
+            return None
+        number, a_h, b_h = row[CONN_ID], row[A_H], row[B_H]
+        when = (device.now or 0) if at is None else at
+        wait = self.options.wait_s * SECOND
+        real = hash((a_h, row[A_P], b_h, row[B_P]))
+        swapped = False
+        old = device.open.get(number)
+        if old is not None and real not in old[1] and a_h is not None and b_h is not None:
+            swapped = hash((b_h, row[B_P], a_h, row[A_P])) in old[1]
+            if not swapped:  # the number is used again, its Built was not logged
+                device.counts.lost += 1
+                device.close(number)
+                old = None
+        elif old is not None and when < old[2] - wait:
+            old = None
+        if old is None:
+            gone = device.torn.get(number) if number is not None else None
+            if gone is None and number is not None and number in device.orphans:
+                waits = device.orphans[number]
+                gone = ((waits[1],), None, waits[2], waits[0], waits[3])
+            if gone is not None and real in gone[0] and _close(gone[2], when, wait):
+                device.counts.copies += 1
+                return gone[4]
+            number, old = self._renumbered(device, when, real, row)
+        if old is None:
+            self._orphan(device, when, real, event, row)
+            return None
+        device.counts.teardowns += 1
+        if device.torn_since is None:
+            device.torn_since = when
+        device.close(number)
+        if device.orphans:
+            self.settle(device, when)
+        count, tuples, built, orig, direction, _ = old
+        self._end(device, when, count, tuples, built, orig ^ swapped, orig, direction, event, row)
+        return None
+
+    def _end(
+        self, device: Device, at: int, count: int, tuples: tuple[int, ...], built: int, orig: int,
+        stored: int, direction: str | None, event: int, row: tuple[Any, ...],
+    ) -> None:  # fmt: skip
+        """Write a Teardown.  `orig`: which endpoint of this line is orig; `stored`: of `tuples`."""
+        how, by = _resolve(row, orig, direction)
+        self.ends.pending.append(
+            (count, row[TS], row[FILE], row[LINE], _duration(row[DURATION_S]), row[BYTES],
+             row[REASON], how, by)
+        )  # fmt: skip
+        if len(self.ends.pending) >= CHUNK:
+            self.ends.flush()
+        device.remember(tuples, at, count, stored, how)
+        if row[CONN_ID] is not None:
+            device.torn.put(row[CONN_ID], (tuples, built, at, count, event), at)
+        if device.watch.head or device.watch.old:
+            self.denials.on_teardown(device, tuples, built, at, count, stored)
+
+    # --- Teardowns without a Built ---------------------------------------------------------
+
+    def _renumbered(
+        self, device: Device, at: int, real: int, row: tuple[Any, ...]
+    ) -> tuple[Any, Any]:
+        """(number, entry) of the open connection that a Teardown with an unknown number ends: the
+        same tuple, as old as the Teardown says (the other unit of a pair took it over)."""
+        number = device.open_tuples.get(real)
+        duration = _duration(row[DURATION_S])
+        if number is None or duration is None:
+            return row[CONN_ID], None
+        old = device.open[number]
+        fits = abs(at - duration * SECOND - old[2]) <= self.options.wait_s * SECOND
+        return (number, old) if fits else (row[CONN_ID], None)
+
+    def _orphan(self, device: Device, at: int, real: int, event: int, row: tuple[Any, ...]) -> None:
+        """A Teardown whose Built is not logged: wait a moment, lines may be out of order."""
+        if row[A_H] is None or row[B_H] is None:
+            device.counts.unreadable += 1
+            return
+        device.counts.teardowns += 1
+        if device.torn_since is None:
+            device.torn_since = at
+        self.settle(device, at)
+        key = row[CONN_ID] if row[CONN_ID] is not None else ("", event)
+        if key in device.orphans:
+            self._settle_one(device, key)
+        device.orphans[key] = (self.count, real, at, event, row)
+        self.count += 1
+        if len(device.orphans) > 10_000:
+            self._settle_one(device, next(iter(device.orphans)))
+
+    def settle(self, device: Device, at: int | None) -> None:
+        """Give up waiting for the Built of Teardowns older than the wait; of all at the end."""
+        wait = self.options.wait_s * SECOND
+        while device.orphans:
+            key = next(iter(device.orphans))
+            if at is not None and at - device.orphans[key][2] <= wait:
+                return
+            self._settle_one(device, key)
+
+    def _settle_one(self, device: Device, key: Any) -> None:
+        count, real, at, event, row = device.orphans.pop(key)
+        duration = _duration(row[DURATION_S])
+        span = 0 if duration is None else int(duration * SECOND)
+        device.counts.late += 1
+        if at - span > max(device.since, device.built_since or at) + 60 * SECOND:
+            device.counts.lost += 1
+        orig, how = _orientation(None, None, row[A_P], row[B_P])
+        ts = None if row[TS] is None or duration is None else row[TS] - span
+        self._start(count, device, row, orig, how, ts, None, None)
+        self._end(device, at, count, (real,), at - span, orig, orig, None, event, row)
+
+    def _late_built(
+        self, device: Device, at: int, tuples: tuple[int, ...], orig: int, direction: str | None,
+        how: str, event: int, row: tuple[Any, ...],
+    ) -> None:  # fmt: skip
+        """The Built of a Teardown that was logged before it."""
+        count, _, torn_at, torn_event, torn_row = device.orphans.pop(row[CONN_ID])
+        self._start(count, device, row, orig, how, row[TS], row[FILE], row[LINE])
+        self._end(device, torn_at, count, tuples, at, orig, orig, direction, torn_event, torn_row)
+
+    def frame(self) -> pl.DataFrame:
+        """tables.LOG_CONNECTIONS in order of row, without what denials tell."""
+        ended = pl.col("teardown").is_not_null()
+        later = [pl.lit(None, _LOG[name]).alias(name) for name in _LATER]
+        return (
+            self.starts.frame()
+            .join(self.ends.frame(), on="row", how="left")
+            .with_columns(
+                pl.when(ended).then("teardown").otherwise(pl.lit(word(Teardown.STILL_OPEN))),
+                *later,
+            )
+            .select(list(_LOG))
+            .sort("row")
+        )
+
+
+def _close(a: int | None, b: int, slack: float) -> bool:
+    return a is not None and abs(a - b) <= slack
+
+
+def _tuples(real: int, row: tuple[Any, ...]) -> tuple[int, ...]:
+    """Hashes of a connection's tuples a → b: real first, then with mapped addresses."""
+    a_h, a_p, am_h, am_p = row[A_H], row[A_P], row[A_MAPPED_H], row[A_MAPPED_P]
+    b_h, b_p, bm_h, bm_p = row[B_H], row[B_P], row[B_MAPPED_H], row[B_MAPPED_P]
+    a_same = am_h is None or (am_h == a_h and am_p == a_p)
+    b_same = bm_h is None or (bm_h == b_h and bm_p == b_p)
+    if a_same:
+        return (real,) if b_same else (real, hash((a_h, a_p, bm_h, bm_p)))
+    if b_same:
+        return (real, hash((am_h, am_p, b_h, b_p)))
+    return (
+        real,
+        hash((am_h, am_p, b_h, b_p)),
+        hash((a_h, a_p, bm_h, bm_p)),
+        hash((am_h, am_p, bm_h, bm_p)),
+    )
+
+
+def _orientation(initiator: Any, direction: Any, a_p: Any, b_p: Any) -> tuple[int, str]:
+    """(0 if endpoint a opened the connection else 1, how that is known)."""
+    if initiator == "a" or (initiator != "b" and direction == "inbound"):
+        return 0, "log"
+    if initiator == "b" or direction == "outbound":
+        return 1, "log"
+    # A server's port is the lower one, as a rule.
+    if a_p is not None and b_p is not None and a_p < b_p:
+        return 1, "guessed"
+    return 0, "guessed"
+
+
+def _resolve(row: tuple[Any, ...], orig: int, direction: str | None) -> tuple[str, str]:
+    """(how it ended, by whom): terms.Teardown in words and orig, resp, device or unknown.
+
+    The side comes from the interface the line names, else from the security level (I is the
+    higher, O the lower): an inbound connection was opened from the lower level, an outbound one
+    from the higher.
+    """
+    how, side, by = row[TEARDOWN], row[TEARDOWN_SIDE], "unknown"
+    if side == "a":
+        by = _SIDES[orig]
+    elif side == "b":
+        by = _SIDES[1 - orig]
+    elif side == "device":
+        by = "device"
+    elif row[REASON_BY] == "I" or row[REASON_BY] == "O":
+        if direction is not None:
+            by = "orig" if (row[REASON_BY] == "O") == (direction == "inbound") else "resp"
+    elif how not in _ENDPOINTS_END and how not in _UNSAID:
+        by = "device"  # timers, limits, rules: the firewall's own doing
+    if how == _UNSIDED:
+        how = _RESETS.get(by, how)
+    return how or word(Teardown.UNKNOWN), by
+
+
+def _duration(value: Any) -> float | None:
+    """A stated duration in seconds, if it can be one."""
+    if isinstance(value, int | float) and math.isfinite(value) and 0 <= value < 1e9:
+        return float(value)
+    return None
