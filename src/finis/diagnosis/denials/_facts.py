@@ -15,6 +15,7 @@ SAME_MOMENT_S = 1.0  # one tick of the log's clock: the segments crossed
 LATE_S = 240.0  # 2 MSL with the MSL of RFC 9293 §3.4.2: no honest segment lives longer
 REUSE_S = 3.0  # a new connection of the same tuple this soon: the port was taken again at once
 SYN_RETRY_S = 10.0  # first SYN retransmissions come 1, 3 and 7 s after the SYN
+SYN_ACK_RETRY_S = 127.0  # a server's sixth and last retransmission, doubling from 1 s
 SCAN_TARGETS = 20  # distinct address-port pairs one source was refused at
 BACKSCATTER_TARGETS = 8
 SWEEP_TARGETS = 64
@@ -59,7 +60,7 @@ def drop_group(group: str) -> pl.Expr:
 
 def kind(*kinds: str) -> pl.Expr:
     """The kind the firewall's dialect gave it, unless the message itself is more specific."""
-    return pl.col("kind").is_in(kinds) & ~msg(*_SPECIFIC) & ~drop(*_drops.DROPS)
+    return pl.col("kind").is_in(kinds) & ~msg("106001", *_SPECIFIC) & ~drop(*_drops.DROPS)
 
 
 def flag(name: str) -> pl.Expr:
@@ -81,16 +82,10 @@ no_ack_bit = _plain & ~flag("ACK")  # FIN alone, nothing at all, FIN PSH URG: no
 # A segment refused because it meets no connection in the firewall's table (ASA 106015 and such).
 # 106001 refuses by policy unless the segment is one that only an open connection may carry.
 _established = flag("ACK") | flag("RST") | flag("FIN")
-state = (
-    (kind("state") & ~(msg("106001") & ~_established))
-    | (msg("106001") & _established)
-    | drop_group("state")
-) & (pl.col("proto").str.to_lowercase() == "tcp").fill_null(True)
-policy = (
-    (kind("policy") & ~msg("106001"))
-    | (msg("106001") & ~_established.fill_null(False))
-    | drop_group("policy")
-)
+state = (kind("state") | (msg("106001") & _established) | drop_group("state")) & (
+    pl.col("proto").str.to_lowercase() == "tcp"
+).fill_null(True)
+policy = kind("policy") | (msg("106001") & ~_established.fill_null(False)) | drop_group("policy")
 
 pending = pl.col("pending_syn").fill_null(False) | (
     pl.col("teardown") == word(Teardown.STILL_OPEN)

@@ -6,7 +6,7 @@ Eyeballs), or its own timer was shorter than the path. The firewall removed the 
 SYN ACK, or its retransmission, is refused.
 
 ## Evidence
-`SYN ACK` within a minute of a Teardown by reset (usually with 0 bytes) of the same tuple.
+`SYN ACK` within two minutes of a Teardown by reset (usually with 0 bytes) of the same tuple.
 
 ## Look-alikes
 After `SYN Timeout` the server was too slow for the firewall (DNY304). Without any connection before
@@ -32,8 +32,6 @@ from finis.diagnosis.cause import Cause, Claim
 from finis.diagnosis.denials import _facts, _words
 from finis.terms import Confidence, Harm
 
-SYN_ACK_RETRY_S = 63.0  # five retransmissions of a SYN ACK, 1 s doubling
-
 
 class SynAckAfterAbort(Cause):
     id = "DNY208"
@@ -49,7 +47,7 @@ class SynAckAfterAbort(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        soon = (_facts.lag <= SYN_ACK_RETRY_S).fill_null(True)
+        soon = (_facts.lag <= _facts.SYN_ACK_RETRY_S).fill_null(True)
         return _facts.closed & _facts.syn_ack & soon
 
     @classmethod

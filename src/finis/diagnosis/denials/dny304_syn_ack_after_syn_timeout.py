@@ -30,8 +30,6 @@ from finis.diagnosis.cause import Cause, Claim
 from finis.diagnosis.denials import _facts, _words
 from finis.terms import Confidence, Harm, Teardown
 
-SERVER_RETRY_S = 127.0  # a server's last SYN ACK retransmission, by doubling from 1 s
-
 
 class SynAckAfterSynTimeout(Cause):
     id = "DNY304"
@@ -40,7 +38,7 @@ class SynAckAfterSynTimeout(Cause):
     table = "denials"
     beats = ("DNY316",)
     confidence = _facts.choose(
-        _facts.lag <= SERVER_RETRY_S, Confidence.CERTAIN, Confidence.POSSIBLE
+        _facts.lag <= _facts.SYN_ACK_RETRY_S, Confidence.CERTAIN, Confidence.POSSIBLE
     )
     harm = Harm.HARMFUL
     harm_why = "harmful to the client: it could not connect"

@@ -41,7 +41,7 @@ class AfterFailover(Cause):
     name = "after-failover"
     title = "a connection the firewall lost in a failover"
     table = "denials"
-    beats = ("DNY316", "DNY401", "DNY402", "DNY403", "DNY901")
+    beats = ("DNY316", "DNY401", "DNY402", "DNY403", "DNY602", "DNY901")
     confidence = (
         pl.when(_facts.after(Teardown.FAILOVER))
         .then(int(Confidence.CERTAIN))

@@ -55,14 +55,8 @@ class AsymmetricSynAck(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        # A teardown longer ago than a SYN ACK can be repeated belongs to an older connection.
-        old = (
-            _facts.state
-            & _facts.known
-            & (_facts.lag > 127)
-            & (pl.col("teardown") != "syn-timeout")
-            & (pl.col("seen_before") != "unknown")
-        )
+        # A SYN ACK is not repeated for so long: it answers a later SYN, unseen here.
+        old = _facts.closed & (_facts.lag > _facts.SYN_ACK_RETRY_S)
         return ((_facts.state & _facts.never) | old) & _facts.syn_ack
 
     @classmethod

@@ -55,9 +55,7 @@ class BeforeTupleReuse(Cause):
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
         again = story.row.get("syn_after_s")
-        built = (
-            Claim(f"the same tuple was built again {span(again)} later")
-            if again is not None
-            else None
-        )
-        return [*_words.history(story), *([built] if built else [])]
+        if again is None:
+            return _words.history(story)
+        built = f"the same tuple was built again {span(again)} after this line"
+        return [*_words.history(story), Claim(built, (story.proof,))]

@@ -53,7 +53,7 @@ class ChallengeAckDenied(Cause):
     name = "challenge-ack-denied"
     title = "the clearing of an old connection (challenge ACK, RST) was blocked"
     table = "denials"
-    beats = ("DNY201", "DNY204", "DNY404", "DNY501", "DNY503")
+    beats = ("DNY201", "DNY205", "DNY206", "DNY207", "DNY404", "DNY501", "DNY503")
     confidence = _facts.choose(_log, Confidence.LIKELY, Confidence.POSSIBLE)
     harm = _facts.choose(_log, Harm.HARMFUL, Harm.DEPENDS)
     harm_why = "harmful: the client cannot connect until the server forgets the old connection"

@@ -39,7 +39,7 @@ class BackscatterDenied(Cause):
     name = "backscatter-denied"
     title = "answers to packets forged with your addresses (backscatter)"
     table = "denials"
-    beats = ("DNY401", "DNY403")
+    beats = ("DNY315", "DNY401", "DNY403")
     confidence = _facts.choose(_silent, Confidence.LIKELY, Confidence.POSSIBLE)
     harm = _facts.choose(_silent, Harm.HARMLESS, Harm.DEPENDS)
     harm_why = "harmless for you: somebody else is attacked with your addresses"

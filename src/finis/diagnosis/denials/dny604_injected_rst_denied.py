@@ -36,7 +36,17 @@ class InjectedRstDenied(Cause):
     name = "injected-rst-denied"
     title = "a RST that its supposed sender cannot have sent"
     table = "denials"
-    beats = ("DNY204", "DNY316", "DNY403", "DNY404", "DNY501", "DNY502", "DNY503", "DNY901")
+    beats = (
+        "DNY204",
+        "DNY315",
+        "DNY316",
+        "DNY403",
+        "DNY404",
+        "DNY501",
+        "DNY502",
+        "DNY503",
+        "DNY901",
+    )
     confidence = Confidence.LIKELY
     harm = Harm.DEPENDS
     harm_why = "depends on which device sends them and why"

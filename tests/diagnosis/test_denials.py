@@ -1,0 +1,524 @@
+"""Every cause of a denial: a case where it is the verdict, and look-alikes where it is not."""
+
+import importlib
+import pkgutil
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from finis import tables
+from finis.correlation.stories import Proof, Refusal
+from finis.diagnosis import denials, engine
+from finis.diagnosis.denials import _drops
+from finis.terms import Answers, Confidence, Harm, RstClass, Teardown, word
+
+SCHEMA = tables.polars_schema(tables.DENIALS + tables.DENIAL_FACTS)
+
+NEUTRAL: dict[str, Any] = {
+    "device": "fw",
+    "file": "asa.log",
+    "line": 7,
+    "unit": "line",
+    "msg_id": "106015",
+    "kind": "state",
+    "proto": "tcp",
+    "interface": "inside",
+    "src_h": "10.0.0.5",
+    "src_p": 443,
+    "dst_h": "198.51.100.7",
+    "dst_p": 50000,
+    "flags": "ACK",
+    "count": 1,
+    "seen_before": "yes",
+    "pending_syn": False,
+    "repeat": 0,
+    "repeats": 1,
+    "src_fanout": 1,
+    "src_refused": 1,
+    "dst_fanin": 1,
+}
+
+
+def denial(**values: Any) -> dict[str, Any]:
+    """A denial row: ASA 106015 `ACK` from a server, about a connection the log knows; every fact
+    not given is null."""
+    unknown = set(values) - set(SCHEMA)
+    assert not unknown, unknown
+    return dict.fromkeys(SCHEMA) | NEUTRAL | values
+
+
+def after(reason: Teardown, lag_s: float | None = 0.0, **values: Any) -> dict[str, Any]:
+    """A denial whose connection the firewall had removed for this reason."""
+    before = {
+        "teardown": word(reason),
+        "teardown_reason": word(reason),
+        "teardown_by": "resp",
+        "from_side": "resp",
+        "teardown_file": "asa.log",
+        "teardown_line": 6,
+        "conn_id": 4711,
+        "conn_bytes": 1000,
+        "conn_duration_s": 125.0,
+        "lag_s": lag_s,
+    }
+    return denial(**(before | values))
+
+
+def never(**values: Any) -> dict[str, Any]:
+    """A denial of a tuple that the log would have shown and never did."""
+    return denial(**({"seen_before": "no"} | values))
+
+
+def asp(name: str, **values: Any) -> dict[str, Any]:
+    """A packet of an asp-drop capture."""
+    return denial(**({"msg_id": name, "kind": "other", "unit": "frame"} | values))
+
+
+@pytest.fixture(scope="module")
+def causes() -> dict[str, type]:
+    modules = (
+        importlib.import_module(f"{denials.__name__}.{info.name}")
+        for info in pkgutil.iter_modules(denials.__path__)
+        if info.name.startswith("dny")
+    )
+    return engine.build(modules)
+
+
+def judged(rows: list[dict[str, Any]], causes: dict[str, type]) -> pl.DataFrame:
+    frame = pl.DataFrame(rows, schema=SCHEMA)
+    return engine.judge_table(frame, "denials", causes)[0]
+
+
+FINS, IDLE = Teardown.FINS, Teardown.IDLE_TIMEOUT
+CERTAIN, LIKELY, POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
+HARMLESS, DEPENDS, HARMFUL = Harm.HARMLESS, Harm.DEPENDS, Harm.HARMFUL
+
+# (what it shows, row, id, confidence, harm)
+CASES: list[tuple[str, dict[str, Any], str, Confidence, Harm]] = [
+    # --- rules and resources
+    (
+        "acl",
+        denial(msg_id="106023", kind="policy", flags=None, acl="OUT", src_p=50000, dst_p=23),
+        "DNY101", CERTAIN, DEPENDS,
+    ),
+    (
+        "acl, udp",
+        denial(msg_id="106023", kind="policy", flags=None, acl="OUT", proto="udp"),
+        "DNY101", CERTAIN, DEPENDS,
+    ),
+    (
+        "acl, icmp",
+        denial(
+            msg_id="106023", kind="policy", flags=None, acl="OUT", proto="icmp", src_p=None,
+            dst_p=None,
+        ),
+        "DNY101", CERTAIN, DEPENDS,
+    ),
+    ("acl drop", asp("acl-drop", flags="SYN"), "DNY101", CERTAIN, DEPENDS),
+    ("default", denial(msg_id="106001", kind="policy", flags="SYN"), "DNY102", CERTAIN, DEPENDS),
+    ("106001, kind state", denial(msg_id="106001", flags="SYN"), "DNY102", CERTAIN, DEPENDS),
+    ("106001 with ACK", never(msg_id="106001", kind="policy"), "DNY402", LIKELY, HARMFUL),
+    (
+        "to the box",
+        denial(msg_id="710003", kind="policy", flags=None, dst_p=22), "DNY103", CERTAIN, DEPENDS,
+    ),
+    ("limit", denial(msg_id="201011", kind="limit", flags=None), "DNY104", CERTAIN, HARMFUL),
+    ("limit drop", asp("tcp-conn-limit", flags="SYN"), "DNY104", CERTAIN, HARMFUL),
+    ("rpf", denial(msg_id="106021", kind="spoof", flags=None), "DNY105", CERTAIN, DEPENDS),
+    ("rpf drop", asp("rpf-violated", flags="SYN"), "DNY105", CERTAIN, DEPENDS),
+    ("nat", denial(msg_id="305013", kind="policy", flags=None), "DNY106", CERTAIN, HARMFUL),
+    ("xlate", denial(msg_id="305005", kind="other", flags=None), "DNY107", CERTAIN, DEPENDS),
+    ("xlate late", after(FINS, msg_id="106011", kind="state"), "DNY107", CERTAIN, DEPENDS),
+    (
+        "icmp error",
+        denial(msg_id="313005", kind="state", proto="icmp", flags=None),
+        "DNY108", CERTAIN, DEPENDS,
+    ),
+    ("shun", denial(msg_id="401004", kind="policy", flags=None), "DNY109", CERTAIN, DEPENDS),
+    ("shun drop", asp("shunned"), "DNY109", CERTAIN, DEPENDS),
+    ("ips", denial(msg_id="420002", kind="other", flags=None), "DNY110", CERTAIN, DEPENDS),
+    ("ips down", asp("ips-fail-close"), "DNY110", CERTAIN, HARMFUL),
+    # --- late after a close of the hosts
+    ("last ACK", after(FINS), "DNY201", LIKELY, HARMLESS),
+    ("last ACK, teardown logged later", after(FINS, -2.0), "DNY201", LIKELY, HARMLESS),
+    ("ACK minutes later", after(FINS, 100.0), "DNY201", POSSIBLE, HARMLESS),
+    ("ACK crossing a reset", after(Teardown.RESET_ORIG), "DNY201", LIKELY, HARMLESS),
+    ("retransmitted FIN", after(FINS, 3.0, flags="FIN ACK"), "DNY202", LIKELY, HARMLESS),
+    ("FIN with data", after(FINS, 3.0, flags="FIN PSH ACK"), "DNY202", LIKELY, DEPENDS),
+    ("FIN, other order", after(FINS, 3.0, flags="PSH FIN ACK"), "DNY202", LIKELY, DEPENDS),
+    ("data after FINs", after(FINS, 1.0, flags="PSH ACK"), "DNY203", LIKELY, DEPENDS),
+    (
+        "data after a reset",
+        after(Teardown.RESET_RESP, 1.0, flags="PSH ACK"), "DNY203", LIKELY, DEPENDS,
+    ),
+    (
+        "data again and again",
+        after(FINS, 9.0, flags="PSH ACK", repeats=4), "DNY203", LIKELY, HARMFUL,
+    ),
+    ("RST later", after(FINS, 20.0, flags="RST"), "DNY204", LIKELY, HARMLESS),
+    ("bare RST after a reset", after(Teardown.RESET_ORIG, flags="RST"), "DNY204", LIKELY, HARMLESS),
+    ("host without state, log", after(FINS, flags="RST"), "DNY205", LIKELY, HARMLESS),
+    ("… initiator not stated", after(FINS, flags="RST", teardown_by=None), "DNY205", LIKELY,
+     HARMLESS),
+    ("… last closer", after(FINS, flags="RST", from_side="orig"), "DNY205", POSSIBLE, HARMLESS),
+    (
+        "host without state, packet",
+        after(FINS, flags="RST", segment_rst_class="no-state", segment_answers="fin"),
+        "DNY205", CERTAIN, HARMLESS,
+    ),
+    (
+        "… packet, later",
+        after(FINS, 30.0, flags="RST", segment_rst_class="no-state", segment_answers="fin"),
+        "DNY205", CERTAIN, HARMLESS,
+    ),
+    (
+        "… what it answers was not captured",
+        after(FINS, flags="RST", segment_rst_class="no-state", segment_answers="unseen"),
+        "DNY205", LIKELY, HARMLESS,
+    ),
+    (
+        "… lwIP sets ACK",
+        after(FINS, flags="RST ACK", segment_rst_class="no-state-ack", segment_answers="fin"),
+        "DNY205", LIKELY, HARMLESS,
+    ),
+    (
+        "… answering data",
+        after(FINS, flags="RST", segment_rst_class="no-state", segment_answers="data"),
+        "DNY205", LIKELY, DEPENDS,
+    ),
+    (
+        "answer to late data",
+        after(FINS, flags="RST", segment_rst_class="data-after-close", segment_answers="data"),
+        "DNY206", CERTAIN, DEPENDS,
+    ),
+    ("abort, log", after(FINS, flags="RST ACK"), "DNY207", LIKELY, HARMLESS),
+    ("abort after reset", after(Teardown.RESET_RESP, flags="RST ACK"), "DNY207", POSSIBLE,
+     HARMLESS),
+    (
+        "abort, packet (bare in the log's words)",
+        after(FINS, flags="RST", segment_rst_class="abort", segment_answers="none"),
+        "DNY207", CERTAIN, HARMLESS,
+    ),
+    (
+        "SYN ACK for a cancelled attempt",
+        after(Teardown.RESET_ORIG, flags="SYN ACK", conn_bytes=0), "DNY208", LIKELY, DEPENDS,
+    ),
+    ("held, data", after(FINS, 900.0, flags="PSH ACK"), "DNY209", LIKELY, HARMFUL),
+    ("held, keep-alive", after(Teardown.RESET_ORIG, 900.0), "DNY209", LIKELY, DEPENDS),
+    # --- the firewall gave up first
+    ("data after idle", after(IDLE, 3600.0, flags="PSH ACK"), "DNY301", CERTAIN, HARMFUL),
+    ("data in the same second", after(IDLE, 0.0, flags="PSH ACK"), "DNY301", CERTAIN, HARMFUL),
+    ("ACK after idle", after(IDLE, 3600.0), "DNY301", LIKELY, HARMFUL),
+    ("FIN after idle", after(IDLE, 60.0, flags="FIN ACK"), "DNY302", CERTAIN, DEPENDS),
+    ("RST after idle", after(IDLE, 60.0, flags="RST ACK"), "DNY302", CERTAIN, DEPENDS),
+    (
+        "data after half-close",
+        after(Teardown.FIN_TIMEOUT, 60.0, flags="PSH ACK"), "DNY303", CERTAIN, HARMFUL,
+    ),
+    (
+        "FIN with data after half-close",
+        after(Teardown.FIN_TIMEOUT, 60.0, flags="FIN PSH ACK"), "DNY303", CERTAIN, HARMFUL,
+    ),
+    ("ACK after half-close", after(Teardown.FIN_TIMEOUT, 60.0), "DNY303", LIKELY, DEPENDS),
+    (
+        "RST after half-close",
+        after(Teardown.FIN_TIMEOUT, 0.0, flags="RST"), "DNY303", LIKELY, HARMLESS,
+    ),
+    (
+        "slow server",
+        after(Teardown.SYN_TIMEOUT, 2.0, flags="SYN ACK", conn_bytes=0),
+        "DNY304", CERTAIN, HARMFUL,
+    ),
+    ("handshake past us", after(Teardown.SYN_TIMEOUT, 2.0, flags="PSH ACK"), "DNY305", LIKELY,
+     HARMFUL),
+    (
+        "late refusal", after(Teardown.SYN_TIMEOUT, 2.0, flags="RST ACK"), "DNY306", CERTAIN,
+        DEPENDS,
+    ),
+    ("firewall reset", after(Teardown.RESET_DEVICE), "DNY311", CERTAIN, DEPENDS),
+    (
+        "firewall reset not taken",
+        after(Teardown.IDLE_TIMEOUT_RESET, 5.0, flags="PSH ACK", repeats=5),
+        "DNY311", CERTAIN, HARMFUL,
+    ),
+    ("inspection", after(Teardown.INSPECTION), "DNY312", CERTAIN, DEPENDS),
+    ("ips", after(Teardown.IPS_RESET, flags="RST"), "DNY312", CERTAIN, DEPENDS),
+    ("normaliser", after(Teardown.NORMALIZER, flags="PSH ACK"), "DNY312", CERTAIN, DEPENDS),
+    ("cleared", after(Teardown.ADMIN, flags="PSH ACK"), "DNY313", CERTAIN, HARMFUL),
+    ("route", after(Teardown.ROUTE, flags="PSH ACK"), "DNY314", CERTAIN, HARMFUL),
+    ("failover stated", after(Teardown.FAILOVER), "DNY315", CERTAIN, HARMFUL),
+    ("failover just before", never(failover_s=4.0), "DNY315", LIKELY, HARMFUL),
+    (
+        "failover before, log cannot show",
+        denial(seen_before="unknown", failover_s=900.0, flags="PSH ACK"),
+        "DNY315", POSSIBLE, HARMFUL,
+    ),
+    ("other reason", after(Teardown.PARENT), "DNY316", POSSIBLE, DEPENDS),
+    ("flags unreadable", after(FINS, flags=None), "DNY316", POSSIBLE, DEPENDS),
+    # --- never known here
+    ("SYN ACK alone", never(flags="SYN ACK"), "DNY401", LIKELY, HARMFUL),
+    ("SYN ACK long after", after(FINS, 600.0, flags="SYN ACK"), "DNY401", LIKELY, HARMFUL),
+    ("mid-stream", never(flags="PSH ACK"), "DNY402", LIKELY, HARMFUL),
+    ("mid-stream ACK", never(), "DNY402", LIKELY, HARMFUL),
+    ("mid-stream FIN", never(flags="FIN ACK"), "DNY402", LIKELY, DEPENDS),
+    ("stray RST", never(flags="RST"), "DNY403", POSSIBLE, DEPENDS),
+    (
+        "tuple reused",
+        after(FINS, 30.0, flags="RST", syn_after_s=1.0), "DNY404", POSSIBLE, DEPENDS,
+    ),
+    # --- the connection is open
+    ("open", denial(pending_syn=True), "DNY501", POSSIBLE, DEPENDS),
+    ("open, older one removed", after(FINS, pending_syn=True), "DNY501", POSSIBLE, DEPENDS),
+    (
+        "challenge ACK: the client's RST",
+        after(
+            Teardown.RESET_ORIG, flags="RST", from_side="orig", conn_bytes=0, syn_after_s=1.0
+        ),
+        "DNY502", LIKELY, HARMFUL,
+    ),
+    (
+        "challenge ACK: the server's ACK",
+        after(Teardown.RESET_ORIG, 3.0, conn_bytes=0, syn_after_s=7.0), "DNY502", LIKELY, HARMFUL,
+    ),
+    ("challenge ACK drop", asp("tcp-rstfin-ooo", flags="RST"), "DNY502", POSSIBLE, DEPENDS),
+    ("check", asp("tcp-seq-past-win", flags="PSH ACK"), "DNY503", CERTAIN, HARMFUL),
+    ("check, harmless", asp("tcp-acked", flags="PSH ACK"), "DNY503", CERTAIN, HARMLESS),
+    ("check, underscores", asp("tcp_xmit_partial", flags="ACK"), "DNY503", CERTAIN, DEPENDS),
+    ("drop without connection", asp("tcp-not-syn", seen_before="no"), "DNY402", LIKELY, HARMFUL),
+    # --- hostile
+    ("FIN scan", never(flags="FIN"), "DNY601", LIKELY, DEPENDS),
+    ("XMAS scan", denial(flags="FIN PSH URG", seen_before="unknown"), "DNY601", LIKELY, DEPENDS),
+    ("NULL scan", never(flags=""), "DNY601", LIKELY, DEPENDS),
+    (
+        "SYN scan",
+        denial(
+            msg_id="106023", kind="policy", flags=None, acl="OUT", src_p=40000, dst_p=445,
+            src_fanout=500, src_refused=500,
+        ),
+        "DNY602", LIKELY, DEPENDS,
+    ),
+    (
+        "ACK scan",
+        never(src_p=40000, dst_p=80, src_fanout=30, src_refused=30), "DNY602", POSSIBLE, DEPENDS,
+    ),
+    (
+        "backscatter",
+        never(flags="SYN ACK", src_fanout=12, dst_opened=0), "DNY603", LIKELY, HARMLESS,
+    ),
+    (
+        "backscatter, destinations unknown",
+        never(flags="RST ACK", src_fanout=90), "DNY603", POSSIBLE, DEPENDS,
+    ),
+    (
+        "injected",
+        after(FINS, 5.0, flags="RST ACK", segment_rst_class="suspect"), "DNY604", LIKELY, DEPENDS,
+    ),
+    (
+        "injected, open connection",
+        asp("tcp-rst-syn-in-win", flags="RST", segment_rst_class="suspect"),
+        "DNY604", LIKELY, DEPENDS,
+    ),
+    # --- undetermined
+    ("log late", denial(seen_before="unknown", unknown_why="late"), "DNY901", POSSIBLE, DEPENDS),
+    ("nothing known", denial(seen_before=None, flags="RST"), "DNY901", POSSIBLE, DEPENDS),
+    ("other", denial(msg_id="500004", kind="other"), "DNY999", POSSIBLE, DEPENDS),
+    ("SYN without state", never(flags="SYN"), "DNY999", POSSIBLE, DEPENDS),
+    ("unknown drop", asp("some-new-reason", flags="ACK"), "DNY999", POSSIBLE, DEPENDS),
+]  # fmt: skip
+
+# Look-alikes: (what differs from a case above, row, id it must not be, id it is)
+QUIET: list[tuple[str, dict[str, Any], str, str]] = [
+    ("an ACL hit of an established tuple stays policy",
+     after(FINS, msg_id="106023", kind="policy", flags=None, acl="OUT"), "DNY201", "DNY101"),
+    ("udp denied for lack of state is no TCP story",
+     after(FINS, proto="udp"), "DNY201", "DNY999"),
+    ("FIN ACK is not a FIN scan", never(flags="FIN ACK"), "DNY601", "DNY402"),
+    ("a bare FIN of a known connection is no scan", after(FINS, flags="FIN"), "DNY601", "DNY316"),
+    ("RST ACK is no host without state", after(FINS, flags="RST ACK"), "DNY205", "DNY207"),
+    ("two seconds later the log alone proves nothing",
+     after(FINS, 2.0, flags="RST"), "DNY205", "DNY204"),
+    ("a packet that proves an abort beats the log's guess",
+     after(FINS, flags="RST", segment_rst_class="abort"), "DNY205", "DNY207"),
+    ("a repeated RST is generic",
+     after(FINS, flags="RST", segment_rst_class="repeat"), "DNY205", "DNY204"),
+    ("data after a reset at idle expiry is not silent",
+     after(Teardown.IDLE_TIMEOUT_RESET, 10.0, flags="PSH ACK"), "DNY301", "DNY311"),
+    ("data after FINs is no idle timeout",
+     after(FINS, 100.0, flags="PSH ACK"), "DNY301", "DNY203"),
+    ("a new Built of the tuple: not the idle timeout",
+     after(IDLE, 100.0, flags="PSH ACK", pending_syn=True), "DNY301", "DNY501"),
+    ("a late start proves no asymmetry",
+     denial(flags="SYN ACK", seen_before="unknown"), "DNY401", "DNY901"),
+    ("a SYN ACK after SYN Timeout came late, not another way",
+     after(Teardown.SYN_TIMEOUT, 600.0, flags="SYN ACK"), "DNY401", "DNY304"),
+    ("a refused port is no blocked challenge ACK",
+     after(Teardown.RESET_RESP, flags="RST", from_side="resp", conn_bytes=0, syn_after_s=1.0),
+     "DNY502", "DNY204"),
+    ("a connection with bytes is no blocked challenge ACK",
+     after(Teardown.RESET_ORIG, flags="RST", from_side="orig", syn_after_s=1.0),
+     "DNY502", "DNY204"),
+    ("crossing segments are not tuple reuse", after(FINS, 1.0, syn_after_s=2.0),
+     "DNY404", "DNY201"),
+    ("a new connection a minute later is not reuse",
+     after(FINS, 30.0, flags="RST", syn_after_s=60.0), "DNY404", "DNY204"),
+    ("few refusals are no scan",
+     denial(msg_id="106023", kind="policy", acl="OUT", flags=None, src_p=40000, src_fanout=5,
+            src_refused=5), "DNY602", "DNY101"),
+    ("a server answering many clients is no scan",
+     never(src_p=443, dst_p=50000, src_fanout=300, src_refused=300), "DNY602", "DNY402"),
+    ("destinations in use: asymmetric routing, not backscatter",
+     never(flags="SYN ACK", src_fanout=300, dst_opened=40), "DNY603", "DNY401"),
+    ("one answer is no backscatter",
+     never(flags="SYN ACK", src_fanout=1, dst_opened=0), "DNY603", "DNY401"),
+    ("an old failover explains nothing", never(failover_s=9000.0), "DNY315", "DNY402"),
+    ("a SYN ACK is no connection lost in a failover",
+     never(flags="SYN ACK", failover_s=5.0), "DNY315", "DNY401"),
+    ("a RST with a sound form was not injected",
+     never(flags="RST", segment_rst_class="no-state"), "DNY604", "DNY403"),
+    ("to the firewall with a limit in mind", denial(msg_id="710005", kind="limit", flags=None),
+     "DNY104", "DNY103"),
+]  # fmt: skip
+
+
+def test_cases(causes: dict[str, type]) -> None:
+    result = judged([row for _, row, *_ in CASES], causes)
+    got = [
+        (case, cause, sure, harm)
+        for (case, *_), cause, sure, harm in zip(
+            CASES, result["cause"], result["confidence"], result["harm"], strict=True
+        )
+    ]
+    assert got == [(case, cause, word(sure), word(harm)) for case, _, cause, sure, harm in CASES]
+
+
+def test_look_alikes(causes: dict[str, type]) -> None:
+    result = judged([row for _, row, *_ in QUIET], causes)
+    for (case, _, wrong, right), cause in zip(QUIET, result["cause"], strict=True):
+        assert wrong != right
+        assert cause == right, case
+
+
+def test_every_cause_has_a_case_and_a_name_of_its_own(causes: dict[str, type]) -> None:
+    assert {case[2] for case in CASES} == set(causes)
+    assert len({cause.title for cause in causes.values()}) == len(causes)
+
+
+def test_refused_data_is_never_called_harmless(causes: dict[str, type]) -> None:
+    rows = [
+        after(reason, lag, flags=flags, repeats=repeats)
+        for reason in Teardown
+        for lag in (None, -1.0, 0.0, 1.0, 60.0, 5000.0)
+        for flags in ("PSH ACK", "FIN PSH ACK")
+        for repeats in (1, 5)
+    ]
+    result = judged(rows, causes)
+    assert set(result["harm"]) == {"depends", "harmful"}
+
+
+ANYTHING: dict[str, list[Any]] = {
+    "msg_id": ["106001", "106023", "305013", "305005", "313005", "710003", "500004", *_drops.DROPS],
+    "kind": [None, "policy", "state", "limit", "spoof", "other"],
+    "proto": [None, "tcp", "TCP", "udp", "icmp"],
+    "flags": [None, "", "SYN", "SYN ACK", "ACK", "PSH ACK", "FIN ACK", "FIN", "RST", "RST ACK",
+         "FIN PSH URG", "FIN PSH ACK", "RST PSH ACK", "SYN RST", "SYN FIN ACK RST", "junk \x1b"],
+    "acl": [None, "A"],
+    "teardown": [None, "no such word", *map(word, Teardown)],
+    "teardown_by": [None, "orig", "resp", "device", "unknown"],
+    "from_side": [None, "orig", "resp"],
+    "lag_s": [None, -5.0, 0.0, 1.0, 2.0, 128.0, 240.0, 241.0, 1e6, float("nan")],
+    "seen_before": [None, "yes", "no", "unknown"],
+    "pending_syn": [None, True, False],
+    "repeats": [None, 1, 3],
+    "conn_bytes": [None, 0, 10],
+    "syn_after_s": [None, 0.0, 3.0, 11.0],
+    "failover_s": [None, 0.0, 61.0, 1e5],
+    "src_fanout": [None, 1, 8, 20, 100],
+    "src_refused": [None, 1, 20],
+    "dst_opened": [None, 0, 3],
+    "src_p": [None, 0, 80, 40000],
+    "dst_p": [None, 0, 80, 40000],
+    "segment_rst_class": [None, *map(word, RstClass)],
+    "segment_answers": [None, *map(word, Answers)],
+}  # fmt: skip
+
+
+def test_exactly_one_cause_remains_without_a_tie(causes: dict[str, type]) -> None:
+    """Whatever the facts, what beats what is declared: confidence never has to decide."""
+    rng = np.random.default_rng(3)
+    size = 100_000
+    drawn = {
+        name: pl.Series(name, values, dtype=SCHEMA[name]).gather(
+            rng.integers(len(values), size=size)
+        )
+        for name, values in ANYTHING.items()
+    }
+    # Half of the rows are what most denials are, so that the rarer facts meet them.
+    usual = pl.Series(rng.random(size) < 0.5)
+    frame = pl.DataFrame(drawn).with_columns(
+        pl.when(usual).then(pl.lit(value)).otherwise(pl.col(name)).alias(name)
+        for name, value in (("msg_id", "106015"), ("kind", "state"), ("proto", "tcp"))
+    )
+    result, holds = engine.judge_table(frame, "denials", causes)
+    assert result["cause"].null_count() == 0
+    assert result["cause"].n_unique() == len(causes)
+    beaten_by = engine._beaters(causes)
+    left = holds.select(
+        (pl.col(key) & ~pl.any_horizontal(pl.lit(False), *beaten_by[key])).alias(key)
+        for key in causes
+    )
+    ties = left.filter(left.sum_horizontal() != 1)
+    assert ties.is_empty(), [[k for k, v in row.items() if v] for row in ties.head(5).to_dicts()]
+
+
+def test_words_of_every_case_carry_a_proof(causes: dict[str, type]) -> None:
+    for case, row, key, *_ in CASES:
+        proof = Proof("asa.log", 7, "line")
+        before = Proof("asa.log", 6, "line") if row["teardown_line"] else None
+        refusal = Refusal(row, proof, None, before, None)
+        claims = causes[key].claims(refusal)
+        assert claims, case
+        assert all(claim.text and claim.proofs for claim in claims), case
+        assert any(proof in claim.proofs for claim in claims), case
+        if row["teardown"] and key.startswith("DNY2"):
+            assert any(before in claim.proofs for claim in claims), case
+        for alternative in causes[key].alternatives(refusal):
+            assert alternative.text and alternative.decide, case
+        for command in causes[key].missing(refusal):
+            assert "None" not in command and "\n" not in command, case
+
+
+def test_reference_case_from_the_log_alone(causes: dict[str, type]) -> None:
+    """106015 `flags RST` in the second of `TCP FINs from INSIDE`: harmless, likely, and the
+    captures that would prove it name both hosts."""
+    row = after(
+        FINS, 0.0, flags="RST", interface="INSIDE", src_h="172.17.77.250", dst_h="203.0.113.147",
+        dst_p=43918, teardown_reason="TCP FINs from INSIDE",
+    )  # fmt: skip
+    [verdict] = judged([row], causes).select("cause", "confidence", "harm").rows()
+    assert verdict == ("DNY205", "likely", "harmless")
+    refusal = Refusal(row, Proof("asa.log", 3, "line"), None, Proof("asa.log", 2, "line"), None)
+    commands = "\n".join(causes["DNY205"].missing(refusal))
+    assert "interface INSIDE" in commands and "asp-drop tcp-not-syn" in commands
+    assert "host 172.17.77.250" in commands and "host 203.0.113.147" in commands
+    names = " ".join(a.text for a in causes["DNY205"].alternatives(refusal))
+    assert "FIN-WAIT-2" in names and "overtook" in names
+
+
+def test_commands_never_carry_what_a_log_invented(causes: dict[str, type]) -> None:
+    row = after(FINS, flags="RST", src_h="x';reboot;'", interface="in side$(id)")
+    refusal = Refusal(row, Proof("asa.log", 3, "line"), None, None, None)
+    for cause in causes.values():
+        commands = [*cause.missing(refusal), *(a.decide for a in cause.alternatives(refusal))]
+        assert not any("reboot" in c or "$(" in c for c in commands), cause.id
+
+
+def test_drop_names_are_sorted_into_groups() -> None:
+    groups = {drop.group for drop in _drops.DROPS.values()}
+    assert groups == {"state", "check", "policy", "spoof", "limit", "shun", "ips"}
+    assert all(name == name.lower() and "_" not in name for name in _drops.DROPS)
+    found = _drops.find("TCP_not-syn")
+    assert found is not None and found.group == "state"
+    assert _drops.find("no-such-drop") is None
+    assert _drops.find(None) is None
