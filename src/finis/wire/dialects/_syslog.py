@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import PurePath
@@ -124,7 +124,7 @@ def _cut(text: str, source: Source, number: int) -> str:
 
 
 def unwrap_json(line: str, wanted: re.Pattern[str]) -> str:
-    """The log line inside a JSON object (``message``, ``event.original``, …), or the line itself."""
+    """The log line in a JSON object (``message``, ``event.original``, …), or the line itself."""
     try:
         root = json.loads(line)
     except (ValueError, RecursionError):
@@ -226,7 +226,7 @@ class Headers:
         self._cache: dict[str, tuple[int | None, str]] = {}
         self._days: dict[tuple[int | None, int, int], int | None] = {}
 
-    def learn(self, prefixes: list[str]) -> None:
+    def learn(self, prefixes: Iterable[str]) -> None:
         """Find the year in the first lines of a file, for stamps that name none."""
         for prefix in prefixes:
             for m in STAMP.finditer(prefix):
@@ -282,7 +282,7 @@ class Headers:
             return int(ZONES[m[1]] * 3600), m.end()
         # An unknown abbreviation is a zone only if a host follows; alone it is the host.
         if len(m[1]) >= 3 and prefix[m.end() : m.end() + 1] == " " and _hosts(prefix[m.end() :]):
-            self.source.problems.add("unknown time zone, read in the zone assumed", f"line {number}")
+            self.source.problems.add("unknown time zone: read as assumed", f"line {number}")
             return None, m.end()
         return None, end
 

@@ -49,13 +49,12 @@ TOKENS = {
     "duration": r"\d{1,9}:\d\d:\d\d",
     "flags": r"[A-Z]{2,8}(?:\s+[A-Z]{2,8}){0,11}",
     "acl": r"[^\"\s]{1,255}",
-    "quoted": r"[^\"]{1,255}",
+    "icmp": r"[^()]{1,40}?[)]?[,]?",
     "quote_word": r"'[^']{0,255}'|\"[^\"]{0,255}\"|[^\s,]{1,255}",
-    "phrase": r"\S.{0,159}?",
+    "phrase": r"\S.{0,511}?",
     "parens": r"[^()]{0,160}",
     "colon": r"[^:;]{1,160}?",
     "slash": r"[/|]",
-    "command": r".{0,1024}?",
     "rest": r".*",
 }
 
@@ -73,14 +72,14 @@ DEFAULT_TOKENS = {
     "reason": "rest",
 }
 
-# name → template text with @ for the prefix; `<…>` is an atomic group.
+# name → template text with @ for the prefix; `«…»` is an atomic group.
 COMPOSITES = {
-    "endpoint": "<{@_if:if}:{@_h:host_after_if}/{@_p:port}>[{@_who:who}]",
-    "place": "<{@_if:if}:{@_h:host_after_if}[/{@_p:port}]{:end}>[~{@_who:id_who}]",
-    "socket": "<{@_h:host}/{@_p:port}>[{@_who:who}]",
-    "bare": "<{@_h:host}[/{@_p:port}]{:end}>[{@_who:who}]",
-    "mapped": "~\\(<{@_mapped_h:host}/{@_mapped_p:port}>\\)[{@_who2:who}]",
-    "aclhost": "<{@_if:if}/{@_h:host}>\\({@_p:port}\\)[{@_who:who}]",
+    "endpoint": "«{@_if:if}:{@_h:host_after_if}/{@_p:port}»[{@_who:who}]",
+    "place": "«{@_if:if}:{@_h:host_after_if}[/{@_p:port}]{:end}»[~{@_who:id_who}]",
+    "socket": "«{@_h:host}/{@_p:port}»[{@_who:who}]",
+    "bare": "«{@_h:host}[/{@_p:port}]{:end}»[{@_who:who}]",
+    "mapped": "~(«{@_mapped_h:host}/{@_mapped_p:port}»)[{@_who2:who}]",
+    "acl_endpoint": "«{@_if:if}/{@_h:host}»({@_p:port})[{@_who:who}]",
 }
 
 _INNER = {
@@ -129,7 +128,7 @@ def _regex(text: str) -> str:
         elif c == "~":
             out.append(r"\s*")
         else:
-            out.append({"[": "(?:", "]": ")?", "<": "(?>", ">": ")"}.get(c) or re.escape(c))
+            out.append({"[": "(?:", "]": ")?", "«": "(?>", "»": ")"}.get(c) or re.escape(c))
         i += 1
     return "".join(out)
 

@@ -1,47 +1,36 @@
 """Cisco ASA and its kin (FTD, PIX, FWSM): messages that bear on the life of a TCP connection.
 
-The tables `MESSAGES` and `REASONS` are the dialect; the rest applies them.  In every row the
-endpoints a and b stand in the order of the line: for denials a is the sender of the packet refused
-and `a_if` the interface it came in by.  Severity is read but never relied on, because
-``logging message N level`` changes it.  Texts follow Cisco's syslog guide and what is seen in the
-wild, which differs in blanks, suffixes and punctuation.
+`REASONS` and `MESSAGES` are the dialect; `_events` applies them.  In every row the endpoints a and
+b stand in the order of the line; for a denial a sent the packet that was refused and `a_if` is the
+interface it came in by.  Severity is read but never relied on: ``logging message N level`` changes
+it.  Texts follow Cisco's syslog guide and what is seen in the wild, which differs in blanks,
+suffixes and punctuation.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from finis import tables
 from finis.terms import EventKind, Teardown, word
-from finis.wire.dialects import _syslog
-from finis.wire.dialects._api import BATCH, Events
-from finis.wire.dialects._template import Template, compile_template
-from finis.wire.names import canonical
+from finis.wire.dialects import _events
+from finis.wire.dialects._events import AT, Fields, Row, Values, get, put
 
 if TYPE_CHECKING:
     from finis.wire.captures._api import Readable
+    from finis.wire.dialects._api import Events
     from finis.wire.source import Reading, Source
 
 NAME = "cisco-asa"
 
-TAG = re.compile(
-    r"%(?:ASA|FTD|PIX|FWSM|NGIPS)[^%\s]{0,40}?-(?:[A-Za-z]{1,24}-)?([0-7n])-(\d{6,7})\b:?\s*"
-)
-_TAG_BYTES = re.compile(
-    rb"^[^\n]{0,2048}?%(?:ASA|FTD|PIX|FWSM|NGIPS)[^%\s]{0,40}?-[0-7n]-\d{6,7}\b", re.MULTILINE
-)
+# "%ASA-6-302013:", "%ASA-session-6-302013:", "%FTD<Up>-4-…", "%FTD--6-…", also without colon.
+_TAG = r"%(?:ASA|FTD|PIX|FWSM|NGIPS)[^%\s]{0,40}?-(?:[A-Za-z]{1,24}-)?([0-7n])-(\d{6,7})\b"
+TAG = re.compile(_TAG + r"(?:\s?:)?\s*")
 
-COLUMNS = tuple(column.name for column in tables.EVENTS)
-_AT = {name: i for i, name in enumerate(COLUMNS)}
-Row = list[Any]
-Fields = dict[str, str | None]
-
-# --- how connections end: the reason of 302014 → (our word for it, who caused it) ---------------
-# "side": one of the endpoints, named by interface or by security level (I higher, O lower).
+# --- why a connection was torn down: phrase of 302014 → our word, and who caused it ---------------
+# "side": an endpoint, named by its interface or by security level (I the higher, O the lower).
 
 _T = Teardown
 REASONS: dict[str, tuple[Teardown, str]] = {
@@ -95,12 +84,39 @@ _SQUEEZE = re.compile(r"[\s-]+")
 
 
 def _key(phrase: str) -> str:
+    """Blanks and hyphens come and go between releases ("TCP Reset - I", "TCP Reset-I")."""
     return _SQUEEZE.sub("", phrase).lower()
 
 
-_REASON_OF = {_key(phrase): meaning for phrase, meaning in REASONS.items()}
+_REASON_OF = {_key(phrase): (word(code), who) for phrase, (code, who) in REASONS.items()}
+_RESET = word(Teardown.RESET_SIDE_UNKNOWN)
+_NOT_KNOWN = (word(Teardown.UNKNOWN), "unknown")
+_USER_AT_END = re.compile(r"\s+\(((?:[^()]|\([^()]*\))*+)\)$")
 
-# --- ports that the ASA prints as words (to-box messages) --------------------------------------
+
+@lru_cache(4096)
+def parse_reason(tail: str) -> tuple[str | None, str | None, str | None, str, str, bool]:
+    """The end of a 302014: reason, who the line names, user, our word, who caused it, known?"""
+    user = None
+    m = _USER_AT_END.search(tail)
+    if m:
+        user, tail = m[1], tail[: m.start()]
+    tail = tail.strip(" \t\xa0.,\"'")
+    if not tail:
+        return None, None, user, *_NOT_KNOWN, True
+    by = None
+    meaning = _REASON_OF.get(_key(tail))
+    if meaning is None:
+        phrase, found, suffix = tail.rpartition(" from ")
+        meaning = _REASON_OF.get(_key(phrase)) if found else None
+        if meaning is not None:
+            tail, by = phrase.strip(), suffix.strip()
+    if meaning is None:
+        return tail[:500], None, user, *_NOT_KNOWN, False
+    if by is None and meaning[0] == _RESET:
+        by = tail[-1].upper()
+    return tail, by, user, *meaning, True
+
 
 PORTS = {
     "aol": 5190, "bgp": 179, "chargen": 19, "cifs": 3020, "citrix-ica": 1494, "cmd": 514,
@@ -114,861 +130,306 @@ PORTS = {
     "telnet": 23, "uucp": 540, "whois": 43, "www": 80, "snmp": 161, "snmptrap": 162, "ntp": 123,
     "tftp": 69, "syslog": 514, "bootps": 67, "bootpc": 68, "isakmp": 500, "radius": 1645,
 }  # fmt: skip
-PROTOCOLS = {
-    "1": "icmp", "2": "igmp", "6": "tcp", "17": "udp", "47": "gre", "50": "esp", "51": "ah",
-    "58": "icmp6", "88": "eigrp", "89": "ospf", "103": "pim", "112": "vrrp", "132": "sctp",
-}  # fmt: skip
 
-# --- the messages ---------------------------------------------------------------------------------
+# --- what the texts alone do not say -------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message id: its kind, its texts (tried in order), the protocol where the text names
-    none, and what the texts cannot say (`finish`)."""
-
-    kind: EventKind
-    texts: tuple[str, ...]
-    proto: str | None = None
-    finish: Callable[[Row, Fields], None] | None = None
-    tcp_only: bool = False  # rows of other protocols are counted, not kept
-
-    def templates(self) -> tuple[Template, ...]:
-        return tuple(compile_template(text) for text in self.texts)
-
-
-def _set(row: Row, **values: Any) -> None:
-    for name, value in values.items():
-        row[_AT[name]] = value
-
-
-def _get(row: Row, name: str) -> Any:
-    return row[_AT[name]]
+_DIRECTION, _INITIATOR, _A_IF, _B_IF = (
+    AT[name] for name in ("direction", "initiator", "a_if", "b_if")
+)
+_REASON, _REASON_BY, _TEARDOWN, _SIDE = (
+    AT[name] for name in ("reason", "reason_by", "teardown", "teardown_side")
+)
 
 
 def _built(row: Row, fields: Fields) -> None:
-    inbound = (fields.get("direction") or "").lower() == "inbound"
-    _set(row, direction="inbound" if inbound else "outbound", initiator="a" if inbound else "b")
-
-
-def _bypass(row: Row, fields: Fields) -> None:
-    _set(row, initiator="a", flags="state-bypass")
-    if "tail" in fields:
-        _torn(row, fields)
-
-
-def parse_reason(tail: str) -> tuple[str | None, str | None, str | None, Teardown, str, bool]:
-    """The end of a 302014: (reason, reason_by, user, teardown, who, known phrase?)."""
-    user = None
-    m = _USER_AT_END.search(tail)
-    if m:
-        user, tail = m[1], tail[: m.start()]
-    tail = tail.strip(" \t\xa0.,\"'")
-    if not tail:
-        return None, None, user, Teardown.UNKNOWN, "unknown", True
-    by = None
-    meaning = _REASON_OF.get(_key(tail))
-    if meaning is None:
-        phrase, found, suffix = tail.rpartition(" from ")
-        meaning = _REASON_OF.get(_key(phrase)) if found else None
-        if meaning is not None:
-            tail, by = phrase.strip(), suffix.strip()
-    if meaning is None:
-        return tail, None, user, Teardown.UNKNOWN, "unknown", False
-    if by is None and meaning[0] is Teardown.RESET_SIDE_UNKNOWN:
-        by = tail[-1].upper()  # the security level: I higher, O lower
-    return tail, by, user, *meaning, True
-
-
-_USER_AT_END = re.compile(r"\s+\(((?:[^()]|\([^()]*\))*+)\)$")
-_reasons: dict[str, tuple[str | None, str | None, str | None, Teardown, str, bool]] = {}
+    """Inbound: the first endpoint of the line began the connection; outbound: the second."""
+    direction = row[_DIRECTION]
+    if direction:
+        row[_INITIATOR] = "a" if direction == "inbound" else "b"
 
 
 def _torn(row: Row, fields: Fields) -> None:
-    tail = fields.get("tail") or ""
-    parsed = _reasons.get(tail)
-    if parsed is None:
-        if len(_reasons) >= 4096:
-            _reasons.clear()
-        parsed = _reasons[tail] = parse_reason(tail)
-    reason, by, user, teardown, who, known = parsed
-    side = who
-    if who == "side":
-        on_a, on_b = by == _get(row, "a_if"), by == _get(row, "b_if")
+    reason, by, user, teardown, side, known = parse_reason(fields.get("tail") or "")
+    if side == "side":
+        on_a, on_b = by == row[_A_IF], by == row[_B_IF]
         side = "unknown" if on_a == on_b else "a" if on_a else "b"
-    _set(row, reason=reason, reason_by=by, teardown=word(teardown), teardown_side=side)
+    row[_REASON], row[_REASON_BY], row[_TEARDOWN], row[_SIDE] = reason, by, teardown, side
     if user:
-        _set(row, user=user)
-    if reason is None:
-        _set(row, text_ok="partial")  # cut off: the byte count before it may be cut too
-        fields["problem"] = "302014 without a reason"
+        put(row, user=user)
+    if reason is None:  # cut off, and the byte count before it may be cut too
+        put(row, text_ok="partial")
+        fields["problem"] = "teardown without a reason: the line may be cut"
     elif not known:
         fields["problem"] = "unknown teardown reason, kept as printed"
 
 
+def _bypass(row: Row, fields: Fields) -> None:
+    put(row, initiator="a", flags="state-bypass")
+    if get(row, "kind") == word(EventKind.TEARDOWN):
+        _torn(row, fields)
+
+
+def _syn(row: Row, fields: Fields) -> None:
+    if get(row, "flags") == "SYN":
+        put(row, initiator="a")
+
+
 def _hit(row: Row, fields: Fields) -> None:
-    denied = fields["action"] == "denied"
-    _set(row, kind=word(EventKind.DENY if denied else EventKind.PERMIT), reason=fields["action"])
+    action = (fields.get("action") or "").lower()
+    put(row, reason=action or None, initiator="a" if action else "unknown")
+    if action == "denied":
+        put(row, kind=word(EventKind.DENY))
+    elif get(row, "text_ok") == "none":
+        put(row, kind=word(EventKind.OTHER))
 
 
-def _deny_tcp(row: Row, fields: Fields) -> None:
-    if (fields.get("flags") or "").split() == ["SYN"]:
-        _set(row, initiator="a")
-
-
-def _xlate(row: Row, fields: Fields) -> None:
-    _set(row, a_mapped_h=_get(row, "b_h"), a_mapped_p=_get(row, "b_p"))
+def _mapped(row: Row, fields: Fields) -> None:
+    """A translation: b is what a is mapped to."""
+    put(row, a_mapped_h=get(row, "b_h"), a_mapped_p=get(row, "b_p"))
 
 
 def _icmp_error(row: Row, fields: Fields) -> None:
-    """The row is about the connection whose packet the ICMP error quotes, where it quotes one."""
-    where = f"ICMP {fields['icmp']} from {fields['s_h']}"
-    _set(row, reason=where, reason_by=_get(row, "a_if"))
+    """The endpoints are those of the packet that the ICMP error quotes, as far as it is read."""
+    if "icmp" in fields:
+        sender = fields.get("s_h") or get(row, "a_h")
+        put(row, reason=f"ICMP {fields['icmp']} from {sender}", reason_by=fields.get("s_if"))
 
 
 def _by_words(row: Row, fields: Fields) -> None:
-    text = (fields.get("reason") or fields.get("action") or "").lower()
-    kind = EventKind.CONTEXT
+    """Inspection engines reset, drop or only watch: the words tell."""
+    action, reason = fields.get("action"), get(row, "reason")
+    text = f"{action} {reason}".lower()
     if "reset" in text:
-        kind = EventKind.RESET
-    elif "drop" in text or "blocked" in text or "denied" in text:
-        kind = EventKind.DENY
-    _set(row, kind=word(kind), reason=fields.get("reason") or fields.get("action"))
+        put(row, kind=word(EventKind.RESET))
+    elif "drop" in text or "denied" in text:
+        put(row, kind=word(EventKind.DENY))
+    if not reason:
+        put(row, reason=action)
 
 
-_PAIR = "{a:endpoint} to {b:endpoint}"
-_SRC_DST = "src~{a:place} dst~{b:place}"
-_ICMP_TYPE = "[~,~|~type {icmp:rest}]"
-_K = EventKind
-_LIMIT = "{reason:phrase} for {dir:word} packet from {a_h:host}/~{a_p:port} to {b:socket}"
+# --- the messages: ids, kind, protocol, text (see _template for its notation) --------------------
 
+MESSAGES = _events.messages(
+    r"""
+302013          built     tcp  Built {direction} [Probe ]TCP connection {conn_id} for
+    {a:endpoint}{a:mapped} to {b:endpoint}{b:mapped}[~{user}]
+302014          teardown  tcp  Teardown [Probe ]TCP connection {conn_id} for {a:endpoint} to
+    {b:endpoint} duration {duration_s} bytes {bytes}[ {tail}]
+302303          built     tcp  Built TCP state-bypass connection {conn_id} from
+    {a:endpoint}{a:mapped} to {b:endpoint}{b:mapped}[~{user}]
+302304          teardown  tcp  Teardown TCP state-bypass connection {conn_id} from {a:endpoint} to
+    {b:endpoint} duration {duration_s}[,] bytes {bytes}[[,] {tail}]
+106001          deny      tcp  {direction} TCP connection denied from {a:socket} to {b:socket}
+    flags[ {flags}] on interface {a_if:tail_if}
+106015          deny      tcp  Deny TCP (no connection) from {a:socket} to {b:socket}
+    flags[ {flags}] on interface {a_if:tail_if}
+106006          deny      udp  Deny {direction} UDP from {a:socket} to {b:socket}
+    [ on interface {a_if:tail_if}]
+106007          deny      udp  Deny {direction} UDP from {a:socket} to {b:socket} due to {reason}
+106010          deny      -    Deny {direction} {proto} src {a:place} dst {b:place}[~({:rest}]
+106011          deny      -    Deny {direction} (No xlate) {proto} src {a:place} dst {b:place}
+    [~({:rest}]
+106012          deny      ip   Deny IP from {a_h:host} to {b_h:host}, {reason}
+106013          deny      icmp Dropping echo request from {a_h:host} to PAT address {b_h:host}
+106014          deny      icmp Deny {direction} {proto} src {a:place} dst {b:place}[~({:rest}]
+106016          deny      ip   Deny IP spoof from [(]{a_h:host}[)] to {b_h:host} on interface
+    {a_if:tail_if}
+106017          deny      ip   Deny IP due to Land Attack from {a_h:host} to {b_h:host}
+106020          deny      ip   Deny IP teardrop fragment ({reason:parens}) from {a_h:host} to
+    {b_h:host}
+106021          deny      -    Deny {proto} reverse path check from {a_h:host} to {b_h:host} on
+    interface {a_if:tail_if}
+106022          deny      -    Deny {proto} connection spoof from {a_h:host} to {b_h:host} on
+    interface {a_if:tail_if}
+106023          deny      -    Deny {proto} src {a:place} dst {b:place}[,][~[(]type {:icmp}]
+    by access-group ["]{acl:acl}["][ {:rest}]
+106027          deny      other [{:word} ]Deny src {a_h:word} dst {b_h:word} by
+    access-group ["]{acl:acl}["][ {:rest}]
+106100          permit    tcp-only access-list {acl} {action:word} {proto} {a:acl_endpoint} ->
+    {b:acl_endpoint} hit-cnt {hit_count} {:rest}
+106102,106103   permit    tcp-only access-list {acl} {action:word} {proto} for user
+    {user:quote_word} {a:acl_endpoint} -> {b:acl_endpoint} hit-cnt {hit_count} {:rest}
+710003          deny      -    {proto} access denied by ACL from {a:socket} to {b:endpoint}
+710004          limit     -    {proto} connection limit exceeded from {a:socket} to {b:endpoint}
+    {reason}
+710005,710006   deny      -    {proto} request discarded from {a:bare} to {b:place}
+305005          deny      -    No translation group found for {proto} src {a:place} dst {b:place}
+    [~({:rest}]
+305006          deny      -    {reason:phrase} for {proto} src {a:place} dst {b:place}
+    [~({:rest}]
+305011          xlate-built tcp-only Built {:word} {proto} translation from {a:endpoint} to
+    {b_if:if}[{:who}]:{b_h:host_after_if}/{b_p:port}
+305012          xlate-teardown tcp-only Teardown {:word} {proto} translation from {a:endpoint}
+    to {b_if:if}[{:who}]:{b_h:host_after_if}/{b_p:port} duration {duration_s}
+305013          deny      -    Asymmetric NAT rules matched for forward and reverse flows~;
+    Connection [for ]{proto} src {a:place} dst {b:place}[~({:parens})] denied due to {reason}
+202010          limit     -    {reason:phrase}\. Unable to create {proto} connection from
+    {a:endpoint} to {b:endpoint}
+305016          limit     -    Unable to create {proto} connection from {a:endpoint} to
+    {b:endpoint} due to {reason}
+201009          limit     tcp  {reason:phrase} for host {a_h:host} on {a_if:word} exceeded
+201010,201011,201012,201013 limit tcp {reason:phrase} for {:word} packet from
+    {a_h:host}/~{a_p:port} to {b:socket} on interface {a_if:tail_if}
+407001          limit     ip   Deny traffic for local-host {a_if:if}:{a_h:host_after_if},~{reason}
+407002          limit     tcp  {reason:phrase} for through connections exceeded\.~{a:socket} to
+    {b_mapped_h:host}~({b_h:host})/{b_p:port} on interface {a_if:tail_if}
+201002,201003,201004,201008,202001 limit - {reason}
+313001,313008   deny      -    Denied {proto} {reason:phrase} from {a_h:host} on interface
+    {a_if:tail_if}
+313004          deny      -    Denied {proto} {reason:phrase} from [laddr ]{a_h:host} on interface
+    {a_if:word} to {b_h:host}:[ {:rest}]
+313005          icmp      -    No matching connection for ICMP error message: {:word} src
+    {s_if:if}:{s_h:host_after_if}[{:who}] dst {:if}:{:host_after_if}[{:who}]
+    ({icmp:parens}) on {:phrase} interface\. Original IP payload: {proto} src {a:socket}
+    dst {b:socket}\.
+313005          icmp      icmp No matching connection for ICMP error message: {:word} src
+    {a:place} dst {b:place} ({icmp:parens}) on {:phrase} interface\.[ {:rest}]
+313009          deny      icmp Denied invalid ICMP {reason:phrase}, for {a:endpoint}{a:mapped} to
+    {b:endpoint}{b:mapped}[{:rest}]
+419001          deny      -    Dropping {proto} packet from {a:endpoint} to {b:endpoint},~reason:
+    {reason}
+419002          context   tcp  Duplicate TCP SYN from {a:endpoint} to {b:endpoint} with {reason}
+419003          context   tcp  {reason:phrase} from {a:endpoint} to {b:endpoint}[ {:rest}]
+419004,419005,419006 context tcp [Teardown ]TCP connection {conn_id} from {a:endpoint} to
+    {b:endpoint}[ {reason}]
+420001,434001   deny      -    {reason:phrase},~dropping {proto} packet from {a:place} to {b:place}
+    [ {:rest}]
+420002,434002   deny      -    {reason:phrase} to drop {proto} packet from {a:place} to {b:place}
+    [ {:rest}]
+420003,434003   reset     -    {reason:phrase} to reset {proto} connection from {a:endpoint} to
+    {b:endpoint}[ {:rest}]
+434004          context   tcp-only {reason:phrase} packet redirection and process {proto} flow from
+    {a:endpoint} to {b:endpoint} locally
+500003          deny      tcp  {reason:phrase} from {a:socket} to {b:socket},~flags:[~{flags}],~on
+    interface {a_if:tail_if}
+500004          deny      -    {reason:phrase} for protocol=~{proto},~from {a:socket} to {b:socket}
+507001,507002   context   tcp  {action:phrase} from {a:endpoint} to {b:endpoint}[~-] {reason}
+507003          context   tcp-only {proto} flow from {a:endpoint} to {b:endpoint} terminated by
+    inspection engine,~reason~-~{reason}
+609001          context   ip   Built local-host {a_if:if}:{a_h:host_after_if}
+609002          context   ip   Teardown local-host {a_if:if}:{a_h:host_after_if} duration
+    {duration_s}
+108003          context   tcp  {reason:phrase} from {a:endpoint} to {b:endpoint}\.[~{:rest}]
+108004          context   tcp  {action:colon}:~{:colon} from
+    {a_if:if}:{a_h:host_after_if}{:slash}{a_p:port} to
+    {b_if:if}:{b_h:host_after_if}{:slash}{b_p:port};~{:rest}
+110002,110003   deny      -    {reason:phrase} for {proto} from {a:place} to {b:place}
+110002,110003   deny      -    {reason:phrase} for {proto} from {a:place} to {b:bare}
+209003,209004,209005,209006 deny - {reason:phrase}[:]~[,]~src = {a_h:host},~dest = {b_h:host},~
+    proto = {proto},~id = {:rest}
+338001,338002,338003,338004,338005,338006,338007,338008 threat tcp-only Dynamic {:word}
+    {action:word} {:phrase} {proto} traffic from {a:endpoint}{a:mapped} to
+    {b:endpoint}{b:mapped},~{:rest}
+338101,338102,338103,338104,338201,338202,338203,338204 threat tcp-only Dynamic {:word}
+    {action:word} {:phrase} {proto} traffic from {a:endpoint}{a:mapped} to
+    {b:endpoint}{b:mapped},~{:rest}
+401004          deny      ip   Shunned packet: {a_h:host} ==> {b_h:host} on interface
+    {a_if:tail_if}
+401001,401002,401003,401005 threat - {reason}
+733100,733101,733102,733103,733104,733105,322001,322002,322003 threat - {reason}
+104001,104002,104003,104004 failover - {reason}
+210001,210002,210003,210005,210006,210007,210008,210010,210011 failover - {reason}
+210020,210021,210022 failover - {reason}
+111008,111009   admin     -    User {user:quote_word} executed [the ][cmd:~][']{reason:phrase}[']
+    [ command][\.]
+111010          admin     -    User {user:quote_word},~{:phrase} executed {reason}
+""",
+    {
+        "302013": _built, "302014": _torn, "302303": _bypass, "302304": _bypass,
+        "106001": _syn, "106015": _syn, "500003": _syn,
+        "106100": _hit, "106102": _hit, "106103": _hit,
+        "305011": _mapped, "305012": _mapped, "313005": _icmp_error,
+        **dict.fromkeys(("507003", "108003", "108004"), _by_words),
+        **dict.fromkeys((f"33800{n}" for n in range(1, 9)), _by_words),
+        **dict.fromkeys((f"338{n}0{m}" for n in (1, 2) for m in range(1, 5)), _by_words),
+    },
+)  # fmt: skip
 
-def _many(*ids: int) -> tuple[str, ...]:
-    return tuple(map(str, ids))
+# --- FTD connection events: "Key: value, …" ------------------------------------------------------
 
-
-MESSAGES: dict[str, Message] = {
-    "302013": Message(
-        _K.BUILT,
-        (
-            "Built {direction} [Probe ]TCP connection {conn_id} for {a:endpoint}{a:mapped}"
-            " to {b:endpoint}{b:mapped}[~{user}]",
-        ),
-        "tcp",
-        _built,
-    ),
-    "302014": Message(
-        _K.TEARDOWN,
-        (
-            f"Teardown [Probe ]TCP connection {{conn_id}} for {_PAIR}"
-            " duration {duration_s} bytes {bytes}[ {tail}]",
-        ),
-        "tcp",
-        _torn,
-    ),
-    "302303": Message(
-        _K.BUILT,
-        (
-            "Built TCP state-bypass connection {conn_id} from {a:endpoint}{a:mapped}"
-            " to {b:endpoint}{b:mapped}[~{user}]",
-        ),
-        "tcp",
-        _bypass,
-    ),
-    "302304": Message(
-        _K.TEARDOWN,
-        (
-            f"Teardown TCP state-bypass connection {{conn_id}} from {_PAIR}"
-            " duration {duration_s}[,] bytes {bytes}[[,] {tail}]",
-        ),
-        "tcp",
-        _bypass,
-    ),
-    "106001": Message(
-        _K.DENY,
-        (
-            "{direction} TCP connection denied from {a:socket} to {b:socket} flags[ {flags}]"
-            " on interface {a_if:tail_if}",
-        ),
-        "tcp",
-        _deny_tcp,
-    ),
-    "106015": Message(
-        _K.DENY,
-        (
-            "Deny TCP (no connection) from {a:socket} to {b:socket} flags[ {flags}]"
-            " on interface {a_if:tail_if}",
-        ),
-        "tcp",
-        _deny_tcp,
-    ),
-    "106006": Message(
-        _K.DENY,
-        ("Deny {direction} UDP from {a:socket} to {b:socket}[ on interface {a_if:tail_if}]",),
-        "udp",
-    ),
-    "106007": Message(
-        _K.DENY, ("Deny {direction} UDP from {a:socket} to {b:socket} due to {reason}",), "udp"
-    ),
-    "106010": Message(_K.DENY, (f"Deny {{direction}} {{proto}} {_SRC_DST}[~\\({{icmp:rest}}]",)),
-    "106011": Message(
-        _K.DENY, (f"Deny {{direction}} (No xlate) {{proto}} {_SRC_DST}[~\\({{icmp:rest}}]",)
-    ),
-    "106013": Message(
-        _K.DENY, ("Dropping echo request from {a_h:host} to PAT address {b_h:host}",), "icmp"
-    ),
-    "106014": Message(
-        _K.DENY, (f"Deny {{direction}} {{proto}} {_SRC_DST}~\\({{icmp:rest}}",), "icmp"
-    ),
-    "106016": Message(
-        _K.DENY, ("Deny IP spoof from [\\(]{a_h:host}[\\)] to {b_h:host} on interface "
-                  "{a_if:tail_if}",), "ip"
-    ),
-    "106017": Message(
-        _K.DENY, ("Deny IP due to Land Attack from {a_h:host} to {b_h:host}",), "ip"
-    ),
-    "106020": Message(
-        _K.DENY,
-        ("Deny IP teardrop fragment \\({reason:parens}\\) from {a_h:host} to {b_h:host}",),
-        "ip",
-    ),
-    "106021": Message(
-        _K.DENY,
-        ("Deny {proto} reverse path check from {a_h:host} to {b_h:host} on interface "
-         "{a_if:tail_if}",),
-    ),
-    "106022": Message(
-        _K.DENY,
-        ("Deny {proto} connection spoof from {a_h:host} to {b_h:host} on interface "
-         "{a_if:tail_if}",),
-    ),
-    "106023": Message(
-        _K.DENY,
-        (
-            f"Deny {{proto}} {_SRC_DST}[,][~[\\(]type {{icmp:parens}}[\\)]][,]"
-            ' by access-group ["]{acl:quoted}["][ {hash:rest}]',
-        ),
-    ),
-    "106027": Message(
-        _K.DENY,
-        ('[{any:word} ]Deny src {a_h:word} dst {b_h:word} by access-group ["]{acl:quoted}["]'
-         "[ {hash:rest}]",),
-        "non-ip",
-    ),
-    "106100": Message(
-        _K.PERMIT,
-        (
-            "access-list {acl} {action:word} {proto} {a:aclhost} -> {b:aclhost}"
-            " hit-cnt {hit_count} {hash:rest}",
-        ),
-        finish=_hit,
-    ),
-    **dict.fromkeys(
-        _many(106102, 106103),
-        Message(
-            _K.PERMIT,
-            (
-                "access-list {acl} {action:word} {proto} for user {user:quote_word}"
-                " {a:aclhost} -> {b:aclhost} hit-cnt {hit_count} {hash:rest}",
-            ),
-            finish=_hit,
-        ),
-    ),
-    "710003": Message(
-        _K.DENY, ("{proto} access denied by ACL from {a:socket} to {b:endpoint}",)
-    ),
-    "710004": Message(
-        _K.LIMIT,
-        ("{proto} connection limit exceeded from {a:socket} to {b:endpoint} {reason}",),
-    ),
-    **dict.fromkeys(
-        _many(710005, 710006),
-        Message(_K.DENY, ("{proto} request discarded from {a:bare} to {b:place}",)),
-    ),
-    "305005": Message(
-        _K.DENY, (f"No translation group found for {{proto}} {_SRC_DST}[~\\({{icmp:rest}}]",)
-    ),
-    "305006": Message(
-        _K.DENY,
-        (f"{{reason:phrase}} for {{proto}} {_SRC_DST}[~\\({{icmp:rest}}]",),
-    ),
-    "305011": Message(
-        _K.XLATE_BUILT,
-        ("Built {how:word} {proto} translation from {a:endpoint} to {b_if:if}[{acl_:who}]:"
-         "{b_h:host_after_if}/{b_p:port}",),
-        finish=_xlate, tcp_only=True,
-    ),
-    "305012": Message(
-        _K.XLATE_TEARDOWN,
-        ("Teardown {how:word} {proto} translation from {a:endpoint} to {b_if:if}[{acl_:who}]:"
-         "{b_h:host_after_if}/{b_p:port} duration {duration_s}",),
-        finish=_xlate, tcp_only=True,
-    ),
-    "305013": Message(
-        _K.DENY,
-        ("Asymmetric NAT rules matched for forward and reverse flows~;~Connection [for ]"
-         f"{{proto}} {_SRC_DST}[~\\({{icmp:parens}}\\)] denied due to {{reason}}",),
-    ),
-    "202010": Message(
-        _K.LIMIT,
-        ("{reason:phrase} Unable to create {proto} connection from {a:endpoint} to "
-         "{b:endpoint}",),
-    ),
-    "305016": Message(
-        _K.LIMIT,
-        ("Unable to create {proto} connection from {a:endpoint} to {b:endpoint} due to {reason}",),
-    ),
-    "201009": Message(
-        _K.LIMIT, ("{reason:phrase} for host {a_h:host} on {a_if:word} exceeded",), "tcp"
-    ),
-    **dict.fromkeys(
-        _many(201010, 201011, 201012, 201013),
-        Message(_K.LIMIT, (f"{_LIMIT} on interface {{a_if:tail_if}}",), "tcp"),
-    ),
-    "407001": Message(
-        _K.LIMIT,
-        ("Deny traffic for local-host {a_if:if}:{a_h:host_after_if},~{reason}",), "ip",
-    ),
-    "407002": Message(
-        _K.LIMIT,
-        ("{reason:phrase} for through connections exceeded\\.~{a:socket} to {b_mapped_h:host}"
-         "~\\({b_h:host}\\)/{b_p:port} on interface {a_if:tail_if}",),
-        "tcp",
-    ),
-    **dict.fromkeys(
-        _many(313001, 313008),
-        Message(
-            _K.DENY,
-            ("Denied {proto} {reason:phrase} from {a_h:host} on interface {a_if:tail_if}",),
-        ),
-    ),
-    "313004": Message(
-        _K.DENY,
-        ("Denied {proto} {reason:phrase} from [laddr ]{a_h:host} on interface {a_if:word} to "
-         "{b_h:host}:[ {any:rest}]",),
-    ),
-    "313005": Message(
-        _K.ICMP,
-        (
-            "No matching connection for ICMP error message: {icmp_proto:word} src {a_if:if}:"
-            "{s_h:host_after_if}[{s_who:who}] dst {b_if:if}:{d_h:host_after_if}[{d_who:who}]"
-            " \\({icmp:parens}\\) on {on_if:phrase} interface\\. Original IP payload: "
-            "{proto} src {a:socket} dst {b:socket}[\\.]",
-        ),
-        finish=_icmp_error, tcp_only=True,
-    ),
-    "313009": Message(
-        _K.DENY,
-        ("Denied invalid {proto} {reason:phrase}, for {a:endpoint}{a:mapped} to {b:endpoint}"
-         "{b:mapped}[,] {any:rest}",),
-    ),
-    "419001": Message(
-        _K.DENY,
-        ("Dropping {proto} packet from {a:endpoint} to {b:endpoint},~reason:~{reason}",),
-    ),
-    "419002": Message(
-        _K.CONTEXT,
-        ("Duplicate TCP SYN from {a:endpoint} to {b:endpoint} with {reason}",), "tcp",
-    ),
-    "419003": Message(
-        _K.CONTEXT, ("{reason:phrase} from {a:endpoint} to {b:endpoint}[ {any:rest}]",), "tcp"
-    ),
-    **dict.fromkeys(
-        _many(419004, 419005, 419006),
-        Message(
-            _K.CONTEXT,
-            ("[Teardown ]TCP connection {conn_id} from {a:endpoint} to {b:endpoint}[ {reason}]",),
-            "tcp",
-        ),
-    ),
-    "420001": Message(
-        _K.DENY, ("{reason:phrase},~dropping {proto} packet from {a:place} to {b:place}[ {any:rest}]",)
-    ),
-    "434001": Message(
-        _K.DENY, ("{reason:phrase},~dropping {proto} packet from {a:place} to {b:place}[ {any:rest}]",)
-    ),
-    **dict.fromkeys(
-        _many(420002, 434002, 429002),
-        Message(
-            _K.DENY, ("{reason:phrase} to drop {proto} packet from {a:place} to {b:place}[ {any:rest}]",)
-        ),
-    ),
-    **dict.fromkeys(
-        _many(420003, 434003, 429003),
-        Message(
-            _K.RESET,
-            ("{reason:phrase} to reset {proto} connection from {a:endpoint} to {b:endpoint}",),
-        ),
-    ),
-    "434004": Message(
-        _K.CONTEXT,
-        ("{reason:phrase} to bypass further packet redirection and process {proto} flow from "
-         "{a:endpoint} to {b:endpoint} locally",),
-        tcp_only=True,
-    ),
-    "500003": Message(
-        _K.DENY,
-        ("{reason:phrase} from {a:socket} to {b:socket},~flags:[~{flags}],~on interface "
-         "{a_if:tail_if}",),
-        "tcp", _deny_tcp,
-    ),
-    "500004": Message(
-        _K.DENY, ("{reason:phrase},~from {a:socket} to {b:socket}",)
-    ),
-    **dict.fromkeys(
-        _many(507001, 507002),
-        Message(
-            _K.CONTEXT,
-            ("{action:phrase} from {a:endpoint} to {b:endpoint}[~-] {reason}",), "tcp",
-        ),
-    ),
-    "507003": Message(
-        _K.CONTEXT,
-        ("{proto} flow from {a:endpoint} to {b:endpoint} terminated by inspection engine,~"
-         "reason~-~{reason}",),
-        finish=_by_words, tcp_only=True,
-    ),
-    "609001": Message(_K.CONTEXT, ("Built local-host {a_if:if}:{a_h:host_after_if}",), "ip"),
-    "609002": Message(
-        _K.CONTEXT,
-        ("Teardown local-host {a_if:if}:{a_h:host_after_if} duration {duration_s}",), "ip",
-    ),
-    "108003": Message(
-        _K.CONTEXT,
-        ("{action:phrase} from {a:endpoint} to {b:endpoint}\\.~{reason}",), "tcp", _by_words,
-    ),
-    "108004": Message(
-        _K.CONTEXT,
-        ("{action:colon}:~{what:colon} from {a_if:if}:{a_h:host_after_if}{slash:slash}{a_p:port}"
-         " to {b_if:if}:{b_h:host_after_if}{slash_:slash}{b_p:port};~{any:rest}",),
-        "tcp", _by_words,
-    ),
-    "110002": Message(
-        _K.DENY, ("{reason:phrase} for {proto} from {a:place} to {b:bare}",)
-    ),
-    "110003": Message(
-        _K.DENY, ("{reason:phrase} for {proto} from {a:place} to {b:place}",)
-    ),
-    **dict.fromkeys(
-        _many(209003, 209004, 209005, 209006),
-        Message(
-            _K.DENY,
-            ("{reason:phrase}[,:]~src = {a_h:host},~dest = {b_h:host},~proto = {proto},~"
-             "id = {any:rest}",),
-        ),
-    ),
-    **dict.fromkeys(
-        _many(338001, 338002, 338003, 338004, 338005, 338006, 338007, 338008, 338101, 338102,
-              338103, 338104, 338201, 338202, 338203, 338204),
-        Message(
-            _K.THREAT,
-            ("Dynamic [F][f]ilter {action:word} {list:phrase} {proto} traffic from {a:endpoint}"
-             "{a:mapped} to {b:endpoint}{b:mapped},~{reason}",),
-            finish=_by_words, tcp_only=True,
-        ),
-    ),
-    "401004": Message(
-        _K.DENY,
-        ("Shunned packet: {a_h:host} ==> {b_h:host} on interface {a_if:tail_if}",), "ip",
-    ),
-    **dict.fromkeys(
-        _many(104001, 104002, 104003, 104004, 210001, 210002, 210003, 210005, 210006, 210007,
-              210008, 210010, 210011, 210020, 210021, 210022),
-        Message(_K.FAILOVER, ("{reason}",)),
-    ),
-    **dict.fromkeys(_many(111008, 111009, 111010), Message(
-        _K.ADMIN,
-        ("User {user:quote_word}[ executed[ the] [cmd: ]['~]{reason:command}['][ command][\\.]]",
-         "User {user:quote_word},~{any:phrase} executed '{reason:command}'",),
-    )),
-    **dict.fromkeys(
-        _many(733100, 733101, 733102, 733103, 733104, 733105, 401001, 401002, 401003, 401005,
-              322001, 322002, 322003),
-        Message(_K.THREAT, ("{reason}",)),
-    ),
-    **dict.fromkeys(_many(201002, 201003, 201004, 201008, 202001), Message(
-        _K.LIMIT, ("{reason}",)
-    )),
-}  # fmt: skip
-
-# --- reading -----------------------------------------------------------------------------------
-
-_KEYWORDS = frozenset(
-    "to on from src dst flags for by duration bytes and interface user due with".split()
-)
-_PLAIN_NAME = re.compile(r"[\w.$-]+(?:%[\w.-]+)?")
-_ADDRESS = re.compile(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
-
-
-class Values:
-    """Turns printed fields into columns; remembers hosts, of which logs repeat few."""
-
-    def __init__(self, names: dict[str, str]) -> None:
-        self.names = names
-        self._hosts: dict[str, tuple[str | None, bool]] = {}
-
-    def host(self, token: str) -> tuple[str | None, bool]:
-        """Address in canonical form, or the name; False if it is neither."""
-        known = self._hosts.get(token)
-        if known is None:
-            if len(self._hosts) >= 131_072:
-                self._hosts.clear()
-            known = self._hosts[token] = self._host(token)
-        return known
-
-    def _host(self, token: str) -> tuple[str | None, bool]:
-        address = canonical(token) or canonical(self.names.get(token, ""))
-        if address is not None:
-            return address, True
-        if token.lower() in _KEYWORDS:
-            return None, False
-        return token, bool(_PLAIN_NAME.fullmatch(token))
-
-    @staticmethod
-    def port(token: str) -> int | None:
-        if token.isdecimal() and token.isascii():
-            return int(token) if len(token) < 6 and int(token) <= 65_535 else None
-        return PORTS.get(token.lower())
-
-
-def _duration(text: str) -> float:
-    hours, minutes, seconds = text.split(":")
-    return float(int(hours) * 3600 + int(minutes) * 60 + int(seconds))
-
-
-def _proto(text: str) -> str:
-    text = text.lower()
-    if text.startswith("protocol"):
-        text = text[8:].strip()
-    return PROTOCOLS.get(text, text)
-
-
-def _words(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _phrase(text: str) -> str | None:
-    return text.strip(" \t\xa0.,\"'")[:500] or None
-
-
-def _who(text: str) -> str | None:
-    return text.strip("()'\"").strip() or None
-
-
-_CONVERT: dict[str, Callable[[str], Any]] = {
-    "conn_id": int, "bytes": int, "hit_count": int, "duration_s": _duration, "proto": _proto,
-    "flags": _words, "reason": _phrase, "user": _who, "direction": str.lower,
-}  # fmt: skip
-_AS_READ = ("a_if", "b_if", "acl")
-
-
-class Shape:
-    """A template with, per group, the column it fills and how."""
-
-    def __init__(self, template: Template, values: Values) -> None:
-        self.pattern = template.pattern
-        self.hosts: list[tuple[int, int, int]] = []  # group, column, column of its interface
-        self.ports: list[tuple[int, int]] = []
-        self.others: list[tuple[int, int, Callable[[str], Any] | None]] = []
-        self.whos = [g for n, g in template.pattern.groupindex.items() if n in _WHO_GROUPS]
-        self.values = values
-        for name, group in template.pattern.groupindex.items():
-            if name in _AS_READ:
-                self.others.append((group, _AT[name], None))
-            elif name in _CONVERT:
-                self.others.append((group, _AT[name], _CONVERT[name]))
-            elif name in _AT and name.endswith("_h"):
-                self.hosts.append((group, _AT[name], _AT.get(name[0] + "_if", -1)))
-            elif name in _AT and name.endswith("_p"):
-                self.ports.append((group, _AT[name]))
-
-    def fill(self, row: Row, m: re.Match[str]) -> None:
-        """Write the groups of `m` into `row`; what cannot be read stays None, marked partial."""
-        groups = m.groups()
-        for group, column, convert in self.others:
-            text = groups[group - 1]
-            if text is not None:
-                row[column] = text if convert is None else convert(text)
-        for group, column, interface in self.hosts:
-            text = groups[group - 1]
-            if text is None:
-                continue
-            host, good = self.values.host(text)
-            if not good:
-                if ":" in text and interface >= 0 and row[interface]:
-                    # "v1:ab:10.0.0.1": the colons were part of the interface's name
-                    head, _, tail = text.rpartition(":")
-                    host, good = self.values.host(tail)
-                    row[interface] = f"{row[interface]}:{head}"
-                if not good:
-                    row[_TEXT_OK] = "partial"
-            row[column] = host
-        for group, column in self.ports:
-            text = groups[group - 1]
-            if text is not None:
-                port = self.values.port(text)
-                if port is None:
-                    row[_TEXT_OK] = "partial"
-                row[column] = port
-        for group in self.whos:
-            text = groups[group - 1]
-            if text is not None and row[_USER] is None:
-                row[_USER] = _who(text)
-
-
-_WHO_GROUPS = ("a_who", "a_who2", "b_who", "b_who2", "s_who", "d_who")
-_TEXT_OK, _USER, _KIND, _PROTO = _AT["text_ok"], _AT["user"], _AT["kind"], _AT["proto"]
-
-# --- lines whose text is damaged: what can still be read with certainty ---------------------------
-# Every piece must be followed by something: at the end of a line it may be cut.
-
-_PIECES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
-    (compile_template_piece, names)
-    for compile_template_piece, names in (
-        (re.compile(r"^Built (inbound|outbound) "), ("direction",)),
-        (re.compile(r"\bconnection (\d{1,18})(?=\s)"), ("conn_id",)),
-        (re.compile(r"\bduration (\d{1,9}:\d\d:\d\d)(?=\s)"), ("duration_s",)),
-        (re.compile(r"\bbytes (\d{1,18})(?=\s)"), ("bytes",)),
-        (re.compile(r"\bflags\s+((?:(?:SYN|FIN|RST|PSH|ACK|URG)\s+)+)(?=on\b)"), ("flags",)),
-        (re.compile(r"\bon interface ([\w.:-]{1,64})"), ("a_if",)),
-        (re.compile(r"(?:\b(?:for|from|src)|local-host) ([\w.-]{1,64}):"), ("a_if",)),
-        (re.compile(r"\b(?:to|dst) ([\w.-]{1,64}):"), ("b_if",)),
-        (
-            re.compile(r"\b(?:for|from|src) (?:[\w.-]{1,64}:)?([\w.:-]{1,64})/(\d{1,5})(?=[\s(,;])"),
-            ("a_h", "a_p"),
-        ),
-        (
-            re.compile(r"\b(?:to|dst) (?:[\w.-]{1,64}:)?([\w.:-]{1,64})/(\d{1,5})(?=[\s(,;])"),
-            ("b_h", "b_p"),
-        ),
-    )
-)
-_TAIL = re.compile(r"\bbytes \d{1,18}\s+(\S.*)$", re.DOTALL)
-
-
-def salvage(row: Row, body: str, values: Values) -> None:
-    """Fill what is certain of a line that fits no template; the rest stays None."""
-    found = False
-    for pattern, names in _PIECES:
-        m = pattern.search(body)
-        if m is None:
-            continue
-        for name, text in zip(names, m.groups(), strict=True):
-            value: Any = text
-            if name.endswith("_h"):
-                value = values.host(text)[0]
-            elif name.endswith("_p"):
-                value = values.port(text)
-            elif name in _CONVERT:
-                value = _CONVERT[name](text)
-            if value is not None and row[_AT[name]] is None:
-                row[_AT[name]] = value
-                found = True
-    row[_TEXT_OK] = "partial" if found else "none"
-
-
-REPEATED = re.compile(r"message repeated (\d{1,6}) times: \[\s*(.*?)\s*\]?\s*$", re.DOTALL)
-_RFC5424_TAIL = re.compile(r"(?:- ){1,3}(?:\[[^\]]{0,1024}\] )?")
-IDS_COUNTED = 4096  # distinct ids counted on their own; a hostile file could name ten million
-
-
-class Reader:
-    """Lines of one file to rows."""
-
-    def __init__(self, source: Source, reading: Reading) -> None:
-        self.source = source
-        self.values = Values(reading.names)
-        self.headers = _syslog.Headers(source, reading)
-        self.bases: dict[str, Row] = {}
-        self.shapes: dict[str, tuple[Shape, ...]] = {}
-
-    def _prepare(self, number: str, message: Message) -> None:
-        base: Row = [None] * len(COLUMNS)
-        _set(
-            base, file=self.source.path, msg_id=number, kind=word(message.kind),
-            proto=message.proto, initiator="unknown", hit_count=1, text_ok="full",
-        )  # fmt: skip
-        self.bases[number] = base
-        self.shapes[number] = tuple(Shape(t, self.values) for t in message.templates())
-
-    def other(self, number: str) -> None:
-        other = self.source.other
-        if number not in other and len(other) >= IDS_COUNTED:
-            number = "other messages"
-        other[number] = other.get(number, 0) + 1
-
-    def line(self, number: int, line: str) -> Row | None:
-        """The row of one line, or None if it is no event; what was wrong goes to the problems."""
-        if line[0] == "{":
-            line = _syslog.unwrap_json(line, TAG)
-        tag = TAG.search(line)
-        if tag is None:
-            what = "“last message repeated” line, its copies are not counted"
-            if "last message repeated" not in line:
-                what = "no message tag (%ASA-…)"
-            self.source.problems.add(what, f"line {number}")
-            return None
-        prefix, body = line[: tag.start()], line[tag.end() :]
-        severity, msg_id = tag.groups()
-        message = MESSAGES.get(msg_id)
-        if message is None and msg_id not in FTD_EVENTS:
-            self.other(msg_id)
-            return None
-        if '"' in prefix:
-            body = _syslog.unquote(prefix, body)
-        if body.startswith("- "):
-            body = _RFC5424_TAIL.sub("", body, count=1)
-        times = 1
-        if body.startswith("message repeated"):
-            m = REPEATED.match(body)
-            if m:
-                times, body = int(m[1]), m[2]
-        row = self._ftd(msg_id, body) if message is None else self._message(msg_id, message, body)
-        if row is None:
-            self.other(msg_id)
-            return None
-        ts, device = self.headers.read(prefix, number)
-        if ts is not None:
-            self.source.seen(ts)
-        row[_AT["ts"]], row[_AT["device"]], row[_AT["line"]] = ts, device, number
-        row[_AT["severity"]] = int(severity) if severity != "n" else None
-        row[_AT["hit_count"]] *= times
-        problem = row.pop()
-        if row[_TEXT_OK] != "full":
-            problem = problem or _UNREADABLE[row[_TEXT_OK]]
-        if problem:
-            self.source.problems.add(problem, f"line {number}")
-        return row
-
-    def _message(self, msg_id: str, message: Message, body: str) -> Row | None:
-        """The row, one element longer than the columns: the last names a problem or is None."""
-        if msg_id not in self.bases:
-            self._prepare(msg_id, message)
-        row = self.bases[msg_id].copy()
-        for shape in self.shapes[msg_id]:
-            m = shape.pattern.fullmatch(body)
-            if m is None:
-                continue
-            shape.fill(row, m)
-            if message.tcp_only and row[_PROTO] != "tcp":
-                return None
-            problem = None
-            if message.finish is not None:
-                fields: Fields = m.groupdict()
-                message.finish(row, fields)
-                problem = fields.get("problem")
-            row.append(problem)
-            return row
-        if message.tcp_only and not re.search(r"\bTCP\b", body, re.IGNORECASE):
-            return None
-        salvage(row, body, self.values)
-        if message.kind is EventKind.TEARDOWN and (m := _TAIL.search(body)):
-            _torn(row, {"tail": m[1]})
-            row[_TEXT_OK] = "partial"
-        elif message.finish is _built and _get(row, "direction"):
-            _built(row, {"direction": _get(row, "direction")})
-        row.append(None)
-        return row
-
-    def _ftd(self, msg_id: str, body: str) -> Row | None:
-        """430002 (connection start) and 430003 (end): ``Key: value, …``.  Values late in the line
-        come from the network (URL, user agent), so a key given twice with two values is unread."""
-        if msg_id not in self.bases:
-            self._prepare(msg_id, Message(EventKind.BUILT, ()))
-        found: dict[str, str] = {}
-        clash = set()
-        for m in _FTD_FIELD.finditer(body):
-            if found.setdefault(m[1], m[2].strip()) != m[2].strip():
-                clash.add(m[1])
-        for key in clash:
-            del found[key]
-        if found.get("Protocol", "").lower() not in ("tcp", "6"):
-            return None if "Protocol" in found else self._damaged_ftd(msg_id)
-        row = self.bases[msg_id].copy()
-        action = found.get("AccessControlRuleAction", "")
-        kind = EventKind.BUILT if msg_id == "430002" else EventKind.TEARDOWN
-        if action.lower().startswith(("block", "reset", "deny")):
-            kind = EventKind.DENY
-        why = found.get("AccessControlRuleReason")
-        _set(
-            row, kind=word(kind), proto="tcp", initiator="a", a_if=found.get("IngressInterface"),
-            b_if=found.get("EgressInterface"), acl=found.get("AccessControlRuleName"),
-            user=found.get("User"), reason=f"{action}, {why}" if why else action or None,
-            text_ok="partial" if clash else "full",
-        )  # fmt: skip
-        if kind is EventKind.TEARDOWN:
-            _set(row, teardown=word(Teardown.UNKNOWN), teardown_side="unknown")
-        for side, names in (("a", ("SrcIP", "SrcPort")), ("b", ("DstIP", "DstPort"))):
-            host, good = self.values.host(found[names[0]]) if names[0] in found else (None, False)
-            port = self.values.port(found.get(names[1], ""))
-            row[_AT[side + "_h"]], row[_AT[side + "_p"]] = host, port
-            if not good or port is None:
-                row[_TEXT_OK] = "partial"
-        if msg_id == "430003":
-            if found.get("ConnectionDuration", "").isdecimal():
-                _set(row, duration_s=float(found["ConnectionDuration"][:9]))
-            sizes = [found.get("InitiatorBytes", ""), found.get("ResponderBytes", "")]
-            if all(size.isdecimal() and len(size) < 18 for size in sizes):
-                _set(row, bytes=sum(map(int, sizes)))
-        row.append(None)
-        return row
-
-    def _damaged_ftd(self, msg_id: str) -> Row:
-        row = self.bases[msg_id].copy()
-        row[_TEXT_OK] = "none"
-        row.append(None)
-        return row
-
-
-FTD_EVENTS = ("430002", "430003")
 _FTD_FIELD = re.compile(
-    r"(?:^|,\s)\s*(AccessControlRuleAction|AccessControlRuleReason|AccessControlRuleName|SrcIP|DstIP"
-    r"|SrcPort|DstPort|Protocol|IngressInterface|EgressInterface|User|ConnectionDuration"
+    r"(?:^|,\s)\s*(AccessControlRuleAction|AccessControlRuleReason|AccessControlRuleName|SrcIP"
+    r"|DstIP|SrcPort|DstPort|Protocol|IngressInterface|EgressInterface|User|ConnectionDuration"
     r"|InitiatorBytes|ResponderBytes):\s([^,]*)"
 )
-_UNREADABLE = {
-    "partial": "event with unreadable fields, kept in part",
-    "none": "event of which nothing is readable, kept as a row without fields",
-}
+
+
+def _connection_event(body: str, values: Values, end: bool) -> Row | None:
+    """430002 (start) or 430003 (end, without a reason); None for other protocols than TCP.
+
+    Some values come from the network (user agent, URL), so a key that is given twice with two
+    values is not believed.  ConnectionID is Snort's, not the number of 302013: left out."""
+    found: dict[str, str] = {}
+    clash = set()
+    for m in _FTD_FIELD.finditer(body):
+        if found.setdefault(m[1], m[2].strip()) != m[2].strip():
+            clash.add(m[1])
+    for key in clash:
+        del found[key]
+    row = _events.blank(EventKind.TEARDOWN if end else EventKind.BUILT, "tcp")
+    if "Protocol" not in found:
+        put(row, text_ok="none")
+        return row
+    if found["Protocol"].lower() not in ("tcp", "6"):
+        return None
+    action, why = found.get("AccessControlRuleAction"), found.get("AccessControlRuleReason")
+    put(
+        row, initiator="a", reason=f"{action}, {why}" if why else action, user=found.get("User"),
+        a_if=found.get("IngressInterface"), b_if=found.get("EgressInterface"),
+        acl=found.get("AccessControlRuleName"), text_ok="partial" if clash else "full",
+    )  # fmt: skip
+    if end:
+        put(row, teardown=word(Teardown.UNKNOWN), teardown_side="unknown")
+        _sizes(row, found)
+    if action and action.lower().startswith("block"):
+        put(row, kind=word(EventKind.DENY), teardown=None, teardown_side=None)
+    for side, address, port in (("a", "SrcIP", "SrcPort"), ("b", "DstIP", "DstPort")):
+        row[AT[side + "_h"]], good = values.host(found.get(address, "to"))
+        row[AT[side + "_p"]] = number = values.port(found.get(port, ""))
+        if not good or number is None:
+            put(row, text_ok="partial")
+    return row
+
+
+def _sizes(row: Row, found: dict[str, str]) -> None:
+    duration = found.get("ConnectionDuration", "")
+    if duration.isdecimal():
+        put(row, duration_s=float(duration[:9]))
+    sizes = [found.get(name, "") for name in ("InitiatorBytes", "ResponderBytes")]
+    if all(size.isdecimal() and len(size) < 18 for size in sizes):
+        put(row, bytes=sum(map(int, sizes)))
+
+
+GRAMMAR = _events.Grammar(
+    TAG,
+    MESSAGES,
+    PORTS,
+    {
+        "430002": lambda body, values: _connection_event(body, values, end=False),
+        "430003": lambda body, values: _connection_event(body, values, end=True),
+    },
+)
+
+# --- the dialect ---------------------------------------------------------------------------------
+
+_TAGGED_LINE = re.compile(rb"^[^\n]{0,4096}?" + _TAG.encode(), re.MULTILINE)
 
 
 def sniff(head: bytes) -> float:
-    """Share of lines that carry a Cisco message tag, from 0.5 up; 0 if there is none."""
+    """0.5 … 0.95 by the share of lines that carry a Cisco message tag; 0 without any."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         head = head.decode("utf-16", "replace").encode()
-    tags = len(_TAG_BYTES.findall(head))
+    tags = len(_TAGGED_LINE.findall(head))
     if not tags:
         return 0.0
     if head.count(0) * 20 > len(head):
         return 0.1  # a capture of syslog traffic, not a log
-    total = sum(1 for line in head.split(b"\n") if line.strip())
-    return 0.5 + 0.45 * min(1.0, tags / max(total, 1))
-
-
-def _flush(rows: list[Row]) -> Events:
-    return {
-        name: list(column) for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True)
-    }
+    written = sum(1 for line in head.split(b"\n") if line.strip())
+    return 0.5 + 0.45 * min(1.0, tags / written)
 
 
 def read(stream: Readable, source: Source, reading: Reading) -> Iterator[Events]:
-    """Events of one log, in the order of its lines; see `finis.wire.dialects._api`."""
+    """Events of one log; see `finis.wire.dialects._api`."""
     source.kind, source.format = "log", NAME
-    reader = Reader(source, reading)
-    numbered = _syslog.lines(stream, source)
-    first = list(islice(numbered, 2000))
-    reader.headers.learn([line[: m.start()] for _, line in first if (m := TAG.search(line))])
-    rows: list[Row] = []
-    for part in (first, numbered):
-        for number, line in part:
-            source.rows += 1
-            row = reader.line(number, line)
-            if row is None:
-                continue
-            source.used += 1
-            rows.append(row)
-            if len(rows) >= BATCH:
-                yield _flush(rows)
-                rows = []
-    if rows:
-        yield _flush(rows)
+    return _events.read(GRAMMAR, stream, source, reading)

@@ -1,0 +1,446 @@
+"""Dialects whose messages are templates: the table of messages, and lines to rows.
+
+A dialect built on this is a table (`messages()`), a few functions that finish a row where the text
+alone does not say everything, and the pattern of its message tag.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from finis import tables
+from finis.terms import EventKind, word
+from finis.wire.dialects import _syslog
+from finis.wire.dialects._api import BATCH, Events
+from finis.wire.dialects._template import Template, compile_template
+from finis.wire.names import canonical
+
+if TYPE_CHECKING:
+    from finis.wire.captures._api import Readable
+    from finis.wire.source import Reading, Source
+
+COLUMNS = tuple(column.name for column in tables.EVENTS)
+AT = {name: i for i, name in enumerate(COLUMNS)}
+Row = list[Any]
+Fields = dict[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message id: its kind, its texts (tried in order), the protocol where the text names
+    none, and what the texts cannot say: `finish(row, fields)` gets the fields that are no columns
+    and may set ``fields["problem"]``.  Of a `tcp_only` message, rows of other protocols are kept
+    only if they are denials."""
+
+    kind: EventKind
+    texts: tuple[str, ...]
+    proto: str | None = None
+    finish: Callable[[Row, Fields], None] | None = None
+    tcp_only: bool = False
+
+    def templates(self) -> tuple[Template, ...]:
+        return tuple(compile_template(text) for text in self.texts)
+
+
+def messages(
+    table: str, finish: Mapping[str, Callable[[Row, Fields], None]]
+) -> dict[str, Message]:
+    """Parse ``id[,id…]  kind  proto  text``; an indented line continues the text above (after a
+    blank, unless it begins with one of its own: ``[`` or ``~``).
+
+    `proto`: ``-`` where the text names it, ``tcp-only`` where it does and others do not matter.
+    A second line for the same id is tried where the first does not fit.  Raises `KeyError` or
+    `ValueError` for a mistake in the table.
+    """
+    entries: list[list[str]] = []
+    for line in table.strip("\n").splitlines():
+        if not line.startswith(" "):
+            entries.append(line.split(None, 3))
+        else:
+            text = line.strip()
+            entries[-1][3] += text if text[0] in "[~" else " " + text
+    out: dict[str, Message] = {}
+    for ids, kind, proto, text in entries:
+        compile_template(text)
+        for number in ids.split(","):
+            texts = (*out[number].texts, text) if number in out else (text,)
+            out[number] = Message(
+                EventKind[kind.upper().replace("-", "_")], texts,
+                None if proto in ("-", "tcp-only") else proto,
+                finish.get(number), proto == "tcp-only",
+            )  # fmt: skip
+    if unused := set(finish) - set(out):
+        raise ValueError(f"finish() of messages that are not in the table: {sorted(unused)}")
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What a dialect is made of.  `tag` finds a message: group 1 severity, group 2 id.  `special`
+    messages are read by a function: body → row without header columns, or None to count it."""
+
+    tag: re.Pattern[str]
+    messages: Mapping[str, Message]
+    ports: Mapping[str, int] = field(default_factory=dict)
+    special: Mapping[str, Callable[[str, Values], Row | None]] = field(default_factory=dict)
+
+
+def put(row: Row, **values: Any) -> None:
+    for name, value in values.items():
+        row[AT[name]] = value
+
+
+def get(row: Row, name: str) -> Any:
+    return row[AT[name]]
+
+
+def blank(kind: EventKind, proto: str | None) -> Row:
+    """A row that says nothing yet."""
+    row: Row = [None] * len(COLUMNS)
+    put(row, kind=word(kind), proto=proto, initiator="unknown", hit_count=1, text_ok="full")
+    return row
+
+
+# --- fields to columns ---------------------------------------------------------------------------
+
+# Words of the messages themselves: where an address was lost, they must not pass for a host.
+_KEYWORDS = frozenset(
+    ("to", "on", "from", "src", "dst", "flags", "for", "by", "duration", "bytes", "interface")
+)
+_PLAIN_NAME = re.compile(r"[\w.$*-]+(?:%[\w.-]+)?")
+_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}", re.ASCII)
+_HOSTS_CACHED = 131_072
+PROTOCOLS = {
+    "1": "icmp", "2": "igmp", "6": "tcp", "17": "udp", "47": "gre", "50": "esp", "51": "ah",
+    "58": "icmp6", "88": "eigrp", "89": "ospf", "103": "pim", "112": "vrrp", "132": "sctp",
+}  # fmt: skip
+
+
+class Values:
+    """Turns printed hosts and ports into columns; remembers hosts, of which logs repeat few."""
+
+    def __init__(self, names: Mapping[str, str], ports: Mapping[str, int]) -> None:
+        self.names = names
+        self.ports = ports
+        self._hosts: dict[str, tuple[str | None, bool]] = {}
+
+    def host(self, token: str) -> tuple[str | None, bool]:
+        """Address in canonical form, or the name; False if it is neither."""
+        known = self._hosts.get(token)
+        if known is None:
+            if len(self._hosts) >= _HOSTS_CACHED:
+                self._hosts.clear()
+            known = self._hosts[token] = self._host(token)
+        return known
+
+    def _host(self, token: str) -> tuple[str | None, bool]:
+        if _IPV4.fullmatch(token):
+            return token, True
+        address = canonical(token) or canonical(self.names.get(token, ""))
+        if address is not None:
+            return address, True
+        if token.lower() in _KEYWORDS:
+            return None, False
+        return token, bool(_PLAIN_NAME.fullmatch(token))
+
+    def port(self, token: str) -> int | None:
+        if token.isascii() and token.isdecimal():
+            number = int(token[:6])
+            return number if number <= 65_535 and len(token) < 6 else None
+        return self.ports.get(token.lower())
+
+
+def _duration(text: str) -> float:
+    hours, minutes, seconds = text.split(":")
+    return float(int(hours) * 3600 + int(minutes) * 60 + int(seconds))
+
+
+def _proto(text: str) -> str:
+    text = text.lower()
+    if text.startswith("protocol"):
+        text = text[8:].strip()
+    return PROTOCOLS.get(text, text)
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _phrase(text: str) -> str | None:
+    return text.strip(" \t\xa0.,\"'")[:500] or None
+
+
+def who(text: str) -> str | None:
+    """A user or group without the brackets or quotes around it."""
+    if text.startswith("(") and text.endswith(")"):
+        text = text[1:-1]
+    return text.strip("'\" ") or None
+
+
+_CONVERT: dict[str, Callable[[str], Any]] = {
+    "conn_id": int, "bytes": int, "hit_count": int, "duration_s": _duration, "proto": _proto,
+    "flags": _words, "reason": _phrase, "user": who, "direction": str.lower,
+    "a_if": str, "b_if": str, "acl": str,
+}  # fmt: skip
+_WHO_GROUPS = ("a_who", "a_who2", "b_who", "b_who2", "s_who", "d_who")
+_TEXT_OK, _USER, _KIND, _PROTO = AT["text_ok"], AT["user"], AT["kind"], AT["proto"]
+_TS, _DEVICE, _LINE = AT["ts"], AT["device"], AT["line"]
+_SEVERITY, _HIT_COUNT = AT["severity"], AT["hit_count"]
+_DENY = word(EventKind.DENY)
+
+
+class Shape:
+    """A template with, per group, the column it fills and how."""
+
+    def __init__(self, template: Template, values: Values) -> None:
+        self.match = template.pattern.fullmatch
+        self.values = values
+        self.hosts: list[tuple[int, int, int]] = []  # group, column, column of its interface
+        self.ports: list[tuple[int, int]] = []
+        self.others: list[tuple[int, int, Callable[[str], Any]]] = []
+        self.whos: list[int] = []
+        self.extra: list[tuple[str, int]] = []  # fields that fill no column, for `finish`
+        for name, number in template.pattern.groupindex.items():
+            group = number - 1
+            if name in _WHO_GROUPS:
+                self.whos.append(group)
+            elif name in _CONVERT:
+                self.others.append((group, AT[name], _CONVERT[name]))
+            elif name in AT and name.endswith("_h"):
+                self.hosts.append((group, AT[name], AT[name[0] + "_if"]))
+            elif name in AT and name.endswith("_p"):
+                self.ports.append((group, AT[name]))
+            else:
+                self.extra.append((name, group))
+
+    def fill(self, row: Row, groups: tuple[str | None, ...]) -> None:
+        """Write the groups into `row`; what cannot be read stays None and marks it partial."""
+        for group, column, convert in self.others:
+            text = groups[group]
+            if text is not None:
+                row[column] = convert(text)
+        host_of = self.values.host
+        for group, column, interface in self.hosts:
+            text = groups[group]
+            if text is None:
+                continue
+            host, good = host_of(text)
+            if not good:
+                host, good = self._split_again(row, interface, text, host)
+                if not good:
+                    row[_TEXT_OK] = "partial"
+            row[column] = host
+        for group, column in self.ports:
+            text = groups[group]
+            if text is not None:
+                row[column] = port = self.values.port(text)
+                if port is None:
+                    row[_TEXT_OK] = "partial"
+        for group in self.whos:
+            text = groups[group]
+            if text is not None and row[_USER] is None:
+                row[_USER] = who(text)
+
+    def _split_again(
+        self, row: Row, interface: int, text: str, host: str | None
+    ) -> tuple[str | None, bool]:
+        """``v1:ab:10.0.0.1``: colons that looked like IPv6 were part of the interface's name."""
+        head, colon, tail = text.rpartition(":")
+        if not colon or not row[interface]:
+            return host, False
+        inner, good = self.values.host(tail)
+        if not good:
+            return host, False
+        row[interface] = f"{row[interface]}:{head}"
+        return inner, True
+
+
+# --- damaged lines: what can still be read with certainty ----------------------------------------
+# Every number and address must be followed by something: at the end of a line it may be cut.
+
+_SOCKET = r"(?:[\w.-]{1,64}:)?([0-9A-Fa-f:.]{2,45}|[\w.-]{1,64})/(\d{1,5})(?=[\s(,;])"
+_PIECES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
+    (re.compile(pattern), names)
+    for pattern, names in (
+        (r"^Built (inbound|outbound)\s", ("direction",)),
+        (r"\bconnection (\d{1,18})\s", ("conn_id",)),
+        (r"\bduration (\d{1,9}:\d\d:\d\d)\s", ("duration_s",)),
+        (r"\bbytes (\d{1,18})\s", ("bytes",)),
+        (r"\bflags\s+((?:(?:SYN|FIN|RST|PSH|ACK|URG)\s+)+)on\b", ("flags",)),
+        (r"\bon interface ([\w.:-]{1,64})", ("a_if",)),
+        (r"(?:\b(?:for|from|src)|local-host) ([\w.-]{1,64}):", ("a_if",)),
+        (r"\b(?:to|dst) ([\w.-]{1,64}):", ("b_if",)),
+        (rf"\b(?:for|from|src) {_SOCKET}", ("a_h", "a_p")),
+        (rf"\b(?:to|dst) {_SOCKET}", ("b_h", "b_p")),
+    )
+)
+_TAIL = re.compile(r"\bbytes \d{1,18}\s+(\S.*)$", re.DOTALL)
+
+
+def salvage(row: Row, body: str, values: Values) -> None:
+    """Fill what is certain of a line that fits no template; the rest stays None."""
+    found = False
+    for pattern, names in _PIECES:
+        m = pattern.search(body)
+        if m is None:
+            continue
+        for name, text in zip(names, m.groups(), strict=True):
+            value: Any
+            if name.endswith("_h"):
+                host, good = values.host(text)
+                value = host if good else None
+            elif name.endswith("_p"):
+                value = values.port(text)
+            else:
+                value = _CONVERT[name](text)
+            if value is not None and row[AT[name]] is None:
+                row[AT[name]] = value
+                found = True
+    row[_TEXT_OK] = "partial" if found else "none"
+
+
+# --- lines to rows -------------------------------------------------------------------------------
+
+_REPEATED = re.compile(r"message repeated (\d{1,6}) times: \[\s*(.*?)\s*\]?\s*$", re.DOTALL)
+_RFC5424_TAIL = re.compile(r"(?:- ){1,3}(?:\[[^\]]{0,1024}\] )?")
+_IDS_COUNTED = 4096  # ids counted on their own; a hostile file could name ten million
+_UNREADABLE = {
+    "partial": "event with unreadable fields, kept in part",
+    "none": "event of which nothing is readable, kept as a row without fields",
+}
+
+
+class Reader:
+    """Lines of one file to rows."""
+
+    def __init__(self, grammar: Grammar, source: Source, reading: Reading) -> None:
+        self.grammar = grammar
+        self.source = source
+        self.values = Values(reading.names, grammar.ports)
+        self.headers = _syslog.Headers(source, reading)
+        self._bases: dict[str, Row] = {}
+        self._shapes: dict[str, tuple[Shape, ...]] = {}
+
+    def line(self, number: int, line: str) -> Row | None:
+        """The row of one line, or None if it is no event; what was wrong goes to the problems."""
+        if line[0] == "{":
+            line = _syslog.unwrap_json(line, self.grammar.tag)
+        tag = self.grammar.tag.search(line)
+        if tag is None:
+            self._untagged(number, line)
+            return None
+        msg_id = tag[2]
+        message = self.grammar.messages.get(msg_id)
+        special = self.grammar.special.get(msg_id) if message is None else None
+        if message is None and special is None:
+            self._other(msg_id)
+            return None
+        prefix, times, body = line[: tag.start()], 1, line[tag.end() :]
+        if '"' in prefix:
+            body = _syslog.unquote(prefix, body)
+        if body.startswith("- "):
+            body = _RFC5424_TAIL.sub("", body, count=1)
+        if body.startswith("message repeated") and (m := _REPEATED.match(body)):
+            times, body = int(m[1]), m[2]
+        problem: str | None = None
+        if message is not None:
+            row, problem = self._message(msg_id, message, body)
+        else:
+            assert special is not None
+            row = special(body, self.values)
+        if row is None:
+            self._other(msg_id)
+            return None
+        row[AT["msg_id"]], row[AT["file"]] = msg_id, self.source.path
+        row[_TS], row[_DEVICE] = ts, _ = self.headers.read(prefix, number)
+        if ts is not None:
+            self.source.seen(ts)
+        row[_LINE] = number
+        row[_SEVERITY] = int(tag[1]) if tag[1] != "n" else None
+        if times > 1:
+            row[_HIT_COUNT] = min(row[_HIT_COUNT] * times, 1 << 62)
+        if row[_TEXT_OK] != "full":
+            problem = problem or _UNREADABLE[row[_TEXT_OK]]
+        if problem:
+            self.source.problems.add(problem, f"line {number}")
+        return row
+
+    def _untagged(self, number: int, line: str) -> None:
+        what = "no message tag: not read"
+        if "last message repeated" in line:
+            what = "“last message repeated”: copies not counted"
+        self.source.problems.add(what, f"line {number}")
+
+    def _other(self, msg_id: str) -> None:
+        if msg_id not in self.source.other and len(self.source.other) >= _IDS_COUNTED:
+            msg_id = "other messages"
+        self.source.count_other(msg_id)
+
+    def _message(
+        self, msg_id: str, message: Message, body: str
+    ) -> tuple[Row | None, str | None]:
+        shapes = self._shapes.get(msg_id)
+        if shapes is None:
+            shapes = tuple(Shape(template, self.values) for template in message.templates())
+            self._shapes[msg_id] = shapes
+            self._bases[msg_id] = blank(message.kind, message.proto)
+        row = self._bases[msg_id].copy()
+        for shape in shapes:
+            m = shape.match(body)
+            if m is None:
+                continue
+            groups = m.groups()
+            shape.fill(row, groups)
+            problem = None
+            if message.finish is not None:
+                fields: Fields = {name: groups[group] for name, group in shape.extra}
+                message.finish(row, fields)
+                problem = fields.get("problem")
+            if message.tcp_only and row[_PROTO] != "tcp" and row[_KIND] != _DENY:
+                return None, None
+            return row, problem
+        if message.tcp_only and "tcp" not in body.lower():
+            return None, None
+        salvage(row, body, self.values)
+        if message.finish is not None:
+            fields = {}
+            if m := _TAIL.search(body):
+                fields["tail"] = m[1]
+            text_ok = row[_TEXT_OK]
+            message.finish(row, fields)
+            row[_TEXT_OK] = text_ok
+        return row, None
+
+
+def rows_to_batch(rows: list[Row]) -> Events:
+    columns = zip(*rows, strict=True)
+    return {name: list(column) for name, column in zip(COLUMNS, columns, strict=True)}
+
+
+def read(
+    grammar: Grammar, stream: Readable, source: Source, reading: Reading
+) -> Iterator[Events]:
+    """Events of one log, in the order of its lines; see `finis.wire.dialects._api`."""
+    reader = Reader(grammar, source, reading)
+    numbered = _syslog.lines(stream, source)
+    first = list(islice(numbered, 2000))
+    tagged = ((line, grammar.tag.search(line)) for _, line in first)
+    reader.headers.learn(line[: m.start()] for line, m in tagged if m)
+    rows: list[Row] = []
+    for part in (first, numbered):
+        for number, line in part:
+            source.rows += 1
+            row = reader.line(number, line)
+            if row is None:
+                continue
+            source.used += 1
+            rows.append(row)
+            if len(rows) >= BATCH:
+                yield rows_to_batch(rows)
+                rows = []
+    if rows:
+        yield rows_to_batch(rows)
