@@ -296,6 +296,8 @@ o_fin_after_data_s f8 seconds from resp's last new data to orig's FIN; negative:
 r_fin_after_data_s f8 seconds from orig's last new data to resp's FIN; negative: data came later
 o_rst_after_data_s f8 seconds from resp's last new data to orig's first RST; negative: later
 r_rst_after_data_s f8 seconds from orig's last new data to resp's first RST; negative: later
+o_last_seg_s     f8 seconds from orig's last segment to the last of either side
+r_last_seg_s     f8 seconds from resp's last segment to the last of either side
 o_last_data_s    f8 seconds from orig's last new data to the end
 r_last_data_s    f8 seconds from resp's last new data to the end
 o_ttl_min        i8 lowest TTL from orig, RSTs excluded

@@ -96,6 +96,24 @@ class Where:
         }
 
 
+def lacking(row: Mapping[str, Any]) -> list[str]:
+    """What the inputs do not hold about a connection, in sentences."""
+    out = []
+    if not row.get("has_packets"):
+        out.append("No capture shows the connection.")
+    elif row.get("midstream"):
+        out.append("The capture lacks the beginning of the connection.")
+    if row.get("has_packets") and row.get("cut_end"):
+        out.append("The capture ends with the connection's last segment.")
+    if row.get("has_packets") and (row.get("n_points") or 0) < 2:
+        out.append("It was captured at one point only: what the path did to it is not visible.")
+    if not row.get("has_log"):
+        out.append("No firewall log line tells its end.")
+    elif row.get("teardown") in (None, "unknown"):
+        out.append("The firewall's log gives no reason for its end.")
+    return out
+
+
 def asa_both_sides(where: Where) -> list[str]:
     """ASA captures on the interfaces towards client and server: the same connection twice, so
     that what entered and never left can be told."""

@@ -171,6 +171,38 @@ def fin_gap(story: Story, earlier: Side) -> list[Claim]:
     return [Claim(text, (start.proof, end.proof))]
 
 
+def syn(story: Story) -> list[Claim]:
+    """The client's SYN, and how often it was sent."""
+    sent = column(story, Side.ORIG, "syns")
+    if not sent:
+        return []
+    times = "a SYN" if sent == 1 else f"{sent} SYNs"
+    text = f"{upper(who(story, Side.ORIG))} sent {times} to {who(story, Side.RESP)}."
+    return [Claim(text, proofs(story, Role.SYN, Side.ORIG))]
+
+
+def silence(story: Story) -> list[Claim]:
+    """Nothing at all came from the server."""
+    if not story.row.get("has_packets") or public(story, Side.RESP, "pkts") != 0:
+        return []
+    length = story.row.get("duration") or 0.0
+    text = "No segment of the server is in the capture"
+    return [Claim(text + (f", for {span(length)}." if length > 0 else "."))]
+
+
+def challenge(story: Story, side: Side) -> list[Claim]:
+    """An ACK that belongs to another connection, answering the peer's SYN."""
+    sent = column(story, side, "challenge")
+    answered = story.find(Role.ANSWERED, side)
+    if not sent and answered is None:
+        return []
+    text = (
+        f"{upper(who(story, side))} answered the SYN with an ACK that acknowledges nothing of "
+        "this connection: it still holds an older one of the same addresses and ports."
+    )
+    return [Claim(text, () if answered is None else (answered.proof,), "RFC 5961 §4")]
+
+
 def rst(story: Story, side: Side) -> list[Claim]:
     """A side's first RST: its form and what it answers."""
     found = story.find(Role.RST, side)
@@ -280,6 +312,43 @@ def stateless_reply(story: Story, side: Side) -> list[Claim]:
                 NO_CONNECTION_RULE,
             )
         )
+    return claims
+
+
+def close_notify(story: Story, side: Side) -> list[Claim]:
+    """The side's closing TLS alert, known or likely."""
+    known = public(story, side, "close_notify")
+    if known not in ("yes", "likely"):
+        return []
+    found = story.find(Role.ALERT, side)
+    size = "" if found is None else count(int(found.segment["payload_len"]), "byte")
+    if known == "yes":
+        text = f"{upper(who(story, side))} sent a TLS closing alert (close_notify)"
+    else:
+        text = f"{upper(who(story, side))}'s last data has the form of a TLS closing alert"
+        text += f" ({size}): close_notify, likely" if size else ": close_notify, likely"
+    return [Claim(text + ".", proofs(story, Role.ALERT, side), "RFC 8446 §6.1")]
+
+
+def rst_proofs(story: Story, side: Side) -> tuple[Proof, ...]:
+    """The side's FIN and first RST at every point."""
+    return (*proofs(story, Role.FIN, side), *proofs(story, Role.RST, side))
+
+
+def age_at_reply(story: Story, side: Side) -> float | None:
+    """Seconds from the side's FIN to its RST."""
+    age = column(story, side, "rst_after_own_fin_s")
+    return None if age is None or age < 0 else float(age)
+
+
+def unacknowledged(story: Story) -> list[Claim]:
+    """Data that no ACK covers when the connection ended."""
+    claims = []
+    for side in (Side.ORIG, Side.RESP):
+        left = column(story, side, "unacked") or 0
+        if left > 0:
+            text = f"{count(left, 'byte')} of {who(story, side)} had not been acknowledged."
+            claims.append(Claim(text, proofs(story, Role.LAST_DATA, side)))
     return claims
 
 

@@ -1,0 +1,131 @@
+"""What the causes of resets share: conditions and sentences about FIN followed by RST."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from finis.diagnosis import facts, missing, telling
+from finis.diagnosis.cause import Alternative, Claim
+from finis.terms import Role, Side
+
+if TYPE_CHECKING:
+    from finis.correlation.stories import Story
+
+FRESH_S = 0.05  # data this close before a FIN and RST has hardly been read by a program
+
+NOTIFY_TEXT = (
+    "A missing close_notify cannot make a TCP stack send a RST; a FIN followed at once by a RST is "
+    "what a close with unread bytes looks like."
+)
+NOTIFY_RULE = "RFC 8446 §6.1; RFC 1122 §4.2.2.13; RFC 2525 §2.17"
+
+
+def fin_then_rst(side: facts.Half) -> pl.Expr:
+    """The side sent FIN and then, of its own will, a RST that its peer had to accept (or whose
+    acceptance cannot be seen)."""
+    return (
+        side.rst_after_own_fin
+        & side.rst_class("abort")
+        & facts.no(facts.peaceful())
+        & facts.no(side.col("rst_accept") == "outside")
+    )
+
+
+def aborted_without_fin(side: facts.Half) -> pl.Expr:
+    """A RST of a live socket that had sent no FIN, and that the peer had to accept."""
+    return (
+        side.aborted
+        & side.no_fin_before_rst
+        & pl.col("established")
+        & side.reset_it
+        & facts.no(pl.col("created_rst") != "none")
+    )
+
+
+def fresh_data(side: facts.Half) -> pl.Expr:
+    """Data of the peer reached the side right before its FIN, or between FIN and RST."""
+    came = side.col("fin_after_data_s")
+    return (came <= FRESH_S) & (side.col("rst_after_data_s") >= 0)
+
+
+def no_data_seen(story: Story, side: Side) -> bool:
+    """No payload towards the side was captured at all."""
+    return not telling.public(story, Side(1 - side), "bytes")
+
+
+def why(story: Story, side: Side) -> list[Claim]:
+    """What the shape says about the reason, and how little."""
+    shown = telling.rst_proofs(story, side)
+    tail = (
+        f" Only possible here: the capture shows no data to the {telling.role(side)}."
+        if no_data_seen(story, side)
+        else f" Only possible here: what the {telling.role(side)}'s program had read is not shown."
+    )
+    return [Claim(NOTIFY_TEXT + tail, shown, NOTIFY_RULE)]
+
+
+def closed_then_aborted(story: Story, closer: Side) -> list[Claim]:
+    """One side closed; the other then sent FIN and RST; the first may have had no state left."""
+    other = Side(1 - closer)
+    return [
+        *telling.fin(story, closer, "closed first"),
+        *telling.fin_gap(story, closer),
+        *telling.rst_beyond_fin(story, other),
+        *why(story, other),
+        *telling.stateless_reply(story, closer),
+        *telling.firewall_dropped(story),
+        *telling.log_end(story),
+        *telling.denied_after(story),
+        Claim(
+            "Both sides had sent FIN before any RST: the resets reached sockets that were closed.",
+            (
+                *telling.proofs(story, Role.FIN, closer)[:1],
+                *telling.proofs(story, Role.FIN, other)[:1],
+            ),
+        ),
+    ]
+
+
+def server_state(story: Story, side: Side) -> list[Alternative]:
+    """The side answered the peer's FIN as if it knew no connection, after its own FIN."""
+    if telling.public(story, side, "rst_class") not in ("no-state", "no-state-ack"):
+        return []
+    host, peer = telling.role(side), telling.role(Side(1 - side))
+    age = telling.age_at_reply(story, side)
+    after = "" if age is None else f" {telling.span(age)} after its own FIN"
+    found = [
+        Alternative(
+            f"A (leading): the {host}'s side had freed the connection{after}: a short FIN-WAIT-2 "
+            "timer, a limit on orphaned connections, a load balancer or proxy that owns the "
+            "address.",
+            f"many connections of this {host}: is there a time after its FIN beyond which the "
+            f"{peer}'s FIN draws a RST, and below which it draws an ACK? That time is the timer.",
+        )
+    ]
+    if telling.column(story, Side(1 - side), "rsts"):
+        found.append(
+            Alternative(
+                f"B: the {peer}'s RST overtook its FIN behind this point and freed the connection "
+                f"first, so that the FIN found none.",
+                f"a capture on the {host} itself: the order in which FIN and RST arrive there",
+            )
+        )
+    found += [
+        Alternative(
+            f"C: a device in front of the {host} answered in its name.",
+            f"TTL and IP ID of the RST against those of the {host}'s other segments",
+        ),
+        Alternative(
+            f"D: the {host}'s stack answers a RST with a RST, against RFC 9293 §3.10.7.1.",
+            f"a capture on the {host} itself",
+        ),
+    ]
+    return found
+
+
+def captures(story: Story) -> list[str]:
+    """Captures that would show what was unread, and in which order segments arrived."""
+    where = missing.Where.of(story.row)
+    return [missing.tcpdump(where, "client"), missing.tcpdump(where, "server")]

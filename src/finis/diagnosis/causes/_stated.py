@@ -1,0 +1,49 @@
+"""Endings that a firewall states in its log: it decided, and says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import polars as pl
+
+from finis.diagnosis import facts, missing, telling
+from finis.diagnosis.cause import Cause, Claim
+from finis.terms import Harm, Side
+
+if TYPE_CHECKING:
+    from finis.correlation.stories import Story
+
+# What packets may show of an ending that the firewall itself brought about.
+SYMPTOMS = (
+    *facts.ORDERLY_WEAK, *facts.ABORTS,
+    "END102", "END103", "END304", "END311", "END312", "END316", "END331", "END391",
+    "END405", "END406", "END407", "END601",
+)  # fmt: skip
+
+
+class FirewallStated(Cause):
+    """Base: the Teardown gives one of `reasons`, and packets show no orderly end before it."""
+
+    reasons: ClassVar[tuple[str, ...]]
+    beats: ClassVar[tuple[str, ...]] = SYMPTOMS
+    table: ClassVar[Literal["connections", "denials"]] = "connections"
+    harm: ClassVar[Any] = Harm.DEPENDS
+    references: ClassVar[tuple[str, ...]] = ("Cisco ASA syslog 302014",)
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        return facts.teardown(*cls.reasons) & facts.no(facts.peaceful())
+
+    @classmethod
+    def claims(cls, story: Story) -> list[Claim]:
+        return [
+            *telling.log_end(story),
+            *telling.fin(story, Side.ORIG),
+            *telling.fin(story, Side.RESP),
+            *telling.firewall_dropped(story),
+            *telling.denied_after(story),
+        ]
+
+    @classmethod
+    def missing(cls, story: Story) -> list[str]:
+        return [missing.asa_drops(missing.Where.of(story.row))]

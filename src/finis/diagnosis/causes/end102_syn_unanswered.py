@@ -1,0 +1,90 @@
+"""The SYN was never answered.
+
+## What happened
+The client asked for a connection, repeated the question, and nobody answered: neither a SYN ACK
+nor a RST. A firewall with state gives up on such a connection after its embryonic timer (ASA: 30
+seconds) and logs `SYN Timeout`.
+
+## Evidence
+One or more SYNs without any segment from the other side; or the firewall's own words.
+
+## Look-alikes
+Refused (END101): a RST came. SYN ACK unanswered (END103): the server did answer. A SYN the
+firewall discarded (END603) needs captures on both sides. A server that answers after the timer
+shows as a denied SYN ACK later.
+
+## Harm
+Depends: a service that should be reachable is not; a scan of unused addresses looks the same.
+
+## What to change
+Check that the server is up and has a way back to the client, that no filter on the way drops the
+SYN or the SYN ACK, and that the answer takes the same path as the question.
+
+## References
+RFC 9293 §3.8.3 (R2 for SYN); RFC 1122 §4.2.3.5; Cisco syslog guide 302014 (SYN Timeout);
+Cisco firewall configuration guide, connection settings (embryonic 0:0:30).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from finis.diagnosis import facts, missing, telling
+from finis.diagnosis.cause import Alternative, Cause, Claim
+from finis.terms import Confidence, Harm
+
+if TYPE_CHECKING:
+    from finis.correlation.stories import Story
+
+
+class SynUnanswered(Cause):
+    id, name, table = "END102", "syn-unanswered", "connections"
+    title = "nobody answered the SYN"
+    confidence = facts.confidence(
+        (facts.teardown("syn-timeout"), Confidence.CERTAIN),
+        (facts.packets() & (pl.col("o_syns") > 1) & facts.no(pl.col("cut_end")), Confidence.LIKELY),
+        otherwise=Confidence.POSSIBLE,
+    )
+    harm = Harm.DEPENDS
+    harm_why = "on whether the server was meant to be reachable"
+    remedy = {
+        "server": "check that {server} is up and routes back to {client} by the same firewall",
+        "ASA": "packet-tracer input {client_if} tcp {client} 50000 {server} {server_p} shows "
+        "whether the path permits it; `timeout embryonic` only if the server is known to be slow",
+        "client": "connect timeouts shorter than the retries hide which of several servers is down",
+    }
+    references = ("RFC 9293 §3.8.3", "Cisco ASA syslog 302014: SYN Timeout")
+    not_this = (
+        "not refused: no RST came",
+        "not a lost SYN ACK as far as can be seen: none was observed",
+    )
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        by_packets = facts.ended("unanswered") & (pl.col("r_syns") == 0)
+        by_log = facts.teardown("syn-timeout") & (
+            facts.no(facts.packets()) | (facts.no(pl.col("r_syns") > 0))
+        )
+        return by_packets | by_log
+
+    @classmethod
+    def claims(cls, story: Story) -> list[Claim]:
+        return [*telling.syn(story), *telling.silence(story), *telling.log_end(story)]
+
+    @classmethod
+    def alternatives(cls, story: Story) -> list[Alternative]:
+        where = missing.Where.of(story.row)
+        return [
+            Alternative("The SYN was lost or filtered before the server.", missing.tcpdump(where)),
+            Alternative(
+                "The server answered on another path (asymmetric routing).",
+                "a SYN ACK leaving the server, in a capture taken there",
+            ),
+            Alternative("The server is down or its queue of new connections is full."),
+        ]
+
+    @classmethod
+    def missing(cls, story: Story) -> list[str]:
+        return missing.both_sides(missing.Where.of(story.row))

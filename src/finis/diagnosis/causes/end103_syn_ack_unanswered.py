@@ -1,0 +1,92 @@
+"""The server answered the SYN and the client never completed the handshake.
+
+## What happened
+SYN, SYN ACK, then nothing: the third segment of the handshake did not come. The server keeps a
+half-made connection and repeats its SYN ACK until it gives up.
+
+## Evidence
+SYN ACKs from the server (repeated, usually), no ACK, RST or data from the client after them.
+
+## Look-alikes
+A half-open probe (END104) ends with the client's RST. An unanswered SYN (END102) has no SYN ACK.
+A capture that ends at this moment (END903) shows the same.
+
+## Harm
+Depends: forged source addresses (a SYN flood) fill the server's queue; a client that never
+receives the SYN ACK, because the way back is broken, cannot connect at all.
+
+## What to change
+If the clients are real, follow the SYN ACK back: routing, return rules, address translation. If
+many unrelated sources do this to one port, protect the port with SYN cookies or an embryonic
+limit.
+
+## References
+RFC 9293 §3.5; RFC 4987 (SYN flooding); Cisco firewall configuration guide (embryonic limits).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from finis.diagnosis import facts, missing, telling
+from finis.diagnosis.cause import Alternative, Cause, Claim
+from finis.terms import Confidence, Harm, Role, Side
+
+if TYPE_CHECKING:
+    from finis.correlation.stories import Story
+
+
+class SynAckUnanswered(Cause):
+    id, name, table = "END103", "syn-ack-unanswered", "connections"
+    title = "the client never completed the handshake"
+    beats = ("END102",)
+    confidence = facts.confidence(
+        (pl.col("r_syns") > 1, Confidence.CERTAIN), otherwise=Confidence.LIKELY
+    )
+    harm = Harm.DEPENDS
+    harm_why = "on whether the source is real (it cannot connect) or forged (a flood)"
+    remedy = {
+        "ASA": "set connection embryonic-conn-max 100 per-client-embryonic-max 10 in the class "
+        "that holds {server}, if the sources are forged",
+        "Linux": "sysctl net.ipv4.tcp_syncookies=1 (the default) keeps the queue from filling",
+        "network": "follow the SYN ACK from {server} to {client}: routing, return rules, NAT",
+    }
+    references = ("RFC 9293 §3.5", "RFC 4987")
+    not_this = ("not a half-open probe: the client sent no RST",)
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        return (
+            facts.ended("unanswered")
+            & facts.positive("o_syns")
+            & facts.positive("r_syns")
+            & facts.no(facts.ORIG.rst)
+        )
+
+    @classmethod
+    def claims(cls, story: Story) -> list[Claim]:
+        claims = telling.syn(story)
+        sent = story.row.get("r_syns")
+        if sent:
+            text = f"The server sent {telling.count(sent, 'SYN ACK')}; nothing came back."
+            claims.append(Claim(text, telling.proofs(story, Role.SYN_ACK, Side.RESP)))
+        return [*claims, *telling.log_end(story)]
+
+    @classmethod
+    def alternatives(cls, story: Story) -> list[Alternative]:
+        return [
+            Alternative(
+                "The SYN ACK never reached the client.",
+                missing.tcpdump(missing.Where.of(story.row), "client"),
+            ),
+            Alternative(
+                "The SYN came with a forged source address.",
+                "many sources that each send SYNs and nothing else",
+            ),
+        ]
+
+    @classmethod
+    def missing(cls, story: Story) -> list[str]:
+        return missing.both_sides(missing.Where.of(story.row))

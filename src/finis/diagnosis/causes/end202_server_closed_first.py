@@ -1,0 +1,60 @@
+"""An orderly close, begun by the server.
+
+## What happened
+The server sent FIN, the client acknowledged it and sent its own, the server acknowledged that. If
+a silence of a round number of seconds came before, the server's idle timer closed the connection.
+
+## Evidence
+Both FINs, each covered by an ACK of the other side.
+
+## Look-alikes
+A final ACK that was not seen (END205), a client that aborts after the server's FIN (END302), a
+request that crosses the server's FIN (END313).
+
+## Harm
+None.
+
+## What to change
+Nothing. Clients that reuse connections should give them up before the server does.
+
+## References
+RFC 9293 §3.6; RFC 9112 §9.5 (idle connections of HTTP).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from finis.diagnosis import facts, telling
+from finis.diagnosis.cause import Cause, Claim
+from finis.diagnosis.causes import _orderly
+from finis.terms import Side
+
+if TYPE_CHECKING:
+    from finis.correlation.stories import Story
+
+_WORTH_SAYING_S = 1.0
+
+
+class ServerClosedFirst(Cause):
+    id, name, table = "END202", "server-closed-first", "connections"
+    title = "orderly close, begun by the server"
+    beats = ("END207",)
+    harm_why = "both sides closed and acknowledged each other's FIN"
+    references = ("RFC 9293 §3.6", "RFC 9112 §9.5")
+    not_this = ("not reset: both FINs were acknowledged before anything else came",)
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        return _orderly.closed_by(facts.RESP)
+
+    @classmethod
+    def claims(cls, story: Story) -> list[Claim]:
+        claims = _orderly.claims(story, Side.RESP)
+        gap = story.row.get("closing_gap_s")
+        if gap is not None and gap >= _WORTH_SAYING_S:
+            text = f"The connection had been silent for {telling.span(gap)} before the FIN."
+            claims.insert(0, Claim(text, claims[0].proofs if claims else ()))
+        return claims

@@ -1,0 +1,81 @@
+"""The client aborted: a RST without a FIN of its own.
+
+## What happened
+The client's stack sent a RST with the next number of its own: the program gave the connection up
+instead of closing it. Closing with unread bytes, SO_LINGER set to zero and a killed process all
+look like this.
+
+## Evidence
+A RST with the ACK bit and SEQ = SND.NXT, no FIN of the client, and the server had to accept it.
+
+## Look-alikes
+A RST without the ACK bit comes from a host without state (END311, END312). A RST by the firewall
+(END501) is missing at one of two points. A forged RST (END316) has alien numbers or TTL. After
+keep-alive probes without answer it is END408.
+
+## Harm
+Depends: a client may abort what it no longer wants. Harmless where no data had been sent at all, as
+health checks and scanners do after the handshake.
+
+## What to change
+Nothing, unless users complain. Programs should shut down, read to the end of file and close; health
+checks may set SO_LINGER to zero on purpose.
+
+## References
+RFC 9293 §3.10.5 (ABORT); RFC 1122 §4.2.2.13; RFC 2525 §2.17.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from finis.diagnosis import facts, telling
+from finis.diagnosis.cause import Alternative, Cause, Claim
+from finis.diagnosis.causes import _aborts
+from finis.terms import Harm, Side
+
+if TYPE_CHECKING:
+    from finis.correlation.stories import Story
+
+
+class ClientAborted(Cause):
+    id, name, table = "END305", "client-aborted", "connections"
+    title = "the client aborted the connection (RST without FIN)"
+    beats = ("END207", "END311", "END331", "END391", "END405")
+    harm = facts.harm(
+        ((pl.col("orig_bytes") == 0) & (pl.col("resp_bytes") == 0), Harm.HARMLESS),
+        otherwise=Harm.DEPENDS,
+    )
+    harm_why = "on whether the client had what it wanted; without any data it was a mere check"
+    remedy = {
+        "client": "shut down, read to the end of file, close; no SO_LINGER of zero",
+        "load balancer": "a monitor that closes with FIN, if {client} is a health check",
+    }
+    references = ("RFC 9293 §3.10.5", "RFC 1122 §4.2.2.13", "RFC 2525 §2.17")
+    not_this = (
+        "not a host without state: the RST has the ACK bit and the client's own next number",
+        "not the firewall, as far as the captures show: the RST came from the client's side",
+    )
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        return _aborts.aborted_without_fin(facts.ORIG)
+
+    @classmethod
+    def claims(cls, story: Story) -> list[Claim]:
+        return [
+            *telling.rst(story, Side.ORIG),
+            *telling.unacknowledged(story),
+            *telling.log_end(story),
+            *telling.denied_after(story),
+        ]
+
+    @classmethod
+    def alternatives(cls, story: Story) -> list[Alternative]:
+        return telling.why_abort(Side.ORIG)
+
+    @classmethod
+    def missing(cls, story: Story) -> list[str]:
+        return _aborts.captures(story)

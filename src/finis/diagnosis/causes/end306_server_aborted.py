@@ -1,0 +1,84 @@
+"""The server aborted: a RST without a FIN of its own.
+
+## What happened
+The server's stack sent a RST with the next number of its own: the program gave the connection up
+instead of closing it. Closing with unread bytes, SO_LINGER set to zero and a killed process all
+look like this.
+
+## Evidence
+A RST with the ACK bit and SEQ = SND.NXT, no FIN of the server, and the client had to accept it.
+
+## Look-alikes
+A RST without the ACK bit comes from a host without state (END311, END312). A RST by the firewall
+(END501) is missing at one of two points. A forged RST (END316) has alien numbers or TTL. After
+keep-alive probes without answer it is END408.
+
+## Harm
+Harmful where the server left a request unanswered or data unacknowledged; depends otherwise: the
+end of a response may have been thrown away with the connection.
+
+## What to change
+Find out in the server's log why it gave the connection up. Let it read the request to the end
+before it closes (lingering close), and keep its idle timer above the client's.
+
+## References
+RFC 9293 §3.10.5 (ABORT); RFC 1122 §4.2.2.13; RFC 2525 §2.17.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from finis.diagnosis import facts, telling
+from finis.diagnosis.cause import Alternative, Cause, Claim
+from finis.diagnosis.causes import _aborts
+from finis.terms import Harm, Side
+
+if TYPE_CHECKING:
+    from finis.correlation.stories import Story
+
+
+class ServerAborted(Cause):
+    id, name, table = "END306", "server-aborted", "connections"
+    title = "the server aborted the connection (RST without FIN)"
+    beats = ("END207", "END311", "END331", "END391", "END405")
+    harm = facts.harm(
+        ((pl.col("orig_bytes") > 0) & (pl.col("resp_bytes") == 0), Harm.HARMFUL),
+        ((pl.col("o_unacked") > 0) | (pl.col("r_unacked") > 0), Harm.HARMFUL),
+        otherwise=Harm.DEPENDS,
+    )
+    harm_why = "to the client: its request or the end of the response is lost, if any was open"
+    remedy = {
+        "server": "look for crashes, restarts and limits in the log of {server} at these times",
+        "nginx": "lingering_close always; reset_timedout_connection off",
+        "HAProxy": "look at the termination state in its log (the flags of the session)",
+        "Windows": "look for process ends in the event log; IIS: connection timeouts",
+    }
+    references = ("RFC 9293 §3.10.5", "RFC 1122 §4.2.2.13", "RFC 2525 §2.17")
+    not_this = (
+        "not a host without state: the RST has the ACK bit and the server's own next number",
+        "not the firewall, as far as the captures show: the RST came from the server's side",
+    )
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        return _aborts.aborted_without_fin(facts.RESP)
+
+    @classmethod
+    def claims(cls, story: Story) -> list[Claim]:
+        return [
+            *telling.rst(story, Side.RESP),
+            *telling.unacknowledged(story),
+            *telling.log_end(story),
+            *telling.denied_after(story),
+        ]
+
+    @classmethod
+    def alternatives(cls, story: Story) -> list[Alternative]:
+        return telling.why_abort(Side.RESP)
+
+    @classmethod
+    def missing(cls, story: Story) -> list[str]:
+        return _aborts.captures(story)

@@ -1,0 +1,102 @@
+"""A live connection met a host that had forgotten it.
+
+## What happened
+In the middle of an established connection, with no FIN before, a side answered a segment as a
+host does that knows no such connection. Its state was lost: a restart, a failover of a load
+balancer or proxy, an idle timer in a device that then answers in the host's name.
+
+## Evidence
+A RST without ACK bit whose SEQ is the ACK of the data or keep-alive it answers; no FIN of either
+side; usually a long silence before.
+
+## Look-alikes
+After the side's own FIN it is END311 or END310. A forged RST (END316). A firewall that removed the
+idle connection drops silently or says so in its log (END401, END402).
+
+## Harm
+Harmful: the connection was in use and is lost.
+
+## What to change
+Shorter keep-alive than any idle timer on the path; look for a restart of the host, or of whatever
+answers in its name, in the silence before.
+
+## References
+RFC 9293 §3.5.1 (half-open connections) and §3.10.7.1; RFC 9293 §3.8.4 (keep-alives).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from finis.diagnosis import facts, missing, telling
+from finis.diagnosis.cause import Alternative, Cause, Claim
+from finis.terms import Confidence, Harm, Role, Side
+
+if TYPE_CHECKING:
+    from finis.correlation.stories import Story
+
+
+def _forgot(side: facts.Half) -> pl.Expr:
+    return (
+        side.stateless_rst
+        & side.rst_answers("data", "keep-alive", "ack")
+        & facts.no(side.fin)
+        & facts.no(side.peer.fin)
+        & pl.col("established")
+        & facts.no(pl.col("created_rst") != "none")
+    )
+
+
+class StateLost(Cause):
+    id, name, table = "END312", "state-lost", "connections"
+    title = "a live connection met a host that had forgotten it"
+    beats = ("END311", "END207", "END391", "END331")
+    confidence = Confidence.LIKELY
+    harm = Harm.HARMFUL
+    harm_why = "to both: a connection in use was lost"
+    remedy = {
+        "client": "keep-alive below every idle timer on the path (Linux: tcp_keepalive_time 300)",
+        "server": "look for a restart or failover of {server} during the silence",
+        "load balancer": "idle timeout above the application's longest pause; reset on expiry",
+    }
+    references = ("RFC 9293 §3.5.1", "RFC 9293 §3.10.7.1", "RFC 9293 §3.8.4")
+    not_this = (
+        "not a reply after the side's own close: it had sent no FIN",
+        "not an abort: the RST has no ACK bit and the SEQ of the segment answered",
+    )
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        return _forgot(facts.ORIG) | _forgot(facts.RESP)
+
+    @classmethod
+    def claims(cls, story: Story) -> list[Claim]:
+        claims = []
+        gap = story.row.get("closing_gap_s")
+        for side in (Side.ORIG, Side.RESP):
+            if telling.public(story, side, "rst_class") in ("no-state", "no-state-ack"):
+                claims += telling.stateless_reply(story, side)
+                if gap:
+                    proof = telling.proofs(story, Role.RST, side)
+                    text = f"The connection had been silent for {telling.span(gap)} before the end."
+                    claims.append(Claim(text, proof))
+        return [*claims, *telling.log_end(story)]
+
+    @classmethod
+    def alternatives(cls, story: Story) -> list[Alternative]:
+        return [
+            Alternative(
+                "The host restarted, or its process was moved to another address.",
+                "the host's uptime and log",
+            ),
+            Alternative(
+                "A device on the path that had dropped the idle connection answered for the host.",
+                "TTL and IP ID of the RST against the host's other segments; a capture at the host",
+            ),
+        ]
+
+    @classmethod
+    def missing(cls, story: Story) -> list[str]:
+        return missing.both_sides(missing.Where.of(story.row))

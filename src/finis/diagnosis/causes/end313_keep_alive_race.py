@@ -1,0 +1,90 @@
+"""A request crossed the server's close.
+
+## What happened
+The server closed an idle connection that the client kept for reuse; at that moment the client sent
+a new request on it. The request met a closed socket and was reset.
+
+## Evidence
+A silence, the server's FIN, data of the client within about a round trip after it, and the
+server's RST in answer to that data.
+
+## Look-alikes
+Data sent long after the FIN (END310): the client had time to see it. A TLS farewell instead of a
+request.
+
+## Harm
+Harmful: the request failed, and only requests that are safe to repeat are repeated.
+
+## What to change
+The client's (or proxy's) idle timer must be shorter than the server's; repeat idempotent requests.
+
+## References
+RFC 9112 §9.3.1 and §9.5; RFC 9110 §9.2.2; RFC 9293 §3.10.7.1.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from finis.diagnosis import facts, telling
+from finis.diagnosis.cause import Cause, Claim
+from finis.terms import Confidence, Harm, Role, Side
+
+if TYPE_CHECKING:
+    from finis.correlation.stories import Story
+
+
+_CROSSING_S = 0.5  # a request this soon after the FIN was most likely sent before it arrived
+_IDLE_S = 1.0
+
+
+class KeepAliveRace(Cause):
+    id, name, table = "END313", "keep-alive-race", "connections"
+    title = "a request crossed the server's close of an idle connection"
+    beats = ("END310", "END302", "END204", "END301")
+    confidence = Confidence.LIKELY
+    harm = Harm.HARMFUL
+    harm_why = "to the client: the request failed"
+    remedy = {
+        "client": "close idle connections before the server does; repeat idempotent requests",
+        "nginx": "keepalive_timeout above the idle timer of the proxy or client in front",
+        "HAProxy": "timeout http-keep-alive below the server's; retry-on empty-response",
+        "load balancer": "idle timeout below the server's keep-alive timeout",
+    }
+    references = ("RFC 9112 §9.5", "RFC 9110 §9.2.2", "RFC 9293 §3.10.7.1")
+    not_this = ("not data long after the close: it came within the crossing of the path",)
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        lag = -pl.col("r_fin_after_data_s")
+        limit = pl.max_horizontal(pl.col("rtt_s") * 1.5, pl.lit(0.05)).fill_null(_CROSSING_S)
+        return (
+            facts.RESP.fin_first
+            & facts.RESP.rst
+            & facts.RESP.rst_answers("data")
+            & (pl.col("o_data_after_fin") > 0)
+            & facts.no(facts.ORIG.only_alert_after_fin)
+            & facts.no(facts.ORIG.fin_first)
+            & (lag >= 0)
+            & (lag <= limit)
+            & (pl.col("closing_gap_s") >= _IDLE_S)
+        )
+
+    @classmethod
+    def claims(cls, story: Story) -> list[Claim]:
+        gap = story.row.get("closing_gap_s") or 0.0
+        fin = telling.proofs(story, Role.FIN, Side.RESP)
+        size = telling.column(story, Side.ORIG, "data_after_fin") or 0
+        lag = -(telling.column(story, Side.RESP, "fin_after_data_s") or 0.0)
+        return [
+            Claim(f"The connection had been idle for {telling.span(gap)}.", fin),
+            *telling.fin(story, Side.RESP, "closed first"),
+            Claim(
+                f"The client's {telling.count(size, 'byte')} came {telling.span(lag)} after that "
+                "FIN, within the crossing of the path.",
+                (*fin, *telling.proofs(story, Role.LAST_DATA, Side.ORIG)),
+            ),
+            *telling.rst(story, Side.RESP),
+        ]

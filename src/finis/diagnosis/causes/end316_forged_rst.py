@@ -1,0 +1,110 @@
+"""A RST that its alleged sender could hardly have sent.
+
+## What happened
+A RST fits neither what its sender knew nor the path its other segments took: another device may
+have sent it in the sender's name, to break the connection. Censors, intrusion prevention and some
+load balancers do so; it is rarely an attack.
+
+## Evidence
+A SEQ that is stale or ahead of the sender's own numbers, data of the same sender going on after
+its RST, or a TTL that none of its other segments comes near. One sign makes it possible, two make
+it likely; certain it never is, without a capture at the alleged sender.
+
+## Look-alikes
+NAT devices, load balancers and hosts that use another TTL for RSTs of closed sockets.
+
+## Harm
+Depends: on who cut the connection, and by what right.
+
+## What to change
+Capture at the alleged sender: if the RST does not leave it, look for the device whose distance the
+TTL gives.
+
+## References
+RFC 5961; RFC 3360; Weaver, Sommer, Paxson: Detecting Forged TCP Reset Packets, NDSS 2009.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from finis.diagnosis import facts, missing, telling
+from finis.diagnosis.cause import Alternative, Cause, Claim
+from finis.terms import Confidence, Harm, Role, Side
+
+if TYPE_CHECKING:
+    from finis.correlation.stories import Story
+
+
+def suspect(side: facts.Half) -> pl.Expr:
+    return side.rst & side.rst_class("suspect")
+
+
+def alien(side: facts.Half) -> pl.Expr:
+    """A TTL of its own, on a RST that claims to come from a live socket."""
+    return side.rst & side.alien_rst_ttl & side.rst_class("abort", "suspect")
+
+
+class ForgedRst(Cause):
+    id, name, table = "END316", "forged-rst", "connections"
+    title = "a RST that its alleged sender could hardly have sent"
+    beats = (*facts.ABORTS, *facts.FIN_THEN_RST, "END301", "END311", "END391", "END323", "END104")
+    confidence = facts.confidence(
+        (
+            (suspect(facts.ORIG) & alien(facts.ORIG)) | (suspect(facts.RESP) & alien(facts.RESP)),
+            Confidence.LIKELY,
+        ),
+        otherwise=Confidence.POSSIBLE,
+    )
+    harm = Harm.DEPENDS
+    harm_why = "on who cut the connection, and by what right"
+    remedy = {"network": "capture at the alleged sender; look for the device at the TTL's distance"}
+    references = ("RFC 5961 §3", "RFC 3360", "NDSS 2009: Detecting Forged TCP Reset Packets")
+    not_this = ("not a plain abort: its numbers or TTL do not fit its sender",)
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        strange = suspect(facts.ORIG) | suspect(facts.RESP) | alien(facts.ORIG) | alien(facts.RESP)
+        return (
+            strange
+            & facts.no(facts.peaceful())
+            & facts.no(pl.col("created_rst") != "none")
+            & facts.ended("reset")
+        )
+
+    @classmethod
+    def claims(cls, story: Story) -> list[Claim]:
+        claims = []
+        for side in (Side.ORIG, Side.RESP):
+            shown = telling.proofs(story, Role.RST, side)
+            if telling.public(story, side, "rst_class") == "suspect":
+                text = (
+                    f"The numbers of the RST from {telling.who(story, side)} fit nothing that "
+                    "host could know."
+                )
+                claims.append(Claim(text, shown, "RFC 5961 §3.2"))
+            ttl, low = (
+                telling.column(story, side, "rst_ttl"),
+                telling.column(story, side, "ttl_min"),
+            )
+            high = telling.column(story, side, "ttl_max")
+            if ttl and low and high and not low - 2 <= ttl <= high + 2:
+                usual = f"{low}" if low == high else f"{low} to {high}"
+                text = f"That RST has TTL {ttl}, the other segments of the host {usual}."
+                claims.append(Claim(text, shown))
+        return claims
+
+    @classmethod
+    def alternatives(cls, story: Story) -> list[Alternative]:
+        return [
+            Alternative(
+                "The host, or a load balancer that owns its address, sent it in earnest.",
+                "a capture at the host itself",
+            )
+        ]
+
+    @classmethod
+    def missing(cls, story: Story) -> list[str]:
+        return missing.both_sides(missing.Where.of(story.row))

@@ -1,0 +1,73 @@
+"""The firewall saw a reset; no capture shows it.
+
+## What happened
+The firewall removed the connection because a RST passed, and says from which side.
+
+## Evidence
+The teardown reason (ASA: `TCP Reset-I` or `TCP Reset-O`; I and O follow the security levels of the
+interfaces, not their names).
+
+## Look-alikes
+An abort, unread data, a host without state and a forged RST all read the same in the log.
+
+## Harm
+Depends: on why that side reset. Resets after a finished exchange are common and harmless.
+
+## What to change
+Nothing before a capture tells which kind of reset it was.
+
+## References
+Cisco syslog guide, message 302014.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from finis.diagnosis import facts, missing, telling
+from finis.diagnosis.cause import Alternative, Cause, Claim
+from finis.terms import Confidence, Harm
+
+if TYPE_CHECKING:
+    from finis.correlation.stories import Story
+
+
+class ResetPerLog(Cause):
+    id, name, table = "END331", "reset-per-log", "connections"
+    title = "ended by a reset, as the firewall logged it"
+    beats = ("END405", "END903")
+    confidence = Confidence.LIKELY
+    harm = Harm.DEPENDS
+    harm_why = "on why that side reset the connection, which a log does not tell"
+    references = ("Cisco ASA syslog 302014: TCP Reset-I, TCP Reset-O",)
+    not_this = ("not closed with FINs: the firewall names a reset",)
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        return facts.teardown("reset-orig", "reset-resp", "reset-side-unknown") & (
+            facts.show_no_end()
+        )
+
+    @classmethod
+    def claims(cls, story: Story) -> list[Claim]:
+        claims = telling.log_end(story)
+        side = telling.side_of(story.row.get("teardown_by"))
+        if side is not None and story.teardown is not None:
+            text = f"By that line the RST came from {telling.who(story, side)}."
+            claims.append(Claim(text, (story.teardown,)))
+        return [*claims, *telling.denied_after(story)]
+
+    @classmethod
+    def alternatives(cls, story: Story) -> list[Alternative]:
+        decide = "the RST in a capture: its ACK bit, its SEQ and what came before it"
+        return [
+            Alternative("A program gave the connection up (unread data, linger 0, end).", decide),
+            Alternative("A host without state answered a segment.", decide),
+            Alternative("Something on the path sent it in the host's name.", decide),
+        ]
+
+    @classmethod
+    def missing(cls, story: Story) -> list[str]:
+        return missing.both_sides(missing.Where.of(story.row))

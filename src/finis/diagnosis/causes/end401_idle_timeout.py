@@ -1,0 +1,57 @@
+"""The firewall removed an idle connection.
+
+## What happened
+No segment passed for as long as the firewall's idle timer allows (ASA default: one hour). The
+firewall removed the connection silently; both sides still believe in it.
+
+## Evidence
+The teardown reason. Later denials of the same tuple prove that somebody still used it.
+
+## Look-alikes
+With `reset` configured both sides are told (END402). A connection that only one side closed ends by
+the half-closed timer (END403).
+
+## Harm
+Harmful when either side speaks again, because its data is refused until it gives up (database
+pools,
+SSH). Depends as long as nobody has tried.
+
+## What to change
+Keep-alive below the firewall's timer, or let the firewall send a reset when it expires.
+
+## References
+Cisco ASA syslog 302014: Conn-timeout, Flow timed out; Cisco firewall configuration guide:
+connection settings; RFC 9293 §3.8.4
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from finis.diagnosis import facts
+from finis.diagnosis.causes._stated import FirewallStated
+from finis.terms import Harm
+
+
+class IdleTimeout(FirewallStated):
+    id, name = "END401", "firewall-idle-timeout"
+    title = "the firewall removed the idle connection without telling either side"
+    reasons = ("idle-timeout",)
+    harm = facts.harm((pl.col("denials_after") > 0, Harm.HARMFUL), otherwise=Harm.DEPENDS)
+    harm_why = (
+        "harmful once either side speaks again: its segments are refused; harmless if neither does"
+    )
+    remedy = {
+        "ASA": "set connection timeout idle 4:00:0 reset in a class for {server} port "
+        "{server_p} tells both sides; or set connection timeout dcd",
+        "client": "keep-alive shorter than the firewall timer: tcp_keepalive_time 600 (Linux), "
+        "KeepAliveTime (Windows)",
+        "server": "the same keep-alive on {server}; database pools: validate or retire idle "
+        "connections",
+    }
+    references = (
+        "Cisco ASA syslog 302014: Conn-timeout, Flow timed out",
+        "Cisco firewall configuration guide: connection settings",
+        "RFC 9293 §3.8.4",
+    )
+    not_this = ("not closed by either side: no FIN or RST is the reason",)

@@ -1,0 +1,52 @@
+"""One side never closed, and the firewall's half-closed timer ran out.
+
+## What happened
+One side closed, the other did not; after the half-closed timer (ASA default: 10 minutes) the
+firewall removed the connection without a reset.
+
+## Evidence
+The teardown reason, and packets that show one FIN only.
+
+## Look-alikes
+A missing last ACK gives the same reason (END404).
+
+## Harm
+Depends: on whether the open side still had something to send, or had merely forgotten to close.
+
+## What to change
+A longer timer for long transfers; a program that closes its sockets.
+
+## References
+Cisco ASA syslog 302014: FIN Timeout; Cisco firewall configuration guide: connection settings; RFC
+9293 §3.6
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from finis.diagnosis import facts
+from finis.diagnosis.causes._stated import SYMPTOMS, FirewallStated
+from finis.terms import Harm
+
+
+class HalfClosedTimeout(FirewallStated):
+    id, name = "END403", "half-closed-timeout"
+    title = "the firewall's half-closed timer ran out before the second FIN"
+    reasons = ("fin-timeout",)
+    harm = Harm.DEPENDS
+    harm_why = "on whether the side that had not closed was still sending"
+    remedy = {
+        "ASA": "set connection timeout half-closed 1:0:0 in a class for {server} port {server_p}",
+        "application": "close the socket that lingers in CLOSE-WAIT (ss -tn state close-wait)",
+    }
+    references = (
+        "Cisco ASA syslog 302014: FIN Timeout",
+        "Cisco firewall configuration guide: connection settings",
+        "RFC 9293 §3.6",
+    )
+    beats = (*SYMPTOMS, "END404")
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        return facts.teardown(*cls.reasons) & facts.ended("half-closed")

@@ -1,0 +1,74 @@
+"""The firewall itself sent the reset.
+
+## What happened
+A RST left the firewall that never entered it, or the firewall's log names itself as the sender.
+
+## Evidence
+Two captures: the RST is seen on one side only, going out. Or the teardown reason (ASA: `TCP Reset -
+APPLIANCE`).
+
+## Look-alikes
+A RST that was merely not captured on the other side: only gaps-free captures count.
+
+## Harm
+Harmful: the firewall cut the connection.
+
+## What to change
+Find the feature: inspection, IPS, policy, a reset on idle.
+
+## References
+Cisco ASA syslog 302014: TCP Reset-APPLIANCE; Cisco ASA command reference: service
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from finis.diagnosis import facts
+from finis.diagnosis.cause import Claim
+from finis.diagnosis.causes._stated import SYMPTOMS, FirewallStated
+from finis.terms import Harm
+
+if TYPE_CHECKING:
+    from finis.correlation.stories import Story
+
+
+class FirewallReset(FirewallStated):
+    id, name = "END501", "firewall-reset"
+    title = "the firewall itself reset the connection"
+    reasons = ("reset-device",)
+    harm = Harm.HARMFUL
+    harm_why = "to both sides: neither of them asked for the reset"
+    remedy = {
+        "ASA": "show conn, show service-policy and the syslog around this time name the "
+        "feature; service resetinbound and resetoutbound decide whether refusals are "
+        "told",
+        "network": "check the rules for {client} to {server} port {server_p}",
+    }
+    references = (
+        "Cisco ASA syslog 302014: TCP Reset-APPLIANCE",
+        "Cisco ASA command reference: service",
+    )
+    beats = (*SYMPTOMS, *facts.FIN_THEN_RST, "END101", "END104", "END301", "END310", "END323")
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        made = pl.col("paired") & pl.col("created_rst").is_in(["to-orig", "to-resp", "both"])
+        return (facts.teardown(*cls.reasons) | made) & facts.no(facts.peaceful())
+
+    @classmethod
+    def claims(cls, story: Story) -> list[Claim]:
+        made = story.row.get("created_rst")
+        said = []
+        if made not in (None, "none"):
+            to = {"to-orig": "the client", "to-resp": "the server"}.get(made, "both sides")
+            text = f"A RST left the firewall towards {to} that had not entered it."
+            shown = [
+                story.seen[at].proof(story.seen[at].tail[row])
+                for pairing in story.pairings
+                for at, row in pairing.created
+            ]
+            said.append(Claim(text, tuple(shown[:4])))
+        return [*said, *super().claims(story)]

@@ -1,0 +1,41 @@
+"""Protocol inspection ended the connection.
+
+## What happened
+The firewall reads this protocol and objected to something in it.
+
+## Evidence
+The teardown reason (ASA: `Flow closed by inspection`), often with 507003 or 108003 before it.
+
+## Look-alikes
+IPS (END503) has reasons of its own; a reset without a reason is END501.
+
+## Harm
+Harmful: a legitimate conversation was cut, unless it was not legitimate.
+
+## What to change
+Look up the message that precedes the teardown; adjust the inspection.
+
+## References
+Cisco ASA syslog 302014: Flow closed by inspection; Cisco ASA syslog 507003
+"""
+
+from __future__ import annotations
+
+from finis.diagnosis.causes._stated import FirewallStated
+from finis.terms import Harm
+
+
+class ClosedByInspection(FirewallStated):
+    id, name = "END502", "closed-by-inspection"
+    title = "protocol inspection ended the connection"
+    reasons = ("inspection",)
+    harm = Harm.HARMFUL
+    harm_why = "to both sides: the firewall objected to what they said"
+    remedy = {
+        "ASA": "show service-policy inspect names the protocol; drop that inspect, or relax its"
+        " policy map, for {server} port {server_p}",
+    }
+    references = (
+        "Cisco ASA syslog 302014: Flow closed by inspection",
+        "Cisco ASA syslog 507003",
+    )

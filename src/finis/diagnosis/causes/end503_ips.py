@@ -1,0 +1,40 @@
+"""Intrusion prevention ended the connection.
+
+## What happened
+An intrusion prevention module found a signature and dropped or reset the connection.
+
+## Evidence
+The teardown reason (ASA: `Flow reset by IPS`, `Flow terminated by IPS`, `IPS fail-close`).
+
+## Look-alikes
+Inspection (END502); a forged RST from elsewhere (END316).
+
+## Harm
+Harmful: to users if it is a false alarm.
+
+## What to change
+Read the module's own event; tune the signature if it is wrong.
+
+## References
+Cisco ASA syslog 302014: Flow reset by IPS; Cisco ASA syslog 420002
+"""
+
+from __future__ import annotations
+
+from finis.diagnosis.causes._stated import FirewallStated
+from finis.terms import Harm
+
+
+class EndedByIps(FirewallStated):
+    id, name = "END503", "ended-by-ips"
+    title = "intrusion prevention ended the connection"
+    reasons = ("ips", "ips-reset")
+    harm = Harm.HARMFUL
+    harm_why = "to both sides, or to an attacker: see the signature"
+    remedy = {
+        "ASA": "the IPS or FTD event of this time names the signature (420002, 420003, 430001)",
+    }
+    references = (
+        "Cisco ASA syslog 302014: Flow reset by IPS",
+        "Cisco ASA syslog 420002",
+    )

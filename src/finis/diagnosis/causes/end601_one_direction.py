@@ -1,0 +1,82 @@
+"""Only one direction of the connection passed this point.
+
+## What happened
+Segments of one side were seen, and none of the other, although the other was evidently speaking:
+the directions take different paths, or only one of them was captured.
+
+## Evidence
+ACKs or data of one side that acknowledge growing numbers, no segment of the other.
+
+## Look-alikes
+SYNs without an answer (END102). A SYN ACK without a SYN (END105). A capture filter for one
+direction.
+
+## Harm
+Depends: harmful at a firewall with state, which refuses such segments; no matter at a mere tap.
+
+## What to change
+Capture where both directions pass, or make both pass the firewall.
+
+## References
+RFC 9293 §3.4; Cisco firewall configuration guide, TCP state bypass.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from finis.diagnosis import facts, missing, telling
+from finis.diagnosis.cause import Alternative, Cause, Claim
+from finis.terms import Confidence, Harm, Role, Side
+
+if TYPE_CHECKING:
+    from finis.correlation.stories import Story
+
+
+class OneDirection(Cause):
+    id, name, table = "END601", "one-direction-only", "connections"
+    title = "only one direction passed this point"
+    beats = ("END405", "END407", "END901", "END902", "END903")
+    confidence = Confidence.POSSIBLE
+    harm = Harm.DEPENDS
+    harm_why = "on whether a firewall with state stands here"
+    remedy = {"network": "route {client} → {server} and {server} → {client} by the same path"}
+    references = ("RFC 9293 §3.4",)
+    not_this = ("not an unanswered SYN: the side spoke as in an established connection",)
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        return (
+            facts.packets()
+            & ((facts.ORIG.pkts == 0) ^ (facts.RESP.pkts == 0))
+            & facts.no(facts.positive("o_syns"))
+            & facts.no(facts.ended("unanswered", "refused"))
+        )
+
+    @classmethod
+    def claims(cls, story: Story) -> list[Claim]:
+        silent = Side.ORIG if telling.public(story, Side.ORIG, "pkts") == 0 else Side.RESP
+        speaker = Side(1 - silent)
+        total = telling.public(story, speaker, "pkts") or 0
+        text = (
+            f"{telling.count(total, 'segment')} of {telling.who(story, speaker)} and none of "
+            f"{telling.who(story, silent)} were seen."
+        )
+        shown = (
+            *telling.proofs(story, Role.LAST_DATA, speaker),
+            *telling.proofs(story, Role.LAST_ACK, speaker),
+        )
+        return [Claim(text, shown), *telling.denied_after(story), *telling.log_end(story)]
+
+    @classmethod
+    def alternatives(cls, story: Story) -> list[Alternative]:
+        return [
+            Alternative("The capture's filter shows one direction only.", "the capture's filter"),
+            Alternative("The directions take different paths.", "a capture at the other side"),
+        ]
+
+    @classmethod
+    def missing(cls, story: Story) -> list[str]:
+        return missing.both_sides(missing.Where.of(story.row))

@@ -1,0 +1,58 @@
+"""No ending was seen: the connection was still open, or fell silent.
+
+## What happened
+Nothing that was read shows an end. The connection may simply have gone on.
+
+## Evidence
+The absence of FIN, RST and Teardown in all inputs.
+
+## Look-alikes
+A host that vanished leaves the same picture.
+
+## Harm
+Depends: none if it went on.
+
+## What to change
+Nothing.
+
+## References
+RFC 9293 §3.3.2 (ESTABLISHED).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from finis.diagnosis import facts, missing
+from finis.diagnosis.cause import Cause, Claim
+from finis.terms import Confidence, Harm
+
+if TYPE_CHECKING:
+    from finis.correlation.stories import Story
+
+
+class StillOpen(Cause):
+    id, name, table = "END901", "still-open", "connections"
+    title = "no ending was seen"
+    beats = ("END902",)
+    fallback = True
+    confidence = Confidence.LIKELY
+    harm = Harm.DEPENDS
+    harm_why = "none if the connection went on after the observation"
+    references = ("RFC 9293 §3.3.2",)
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        logged = facts.log_only() & pl.col("teardown_ts").is_null() & pl.col("teardown").is_null()
+        return facts.ended("open") | logged | facts.teardown("still-open")
+
+    @classmethod
+    def claims(cls, story: Story) -> list[Claim]:
+        shown = () if story.built is None else (story.built,)
+        return [Claim("No FIN, RST or teardown of it is in the inputs.", shown)]
+
+    @classmethod
+    def missing(cls, story: Story) -> list[str]:
+        return missing.both_sides(missing.Where.of(story.row))
