@@ -1,0 +1,262 @@
+"""The readable segment tracker: the table of connections of one point.
+
+Follows the protocol `SegmentTracker`; `_kernel` is the same compiled, and tests hold the two
+together bit for bit.  The clock is the latest stamp seen, so results do not depend on how the
+segments were cut into batches, nor on when `take` is called.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from finis.tables import OBSERVATION, SEGMENT, record_dtype
+from finis.terms import Flag, Quirk
+from finis.tracking._api import Observations
+from finis.tracking.connection import Connection
+from finis.tracking.segment import MASK, SPAN_NS, Segment
+from finis.tracking.verdict import conclude
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SECOND = 1_000_000_000
+LINGER_NS = 240 * SECOND  # after both FINs or a RST: 2 MSL (RFC 9293 §3.4.2) and late answers
+EMBRYONIC_NS = 130 * SECOND  # SYN retransmissions are at most 64 s apart
+IDLE_NS = 86_400 * SECOND
+REUSE_NS = 120 * SECOND  # a SYN after such a silence begins a new connection whatever follows
+MAX_CONNECTIONS = 1 << 18
+MAX_PAYLOAD = 1 << 24  # no segment is larger; text could claim more
+
+Key = tuple[int, int, int, int, int, int, int]
+PAIRS = tuple(column.name for column in OBSERVATION if column.type[:-2] == "2")
+SINGLES = tuple(
+    column.name
+    for column in OBSERVATION
+    if not column.type[:-2] and column.name not in ("tail_at", "tail_n")
+)
+
+
+class ReferenceTracker:
+    """Follows the segments of one point; options in nanoseconds of capture time."""
+
+    def __init__(
+        self,
+        *,
+        max_connections: int = MAX_CONNECTIONS,
+        linger_ns: int = LINGER_NS,
+        embryonic_ns: int = EMBRYONIC_NS,
+        idle_ns: int = IDLE_NS,
+        reuse_ns: int = REUSE_NS,
+    ) -> None:
+        self.max_connections = max(max_connections, 1)
+        self.reuse_ns = reuse_ns
+        self.evicted = 0  # connections given up early because the table was full
+        self.now_ns = -SPAN_NS
+        self._count = 0
+        self._table: dict[Key, Connection] = {}
+        # by what will happen to them, least recently active first; evicted in this order
+        self._waiting: tuple[tuple[int, OrderedDict[Key, Connection]], ...] = (
+            (embryonic_ns, OrderedDict()),
+            (linger_ns, OrderedDict()),
+            (idle_ns, OrderedDict()),
+        )
+        self._done: list[Connection] = []
+
+    def feed(self, batch: NDArray[np.void]) -> None:
+        """Take a batch of tables.SEGMENT rows; writes `kind`, `side`, `role`, `conn`, `sym` 0 and
+        Quirk.COPY into it."""
+        for at, row in enumerate(batch.tolist()):
+            seg = Segment(*row)
+            seg.ts_ns = max(-SPAN_NS, min(SPAN_NS, seg.ts_ns))
+            seg.payload_len = min(seg.payload_len, MAX_PAYLOAD)
+            self._segment(seg)
+            target = batch[at]
+            target["kind"], target["side"], target["role"] = seg.kind, seg.side, seg.role
+            target["conn"], target["quirks"], target["sym"] = seg.conn, seg.quirks, 0
+
+    def take(self) -> Observations:
+        """Connections that can no longer change, and forget them."""
+        done, self._done = self._done, []
+        return _tables(done)
+
+    def finish(self) -> Observations:
+        """All that is left, at the end of the capture."""
+        for conn in list(self._table.values()):
+            self._done.append(conn)
+        self._table.clear()
+        for _, waiting in self._waiting:
+            waiting.clear()
+        return self.take()
+
+    # --- one segment ---------------------------------------------------------------------------
+
+    def _segment(self, seg: Segment) -> None:
+        self.now_ns = max(self.now_ns, seg.ts_ns)
+        self._expire()
+        key = _key(seg)
+        conn = self._table.get(key)
+        gap = -1
+        if conn is not None:
+            side = _side(conn, seg)
+            if _confirms_pending(conn, seg, side):
+                syn = conn.strike()
+                gap = max(syn.ts_ns - conn.last_ns, 0)
+                self._leave(key, conn)
+                conn = self._open(key, syn, gap)
+                conn.take(syn, _side(conn, syn))
+                side = _side(conn, seg)
+            elif _begins_anew(conn, seg, side, self.reuse_ns):
+                gap = max(seg.ts_ns - conn.last_ns, 0)
+                self._leave(key, conn)
+                conn = None
+            elif _guessed_wrong(conn, seg, side):
+                conn.flip()
+                side = 1 - side
+        if conn is None:
+            conn = self._open(key, seg, gap)
+            side = _side(conn, seg)
+        conn.take(seg, side)
+        self._wait(key, conn)
+
+    def _open(self, key: Key, seg: Segment, gap: int) -> Connection:
+        if len(self._table) >= self.max_connections:
+            self._evict()
+        sender, orientation = Connection.orient(seg)
+        orig = (seg.src_hi, seg.src_lo, seg.src_p)
+        resp = (seg.dst_hi, seg.dst_lo, seg.dst_p)
+        if sender and orig != resp:
+            orig, resp = resp, orig
+        conn = Connection(
+            orig_hi=orig[0], orig_lo=orig[1], orig_p=orig[2],
+            resp_hi=resp[0], resp_lo=resp[1], resp_p=resp[2],
+            conn=self._count, point=seg.point, vlan=seg.vlan, file=seg.file,
+            first_ns=seg.ts_ns, last_ns=seg.ts_ns, first_frame=seg.frame,
+            reuse_gap_ns=gap, orientation=orientation,
+            midstream=int(seg.flags & (Flag.SYN | Flag.ACK | Flag.RST) != Flag.SYN),
+            relative=seg.quirks & Quirk.RELATIVE_SEQ,
+        )  # fmt: skip
+        if sender:
+            conn.history.append(ord("^"))
+        self._count += 1
+        self._table[key] = conn
+        return conn
+
+    # --- the life of the table -----------------------------------------------------------------
+
+    def _wait(self, key: Key, conn: Connection) -> None:
+        for _, waiting in self._waiting:
+            waiting.pop(key, None)
+        conn.touched_ns = self.now_ns
+        self._waiting[1 if conn.over else 0 if conn.embryonic else 2][1][key] = conn
+
+    def _leave(self, key: Key, conn: Connection) -> None:
+        del self._table[key]
+        for _, waiting in self._waiting:
+            waiting.pop(key, None)
+        self._done.append(conn)
+
+    def _expire(self) -> None:
+        for limit, waiting in self._waiting:
+            while waiting:
+                key, conn = next(iter(waiting.items()))
+                if self.now_ns - conn.touched_ns <= limit:
+                    break
+                self._leave(key, conn)
+
+    def _evict(self) -> None:
+        for _, waiting in self._waiting:
+            if waiting:
+                key, conn = next(iter(waiting.items()))
+                self._leave(key, conn)
+                self.evicted += 1
+                return
+
+
+def _key(seg: Segment) -> Key:
+    """The same for both directions: the smaller endpoint first, then the VLAN."""
+    a = (seg.src_hi, seg.src_lo, seg.src_p)
+    b = (seg.dst_hi, seg.dst_lo, seg.dst_p)
+    return (*a, *b, seg.vlan) if a <= b else (*b, *a, seg.vlan)
+
+
+def _side(conn: Connection, seg: Segment) -> int:
+    same = (seg.src_hi, seg.src_lo, seg.src_p) == (conn.orig_hi, conn.orig_lo, conn.orig_p)
+    return 0 if same else 1
+
+
+# --- which connection does a segment belong to? ------------------------------------------------
+
+
+def _confirms_pending(conn: Connection, seg: Segment, side: int) -> bool:
+    """The answer to a SYN inside a connection proves that it began another: a SYN ACK for it, or
+    a refusal.  A challenge ACK proves that it did not (RFC 5961 §4.2)."""
+    if conn.pending != 1 - side or not seg.flags & Flag.ACK:
+        return False
+    answer = seg.flags & (Flag.SYN | Flag.RST)
+    return bool(answer) and seg.ack == (conn.pending_seq + 1) & MASK
+
+
+def _begins_anew(conn: Connection, seg: Segment, side: int, reuse_ns: int) -> bool:
+    """Is this the first segment of another connection of the same tuple?"""
+    if not seg.flags & Flag.SYN or seg.flags & Flag.RST:
+        return False
+    x, r = conn.halves[side], conn.halves[1 - side]
+    idle = seg.ts_ns - conn.last_ns > reuse_ns
+    if x.isn_known and seg.seq == x.isn:
+        # the same SYN again: late or repeated, but after a whole life it is a replay
+        return conn.over and not conn.refused and bool(conn.answered)
+    if seg.flags & Flag.ACK:
+        if r.isn_known and seg.ack == (r.isn + 1) & MASK:
+            return False
+        return conn.over or idle
+    if conn.over or idle:
+        return True
+    if conn.answered:
+        return False  # the answer will tell, see `_confirms_pending`
+    if x.isn_known:
+        return not r.isn_known  # a new attempt, before anything was answered
+    return not r.isn_known  # nothing but stray RSTs so far
+
+
+def _guessed_wrong(conn: Connection, seg: Segment, side: int) -> bool:
+    """A SYN from the guessed resp, or a SYN ACK from the guessed orig, that begins what was seen
+    (captured out of order)."""
+    if conn.orientation or not seg.flags & Flag.SYN or seg.flags & Flag.RST:
+        return False
+    if (conn.orig_hi, conn.orig_lo, conn.orig_p) == (conn.resp_hi, conn.resp_lo, conn.resp_p):
+        return False
+    if side != (0 if seg.flags & Flag.ACK else 1):
+        return False
+    x = conn.halves[side]
+    if x.isn_known or conn.halves[1 - side].isn_known:
+        return False
+    first = (seg.seq + 1) & MASK
+    return x.low == first if x.nxt_known else bool(x.una_known and x.una == first)
+
+
+# --- rows --------------------------------------------------------------------------------------
+
+
+def _tables(done: list[Connection]) -> Observations:
+    done.sort(key=lambda conn: conn.conn)
+    rows = np.zeros(len(done), record_dtype(OBSERVATION))
+    tails: list[Segment] = []
+    for at, conn in enumerate(done):
+        conclude(conn)
+        row = rows[at]
+        for name in SINGLES:
+            row[name] = getattr(conn, name)
+        row["history"][: len(conn.history)] = list(conn.history)
+        row["ending"][: len(conn.ending)] = conn.ending
+        for name in PAIRS:
+            row[name] = [getattr(half, name) for half in conn.halves]
+        row["tail_at"], row["tail_n"] = len(tails), len(conn.kept)
+        tails.extend(conn.kept)
+    tail = np.zeros(len(tails), record_dtype(SEGMENT))
+    names = tail.dtype.names or ()
+    for at, seg in enumerate(tails):
+        tail[at] = tuple(getattr(seg, name) for name in names)
+    return Observations(rows, tail)

@@ -1,0 +1,148 @@
+"""What a RST is: what it answers, what kind it is, and whether its receiver had to accept it.
+
+Everything is read at one point, from segments that passed it.  The rules, in order, for a RST
+from X to R (RFC 9293 §3.10.7.1 says how a host without state answers, §3.10.5 how a process
+aborts, §3.10.7.3–4 and RFC 5961 §3.2 what R must accept):
+
+* A RST is never answered with a RST, so only other segments of R can be what it answers.
+* No ACK bit: the form of an answer by a host without state.  It answers the latest segment of R
+  whose ACK equals SEG.SEQ, if that passed less than `ANSWER_NS` before.
+* ACK bit, acknowledging a SYN of R that X never answered: a refusal.
+* ACK bit, SEQ and ACK equal to a segment's ACK and SEQ + LEN: lwIP and Windows answer like this
+  without state.  But an abort right after that segment has the same numbers.  It is read as an
+  abort unless it cannot be one (its ACK is not RCV.NXT: an answered keep-alive), or X had sent
+  its FIN and then nothing, as a host that has forgotten the connection would.
+* Otherwise it is a process giving up, if SEQ fits what X had sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from finis.terms import Accept, Answers, Flag, Kind, RstClass
+from finis.tracking.states import State
+from finis.wire.seqnum import diff
+
+if TYPE_CHECKING:
+    from finis.tracking.half import Half
+    from finis.tracking.segment import Segment
+
+ANSWER_NS = 3_000_000_000  # an answer takes a round trip between the point and X, and no more
+FAR = 1 << 30  # no window is larger (RFC 7323 §2.3): beyond this numbers belong elsewhere
+
+_ANSWERS = {
+    Kind.SYN: Answers.SYN,
+    Kind.SYN_ACK: Answers.SYN_ACK,
+    Kind.FIN: Answers.FIN,
+    Kind.KEEP_ALIVE: Answers.KEEP_ALIVE,
+    Kind.WINDOW_PROBE: Answers.KEEP_ALIVE,
+    Kind.CHALLENGE_ACK: Answers.CHALLENGE_ACK,
+}
+
+# Preference when a side sends several RSTs: the one its peer was most bound to accept counts.
+UNREADABLE = (RstClass.UNKNOWN, Answers.NONE, None)  # a RST without usable SEQ
+
+RANK = {Accept.NONE: 0, Accept.OUTSIDE: 1, Accept.UNKNOWN: 2, Accept.IN_WINDOW: 3, Accept.EXACT: 4}
+
+
+def answers_of(kept: Segment) -> Answers:
+    """What kind of segment is answered."""
+    known = _ANSWERS.get(Kind(kept.kind))
+    if known is not None:
+        return known
+    return Answers.DATA if kept.payload_len else Answers.ACK
+
+
+def _latest(kept: list[Segment], side: int, ts_ns: int) -> list[Segment]:
+    """The other side's segments that a RST at `ts_ns` could answer, latest first."""
+    return [
+        one
+        for one in reversed(kept)
+        if one.side == 1 - side and not one.flags & Flag.RST and 0 <= ts_ns - one.ts_ns <= ANSWER_NS
+    ]
+
+
+def classify(
+    x: Half, r: Half, rst: Segment, kept: list[Segment]
+) -> tuple[RstClass, Answers, Segment | None]:
+    """Class of a RST that X sends, what it answers, and that segment if `kept` has it."""
+    seq, ack = rst.seq, rst.ack
+    before = _latest(kept, rst.side, rst.ts_ns)
+    if not rst.has_ack:
+        return _bare(x, r, before, seq)
+    for one in before:  # SEQ 0, ACK = SEG.SEQ + SEG.LEN: the answer to a segment without ACK
+        if not one.flags & Flag.ACK and ack == one.end and one.has_seq:
+            if one.kind == Kind.SYN and x.state in (State.SILENT, State.RESET):
+                return RstClass.REFUSAL, Answers.SYN, one
+            if seq == 0:
+                return RstClass.NO_STATE, answers_of(one), one
+    for one in before:
+        if one.flags & Flag.ACK and one.ack == seq and one.end == ack and one.has_seq:
+            cannot_abort = not r.nxt_known or ack != r.nxt
+            forgotten = x.fins > 0 and x.quiet_since_fin and one.ts_ns >= x.fin_ns
+            if cannot_abort or forgotten:
+                return RstClass.NO_STATE_ACK, answers_of(one), one
+            break
+    return _abort(x, seq)
+
+
+def _bare(
+    x: Half, r: Half, before: list[Segment], seq: int
+) -> tuple[RstClass, Answers, Segment | None]:
+    for one in before:
+        if one.flags & Flag.ACK and one.ack == seq:
+            if x.state in (State.SYN_SENT, State.RESET) and x.isn_known and seq != x.nxt:
+                return RstClass.BAD_ACK, answers_of(one), one
+            if one.payload_len and x.fins and one.kind != Kind.KEEP_ALIVE:
+                return RstClass.DATA_AFTER_CLOSE, answers_of(one), one
+            return RstClass.NO_STATE, answers_of(one), one
+    if not r.seen:
+        return RstClass.NO_STATE, Answers.UNSEEN, None
+    if x.nxt_known and seq == x.nxt:
+        # the ABORT call of RFC 9293 §3.10.5 sends no ACK; an old ACK of R may carry this number
+        return RstClass.ABORT, Answers.NONE, None
+    if x.nxt_known and (diff(seq, x.low) < 0 or diff(seq, x.nxt) > 0):
+        return RstClass.SUSPECT, Answers.NONE, None
+    return RstClass.UNKNOWN, Answers.NONE, None
+
+
+def _abort(x: Half, seq: int) -> tuple[RstClass, Answers, Segment | None]:
+    if not x.nxt_known:
+        if x.una_known and seq != x.una:
+            return RstClass.UNKNOWN, Answers.NONE, None
+        return RstClass.ABORT, Answers.NONE, None
+    if seq == x.nxt or (x.fins and seq == x.fin_seq):
+        return RstClass.ABORT, Answers.NONE, None  # the latter: macOS repeats the SEQ of its FIN
+    if diff(seq, x.nxt) > 0 or diff(seq, x.una if x.una_known else x.low) < 0:
+        return RstClass.SUSPECT, Answers.NONE, None  # ahead of all it sent, or long acknowledged
+    return RstClass.UNKNOWN, Answers.NONE, None
+
+
+def acceptance(x: Half, r: Half, flags: int, seq: int, ack: int, has_seq: bool) -> Accept:
+    """Must R accept this RST from X?  R's RCV.NXT is what X delivered in sequence past this
+    point, or what R acknowledged if that is more.
+
+    A RST at the SEQ of X's own FIN is outside by the letter, but Linux accepts it in CLOSE-WAIT,
+    LAST-ACK and CLOSING (macOS sends it): IN_WINDOW, the verdict that leaves it to the stack.
+    """
+    if r.state == State.SYN_SENT and x.state in (State.SILENT, State.SYN_SENT, State.RESET):
+        # SYN-SENT: acceptable if it acknowledges the SYN, RFC 9293 §3.10.7.3
+        acks_syn = flags & Flag.ACK and diff(ack, r.isn) > 0 and diff(ack, r.nxt) <= 0
+        return Accept.EXACT if acks_syn else Accept.OUTSIDE
+    if not has_seq or not (x.nxt_known or x.una_known):
+        return Accept.UNKNOWN
+    rcv_nxt = x.rcv_nxt()
+    ahead = diff(seq, rcv_nxt)
+    if ahead == 0:
+        return Accept.EXACT
+    if x.nxt_known and x.holes and seq == x.nxt:
+        return Accept.UNKNOWN  # lost on the way, or only missed by the capture?
+    if x.fins and seq == x.fin_seq and ahead == -1:
+        return Accept.IN_WINDOW
+    if ahead < 0 or ahead >= FAR:
+        return Accept.OUTSIDE
+    if r.edge_known:
+        return Accept.IN_WINDOW if diff(seq, r.edge) < 0 else Accept.OUTSIDE
+    if r.win_known and ahead < r.win:
+        return Accept.IN_WINDOW
+    return Accept.UNKNOWN

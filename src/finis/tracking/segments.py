@@ -1,0 +1,32 @@
+"""Chooses the segment tracker: the compiled kernel, or the readable reference where there is none
+or ``FINIS_PURE=1`` asks for it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from finis.tracking._api import SegmentTracker
+
+
+def compiled() -> bool:
+    """Is the kernel there and wanted?"""
+    if os.environ.get("FINIS_PURE") == "1":
+        return False
+    try:
+        import finis.tracking._kernel  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def tracker(**options: int) -> SegmentTracker:
+    """A tracker for the segments of one point; see `ReferenceTracker` for the options."""
+    if compiled():
+        from finis.tracking._kernel import KernelTracker
+
+        return KernelTracker(**options)
+    from finis.tracking.reference import ReferenceTracker
+
+    return ReferenceTracker(**options)
