@@ -142,22 +142,23 @@ def _beaters(causes: Catalogue) -> dict[str, set[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The verdicts.  `stories` is the input with its cause columns filled; `holds` and
-    `denial_holds` tell for each cause (column) whether its condition is true (row by row)."""
+    """The verdicts: `stories` with its cause columns filled, and the rows to report on (all of
+    them, until `cut`).  `holds` and `denial_holds` tell for each cause (column) whether its
+    condition is true, row by row of the uncut tables."""
 
     stories: Stories
     holds: pl.DataFrame
     denial_holds: pl.DataFrame
+    connections: pl.DataFrame  # tables.CONNECTIONS + STORY_FACTS
+    denials: pl.DataFrame  # tables.DENIALS + DENIAL_FACTS
 
-    @property
-    def connections(self) -> pl.DataFrame:
-        """tables.CONNECTIONS + STORY_FACTS, judged."""
-        return self.stories.table
-
-    @property
-    def denials(self) -> pl.DataFrame:
-        """tables.DENIALS + DENIAL_FACTS, judged."""
-        return self.stories.denials
+    def cut(self, connections: pl.Series, denials: pl.Series) -> Judged:
+        """Only the rows where these are true.  The verdicts stay: they may rest on other rows."""
+        return replace(
+            self,
+            connections=self.connections.filter(connections),
+            denials=self.denials.filter(denials),
+        )
 
 
 def judge(stories: Stories, causes: Catalogue | None = None) -> Judged:
@@ -172,7 +173,8 @@ def judge(stories: Stories, causes: Catalogue | None = None) -> Judged:
             pl.when(pl.col("story").is_not_null()).then(picked).alias("conn_cause")
         )
     denials, denial_holds = judge_table(denials, "denials", known)
-    return Judged(replace(stories, table=table, denials=denials), holds, denial_holds)
+    judged = replace(stories, table=table, denials=denials)
+    return Judged(judged, holds, denial_holds, table, denials)
 
 
 def complete(frame: pl.DataFrame, table: str) -> pl.DataFrame:

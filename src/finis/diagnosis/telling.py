@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from finis import words
 from finis.correlation.stories import Found, Proof, Story
 from finis.diagnosis.cause import Alternative, Claim
 from finis.terms import Flag, Quirk, Role, Side
@@ -23,26 +24,10 @@ _MOD = 1 << 32
 
 def span(seconds: float) -> str:
     """A length of time in the unit a person would use: 61 µs, 2.49 s, 2 min 5 s, 1 h 3 min."""
-    seconds = abs(seconds)
-    if seconds < 0.9995e-3:
-        return f"{seconds * 1e6:.0f} µs"
-    if seconds < 0.9995:
-        return f"{seconds * 1e3:.3g} ms"
-    if seconds < 119.5:
-        return f"{seconds:.3g} s"
-    if seconds < 3599.5:
-        minutes, rest = divmod(round(seconds), 60)
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    minutes = round(seconds / 60)
-    hours, rest = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {rest} min" if rest else f"{hours} h"
-    return f"{hours // 24} d {hours % 24} h" if hours % 24 else f"{hours // 24} d"
+    return words.duration(abs(seconds) * words.SECOND)
 
 
-def count(number: int, singular: str, plural: str | None = None) -> str:
-    """``1 byte``, ``31 bytes``."""
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+count = words.count
 
 
 def role(side: Side) -> str:
@@ -67,8 +52,7 @@ def public(story: Story, side: Side, name: str) -> Any:
 def endpoint(story: Story, side: Side) -> str:
     """``203.0.113.147:43918``; IPv6 in brackets."""
     host, port = public(story, side, "h"), public(story, side, "p")
-    text = f"[{host}]" if host is not None and ":" in host else str(host)
-    return text if port is None else f"{text}:{port}"
+    return words.endpoint(host, port)
 
 
 def who(story: Story, side: Side) -> str:
