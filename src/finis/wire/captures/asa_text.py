@@ -20,11 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from finis.terms import Quirk
+from finis.wire.captures._points import MAX_POINTS, InterfacePoints
 from finis.wire.captures._text import oldform
 from finis.wire.captures._text.clock import STAMP, Clock
 from finis.wire.captures._text.frames import BAD_STAMP, STRANGE, FrameReader
 from finis.wire.captures._text.lines import sample
-from finis.wire.captures._text.rows import NO_ADDRESSES, U32, Row, endpoints
+from finis.wire.captures._text.rows import NO_ADDRESSES, U32, Row, endpoints, torn
 from finis.wire.captures._text.services import asa_port
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 NAME = "asa-text"
 
-MAX_CAPTURES = 256  # points one file may name; later ones stay with the last
 MAX_DROPS = 1024  # distinct drop reasons kept per file
 
 _FRAME = re.compile(r"\s*(?:(?P<number>\d{1,10}):\s+)?" + STAMP + r"(?=\s|$)")
@@ -43,7 +43,7 @@ _HEADER = re.compile(
 )
 _PROMPT = re.compile(r"\s*[A-Za-z0-9][\w.()/@:-]{0,80}[#>](?: |$)(?P<command>.{0,200})")
 _SHOW = re.compile(r" ?sh(?:ow?)? cap(?:ture?)? (?:/?[a-z]+ )?(?P<name>[\w.+-]{1,64})")
-_VLAN = re.compile(r"vlan#(\d{1,4})")
+_VLAN = re.compile(r"vlan#(\d{1,4}) P\d")
 _DROP = re.compile(r"Drop-reason: \((?P<name>[\w.+-]{1,64})\)")
 _HEX = re.compile(r"\s*0x[0-9a-fA-F]{4}:?\s")  # for sniffing only
 # Lines an ASA prints around frames that say nothing about a segment.
@@ -54,21 +54,26 @@ _PREAMBLE = re.compile(
 _TRACE = re.compile(r"\s*(?:Phase|Result):")
 _SYSLOG = re.compile(r"%(?:ASA|FTD|PIX|FWSM|NGIPS)[-<]")
 
+# What a terminal may have put on a line of its own, without indenting it.
+_WRAPPED = re.compile(r"<[a-z]|win \d|ack \d|Drop-|\(DF\)|\(ttl |802\.1Q |\d{1,10}:\d{1,10}\(")
+
 LOG_LINE = "log line within a capture"
 
 
 def sniff(head: bytes) -> float:
     """The share of lines that are numbered frames; others of the format count for less."""
     frames = marks = rest = unnumbered = 0
+    tracing = False
     for line in sample(head):
         match = _FRAME.match(line)
+        tracing = match is None and (tracing or _TRACE.match(line) is not None)
         if match is not None and match["number"] is not None:
             frames += 1
         elif match is not None and _looks_old(line):
             unnumbered += 1
         elif _COUNT.match(line) or _HEADER.match(line) or _shows(line):
             marks += 1
-        elif not (line[0].isspace() or _HEX.match(line)):
+        elif not (tracing or line[0].isspace() or _HEX.match(line)):
             rest += 1
     if "Drop-reason: (" in head.decode("latin-1") and unnumbered:
         marks += 1
@@ -103,6 +108,7 @@ class _Reader(FrameReader):
     def __init__(self, source: Source, reading: Reading) -> None:
         super().__init__(source, reading)
         self.clock = Clock(reading, source)
+        self.points = InterfacePoints(source)
         self.captures = 0  # begun so far
         self.ended = True  # the next frame begins another capture
         self.title = ""  # name for the next capture, from a prompt or header
@@ -120,6 +126,11 @@ class _Reader(FrameReader):
             return self.begin(number, line)
         if not line or self.dump.take(line):
             return False
+        if _SYSLOG.search(line):
+            full = self.flush()
+            self.tracing = False
+            self.problem(LOG_LINE, number)
+            return full
         if self.pending and self._continues(line):
             self.join(line)
             return False
@@ -127,19 +138,19 @@ class _Reader(FrameReader):
             return False
         full = self.flush()
         if not self._delimits(line):
-            self.problem(LOG_LINE if _SYSLOG.search(line) else STRANGE, number)
+            self.problem(STRANGE, number)
         return full
 
     def _continues(self, line: str) -> bool:
         """Indented lines belong to the frame above; so does a wrapped drop reason."""
         if self.dump or _TRACE.match(line) or _COUNT.match(line):
             return False
-        return line[0].isspace() or ("Drop-reason:" in self.pending[-1] and not self._marks(line))
+        if line[0].isspace() or _WRAPPED.match(line):
+            return True
+        return "Drop-reason:" in self.pending[-1] and not self._marks(line)
 
     def _marks(self, line: str) -> bool:
-        return any(p.match(line) for p in (_HEADER, _PROMPT, _PREAMBLE)) or bool(
-            _SYSLOG.search(line)
-        )
+        return any(pattern.match(line) for pattern in (_HEADER, _PROMPT, _PREAMBLE))
 
     def _traces(self, line: str) -> bool:
         """Is this part of a `trace`?  Its blocks say nothing about the segment itself."""
@@ -148,7 +159,7 @@ class _Reader(FrameReader):
         return self.tracing and not self._ends_trace(line)
 
     def _ends_trace(self, line: str) -> bool:
-        return bool(_COUNT.match(line) or _PROMPT.match(line) or _SYSLOG.search(line))
+        return bool(_COUNT.match(line) or _PROMPT.match(line))
 
     def _delimits(self, line: str) -> bool:
         """Counts, headers, prompts and preambles: they part captures and may name the next."""
@@ -201,6 +212,8 @@ class _Reader(FrameReader):
         if " " in dst:
             return NO_ADDRESSES, None
         vlan = _VLAN.search(prefix)
+        if torn(prefix) or (vlan is None and "vlan#" in prefix):
+            return oldform.CUT_OFF, None
         if vlan is not None:
             row.vlan = int(vlan[1]) & 0xFFF
         problem = oldform.segment(rest, row)
@@ -245,17 +258,22 @@ class _Reader(FrameReader):
             return
         self.last_frame = printed
         self.ended = False
-        if self.captures >= MAX_CAPTURES:
-            self.problem("too many captures in one file")
-            return
         self.captures += 1
-        name = self.title
-        if not name:
-            name = self.source.point
-            if self.captures > 1:
-                name = f"{name}/{self.captures}"
-        self.point = self.source.points.id(name)
+        self.point = self._point()
         self.clock = Clock(self.reading, self.source)
         self.title = ""
         self.asp_drop = self.next_asp_drop
         self.next_asp_drop = False
+
+    def _point(self) -> int:
+        """A capture's own name, unless the user named the point of a file's only capture."""
+        source = self.source
+        if self.captures > MAX_POINTS:
+            if self.captures == MAX_POINTS + 1:
+                self.problem("too many captures in one file: the others are one point")
+            return source.points.id(f"{source.point}/{MAX_POINTS + 1}")
+        if self.captures == 1 and (source.point_given or not self.title):
+            return source.points.id(source.point)
+        if not self.title:
+            return source.points.id(f"{source.point}/{self.captures}")
+        return self.points.id(self.title)

@@ -16,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from finis.terms import Flag, Quirk
+from finis.wire.captures._points import MAX_POINTS, InterfacePoints
 from finis.wire.captures._text import oldform
 from finis.wire.captures._text.clock import STAMP, Clock
 from finis.wire.captures._text.frames import BAD_STAMP, STRANGE, FrameReader
 from finis.wire.captures._text.lines import sample
 from finis.wire.captures._text.options import options, unfilled
 from finis.wire.captures._text.relative import Numbers
-from finis.wire.captures._text.rows import NO_ADDRESSES, U32, Row, endpoints, too_large
+from finis.wire.captures._text.rows import NO_ADDRESSES, U32, Row, endpoints, too_large, torn
 from finis.wire.captures._text.services import port
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 NAME = "tcpdump-text"
 
-MAX_INTERFACES = 256  # points one file may name; the rest goes to the file's own
 
 _FRAME = re.compile(
     r"\s*(?:(?P<number>\d{1,10})\s+)?"
@@ -117,7 +117,8 @@ class _Reader(FrameReader):
     def __init__(self, source: Source, reading: Reading) -> None:
         super().__init__(source, reading)
         self.in_frame = False  # text lines (-A) may follow
-        self.interfaces: dict[str, int] = {}
+        self.points = InterfacePoints(source)
+        self.ids: dict[str, int] = {}  # interface → point
         self._start()
 
     def _start(self) -> None:
@@ -151,8 +152,8 @@ class _Reader(FrameReader):
         if _LISTENING.match(line):
             self._start()
         what = message["what"] or ""
-        if what.startswith("dropped") and int(message["count"]):
-            self.problem(f"packets {what}, says tcpdump", number, int(message["count"]))
+        if what.startswith("dropped"):
+            self.source.lost = (self.source.lost or 0) + int(message["count"])
 
     # --- one frame -------------------------------------------------------------------------
 
@@ -181,12 +182,11 @@ class _Reader(FrameReader):
     def _point(self, body: str) -> int:
         match = _INTERFACE.match(body)
         name = match["name"] if match is not None else ""
-        if name not in self.interfaces:
-            if len(self.interfaces) >= MAX_INTERFACES:
+        if name not in self.ids:
+            if len(self.ids) > MAX_POINTS:
                 name = ""
-            own = f"{self.source.point}/{name}" if name else self.source.point
-            self.interfaces[name] = self.source.points.id(own)
-        return self.interfaces[name]
+            self.ids[name] = self.points.id(name)
+        return self.ids[name]
 
     def _body(self, body: str, row: Row) -> tuple[str, Row | None]:
         at = body.find(": Flags [")
@@ -203,6 +203,8 @@ class _Reader(FrameReader):
             self.source.count_other(_protocol(body))
             return "", None
         prefix, _, src = left[:arrow].rpartition(" ")
+        if torn(prefix):
+            return oldform.CUT_OFF, None
         if "icmp" in prefix.lower():  # a segment quoted in an error message
             self.source.count_other("icmp")
             return "", None
@@ -268,6 +270,8 @@ def _new_segment(text: str, row: Row) -> str | None:
         options(match["options"], row)
     if "[|tcp" in text:
         row.quirks |= Quirk.TRUNCATED_HEADER
+    if match["len"] is None and "[|tcp" not in text:
+        return oldform.CUT_OFF  # a complete line always ends with the length
     if match["len"] is not None and int(match["len"]) != row.payload_len:
         return oldform.DISAGREE
     return oldform.TOO_LARGE if too_large(row) else None

@@ -40,6 +40,7 @@ _IP = re.compile(r"\(ttl (\d{1,3}), id (\d{1,5})(?:, len (\d{1,5}))?")
 
 UNREADABLE = "TCP segment unreadable"
 NO_FLAGS = "TCP header cut off before the flags"
+CUT_OFF = "TCP segment cut off"
 TOO_LARGE = "number too large for its TCP field"
 DISAGREE = "SEQ and length of the line disagree"
 
@@ -65,7 +66,8 @@ def segment(text: str, row: Row) -> str | None:
     if match["ack"] is not None:
         row.flags |= Flag.ACK
         row.ack = int(match["ack"])
-    if match["win"] is not None:
+    no_win = match["win"] is None
+    if not no_win:
         row.win = int(match["win"])
         row.quirks &= ~Quirk.NO_WIN
     if match["urg"] is not None:
@@ -73,10 +75,21 @@ def segment(text: str, row: Row) -> str | None:
     if match["options"] is not None:
         options(match["options"], row)
     rest = text[match.end() :]
+    if _cut(text, rest, no_win):
+        return CUT_OFF
     if "[|tcp]" in rest:
         row.quirks |= Quirk.TRUNCATED_HEADER
     _ip_header(rest, row)
     return TOO_LARGE if too_large(row) else None
+
+
+def _cut(text: str, rest: str, no_win: bool) -> bool:
+    """Was the line wrapped or cut inside a number?  What was read of it may then be wrong."""
+    if rest[:1].isdigit() or rest[1:2].isdigit():
+        return True
+    if not no_win or "[|tcp" in rest:
+        return False
+    return not rest.startswith(" Drop-") if rest else text[-1].isdigit()
 
 
 def _ip_header(rest: str, row: Row) -> None:

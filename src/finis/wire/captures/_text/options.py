@@ -25,7 +25,7 @@ def _count(word: str) -> int:
 
 
 def _mss(words: list[str], row: Row) -> None:
-    value = _count(words[0]) if words else -1
+    value = _count(words[0]) if len(words) == 1 else -1
     if 0 <= value <= 0xFFFF:
         row.mss = value
         row.quirks |= Quirk.HAS_MSS
@@ -34,7 +34,7 @@ def _mss(words: list[str], row: Row) -> None:
 
 
 def _wscale(words: list[str], row: Row) -> None:
-    value = _count(words[0]) if words else -1
+    value = _count(words[0]) if len(words) == 1 else -1
     if 0 <= value <= 0xFF:
         row.wscale = value
         row.quirks |= Quirk.HAS_WSCALE
@@ -58,7 +58,7 @@ def _timestamps(words: list[str], row: Row) -> None:
 
 def _sack(words: list[str], row: Row) -> None:
     """``sack 1 {a:b}…`` (the old form repeats the word); the first block (RFC 2018 §3)."""
-    block = next((word for word in words if word.startswith("{")), "")
+    block = next((word for word in words if word[0] == "{" and word[-1] == "}"), "")
     left, _, right = block[1:].partition("}")[0].partition(":")
     edges = _count(left), _count(right)
     if all(0 <= edge <= U32 for edge in edges):

@@ -76,6 +76,19 @@ def endpoints(
     return problem
 
 
+def torn(prefix: str) -> bool:
+    """Do the words before a source address end in what may be its first half?
+
+    A terminal wraps wherever its line is full; the halves of ``10.1.1.5`` are addresses too.
+    """
+    before, _, last = prefix.rpartition(" ")
+    if last.strip("0123456789.") == "":
+        return last != "" and not before.endswith("Length:")
+    if before.endswith("length"):  # tcpdump -e: "length 74: "
+        return False
+    return ":" in last and last.strip("0123456789abcdef:") == ""
+
+
 # --- rows ----------------------------------------------------------------------------------
 
 
