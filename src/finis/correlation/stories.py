@@ -3,7 +3,7 @@ table, a row per story; the objects here are built for the few rows that are put
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,7 +33,7 @@ class Seen:
     point: str
     files: list[str]  # source paths by number (SEGMENT.file)
     record: np.void  # a row of tables.OBSERVATION
-    tail: np.ndarray  # type: ignore[type-arg]  # rows of tables.SEGMENT, in capture order
+    tail: np.ndarray  # rows of tables.SEGMENT, in capture order
     shift_ns: int = 0  # add to the capture's stamps to get the reference clock
     flipped: bool = False  # orig and resp of the record are swapped against the story's
     dated: bool = True
@@ -144,9 +144,9 @@ class Stories:
     table: pl.DataFrame  # tables.CONNECTIONS (cause columns null) + STORY_FACTS
     denials: pl.DataFrame  # tables.DENIALS (cause columns null) + DENIAL_FACTS
     clocks: list[Clock]
-    seen: dict[int, list[Seen]]  # story row → observations, nearest to orig first
-    pairings: dict[int, list[Pairing]]
-    proofs: dict[int, tuple[Proof | None, Proof | None]]  # story row → built, teardown
+    seen: Mapping[int, list[Seen]]  # story row → observations, nearest to orig first
+    pairings: Mapping[int, list[Pairing]]
+    proofs: Mapping[int, tuple[Proof | None, Proof | None]]  # story row → built, teardown
     unmatched: list[str] = field(default_factory=list)  # ambiguous matches, in words
 
     def story(self, row: int) -> Story:

@@ -1,0 +1,344 @@
+"""Bring every clock to one reference.
+
+Each connection that two sources share bounds the shift between their clocks to an interval; the
+shift that satisfies most of them wins.  Among those that satisfy about as many, the plain ones
+are preferred: no shift, the midnight of a day (captures that print only the time of day), a whole
+number of quarter hours (time zones), and only then an arbitrary one, which needs more evidence:
+connections of equal shape are common, so one look-alike must not bend a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+
+import numpy as np
+
+from finis.correlation.evidence import Evidence, Unit
+from finis.correlation.keys import Array
+from finis.correlation.stories import Clock
+
+SECOND = 1_000_000_000
+DAY = 86_400 * SECOND
+QUARTER = 900 * SECOND
+LATE = 5 * SECOND  # a log line may be stamped this much after what it tells
+STAMP = SECOND  # firewalls stamp whole seconds, cut off
+AGREE = 2 * SECOND  # clocks this close are taken as agreeing with a log, whose stamps are coarse
+ENOUGH = 0.8  # a plain shift wins with this share of the best count
+ZONES = 14 * 4  # quarter hours a time zone can differ
+
+How = Literal["same", "midnight", "zone", "offset"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Intervals [lo, hi] in which the shift from one clock to another must lie, in ns."""
+
+    lo: Array
+    hi: Array
+    connection: Array  # which candidate an interval comes from
+    tight: Array  # the interval is a matter of seconds, not of a connection's lifetime
+    strong: Array  # the candidate is identified by more than its tuple
+
+    def count(self, shift: int) -> int:
+        return int(((self.lo <= shift) & (shift <= self.hi)).sum())
+
+    def at(self, shift: int) -> Array:
+        found: Array = (self.lo <= shift) & (shift <= self.hi)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Add `ns` to stamps of one clock to get the other's."""
+
+    ns: int
+    how: How
+    connections: int  # that agree on it
+    slack_ns: int
+
+
+@dataclass(slots=True)
+class Edge:
+    """What is known between two clocks; nodes are units (≥ 0) and devices (-1 - number)."""
+
+    a: int
+    b: int
+    shift: Shift  # from a's stamps to b's
+    precise: bool  # both are captures
+
+
+@dataclass(slots=True)
+class Solution:
+    shift_ns: list[int]  # per unit, to the reference clock
+    known: list[bool]  # per unit: the shifted stamps are dates, not times of an unknown day
+    device_ns: list[int]  # per device, to the reference clock
+    slack_ns: list[int]  # per unit, against the reference clock
+    group: list[int]  # per unit: units of one group are aligned with each other
+    clocks: list[Clock] = field(default_factory=list)
+
+
+def solve(bounds: Bounds, *, undated: bool, both_undated: bool = False) -> Shift | None:
+    """The shift that most bounds allow, plain ones preferred; None where nothing is certain."""
+    if not len(bounds.lo):
+        return None
+    lo, hi = _densest(bounds)
+    best = bounds.count((lo + hi) // 2)
+    middle = (lo + hi) // 2
+    for how, step, limit in (("same", 0, 0), ("midnight", DAY, None), ("zone", QUARTER, ZONES)):
+        if how == "same" and undated and not both_undated:
+            continue
+        if how == "midnight" and not undated:
+            continue
+        value = round(middle / step) * step if step else 0
+        if step and how == "midnight" and not bounds.count(value):
+            continue
+        if limit is not None and step and not undated and abs(value) > limit * step:
+            continue
+        agreeing = bounds.at(value)
+        if agreeing.sum() < max(1, ENOUGH * best):
+            continue
+        if how == "zone" and not _supported(bounds, agreeing, connections=1, events=2):
+            continue
+        if how == "midnight" and hi - lo >= DAY:
+            return None  # several days would do
+        return Shift(value, how, _connections(bounds, agreeing), (hi - lo) // 2)  # type: ignore[arg-type]
+    agreeing = bounds.at(middle)
+    if not _supported(bounds, agreeing, connections=2, events=3):
+        return None
+    return Shift(middle, "offset", _connections(bounds, agreeing), (hi - lo) // 2)
+
+
+def _densest(bounds: Bounds) -> tuple[int, int]:
+    """The stretch that lies in most intervals (tight ones first, if there are any)."""
+    use = bounds.tight if bounds.tight.any() else np.ones(len(bounds.lo), bool)
+    lo, hi = np.sort(bounds.lo[use]), np.sort(bounds.hi[use])
+    depth = np.arange(1, len(lo) + 1) - np.searchsorted(hi, lo, "left")
+    start = int(lo[int(np.argmax(depth))])
+    inside = (bounds.lo[use] <= start) & (start <= bounds.hi[use])
+    return start, int(bounds.hi[use][inside].min())
+
+
+def _connections(bounds: Bounds, agreeing: Array) -> int:
+    return len(np.unique(bounds.connection[agreeing]))
+
+
+def _supported(bounds: Bounds, agreeing: Array, connections: int, events: int) -> bool:
+    """Enough to bend a clock: several connections, or one identified by more than its tuple, or
+    (for zones) one of which several moments agree."""
+    tight = agreeing & bounds.tight
+    if (tight & bounds.strong).any():
+        return True
+    number = _connections(bounds, tight)
+    if connections == 1:
+        return number >= 2 or (number == 1 and int(tight.sum()) >= events)
+    return number >= connections and int(tight.sum()) >= events
+
+
+# --- bounds ---------------------------------------------------------------------------------
+
+ENDING_TEARDOWNS = frozenset(
+    ("fins", "reset-orig", "reset-resp", "reset-side-unknown")
+)  # logged when the last segment passes, not when a timer runs out
+
+
+def log_bounds(ev: Evidence, row: Array, conn: Array) -> Bounds:
+    """What candidate pairs (observation, logged connection) allow for log clock − capture clock."""
+    rows, log = ev.rows[row], ev.log
+    ends = np.array([word in ENDING_TEARDOWNS for word in log.teardown_word], bool)
+    built, teardown = log.built[conn], log.teardown[conn]
+    has_built, has_end = built > 0, teardown > 0
+    syn = has_built & ((rows["isn_known"] == 1).any(axis=1)) & (rows["midstream"] == 0)
+    last = np.maximum(rows["fin_ns"].max(axis=1), rows["rst_ns"].max(axis=1))
+    end = has_end & (last > 0) & (ends[conn] if len(ends) else False)
+    wide = has_built & has_end & ~syn & ~end
+    sure = np.zeros(len(row), bool)
+    parts = (
+        _part(syn, built - rows["first_ns"] - LATE, built - rows["first_ns"] + STAMP, row, 1, sure),
+        _part(end, teardown - rows["last_ns"] - LATE, teardown - last + STAMP, row, 1, sure),
+        _part(wide, built - rows["first_ns"] - LATE, teardown - rows["last_ns"] + LATE, row, 0,
+              sure),
+    )
+    return _bounds(parts)
+
+
+def pair_bounds(ev: Evidence, a: Array, b: Array, flip: Array, strong: Array) -> Bounds:
+    """What candidate pairs of observations allow for b's clock − a's clock: the same SYN, FIN and
+    RST seen at both, transit and queues at most half a second."""
+    one, two = ev.rows[a], ev.rows[b]
+    parts = []
+    for side in (0, 1):
+        other = np.where(flip, 1 - side, side)
+        at = np.arange(len(a))
+        for name, ok in (
+            ("first_seg_ns", (one["isn_known"][:, side] == 1) & (two["isn_known"][at, other] == 1)),
+            ("fin_ns", True),
+            ("rst_ns", True),
+        ):
+            x, y = one[name][:, side], two[name][at, other]
+            use = (x != 0) & (y != 0) & ok
+            delta = y - x
+            parts.append(_part(use, delta - SECOND // 2, delta + SECOND // 2, a, 1, strong))
+    return _bounds(parts)
+
+
+_Part = tuple[Array, Array, Array, Array, Array]
+
+
+def _part(use: Array, lo: Array, hi: Array, row: Array, tight: int, strong: Array) -> _Part:
+    use = use & (lo <= hi)
+    return lo[use], hi[use], row[use], np.full(int(use.sum()), bool(tight)), strong[use]
+
+
+def _bounds(parts: Iterable[_Part]) -> Bounds:
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return Bounds(*columns)
+
+
+# --- one reference --------------------------------------------------------------------------
+
+
+def to_reference(ev: Evidence, edges: list[Edge], day: date | None) -> Solution:
+    """Walk from the reference clock (the log, else the first dated capture) along the surest
+    edges; what cannot be reached keeps its own clock."""
+    count, devices = len(ev.units), len(ev.log.devices)
+    known = [unit.dated for unit in ev.units]
+    out = Solution([0] * count, known, [0] * devices, [0] * count, [-1] * count)
+    reached: dict[int, int] = {}
+    for group, root in enumerate(_roots(ev, edges)):
+        if root in reached:
+            continue
+        _start(out, ev, root, group, day, reached, edges)
+        _walk(out, ev, root, group, edges, reached)
+    return out
+
+
+def _roots(ev: Evidence, edges: list[Edge]) -> list[int]:
+    """Where to start, best first: devices by what hangs on them, dated captures, the rest."""
+    weight = {-1 - d: 0 for d in range(len(ev.log.devices))}
+    for edge in edges:
+        for node in (edge.a, edge.b):
+            if node < 0:
+                weight[node] += edge.shift.connections
+    logs = sorted(weight, key=lambda node: (-weight[node], -node))
+    units = range(len(ev.units))
+    return (
+        [node for node in logs if weight[node]]
+        + [u for u in units if ev.units[u].dated]
+        + [u for u in units if not ev.units[u].dated]
+        + [node for node in logs if not weight[node]]
+    )
+
+
+def _start(
+    out: Solution,
+    ev: Evidence,
+    root: int,
+    group: int,
+    day: date | None,
+    reached: dict[int, int],
+    edges: list[Edge],
+) -> None:
+    first = not reached
+    reached[root] = 0
+    if root < 0:
+        name = ev.log.devices[-1 - root] or "log"
+        why = "reference clock" if first else "shares no connection with the others; own clock"
+        out.clocks.append(Clock(name, 0, why, STAMP))
+        return
+    unit = ev.units[root]
+    out.group[root] = group
+    zone = ", read as UTC because its stamps name no zone" if unit.zone_assumed else ""
+    if unit.dated:
+        alone = "shares no connection with the others; own clock"
+        out.clocks.append(Clock(unit.name, 0, ("reference clock" if first else alone) + zone))
+    elif day is not None:
+        shift = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * SECOND
+        reached[root] = out.shift_ns[root] = shift
+        out.known[root] = True
+        why = f"prints no date: taken as {day.isoformat()}, as given{zone}"
+        out.clocks.append(Clock(unit.name, shift, why))
+    else:
+        why = "prints no date and shares no connection with a dated source: day unknown" + zone
+        out.clocks.append(Clock(unit.name, 0, why))
+
+
+def _walk(
+    out: Solution,
+    ev: Evidence,
+    root: int,
+    group: int,
+    edges: list[Edge],
+    reached: dict[int, int],
+) -> None:
+    inside = {root}
+    while True:
+        best: tuple[tuple[bool, int], Edge, bool] | None = None
+        for edge in edges:
+            for near, forward in ((edge.a, True), (edge.b, False)):
+                far = edge.b if forward else edge.a
+                if near in inside and far not in reached:
+                    rank = (edge.precise, edge.shift.connections)
+                    if best is None or rank > best[0]:
+                        best = rank, edge, forward
+        if best is None:
+            return
+        _, edge, forward = best
+        near, far = (edge.a, edge.b) if forward else (edge.b, edge.a)
+        step = -edge.shift.ns if forward else edge.shift.ns
+        reached[far] = reached[near] + step
+        inside.add(far)
+        _say(out, ev, edge, near, far, reached[far], group)
+
+
+def _say(
+    out: Solution, ev: Evidence, edge: Edge, near: int, far: int, total: int, group: int
+) -> None:
+    shift, against = edge.shift, _name(ev, near)
+    if far < 0:
+        out.device_ns[-1 - far] = total
+        out.clocks.append(Clock(_name(ev, far), total, _why(shift, None, total, against), STAMP))
+        return
+    unit = ev.units[far]
+    out.group[far] = group
+    out.shift_ns[far] = total
+    out.known[far] = unit.dated or near < 0 or out.known[near]
+    out.slack_ns[far] = shift.slack_ns + (out.slack_ns[near] if near >= 0 else 0)
+    why = _why(shift, unit, total - (0 if near < 0 else out.shift_ns[near]), against)
+    if not unit.dated and out.known[far] and shift.how in ("same", "midnight", "zone"):
+        moment = datetime.fromtimestamp((unit.first_ns + total) // SECOND, UTC)
+        why = f"prints no date: {moment.date().isoformat()}, {why}"
+    out.clocks.append(Clock(unit.name, total, why, out.slack_ns[far]))
+
+
+def _name(ev: Evidence, node: int) -> str:
+    return ev.units[node].name if node >= 0 else (ev.log.devices[-1 - node] or "log")
+
+
+def _why(shift: Shift, unit: Unit | None, step: int, against: str) -> str:
+    times = f"{shift.connections} shared connection{'s' if shift.connections != 1 else ''}"
+    if shift.how == "zone":
+        step = round((step % DAY if unit and not unit.dated else step) / QUARTER) * QUARTER
+        step = step - DAY if step > DAY // 2 else step
+        zone = "whole quarter hours: a time zone"
+        return f"shifted by {spoken(step)} ({zone}) to meet {against}, as {times} show"
+    if shift.how == "offset":
+        return f"shifted by {spoken(step)} to meet {against}, as {times} show"
+    return f"agrees with {against} within {spoken(max(shift.slack_ns, 1000))}, as {times} show"
+
+
+def spoken(ns: int) -> str:
+    """A signed time in the unit that suits it: ``-1 h``, ``15 µs``, ``+37.2 s``."""
+    size, sign = abs(ns), "-" if ns < 0 else ""
+    if size >= 60 * SECOND and size % QUARTER == 0:
+        text = str(timedelta(seconds=size // SECOND))
+        hours, minutes, _ = text.split(":") if "day" not in text else ("", "", "")
+        if hours:
+            return f"{sign}{int(hours)} h" + (f" {int(minutes)} min" if int(minutes) else "")
+        return f"{sign}{text}"
+    for unit, scale in (("s", SECOND), ("ms", 1_000_000), ("µs", 1000)):
+        if size >= scale:
+            return f"{sign}{round(size / scale, 3 if unit == 's' else 1):g} {unit}"
+    return f"{sign}{size} ns"

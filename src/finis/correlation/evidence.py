@@ -1,0 +1,219 @@
+"""Everything correlation is given, brought into flat arrays: observations of all points, their
+kept segments, and the connections of the logs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from finis.correlation import keys
+from finis.correlation.keys import Array
+from finis.tables import OBSERVATION, SEGMENT, record_dtype
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from finis.tracking._api import Observations
+    from finis.wire.source import Source
+
+NEVER = np.iinfo(np.int64).min  # a time that is not known
+
+
+@dataclass(frozen=True, slots=True)
+class PointData:
+    """One point: its connections, and the files they were read from (Source.id = SEGMENT.file)."""
+
+    name: str
+    observations: Observations
+    sources: Sequence[Source]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    date: date | None = None  # day of captures that name none and share nothing with a dated one
+
+
+@dataclass(slots=True)
+class Unit:
+    """Files that run on one clock: a point's dated files together, every undated file alone."""
+
+    point: int
+    files: list[int]
+    dated: bool
+    zone_assumed: bool
+    first_ns: int  # the period captured, on its own clock
+    last_ns: int
+    resolution_ns: int
+    name: str
+
+
+@dataclass(slots=True)
+class Evidence:
+    points: list[str]
+    paths: list[str]  # by SEGMENT.file
+    units: list[Unit]
+    rows: Array  # tables.OBSERVATION, all points
+    tail: Array  # tables.SEGMENT, all points
+    point: Array  # of every row
+    unit: Array  # of every row
+    start: Array  # of every row: its tail is tail[start:stop]
+    stop: Array
+    key: Array  # keys.row_keys
+    log: LogSide
+    truncated: set[int] = field(default_factory=set)  # units read only to a cut
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(slots=True)
+class LogSide:
+    """Connections of the logs as arrays.  `near` is the tuple on orig's side of the firewall
+    (orig real, resp mapped), `far` the one on resp's side (orig mapped, resp real)."""
+
+    frame: pl.DataFrame  # tables.LOG_CONNECTIONS
+    devices: list[str]
+    device: Array
+    built: Array  # ns, NEVER where unknown
+    teardown: Array
+    teardown_word: list[str | None]
+    near: tuple[Array, ...]  # orig hi, lo, port, resp hi, lo, port
+    far: tuple[Array, ...]
+    near_key: Array
+    far_key: Array
+    usable: Array  # both addresses are numbers, the connection has a time
+
+    def __len__(self) -> int:
+        return len(self.device)
+
+
+def gather(points: Sequence[PointData], log: pl.DataFrame) -> Evidence:
+    """Flatten the input; nothing is decided here."""
+    rows, tails, point, start = [], [], [], []
+    base = 0
+    for number, data in enumerate(points):
+        seen = data.observations
+        rows.append(seen.rows)
+        tails.append(seen.tail)
+        point.append(np.full(len(seen.rows), number, np.int64))
+        start.append(seen.rows["tail_at"].astype(np.int64) + base)
+        base += len(seen.tail)
+    all_rows = _join(rows, record_dtype(OBSERVATION))
+    units, of_file = _units(points)
+    at_point = np.concatenate(point) if point else np.empty(0, np.int64)
+    starts = np.concatenate(start) if start else np.empty(0, np.int64)
+    paths = [""] * (1 + max((s.id for p in points for s in p.sources), default=-1))
+    truncated = set()
+    for number, data in enumerate(points):
+        for source in data.sources:
+            paths[source.id] = source.path
+            if source.truncated:
+                truncated.add(of_file[number, source.id])
+    return Evidence(
+        points=[data.name for data in points],
+        paths=paths,
+        units=units,
+        rows=all_rows,
+        tail=_join(tails, record_dtype(SEGMENT)),
+        point=at_point,
+        unit=_unit_of_rows(all_rows, at_point, of_file),
+        start=starts,
+        stop=starts + all_rows["tail_n"].astype(np.int64),
+        key=keys.row_keys(all_rows),
+        log=log_side(log),
+        truncated=truncated,
+    )
+
+
+def _join(parts: list[Array], dtype: np.dtype) -> Array:
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.empty(0, dtype)
+
+
+def _units(points: Sequence[PointData]) -> tuple[list[Unit], dict[tuple[int, int], int]]:
+    units: list[Unit] = []
+    of_file: dict[tuple[int, int], int] = {}
+    for number, data in enumerate(points):
+        dated: Unit | None = None
+        for source in data.sources:
+            if source.dated and dated is not None:
+                unit = dated
+            else:
+                unit = Unit(number, [], source.dated, source.zone_assumed, NEVER, NEVER, 1, "")
+                unit.name = data.name
+                units.append(unit)
+                if source.dated:
+                    dated = unit
+            unit.files.append(source.id)
+            of_file[number, source.id] = units.index(unit)
+            unit.resolution_ns = max(unit.resolution_ns, source.resolution_ns)
+            if source.first_ns is not None and source.last_ns is not None:
+                fresh = unit.first_ns == NEVER
+                unit.first_ns = source.first_ns if fresh else min(unit.first_ns, source.first_ns)
+                unit.last_ns = source.last_ns if fresh else max(unit.last_ns, source.last_ns)
+    for unit in units:  # several clocks at one point: named by file
+        if sum(u.point == unit.point for u in units) > 1 and len(unit.files) == 1:
+            path = next(s.path for s in points[unit.point].sources if s.id == unit.files[0])
+            unit.name = f"{unit.name} ({path})"
+    return units, of_file
+
+
+def _unit_of_rows(rows: Array, point: Array, of_file: dict[tuple[int, int], int]) -> Array:
+    unit = np.full(len(rows), -1, np.int64)
+    for (number, file), which in of_file.items():
+        unit[(point == number) & (rows["file"] == file)] = which
+    if (unit < 0).any():
+        raise ValueError("an observation names a file that its point does not list")
+    return unit
+
+
+def log_side(frame: pl.DataFrame) -> LogSide:
+    """tables.LOG_CONNECTIONS as arrays."""
+    import polars as pl
+
+    def ns(name: str) -> Array:
+        return frame[name].cast(pl.Int64).fill_null(NEVER).to_numpy()
+
+    def port(name: str) -> tuple[Array, Array]:
+        column = frame[name]
+        known = column.is_not_null().to_numpy()
+        return column.fill_null(0).clip(0, 65535).to_numpy().astype(np.uint64), known
+
+    sides, good = {}, np.ones(len(frame), bool)
+    for side in ("orig", "resp"):
+        hi, lo, real = keys.parse(frame[f"{side}_h"])
+        number, has = port(f"{side}_p")
+        m_hi, m_lo, mapped = keys.parse(frame[f"{side}_mapped_h"])
+        m_number, m_has = port(f"{side}_mapped_p")
+        mapped &= m_has
+        sides[side] = (hi, lo, number)
+        sides[f"{side}_mapped"] = (
+            np.where(mapped, m_hi, hi),
+            np.where(mapped, m_lo, lo),
+            np.where(mapped, m_number, number),
+        )
+        good &= real & has
+    near = (*sides["orig"], *sides["resp_mapped"])
+    far = (*sides["orig_mapped"], *sides["resp"])
+    names = frame["device"].fill_null("").to_list()
+    devices = list(dict.fromkeys(names))
+    number_of = {name: at for at, name in enumerate(devices)}
+    built, teardown = ns("built_ts"), ns("teardown_ts")
+    return LogSide(
+        frame=frame,
+        devices=devices,
+        device=np.fromiter((number_of[name] for name in names), np.int64, len(names)),
+        built=built,
+        teardown=teardown,
+        teardown_word=frame["teardown"].to_list(),
+        near=near,
+        far=far,
+        near_key=keys.tuple_key(near[:3], near[3:]),
+        far_key=keys.tuple_key(far[:3], far[3:]),
+        usable=good & ((built != NEVER) | (teardown != NEVER)),
+    )

@@ -1,0 +1,87 @@
+"""Addresses and tuples as numbers that can be joined in bulk.
+
+A tuple's key is the same for both directions, so that captures which guessed the orientation
+differently still meet.  Keys are 64-bit hashes: whoever joins on them compares the tuples after.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Array = np.ndarray[Any, Any]
+
+V4_PREFIX = 0xFFFF << 32  # ::ffff:0:0/96, how records hold IPv4 (upper half 0)
+_M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def mix(*parts: Array) -> Array:
+    """One 64-bit hash per row over unsigned columns (splitmix64 finaliser, chained)."""
+    state = np.zeros(len(parts[0]), np.uint64)
+    with np.errstate(over="ignore"):
+        for part in parts:
+            z = state + part.astype(np.uint64) + _GOLDEN
+            z = (z ^ (z >> np.uint64(30))) * _M1
+            z = (z ^ (z >> np.uint64(27))) * _M2
+            state = z ^ (z >> np.uint64(31))
+    return state
+
+
+def tuple_key(a: tuple[Array, Array, Array], b: tuple[Array, Array, Array]) -> Array:
+    """Key of the unordered pair of endpoints, each (upper, lower address half, port)."""
+    one, two = mix(*a), mix(*b)
+    return mix(np.minimum(one, two), np.maximum(one, two))
+
+
+def row_keys(rows: Array) -> Array:
+    """`tuple_key` of every row of tables.OBSERVATION."""
+    return tuple_key(
+        (rows["orig_hi"], rows["orig_lo"], rows["orig_p"]),
+        (rows["resp_hi"], rows["resp_lo"], rows["resp_p"]),
+    )
+
+
+def parse(texts: pl.Series) -> tuple[Array, Array, Array]:
+    """Addresses in text → upper halves, lower halves, and whether it was an address at all
+    (a log may print names)."""
+    values = texts.unique()
+    high, low, good = {}, {}, set()
+    for value in values.to_list():
+        if value is None:
+            continue
+        try:
+            number = int(ipaddress.ip_address(value.split("%", 1)[0]))
+        except ValueError:
+            continue
+        if ":" not in value:
+            number |= V4_PREFIX
+        high[value], low[value] = number >> 64, number & (2**64 - 1)
+        good.add(value)
+    listed = texts.to_list()
+    his = np.fromiter((high.get(v, 0) for v in listed), np.uint64, len(listed))
+    los = np.fromiter((low.get(v, 0) for v in listed), np.uint64, len(listed))
+    return his, los, np.fromiter((v in good for v in listed), bool, len(listed))
+
+
+def address(hi: int, lo: int) -> str:
+    """Text of one address as records hold it."""
+    if hi == 0 and lo >> 32 == 0xFFFF:
+        return str(ipaddress.IPv4Address(lo & 0xFFFFFFFF))
+    return str(ipaddress.IPv6Address(hi << 64 | lo))
+
+
+def texts(hi: Array, lo: Array) -> pl.Series:
+    """Addresses as text, each distinct one formatted once."""
+    import polars as pl
+
+    both = np.empty(len(hi), np.dtype([("hi", "u8"), ("lo", "u8")]))
+    both["hi"], both["lo"] = hi, lo
+    distinct, at = np.unique(both, return_inverse=True)
+    words = pl.Series([address(int(v["hi"]), int(v["lo"])) for v in distinct], dtype=pl.String)
+    return words.gather(at.reshape(-1))

@@ -1,0 +1,225 @@
+"""Put everything that shows a connection into one row.
+
+Who stood where decides which point is believed: what a side sent is read at the point nearest to
+it, what it received at the same point, counts at the most complete one.  A story seen at a single
+point reads everything there, so all of this is a choice of indices into the observations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from finis.correlation import facts, keys, marks
+from finis.correlation.clocks import Solution
+from finis.correlation.denying import Refused
+from finis.correlation.evidence import NEVER, Evidence
+from finis.correlation.grouping import Groups
+from finis.correlation.keys import Array
+from finis.correlation.placing import Paired
+from finis.correlation.stories import Proof, Seen, Stories
+from finis.tables import (
+    CONNECTIONS,
+    DENIAL_FACTS,
+    DENIALS,
+    LOG_CONNECTIONS,
+    STORY_FACTS,
+    polars_schema,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 §6, lower case
+ID_LENGTH = 9  # 45 bits
+
+
+def complete(log: pl.DataFrame, denials: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Both frames with all columns of their contract, in its types; what is missing is null."""
+    return (
+        _complete(log, polars_schema(LOG_CONNECTIONS)),
+        _complete(denials, polars_schema(DENIALS) | polars_schema(DENIAL_FACTS)),
+    )
+
+
+def _complete(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    import polars as pl
+
+    have = [pl.col(n).cast(t) for n, t in schema.items() if n in frame.columns]
+    lack = [pl.lit(None, t).alias(n) for n, t in schema.items() if n not in frame.columns]
+    frame = frame.with_columns(*have, *lack).select(list(schema))
+    if len(frame) and frame["row"].is_null().all():
+        frame = frame.with_columns(pl.int_range(len(frame), dtype=pl.Int64).alias("row"))
+    return frame
+
+
+def stories(
+    ev: Evidence, groups: Groups, paired: Paired, clocks: Solution, refused: Refused
+) -> Stories:
+    """The table of stories, in order of time, and what stands behind each row."""
+    import polars as pl
+
+    chosen = facts.choose(ev, groups, paired, clocks)
+    treated = marks.treated(ev, groups, paired, clocks, refused.denied, chosen)
+    columns = facts.columns(ev, groups, chosen, treated) | facts.from_log(ev, groups)
+    columns |= facts.identity(ev, groups, chosen, columns)
+    begin = np.where(chosen.packets, chosen.base, _log_times(ev, groups))
+    tie = _fingerprint(ev, groups, chosen)
+    order = np.lexsort((tie, begin))
+    schema = polars_schema(CONNECTIONS) | polars_schema(STORY_FACTS)
+    frame = pl.DataFrame(columns)
+    missing = [pl.lit(None, t).alias(n) for n, t in schema.items() if n not in columns]
+    frame = frame.with_columns(*missing)[order]
+    frame = frame.with_columns(
+        pl.Series("row", np.arange(groups.count)),
+        pl.Series("conn_id", _ids(tie[order])),
+    ).select(pl.col(name).cast(kind) for name, kind in schema.items())
+    number = np.empty(groups.count, np.int64)
+    number[order] = np.arange(groups.count)
+    denials = refused.frame
+    if len(denials):
+        story = denials["story"].fill_null(-1).to_numpy()
+        moved = np.where(story >= 0, number[story] if groups.count else -1, -1)
+        denials = denials.with_columns(
+            pl.Series("story", moved).set(pl.Series(moved < 0), None).cast(pl.Int64)
+        )
+    view = _View(ev, groups, paired, clocks, order)
+    return Stories(
+        table=frame,
+        denials=denials,
+        clocks=clocks.clocks,
+        seen=_Lazy(groups.count, view.seen),
+        pairings={int(number[s]): found for s, found in paired.pairings.items()},
+        proofs=_Lazy(groups.count, view.proofs),
+    )
+
+
+def _log_times(ev: Evidence, groups: Groups) -> Array:
+    if not len(ev.log):
+        return np.zeros(groups.count, np.int64)
+    built, teardown = ev.log.built[groups.conn], ev.log.teardown[groups.conn]
+    return np.where(built != NEVER, built, np.where(teardown != NEVER, teardown, 0))
+
+
+# --- ids --------------------------------------------------------------------------------------
+
+
+def _fingerprint(ev: Evidence, groups: Groups, chosen: facts.Chosen) -> Array:
+    """64 bits per story from its first evidence: the tuple and time of its observation nearest to
+    orig, or the firewall, number and tuple of its log lines.  Independent of any numbering."""
+    out = np.zeros(groups.count, np.uint64)
+    seen = np.flatnonzero(chosen.packets)
+    row = chosen.near_orig[seen]
+    vlan = ev.rows["vlan"][row].astype(np.uint64)
+    out[seen] = keys.mix(ev.key[row], ev.rows["first_ns"][row].view(np.uint64), vlan)
+    only = np.flatnonzero(~chosen.packets)
+    conn = groups.conn[only]
+    if len(conn):
+        log = ev.log
+        text = (log.frame["device"].fill_null("") + "|" + log.frame["orig_h"].fill_null("") + "|"
+                + log.frame["resp_h"].fill_null(""))  # fmt: skip
+        names = _text_hash(text)
+        fw = log.frame["fw_conn_id"].fill_null(0).to_numpy().view(np.uint64)
+        when = np.where(log.built != NEVER, log.built, log.teardown).view(np.uint64)
+        out[only] = keys.mix(names[conn], fw[conn], when[conn], log.near_key[conn])
+    return out
+
+
+def _text_hash(texts: pl.Series) -> Array:
+    """A stable hash of texts (Polars' own differs between releases)."""
+    import hashlib
+
+    distinct = texts.unique().to_list()
+    number = {
+        text: int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+        for text in distinct
+    }
+    return np.fromiter((number[t] for t in texts.to_list()), np.uint64, len(texts))
+
+
+def _ids(fingerprint: Array) -> list[str]:
+    """Short text ids; equal ones are told apart by their place in time, the first unchanged."""
+    letters = np.array(list(ID_ALPHABET))
+    shifts = (np.arange(ID_LENGTH) * 5).astype(np.uint64)
+    digits = (fingerprint[:, None] >> shifts) & np.uint64(31)
+    out = ["".join(word) for word in letters[digits.astype(np.int64)]]
+    if len(set(out)) < len(out):
+        count: dict[str, int] = {}
+        taken = set(out)
+        for at, name in enumerate(out):
+            count[name] = count.get(name, 0) + 1
+            if count[name] > 1:
+                fresh = f"{name}{count[name]}"
+                while fresh in taken:
+                    count[name] += 1
+                    fresh = f"{name}{count[name]}"
+                taken.add(fresh)
+                out[at] = fresh
+    return out
+
+
+# --- what stands behind a row -----------------------------------------------------------------
+
+V = TypeVar("V")
+
+
+class _Lazy(Mapping[int, V]):
+    """A mapping from story row to something made on demand."""
+
+    def __init__(self, count: int, make: Callable[[int], V]) -> None:
+        self._count, self._make = count, make
+
+    def __getitem__(self, row: int) -> V:
+        if not 0 <= row < self._count:
+            raise KeyError(row)
+        return self._make(row)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self._count))
+
+    def __len__(self) -> int:
+        return self._count
+
+
+@dataclass(slots=True)
+class _View:
+    ev: Evidence
+    groups: Groups
+    paired: Paired
+    clocks: Solution
+    order: Array  # story row → story number
+
+    def seen(self, row: int) -> list[Seen]:
+        story = int(self.order[row])
+        first = int(self.groups.first_row[story])
+        rows = self.paired.order.get(story, [first] if first >= 0 else [])
+        return [self._seen(r) for r in rows]
+
+    def _seen(self, row: int) -> Seen:
+        ev, unit = self.ev, int(self.ev.unit[row])
+        return Seen(
+            point=ev.points[int(ev.point[row])],
+            files=ev.paths,
+            record=ev.rows[row],
+            tail=ev.tail[ev.start[row] : ev.stop[row]],
+            shift_ns=self.clocks.shift_ns[unit],
+            flipped=bool(self.groups.flipped[row]),
+            dated=self.clocks.known[unit],
+        )
+
+    def proofs(self, row: int) -> tuple[Proof | None, Proof | None]:
+        conn = int(self.groups.conn[int(self.order[row])])
+        if conn < 0:
+            return None, None
+        line = self.ev.log.frame.row(conn, named=True)
+        built, teardown = (
+            Proof(line[f"{what}_file"], line[f"{what}_line"], "line")
+            if line[f"{what}_file"] is not None and line[f"{what}_line"] is not None
+            else None
+            for what in ("built", "teardown")
+        )
+        return built, teardown
+

@@ -1,0 +1,322 @@
+"""Stories seen at several points: pair their tails, find which point lies nearer to which end,
+and say what the firewall did to each segment."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+
+from finis.correlation.clocks import SECOND, Solution
+from finis.correlation.evidence import Evidence
+from finis.correlation.grouping import Groups
+from finis.correlation.joining import Prints
+from finis.correlation.pairing import FAR_AWAY, Raw, View, describe, judge, pair
+from finis.correlation.stories import Pairing
+from finis.correlation.translation import WRAP, Segment, isn_offsets, segments, signed, solve
+from finis.terms import Flag, Orientation, Quirk
+
+ALIKE = 0.5  # share of the shorter tail that must pair for two observations to be one connection
+
+
+@dataclass(slots=True)
+class Member:
+    """One observation of a story with its tail as numbers."""
+
+    row: int
+    flipped: bool
+    view: View
+    shift_ns: int
+    group: int
+
+
+@dataclass(slots=True)
+class Paired:
+    order: dict[int, list[int]] = field(default_factory=dict)  # story → rows, nearest to orig first
+    pairings: dict[int, list[Pairing]] = field(default_factory=dict)
+    measured: dict[tuple[int, int], list[tuple[int, int]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # two units → (clock of the second − of the first, slack) per connection
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Two:
+    """Two members of a story, paired but perhaps not yet placed; indices into its members."""
+
+    i: int
+    j: int
+    raw: Raw
+    first_near: bool | None
+    basis: str
+
+
+def pair_all(ev: Evidence, groups: Groups, clocks: Solution, prints: Prints) -> Paired:
+    """Pair every story seen at several points."""
+    out = Paired()
+    waiting: list[tuple[int, list[Member], list[_Two]]] = []
+    for rows in groups.multi:
+        members = _members(ev, groups, clocks, rows)
+        ends = combinations(range(len(members)), 2)
+        twos = [_two(ev, groups, prints, members, i, j) for i, j in ends]
+        for two in twos:
+            two.first_near = _place(ev, groups, members, two)
+        waiting.append((int(groups.story[rows[0]]), members, twos))
+    hosts = _hosts(ev, waiting)
+    for story, members, twos in waiting:
+        for two in twos:
+            if two.first_near is None:
+                two.first_near = _infer(ev, members, two, hosts)
+        _finish(ev, out, story, members, twos)
+    return out
+
+
+def _members(ev: Evidence, groups: Groups, clocks: Solution, rows: list[int]) -> list[Member]:
+    base = max(
+        rows,
+        key=lambda r: (
+            int(ev.rows["orientation"][r] == Orientation.SYN),
+            int(groups.log_way[r] > 0),
+            int(ev.rows["pkts"][r].sum()),
+            -rows.index(r),
+        ),
+    )
+    members = []
+    for row in rows:
+        flipped = bool(groups.flipped[base]) ^ (row != base and _swapped(ev, groups, base, row))
+        groups.flipped[row] = flipped
+        unit = int(ev.unit[row])
+        view = _view(ev, row, flipped)
+        members.append(Member(row, flipped, view, clocks.shift_ns[unit], clocks.group[unit]))
+    return members
+
+
+def _swapped(ev: Evidence, groups: Groups, base: int, row: int) -> bool:
+    """Are orig and resp of `row` swapped against `base`?"""
+    if groups.log_way[base] and groups.log_way[row]:
+        return bool(groups.log_way[base] != groups.log_way[row])
+    one, two = ev.rows[base], ev.rows[row]
+
+    def equal(x: str, y: str) -> bool:
+        return all(one[f"{x}_{n}"] == two[f"{y}_{n}"] for n in ("hi", "lo", "p"))
+
+    if equal("orig", "orig") or equal("resp", "resp"):
+        return False
+    if equal("orig", "resp") or equal("resp", "orig"):
+        return True
+    if one["orientation"] == two["orientation"] == Orientation.SYN:
+        return False
+    straight, turned = (
+        pair(a, b, solve(a, b), None).share
+        for a, b in (
+            (segments(_tail(ev, base), False), segments(_tail(ev, row), turn))
+            for turn in (False, True)
+        )
+    )
+    return turned > straight
+
+
+def _tail(ev: Evidence, row: int) -> np.ndarray:
+    return ev.tail[ev.start[row] : ev.stop[row]]
+
+
+def _view(ev: Evidence, row: int, flipped: bool) -> View:
+    record, unit = ev.rows[row], ev.units[int(ev.unit[row])]
+
+    def both(name: str) -> tuple[int, int]:
+        a, b = int(record[name][0]), int(record[name][1])
+        return (b, a) if flipped else (a, b)
+
+    return View(
+        segments=segments(_tail(ev, row), flipped),
+        pkts=both("pkts"),
+        fins=both("fins"),
+        rsts=both("rsts"),
+        syns=both("syns"),
+        first_ns=unit.first_ns,
+        last_ns=unit.last_ns,
+        tail_n=int(record["tail_n"]),
+    )
+
+
+def _two(
+    ev: Evidence, groups: Groups, prints: Prints, members: list[Member], i: int, j: int
+) -> _Two:
+    a, b = members[i], members[j]
+    clock = a.shift_ns - b.shift_ns if a.group == b.group else None
+    isn = isn_offsets(ev.rows[a.row], ev.rows[b.row], a.flipped, b.flipped)
+    offsets = solve(a.view.segments, b.view.segments, isn, clock, 2 * SECOND)
+    raw = pair(a.view.segments, b.view.segments, offsets, clock)
+    key = (min(a.row, b.row), max(a.row, b.row))
+    if groups.link[a.row] >= 0 and groups.link[a.row] == groups.link[b.row]:
+        same = ev.key[a.row] == ev.key[b.row]
+        basis = "unchanged tuple, log" if same else "log mapping"
+    else:
+        basis = prints.pairs.get(key, "unchanged tuple")
+    return _Two(i, j, raw, None, basis)
+
+
+# --- which point lies nearer to orig ---------------------------------------------------------
+
+
+def _place(ev: Evidence, groups: Groups, members: list[Member], two: _Two) -> bool | None:
+    """Is the first of the two nearer to orig?  The log's translation decides, else both
+    directions together, else TTLs; None if they do not."""
+    near = groups.log_near[members[two.i].row], groups.log_near[members[two.j].row]
+    if set(near) == {1, 2}:
+        return bool(near[0] == 1)
+    orig, resp = two.raw.deltas
+    if orig and resp:
+        low, high = two.raw.bounds(True)
+        low_turned, high_turned = two.raw.bounds(False)
+        if (low < high) != (low_turned < high_turned):
+            return low < high
+        middle = sorted(orig)[len(orig) // 2] - sorted(resp)[len(resp) // 2]
+        if abs(middle) > _resolution(ev, members, two):
+            return middle > 0
+    return _by_ttl(two.raw)
+
+
+def _resolution(ev: Evidence, members: list[Member], two: _Two) -> int:
+    return max(
+        ev.units[int(ev.unit[members[n].row])].resolution_ns for n in (two.i, two.j)
+    )
+
+
+def _by_ttl(raw: Raw) -> bool | None:
+    vote = 0
+    for a, b in raw.pairs:
+        if (a.quirks | b.quirks) & Quirk.NO_TTL or a.ttl == b.ttl:
+            continue
+        sender_side_first = a.ttl > b.ttl
+        vote += 1 if sender_side_first == (a.side == 0) else -1
+    return None if not vote else vote > 0
+
+
+_Hosts = dict[tuple[str, str, int, int], int]
+
+
+def _hosts(ev: Evidence, stories: list[tuple[int, list[Member], list[_Two]]]) -> _Hosts:
+    """Which point lies nearer to a host, learned from the stories that show it: votes for the
+    first point of (point, point, address)."""
+    votes: _Hosts = defaultdict(int)
+    for _, members, twos in stories:
+        for two in twos:
+            if two.first_near is not None:
+                for side, key in _host_keys(ev, members, two):
+                    votes[key] += 1 if two.first_near == (side == 0) else -1
+    return votes
+
+
+def _host_keys(
+    ev: Evidence, members: list[Member], two: _Two
+) -> list[tuple[int, tuple[str, str, int, int]]]:
+    out = []
+    a, b = members[two.i], members[two.j]
+    names = ev.points[int(ev.point[a.row])], ev.points[int(ev.point[b.row])]
+    for member in (a, b):
+        record = ev.rows[member.row]
+        for side in (0, 1):
+            which = "resp" if (side == 1) ^ member.flipped else "orig"
+            hi, lo = int(record[f"{which}_hi"]), int(record[f"{which}_lo"])
+            out.append((side, (*names, hi, lo)))
+    return out
+
+
+def _infer(ev: Evidence, members: list[Member], two: _Two, hosts: _Hosts) -> bool | None:
+    """From where other connections show these hosts to be, else from a segment that only the
+    point next to its sender shows."""
+    vote = sum(
+        hosts.get(key, 0) * (1 if side == 0 else -1) for side, key in _host_keys(ev, members, two)
+    )
+    if vote:
+        return vote > 0
+    for which, alone in enumerate(two.raw.alone):
+        other = members[two.j if which == 0 else two.i].view
+        for segment in alone:
+            if segment.flags & Flag.RST and not other.rsts[segment.side]:
+                return (which == 0) == (segment.side == 0)
+    return None
+
+
+# --- pairings ---------------------------------------------------------------------------------
+
+
+def _finish(
+    ev: Evidence, out: Paired, story: int, members: list[Member], twos: list[_Two]
+) -> None:
+    """Order the members along the path and judge neighbours."""
+    wins = [0] * len(members)
+    for two in twos:
+        if two.first_near is not None:
+            wins[two.i if two.first_near else two.j] += 1
+    path = sorted(range(len(members)), key=lambda m: (-wins[m], m))
+    out.order[story] = [members[m].row for m in path]
+    by_members = {(two.i, two.j): two for two in twos}
+    pairings = []
+    for at in range(len(path) - 1):
+        near, far = path[at], path[at + 1]
+        two = by_members[min(near, far), max(near, far)]
+        pairings.append(_pairing(ev, out, members, two, near, far, at))
+    out.pairings[story] = pairings
+
+
+def _pairing(
+    ev: Evidence, out: Paired, members: list[Member], two: _Two, near: int, far: int, at: int
+) -> Pairing:
+    a, b = members[near], members[far]
+    raw = two.raw if near == two.i else turned(two.raw)
+    clock, slack, sound = _clock(raw, a, b)
+    if sound and two.first_near is not None:
+        u, v = int(ev.unit[a.row]), int(ev.unit[b.row])
+        out.measured[min(u, v), max(u, v)].append((clock if u < v else -clock, slack))
+    names = ev.points[int(ev.point[a.row])], ev.points[int(ev.point[b.row])]
+    if raw.pairs and raw.share < ALIKE:
+        out.notes.append(
+            f"most kept segments of one connection at {names[0]} and {names[1]} differ "
+            f"(frame {int(ev.rows['first_frame'][a.row])} and {int(ev.rows['first_frame'][b.row])})"
+        )
+    verdict = judge(raw, a.view, b.view, clock, slack, two.first_near is not None)
+    index = (at, at + 1)
+    return Pairing(
+        near=at,
+        far=at + 1,
+        offset=(signed(raw.offsets.main(0)), signed(raw.offsets.main(1))),
+        clock_ns=clock,
+        clock_slack_ns=slack,
+        pairs=[(x.at, y.at) for x, y in raw.pairs],
+        vanished=[(index[w], row) for w, row in verdict.vanished],
+        created=[(index[w], row) for w, row in verdict.created],
+        unjudged=[(index[w], row) for w, row in verdict.unjudged],
+        changed=describe(raw, *names),
+        basis=two.basis,
+    )
+
+
+def turned(raw: Raw) -> Raw:
+    """The same pairing with its two tails exchanged."""
+    offsets = type(raw.offsets)(
+        (
+            tuple(-o % WRAP for o in raw.offsets.of[0]),
+            tuple(-o % WRAP for o in raw.offsets.of[1]),
+        )
+    )
+    pairs: list[tuple[Segment, Segment]] = [(b, a) for a, b in raw.pairs]
+    deltas = ([-d for d in raw.deltas[0]], [-d for d in raw.deltas[1]])
+    return Raw(offsets, pairs, (raw.alone[1], raw.alone[0]), raw.lengths_changed, deltas)
+
+
+def _clock(raw: Raw, near: Member, far: Member) -> tuple[int, int, bool]:
+    """Far clock − near clock, what cannot be told from transit, and whether both directions
+    bound it."""
+    low, high = raw.bounds(True)
+    if low > -FAR_AWAY and high < FAR_AWAY:
+        return (low + high) // 2, abs(high - low) // 2, True
+    aligned = near.shift_ns - far.shift_ns if near.group == far.group else None
+    if high < FAR_AWAY:
+        return (high, 0, False) if aligned is None else (min(high, aligned), SECOND // 2, False)
+    if low > -FAR_AWAY:
+        return (low, 0, False) if aligned is None else (max(low, aligned), SECOND // 2, False)
+    return aligned or 0, SECOND, False

@@ -1,0 +1,236 @@
+"""What a firewall adds to sequence numbers, solved from kept segments.
+
+A firewall that randomises ISNs adds a constant per direction (mod 2^32); the acknowledgement
+numbers of one direction carry the constant of the other.  Where inspection changes lengths the
+constant changes from there on.  Convention: ``offset[side]`` is *far minus near*, near being the
+point nearer to orig; inside this module, *second minus first* of the two tails given.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from finis.correlation.keys import Array
+from finis.terms import Flag, Quirk
+
+WRAP = 1 << 32
+SFR = int(Flag.SYN | Flag.FIN | Flag.RST)
+ACK = int(Flag.ACK)
+LENGTHS_CHANGED = 1 << 16  # a second offset this near the first is inspection at work
+PAIRS_SHOWN = 3  # offsets tried per direction
+
+_FIELDS = [
+    "ts_ns", "side", "flags", "seq", "ack", "payload_len", "quirks", "ip_id", "payload_hash",
+    "tsval", "tsecr", "win", "ttl", "mss", "wscale", "role", "kind",
+]  # fmt: skip
+
+
+class Segment(NamedTuple):
+    """A row of a tail as plain numbers; `side` is the story's, `at` its row in the tail."""
+
+    ts_ns: int
+    side: int
+    flags: int
+    seq: int
+    ack: int
+    payload_len: int
+    quirks: int
+    ip_id: int
+    payload_hash: int
+    tsval: int
+    tsecr: int
+    win: int
+    ttl: int
+    mss: int
+    wscale: int
+    role: int
+    kind: int
+    at: int
+
+    @property
+    def no_seq(self) -> bool:
+        return bool(self.quirks & Quirk.NO_SEQ)
+
+    @property
+    def control(self) -> int:
+        return self.flags & SFR
+
+    @property
+    def bare_ack(self) -> bool:
+        return not self.flags & SFR and not self.payload_len
+
+
+def segments(tail: Array, flipped: bool) -> list[Segment]:
+    """A tail as numbers, copies of one frame left out."""
+    out = []
+    for at, row in enumerate(tail[_FIELDS].tolist()):
+        if not row[6] & Quirk.COPY:
+            side = 1 - row[1] if flipped else row[1]
+            out.append(Segment._make((row[0], side, *row[2:], at)))
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Offsets:
+    """Per side the offsets in force, the main one first; empty: could not be solved."""
+
+    of: tuple[tuple[int, ...], tuple[int, ...]]
+
+    def main(self, side: int) -> int:
+        return self.of[side][0] if self.of[side] else 0
+
+
+def solve(
+    one: list[Segment],
+    two: list[Segment],
+    isn: tuple[int | None, int | None] = (None, None),
+    clock_ns: int | None = None,
+    window_ns: int = 1_000_000_000,
+) -> Offsets:
+    """Offsets (second − first) per side.
+
+    `isn` is the offset between the ISNs where both SYNs were seen; `clock_ns` the second clock
+    minus the first where it is known, pairs further apart than `window_ns` then do not vote.
+    """
+    votes: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
+    times: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})
+    for a in one:
+        for b in two:
+            if a.side != b.side or (a.flags ^ b.flags) & (SFR | ACK):
+                continue
+            if a.payload_len != b.payload_len:
+                continue
+            delta = b.ts_ns - a.ts_ns
+            if clock_ns is not None and abs(delta - clock_ns) > window_ns:
+                continue
+            weight = 4 if a.control else 2 if a.payload_len else 1
+            if a.payload_hash and a.payload_hash == b.payload_hash:
+                weight += 4
+            if not (a.no_seq or b.no_seq):
+                _vote(votes[a.side], times[a.side], (b.seq - a.seq) % WRAP, weight, delta)
+            if a.flags & ACK:
+                other = 1 - a.side
+                _vote(votes[other], times[other], (b.ack - a.ack) % WRAP, weight, delta)
+    return Offsets((_best(votes[0], times[0], isn[0]), _best(votes[1], times[1], isn[1])))
+
+
+def _vote(
+    votes: Counter[int], times: dict[int, list[int]], offset: int, weight: int, delta: int
+) -> None:
+    votes[offset] += weight
+    times.setdefault(offset, []).append(delta)
+
+
+def _best(
+    votes: Counter[int], times: dict[int, list[int]], isn: int | None
+) -> tuple[int, ...]:
+    """The offset most segments agree on.  Series of equal lengths fit several offsets nearly as
+    well: among those, the ISNs' own, then none at all, then the one whose delays vary least."""
+    if not votes:
+        return () if isn is None else (isn,)
+    top = max(votes.values())
+    near = [offset for offset, count in votes.items() if count >= 0.7 * top]
+    if isn is not None and isn in near:
+        main = isn
+    elif 0 in near:
+        main = 0
+    else:
+        main = min(near, key=lambda o: (_spread(times[o]) / votes[o], -votes[o], o))
+    second = [
+        offset
+        for offset, count in votes.most_common(16)
+        if offset != main and min((offset - main) % WRAP, (main - offset) % WRAP) < LENGTHS_CHANGED
+    ]
+    return (main, *second[: PAIRS_SHOWN - 1])
+
+
+def _spread(deltas: list[int]) -> float:
+    middle = sorted(deltas)[len(deltas) // 2]
+    return 1 + sum(abs(delta - middle) for delta in deltas) / len(deltas)
+
+
+def isn_offsets(
+    one: Any, two: Any, flip_one: bool, flip_two: bool
+) -> tuple[int | None, int | None]:
+    """Offsets between the ISNs of two rows of tables.OBSERVATION, per side of the story."""
+    out: list[int | None] = []
+    for side in (0, 1):
+        a, b = (1 - side if flip_one else side), (1 - side if flip_two else side)
+        if one["isn_known"][a] and two["isn_known"][b]:
+            out.append((int(two["isn"][b]) - int(one["isn"][a])) % WRAP)
+        else:
+            out.append(None)
+    return out[0], out[1]
+
+
+def signed(offset: int) -> int:
+    """An offset mod 2^32 as the nearest signed number, for people: ``-26810058``."""
+    return offset - WRAP if offset >= WRAP // 2 else offset
+
+
+def shifted(offsets: Offsets, near: str, far: str) -> list[str]:
+    """The offsets in words, as the near point's numbers stand against the far point's."""
+    by = [-signed(offsets.main(side)) for side in (0, 1)]
+    if not any(by):
+        return []
+    return [f"sequence numbers at {near} against {far}: resp {by[1]:+d}, orig {by[0]:+d}"]
+
+
+def changes(pairs: list[tuple[Segment, Segment]]) -> list[str]:
+    """What the firewall changed between near and far, in words.  A field counts as changed if
+    most pairs that carry it disagree."""
+    out = []
+    names = ("orig", "resp")
+    for side in (0, 1):
+        mine = [(a, b) for a, b in pairs if a.side == side]
+        syns = [(a, b) for a, b in mine if a.control & Flag.SYN]
+        for a, b in syns[:1]:
+            out += _options(names[side], a, b)
+        out += _fields(names[side], mine)
+    return out
+
+
+def _options(who: str, a: Segment, b: Segment) -> list[str]:
+    out = []
+    both = a.quirks & b.quirks
+    if both & Quirk.HAS_MSS and a.mss != b.mss:
+        out.append(f"MSS of {who} {a.mss} → {b.mss}")
+    if both & Quirk.HAS_WSCALE and a.wscale != b.wscale:
+        out.append(f"window scale of {who} {a.wscale} → {b.wscale}")
+    if (a.quirks | b.quirks) & Quirk.TRUNCATED_HEADER:
+        return out
+    for bit, name in (
+        (Quirk.HAS_TS, "timestamps"),
+        (Quirk.HAS_WSCALE, "window scale"),
+        (Quirk.SACK_PERMITTED, "SACK permitted"),
+        (Quirk.HAS_MSS, "MSS"),
+        (Quirk.HAS_MD5, "MD5 signature"),
+    ):
+        if (a.quirks ^ b.quirks) & bit:
+            out.append(f"option {name} of {who} {'removed' if a.quirks & bit else 'added'}")
+    return out
+
+
+def _fields(who: str, mine: list[tuple[Segment, Segment]]) -> list[str]:
+    out = []
+    for name, absent in (("ttl", Quirk.NO_TTL), ("ip_id", Quirk.NO_IP_ID), ("win", Quirk.NO_WIN)):
+        known = [(a, b) for a, b in mine if not (a.quirks | b.quirks) & absent]
+        differ = [(getattr(a, name), getattr(b, name)) for a, b in known]
+        differ = [(x, y) for x, y in differ if x != y]
+        if not differ or len(differ) * 2 <= len(known):
+            continue
+        label = {"ttl": "TTL", "ip_id": "IP ID", "win": "window"}[name]
+        x, y = differ[0]
+        steps = {b - a for a, b in differ}
+        if name == "ttl" and len(steps) == 1:
+            out.append(f"TTL of {who} {x} → {y}")
+        else:
+            out.append(f"{label} of {who} rewritten ({x} → {y})")
+    stamped = [(a, b) for a, b in mine if a.quirks & b.quirks & Quirk.HAS_TS]
+    shifts = {(b.tsval - a.tsval) % WRAP for a, b in stamped}
+    if shifts - {0}:
+        by = f" by {signed(next(iter(shifts))):+d}" if len(shifts) == 1 else ""
+        out.append(f"timestamps of {who} shifted{by}")
+    return out
