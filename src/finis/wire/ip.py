@@ -13,6 +13,7 @@ FRAGMENT_HEADER, AUTHENTICATION = 44, 51
 # mobility, HIP, Shim6 (IANA "IPv6 Extension Header Types").
 EXTENSIONS = frozenset({0, 43, 60, 135, 139, 140})
 MAX_EXTENSIONS = 16
+MAX_WIRE = 1 << 24  # a longer frame is a damaged length field
 MTU_BYTES = 1500  # larger packets on the wire come from offload or jumbo frames
 _MAPPED = 0xFFFF << 32  # ::ffff:a.b.c.d
 
@@ -45,11 +46,13 @@ def packet(data: bytes, at: int, wire_len: int) -> Packet | Outcome:
     Never raises."""
     if len(data) <= at:
         return Outcome.SHORT_IP
+    if not len(data) <= wire_len <= MAX_WIRE:
+        wire_len = len(data)
     version = data[at] >> 4
     if version == 4:
-        return _v4(data, at, max(wire_len, len(data)))
+        return _v4(data, at, wire_len)
     if version == 6:
-        return _v6(data, at, max(wire_len, len(data)))
+        return _v6(data, at, wire_len)
     return Outcome.BAD_IP
 
 

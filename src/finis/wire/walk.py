@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 DTYPE = record_dtype(SEGMENT)
 MAX_CAPTURED = 1 << 18  # bytes of a frame that no snap length allows to exceed (as libpcap)
 MAX_BLOCK = MAX_CAPTURED + 4096  # bytes of a pcapng packet block, options included
+MAX_POINTS = 256  # interfaces of cooked captures told apart, per section
 PACKET_BLOCK, SIMPLE_BLOCK, ENHANCED_BLOCK = 2, 3, 6
 SECTION_BLOCK, INTERFACE_BLOCK, STATISTICS_BLOCK = 0x0A0D0D0A, 1, 5
 _OURS = frozenset({SECTION_BLOCK, INTERFACE_BLOCK, STATISTICS_BLOCK})
@@ -243,10 +244,10 @@ class Decoder:
         point = interface.point
         if interface.linktype == LinkType.LINUX_SLL2 and not isinstance(decoded, Outcome):
             key = (number, decoded.ifindex)
-            if key not in self._points:
+            if key not in self._points and len(self._points) < MAX_POINTS:
                 self.wanted = key
                 return False
-            point = self._points[key]
+            point = self._points.get(key, point)
         self.frames += 1
         undated = ts_ns is None and self._last_ns is None
         if ts_ns is None:

@@ -1,0 +1,3 @@
+from finis.wire.decode import Row
+
+def unpack(raw: bytes) -> Row: ...

@@ -1,0 +1,596 @@
+"""Kernel: one captured frame to a row of tables.SEGMENT.  Mirrors link.py, ip.py, tcp.py,
+payload.py and decode.py function by function; names and reasons are explained there."""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from finis.wire.segment cimport Segment
+
+# outcomes.Outcome
+cdef enum:
+    TCP, FRAGMENT, UDP, ICMP, ICMP6, IP_OTHER, ARP, NOT_IP, PPP_CONTROL, UNKNOWN_LINK
+    SHORT_LINK, BAD_LINK, SHORT_IP, BAD_IP, SHORT_TCP, BAD_TCP, NESTED
+
+# terms.Quirk
+cdef enum:
+    NO_WIN = 1 << 1
+    NO_IP_ID = 1 << 3
+    NO_PAYLOAD = 1 << 4
+    HAS_TS = 1 << 5
+    HAS_WSCALE = 1 << 6
+    HAS_MSS = 1 << 7
+    SACK_PERMITTED = 1 << 8
+    HAS_SACK = 1 << 9
+    DF = 1 << 10
+    IP_LEN_ZERO = 1 << 11
+    OVERSIZE = 1 << 12
+    BAD_CHECKSUM = 1 << 13
+    BAD_OPTIONS = 1 << 19
+    TRUNCATED_HEADER = 1 << 22
+    HAS_MD5 = 1 << 23
+
+# terms.Alert
+cdef enum:
+    ALERT_NONE, ALERT_LIKELY, ALERT_RECORD, ALERT_CLOSE_NOTIFY, ALERT_WARNING, ALERT_FATAL
+
+cdef enum:
+    MAX_NESTED = 8
+    MAX_LABELS = 16
+    MAX_EXTENSIONS = 16
+    MAX_WIRE = 1 << 24
+    MTU_BYTES = 1500
+    MAX_RECORD = (1 << 14) + 2048
+
+cdef uint64_t PRIME = 0x9E3779B97F4A7C15ULL
+cdef uint8_t[13] ALERT_LENGTHS = [2, 18, 22, 24, 26, 28, 32, 34, 36, 48, 52, 64, 80]
+
+
+cdef inline uint32_t be16(const uint8_t* p) noexcept nogil:
+    return <uint32_t>p[0] << 8 | p[1]
+
+
+cdef inline uint32_t be32(const uint8_t* p) noexcept nogil:
+    return <uint32_t>p[0] << 24 | <uint32_t>p[1] << 16 | <uint32_t>p[2] << 8 | p[3]
+
+
+cdef inline uint64_t be64(const uint8_t* p) noexcept nogil:
+    return <uint64_t>be32(p) << 32 | be32(p + 4)
+
+
+cdef inline uint64_t le64(const uint8_t* p, uint32_t count) noexcept nogil:
+    """Up to 8 bytes, little-endian, padded with zeros."""
+    cdef uint64_t value = 0
+    cdef uint32_t i
+    if count >= 8:
+        return (<uint64_t>p[0] | <uint64_t>p[1] << 8 | <uint64_t>p[2] << 16 | <uint64_t>p[3] << 24
+                | <uint64_t>p[4] << 32 | <uint64_t>p[5] << 40 | <uint64_t>p[6] << 48
+                | <uint64_t>p[7] << 56)
+    for i in range(count):
+        value |= <uint64_t>p[i] << (8 * i)
+    return value
+
+
+# --- link.py ---------------------------------------------------------------------------------
+
+cdef struct Net:
+    uint32_t at
+    uint32_t vlan
+    uint32_t ifindex
+
+
+cdef int mpls(const uint8_t* data, uint32_t size, uint32_t at, Net* net) noexcept nogil:
+    cdef int i
+    cdef bint bottom
+    for i in range(MAX_LABELS):
+        if size < at + 4:
+            return SHORT_LINK
+        bottom = data[at + 2] & 1
+        at += 4
+        if bottom:
+            if size <= at:
+                return SHORT_LINK
+            net.at = at
+            return TCP if data[at] >> 4 == 4 or data[at] >> 4 == 6 else NOT_IP
+    return NESTED
+
+
+cdef int ppp(const uint8_t* data, uint32_t size, uint32_t at, Net* net) noexcept nogil:
+    cdef uint32_t kind
+    if size >= at + 2 and data[at] == 0xFF and data[at + 1] == 3:
+        at += 2
+    if size < at + 2:
+        return SHORT_LINK
+    if data[at] & 1:
+        kind = data[at]
+        at += 1
+    else:
+        kind = be16(data + at)
+        at += 2
+    if kind == 0x21 or kind == 0x57:
+        net.at = at
+        return TCP
+    if kind == 0x281 or kind == 0x283:
+        return mpls(data, size, at, net)
+    return PPP_CONTROL
+
+
+cdef int by_ethertype(
+    const uint8_t* data, uint32_t size, uint32_t at, uint32_t kind, Net* net
+) noexcept nogil:
+    cdef int i
+    cdef bint tagged = False
+    for i in range(MAX_NESTED):
+        if kind == 0x0800 or kind == 0x86DD:
+            net.at = at
+            return TCP
+        if kind == 0x8100 or kind == 0x88A8 or kind == 0x9100:
+            if size < at + 4:
+                return SHORT_LINK
+            if not tagged:
+                net.vlan = be16(data + at) & 0xFFF
+                tagged = True
+            kind = be16(data + at + 2)
+            at += 4
+        elif kind == 0x8864:
+            if size < at + 6:
+                return SHORT_LINK
+            if data[at] != 0x11 or data[at + 1] != 0:
+                return BAD_LINK
+            return ppp(data, size, at + 6, net)
+        elif kind == 0x8847 or kind == 0x8848:
+            return mpls(data, size, at, net)
+        elif kind == 0x0806 or kind == 0x8035:
+            return ARP
+        elif kind < 0x600:
+            if size < at + 8:
+                return NOT_IP
+            if data[at] == 6 and data[at + 1] == 6 and data[at + 2] == 3:
+                net.at = at + 3
+                return TCP
+            if be32(data + at) != 0xAAAA0300U or be16(data + at + 4) != 0:
+                return NOT_IP
+            kind = be16(data + at + 6)
+            at += 8
+        else:
+            return NOT_IP
+    return NESTED
+
+
+cdef inline bint inet6(uint32_t family) noexcept nogil:
+    return family == 10 or family == 23 or family == 24 or family == 28 or family == 30
+
+
+cdef inline bint inet(uint32_t family) noexcept nogil:
+    return family == 2 or inet6(family)
+
+
+cdef int cooked(
+    const uint8_t* data, uint32_t size, uint32_t at, uint32_t kind, uint32_t arphrd, Net* net
+) noexcept nogil:
+    if arphrd == 824 or (kind < 0x600 and kind != 4):
+        return NOT_IP
+    return by_ethertype(data, size, at, kind, net)
+
+
+cdef int network(const uint8_t* data, uint32_t size, int linktype, Net* net) noexcept nogil:
+    """TCP: `net` is filled in, else why not."""
+    cdef uint32_t family
+    net.at = net.vlan = net.ifindex = 0
+    if linktype == 1:
+        return by_ethertype(data, size, 14, be16(data + 12), net) if size >= 14 else SHORT_LINK
+    if linktype == 101 or linktype == 12 or linktype == 14 or linktype == 228 or linktype == 229:
+        return TCP
+    if linktype == 113:
+        if size < 16:
+            return SHORT_LINK
+        return cooked(data, size, 16, be16(data + 14), be16(data + 2), net)
+    if linktype == 276:
+        if size < 20:
+            return SHORT_LINK
+        net.ifindex = be32(data + 4)
+        return cooked(data, size, 20, be16(data), be16(data + 8), net)
+    if linktype == 0 or linktype == 108:
+        if size < 4:
+            return SHORT_LINK
+        family = be32(data)
+        net.at = 4
+        if inet(family) or inet(<uint32_t>le64(data, 4)):
+            return TCP
+        return NOT_IP
+    if linktype == 9 or linktype == 50:
+        return ppp(data, size, 0, net)
+    if linktype == 51:
+        return by_ethertype(data, size, 0, 0x8864, net)
+    if linktype == 104:
+        return by_ethertype(data, size, 4, be16(data + 2), net) if size >= 4 else SHORT_LINK
+    if linktype == 117:
+        if size < 4:
+            return SHORT_LINK
+        net.at = (<uint32_t>data[0] + 3) & ~<uint32_t>3
+        return TCP if inet(data[1]) else NOT_IP
+    return UNKNOWN_LINK
+
+
+# --- ip.py -----------------------------------------------------------------------------------
+
+cdef struct Packet:
+    uint32_t at  # of the segment
+    uint32_t length  # of the segment, on the wire
+
+
+cdef inline int not_tcp(uint32_t protocol) noexcept nogil:
+    if protocol == 17:
+        return UDP
+    if protocol == 1:
+        return ICMP
+    return ICMP6 if protocol == 58 else IP_OTHER
+
+
+cdef int v4(
+    const uint8_t* data, uint32_t size, uint32_t at, uint32_t wire_len,
+    Segment* row, Extra* extra, Packet* packet,
+) noexcept nogil:
+    cdef const uint8_t* p = data + at
+    cdef uint32_t header_len, ip_len, bits
+    if size < at + 20:
+        return SHORT_IP
+    header_len = (p[0] & 15) * 4
+    ip_len = be16(p + 2)
+    if ip_len == 0:
+        ip_len = wire_len - at
+        row.quirks |= IP_LEN_ZERO
+    if header_len < 20 or ip_len < header_len:
+        return BAD_IP
+    if p[9] != 6:
+        return not_tcp(p[9])
+    bits = be16(p + 6)
+    if bits & 0x4000:
+        row.quirks |= DF
+    if bits & 0x3FFF:
+        extra.fragment = True
+        extra.ident = be16(p + 4)
+        extra.at = (bits & 0x1FFF) * 8
+        extra.length = ip_len - header_len
+        extra.more = (bits & 0x2000) != 0
+    elif ip_len > MTU_BYTES:
+        row.quirks |= OVERSIZE
+    row.src_lo = <uint64_t>0xFFFF << 32 | be32(p + 12)
+    row.dst_lo = <uint64_t>0xFFFF << 32 | be32(p + 16)
+    row.ip_len = ip_len
+    row.ip_id = <uint16_t>be16(p + 4)
+    row.ttl = p[8]
+    packet.at = at + header_len
+    packet.length = ip_len - header_len
+    return TCP
+
+
+cdef int v6(
+    const uint8_t* data, uint32_t size, uint32_t at, uint32_t wire_len,
+    Segment* row, Extra* extra, Packet* packet,
+) noexcept nogil:
+    cdef const uint8_t* p = data + at
+    cdef uint32_t payload_len, end, here, kind, step, bits
+    cdef int i
+    if size < at + 40:
+        return SHORT_IP
+    row.quirks |= NO_IP_ID
+    payload_len = be16(p + 4)
+    if payload_len == 0:
+        payload_len = wire_len - at - 40
+        row.quirks |= IP_LEN_ZERO
+    end = at + 40 + payload_len
+    kind = p[6]
+    here = at + 40
+    for i in range(MAX_EXTENSIONS):
+        if kind == 6:
+            break
+        if not (kind == 0 or kind == 43 or kind == 60 or kind == 135 or kind == 139
+                or kind == 140 or kind == 44 or kind == 51):
+            return not_tcp(kind)
+        if here + 8 > end:
+            return BAD_IP
+        if size < here + 8:
+            return SHORT_IP
+        step = 8 * (<uint32_t>data[here + 1] + 1)
+        if kind == 51:
+            step = 4 * (<uint32_t>data[here + 1] + 2)
+        elif kind == 44:
+            step = 8
+            bits = be16(data + here + 2)
+            if bits & 0xFFF9 and not extra.fragment:
+                extra.fragment = True
+                extra.ident = be32(data + here + 4)
+                extra.at = bits & 0xFFF8
+                extra.length = end - here - 8
+                extra.more = bits & 1
+                if extra.at and data[here] != 6:
+                    return FRAGMENT
+        kind = data[here]
+        here += step
+        if here > end:
+            return BAD_IP
+    else:
+        return NESTED
+    if not extra.fragment and end - at > MTU_BYTES:
+        row.quirks |= OVERSIZE
+    row.src_hi = be64(p + 8)
+    row.src_lo = be64(p + 16)
+    row.dst_hi = be64(p + 24)
+    row.dst_lo = be64(p + 32)
+    row.ip_len = end - at
+    row.ttl = p[7]
+    packet.at = here
+    packet.length = end - here
+    return TCP
+
+
+# --- tcp.py ----------------------------------------------------------------------------------
+
+cdef void read_options(
+    const uint8_t* p, uint32_t size, uint32_t wire_len, Segment* row
+) noexcept nogil:
+    cdef uint32_t at = 0
+    cdef uint32_t kind, length
+    while at < size:
+        kind = p[at]
+        if kind == 0:
+            return
+        if kind == 1:
+            at += 1
+            continue
+        if at + 1 >= wire_len:
+            row.quirks |= BAD_OPTIONS
+            return
+        if at + 1 >= size:
+            return
+        length = p[at + 1]
+        if length < 2 or at + length > wire_len:
+            row.quirks |= BAD_OPTIONS
+            return
+        if at + length > size:
+            return
+        if kind == 8 and length == 10:
+            row.tsval = be32(p + at + 2)
+            row.tsecr = be32(p + at + 6)
+            row.quirks |= HAS_TS
+        elif kind == 5 and length >= 10 and (length - 2) % 8 == 0:
+            row.sack_left = be32(p + at + 2)
+            row.sack_right = be32(p + at + 6)
+            row.quirks |= HAS_SACK
+        elif kind == 2 and length == 4:
+            row.mss = <uint16_t>be16(p + at + 2)
+            row.quirks |= HAS_MSS
+        elif kind == 3 and length == 3:
+            row.wscale = p[at + 2]
+            row.quirks |= HAS_WSCALE
+        elif kind == 4 and length == 2:
+            row.quirks |= SACK_PERMITTED
+        elif kind == 19 and length == 18:
+            row.quirks |= HAS_MD5
+        elif kind == 8 or (2 <= kind and kind <= 5) or kind == 19:
+            row.quirks |= BAD_OPTIONS
+        at += length
+
+
+# --- payload.py ------------------------------------------------------------------------------
+
+cdef inline uint64_t mix(const uint8_t* p, uint32_t size) noexcept nogil:
+    cdef uint64_t value = 0
+    cdef uint32_t at = 0
+    while at < size:
+        value = (value ^ le64(p + at, size - at)) * PRIME
+        value ^= value >> 32
+        at += 8
+    return value
+
+
+cdef uint64_t fingerprint(
+    const uint8_t* data, uint32_t size, uint32_t payload_len
+) noexcept nogil:
+    cdef uint32_t narrow_len = payload_len if payload_len < 16 else 16
+    cdef uint32_t wide_len = payload_len if payload_len < 64 else 64
+    cdef uint64_t salt = <uint64_t>payload_len * PRIME
+    cdef uint64_t narrow, wide = 0
+    if payload_len == 0 or size < narrow_len:
+        return 0
+    narrow = ((mix(data, narrow_len) ^ salt) * PRIME) >> 32
+    if size >= wide_len:
+        wide = ((mix(data, wide_len) ^ salt) * PRIME) >> 32
+        if wide == 0:
+            wide = 1
+    if narrow == 0:
+        narrow = 1
+    return narrow << 32 | wide
+
+
+cdef int64_t last_record(const uint8_t* p, uint32_t size, uint32_t payload_len) noexcept nogil:
+    cdef uint64_t at = 0
+    cdef uint32_t length
+    while at + 5 <= size and 20 <= p[at] <= 23 and p[at + 1] == 3 and p[at + 2] <= 4:
+        length = be16(p + at + 3)
+        if length == 0 or length > MAX_RECORD:
+            return -1
+        if at + 5 + length == payload_len:
+            return <int64_t>at
+        at += 5 + length
+    return -1
+
+
+cdef int64_t look_back(const uint8_t* p, int64_t payload_len) noexcept nogil:
+    cdef int64_t at
+    cdef int i
+    for i in range(13):
+        at = payload_len - ALERT_LENGTHS[i] - 5
+        if at < 0:
+            break
+        if (p[at] == 21 and p[at + 1] == 3 and p[at + 2] <= 4 and p[at + 3] == 0
+                and p[at + 4] == ALERT_LENGTHS[i]):
+            return at
+    at = payload_len - 24
+    if at >= 0 and be32(p + at) == 0x17030300 and p[at + 4] == 19:
+        return at
+    return -1
+
+
+cdef inline bint alert_size(uint32_t n) noexcept nogil:
+    return n == 23 or n == 24 or n == 31 or n == 53 or n == 57 or n == 69 or n == 85
+
+
+cdef void tls_tail(const uint8_t* p, uint32_t size, uint32_t payload_len, Segment* row) noexcept nogil:
+    cdef int64_t at
+    cdef uint32_t length
+    cdef uint8_t level = 0
+    if payload_len == 0:
+        return
+    if size == 0:
+        row.alert = ALERT_LIKELY if alert_size(payload_len) else ALERT_NONE
+        return
+    at = last_record(p, size, payload_len)
+    if at < 0 and size >= payload_len:
+        at = look_back(p, payload_len)
+    if at < 0:
+        return
+    length = be16(p + at + 3)
+    if p[at] == 23:
+        row.alert = ALERT_LIKELY if length == 19 else ALERT_NONE
+        return
+    if p[at] != 21:
+        return
+    if length == 2 and size >= at + 7:
+        level = p[at + 5]
+    if level != 1 and level != 2:
+        row.alert = ALERT_RECORD
+        return
+    if p[at + 6] == 0:
+        row.alert = ALERT_CLOSE_NOTIFY
+        return
+    row.alert = ALERT_WARNING if level == 1 else ALERT_FATAL
+    row.alert_desc = p[at + 6]
+
+
+# --- decode.py -------------------------------------------------------------------------------
+
+cdef inline uint32_t fold(uint64_t total) noexcept nogil:
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return <uint32_t>total
+
+
+cdef inline uint64_t halves(uint64_t value) noexcept nogil:
+    return (value & 0xFFFF) + (value >> 16 & 0xFFFF) + (value >> 32 & 0xFFFF) + (value >> 48)
+
+
+cdef bint bad_checksum(
+    const uint8_t* p, uint32_t size, bint is_v4, const Segment* row
+) noexcept nogil:
+    cdef uint32_t given = be16(p + 16)
+    cdef uint64_t mask = <uint64_t>0xFFFFFFFF if is_v4 else ~<uint64_t>0
+    cdef uint64_t pseudo = 6
+    cdef uint64_t even = 0, odd = 0
+    cdef uint32_t i
+    pseudo += halves(row.src_hi) + halves(row.dst_hi)
+    pseudo += halves(row.src_lo & mask) + halves(row.dst_lo & mask)
+    if given == 0 or given == fold(pseudo) or given == fold(pseudo + size):
+        return False
+    for i in range(size >> 1):
+        even += p[2 * i]
+        odd += p[2 * i + 1]
+    if size & 1:
+        even += p[size - 1]
+    return fold(pseudo + size + (even << 8) + odd) != 0xFFFF
+
+
+cdef void read_payload(
+    const uint8_t* data, uint32_t size, uint32_t ip_at, const Packet* packet, uint32_t header_len,
+    Segment* row, Extra* extra,
+) noexcept nogil:
+    cdef uint32_t at = packet.at + header_len
+    cdef uint32_t end = packet.at + packet.length
+    cdef uint32_t captured = 0
+    cdef uint32_t limit = size if size < end else end
+    cdef bint is_v4 = data[ip_at] >> 4 == 4
+    cdef uint32_t i
+    if limit > at:
+        captured = limit - at
+    row.payload_len = packet.length - header_len
+    if captured < row.payload_len:
+        row.quirks |= NO_PAYLOAD
+    extra.start_at = at
+    extra.start_len = captured if captured < 64 else 64
+    row.head_len = <uint8_t>(captured if captured < 8 else 8)
+    for i in range(row.head_len):
+        row.head |= <uint64_t>data[at + i] << (56 - 8 * i)
+    if extra.fragment:
+        return
+    row.payload_hash = fingerprint(data + at, captured, row.payload_len)
+    tls_tail(data + at, captured, row.payload_len, row)
+    if (size >= end and packet.at - ip_at == <uint32_t>(20 if is_v4 else 40)
+            and not row.quirks & (OVERSIZE | IP_LEN_ZERO)
+            and bad_checksum(data + packet.at, packet.length, is_v4, row)):
+        row.quirks |= BAD_CHECKSUM
+
+
+cdef int decode_frame(
+    const uint8_t* data, uint32_t size, uint32_t wire_len, int linktype, Segment* row, Extra* extra
+) noexcept nogil:
+    """TCP: `row` and `extra` are filled in (`extra.at` > 0: a fragment without TCP header), else
+    the outcome."""
+    cdef Net net
+    cdef Packet packet
+    cdef const uint8_t* p
+    cdef uint32_t bits, header_len
+    cdef int outcome = network(data, size, linktype, &net)
+    if outcome != TCP:
+        return outcome
+    if size <= net.at:
+        return SHORT_IP
+    if wire_len < size or wire_len > MAX_WIRE:
+        wire_len = size
+    memset(row, 0, sizeof(Segment))
+    memset(extra, 0, sizeof(Extra))
+    extra.ifindex = net.ifindex
+    row.vlan = <uint16_t>net.vlan
+    if data[net.at] >> 4 == 4:
+        outcome = v4(data, size, net.at, wire_len, row, extra, &packet)
+    elif data[net.at] >> 4 == 6:
+        outcome = v6(data, size, net.at, wire_len, row, extra, &packet)
+    else:
+        return BAD_IP
+    if outcome != TCP:
+        return outcome
+    if extra.fragment and extra.at:
+        row.quirks = 0
+        return TCP
+    if packet.length < 20:
+        return BAD_TCP
+    if size < packet.at + 14:
+        return SHORT_TCP
+    p = data + packet.at
+    bits = be16(p + 12)
+    header_len = (bits >> 12) * 4
+    if header_len < 20 or header_len > packet.length:
+        return BAD_TCP
+    row.src_p = <uint16_t>be16(p)
+    row.dst_p = <uint16_t>be16(p + 2)
+    row.seq = be32(p + 4)
+    row.ack = be32(p + 8)
+    row.flags = bits & 0x1FF
+    if size >= packet.at + 16:
+        row.win = <uint16_t>be16(p + 14)
+    else:
+        row.quirks |= NO_WIN
+    if size < packet.at + header_len:
+        row.quirks |= TRUNCATED_HEADER
+        if size > packet.at + 20:
+            read_options(p + 20, size - packet.at - 20, header_len - 20, row)
+    else:
+        read_options(p + 20, header_len - 20, header_len - 20, row)
+    read_payload(data, size, net.at, &packet, header_len, row, extra)
+    return TCP
+
+
+def unpack(const uint8_t[::1] raw) -> dict:
+    """Field → value of the C struct in `raw`, for the test that compares it with the table."""
+    if raw.shape[0] != sizeof(Segment):
+        raise ValueError("not a segment row")
+    return (<const Segment*>&raw[0])[0]
