@@ -390,6 +390,7 @@ teardown_side text who caused it, as far as the line proves: a, b, device or unk
 flags        text TCP flags as printed
 user         text user or SGT
 acl          text access list
+denial_kind  text for kind deny: policy, state, limit, spoof or other
 hit_count    i8 as stated; 1 where none
 duplicate_of i8 row of the first copy
 text_ok      text full, partial (some field unreadable) or none

@@ -39,6 +39,7 @@ class Message:
     kind: EventKind
     texts: tuple[str, ...]
     proto: str | None = None
+    denial_kind: str | None = None
     finish: Callable[[Row, Fields], None] | None = None
     tcp_only: bool = False
 
@@ -46,31 +47,42 @@ class Message:
         return tuple(compile_template(text) for text in self.texts)
 
 
+def _ids(text: str) -> Iterator[str]:
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        for number in range(int(first), int(last or first) + 1):
+            yield f"{number:0{len(first)}}"
+
+
 def messages(
     table: str, finish: Mapping[str, Callable[[Row, Fields], None]]
 ) -> dict[str, Message]:
-    """Parse ``id[,id…]  kind  proto  text``; an indented line continues the text above (after a
+    """Parse ``id[-id][,…]  kind  proto  text``; an indented line continues the text above (after a
     blank, unless it begins with one of its own: ``[`` or ``~``).
 
+    `kind`: `terms.EventKind` in words; ``deny:policy`` and so on also give `denial_kind`.
     `proto`: ``-`` where the text names it, ``tcp-only`` where it does and others do not matter.
     A second line for the same id is tried where the first does not fit.  Raises `KeyError` or
     `ValueError` for a mistake in the table.
     """
-    entries: list[list[str]] = []
+    entries: list[str] = []
     for line in table.strip("\n").splitlines():
-        if not line.startswith(" "):
-            entries.append(line.split(None, 3))
-        else:
+        if line.startswith(" "):
             text = line.strip()
-            entries[-1][3] += text if text[0] in "[~" else " " + text
+            entries[-1] += text if text[0] in "[~" else " " + text
+        else:
+            entries.append(line)
     out: dict[str, Message] = {}
-    for ids, kind, proto, text in entries:
+    for entry in entries:
+        ids, kind, proto, text = entry.split(None, 3)
         compile_template(text)
-        for number in ids.split(","):
+        for number in _ids(ids):
             texts = (*out[number].texts, text) if number in out else (text,)
+            name, _, refusal = kind.partition(":")
             out[number] = Message(
-                EventKind[kind.upper().replace("-", "_")], texts,
+                EventKind[name.upper().replace("-", "_")], texts,
                 None if proto in ("-", "tcp-only") else proto,
+                refusal or ("other" if name == "deny" else None),
                 finish.get(number), proto == "tcp-only",
             )  # fmt: skip
     if unused := set(finish) - set(out):
@@ -174,6 +186,10 @@ def _phrase(text: str) -> str | None:
     return text.strip(" \t\xa0.,\"'")[:500] or None
 
 
+def _interface(text: str) -> str:
+    return text.rstrip(".")  # where a sentence ends with its name
+
+
 def who(text: str) -> str | None:
     """A user or group without the brackets or quotes around it."""
     if text.startswith("(") and text.endswith(")"):
@@ -184,7 +200,7 @@ def who(text: str) -> str | None:
 _CONVERT: dict[str, Callable[[str], Any]] = {
     "conn_id": int, "bytes": int, "hit_count": int, "duration_s": _duration, "proto": _proto,
     "flags": _words, "reason": _phrase, "user": who, "direction": str.lower,
-    "a_if": str, "b_if": str, "acl": str,
+    "a_if": _interface, "b_if": str, "acl": str,
 }  # fmt: skip
 _WHO_GROUPS = ("a_who", "a_who2", "b_who", "b_who2", "s_who", "d_who")
 _TEXT_OK, _USER, _KIND, _PROTO = AT["text_ok"], AT["user"], AT["kind"], AT["proto"]
@@ -388,6 +404,7 @@ class Reader:
             shapes = tuple(Shape(template, self.values) for template in message.templates())
             self._shapes[msg_id] = shapes
             self._bases[msg_id] = blank(message.kind, message.proto)
+            put(self._bases[msg_id], denial_kind=message.denial_kind)
         row = self._bases[msg_id].copy()
         for shape in shapes:
             m = shape.match(body)

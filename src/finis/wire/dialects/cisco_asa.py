@@ -29,7 +29,7 @@ NAME = "cisco-asa"
 _TAG = r"%(?:ASA|FTD|PIX|FWSM|NGIPS)[^%\s]{0,40}?-(?:[A-Za-z]{1,24}-)?([0-7n])-(\d{6,7})\b"
 TAG = re.compile(_TAG + r"(?:\s?:)?\s*")
 
-# --- why a connection was torn down: phrase of 302014 → our word, and who caused it ---------------
+# --- why a connection was torn down: phrase of 302014 → our word, and who caused it --------------
 # "side": an endpoint, named by its interface or by security level (I the higher, O the lower).
 
 _T = Teardown
@@ -54,6 +54,8 @@ REASONS: dict[str, tuple[Teardown, str]] = {
     "Free the flow created as result of packet injection": (_T.INJECTED, "device"),
     "Deny Terminate": (_T.POLICY, "device"),
     "Unauth Deny": (_T.POLICY, "device"),
+    "Uauth Deny": (_T.POLICY, "device"),
+    "Deny": (_T.POLICY, "device"),
     "Invalid SYN": (_T.INVALID_SYN, "device"),
     "TCP Invalid SYN": (_T.INVALID_SYN, "device"),
     "SYN Control": (_T.SYN_CONTROL, "device"),
@@ -179,7 +181,7 @@ def _hit(row: Row, fields: Fields) -> None:
     action = (fields.get("action") or "").lower()
     put(row, reason=action or None, initiator="a" if action else "unknown")
     if action == "denied":
-        put(row, kind=word(EventKind.DENY))
+        put(row, kind=word(EventKind.DENY), denial_kind="policy")
     elif get(row, "text_ok") == "none":
         put(row, kind=word(EventKind.OTHER))
 
@@ -203,7 +205,8 @@ def _by_words(row: Row, fields: Fields) -> None:
     if "reset" in text:
         put(row, kind=word(EventKind.RESET))
     elif "drop" in text or "denied" in text:
-        put(row, kind=word(EventKind.DENY))
+        kind = "policy" if get(row, "kind") == word(EventKind.THREAT) else "other"
+        put(row, kind=word(EventKind.DENY), denial_kind=kind)
     if not reason:
         put(row, reason=action)
 
@@ -212,135 +215,151 @@ def _by_words(row: Row, fields: Fields) -> None:
 
 MESSAGES = _events.messages(
     r"""
-302013          built     tcp  Built {direction} [Probe ]TCP connection {conn_id} for
+302013        built          tcp      Built {direction} [Probe ]TCP connection {conn_id} for
     {a:endpoint}{a:mapped} to {b:endpoint}{b:mapped}[~{user}]
-302014          teardown  tcp  Teardown [Probe ]TCP connection {conn_id} for {a:endpoint} to
+302014        teardown       tcp      Teardown [Probe ]TCP connection {conn_id} for {a:endpoint} to
     {b:endpoint} duration {duration_s} bytes {bytes}[ {tail}]
-302303          built     tcp  Built TCP state-bypass connection {conn_id} from
+302303        built          tcp      Built TCP state-bypass connection {conn_id} from
     {a:endpoint}{a:mapped} to {b:endpoint}{b:mapped}[~{user}]
-302304          teardown  tcp  Teardown TCP state-bypass connection {conn_id} from {a:endpoint} to
-    {b:endpoint} duration {duration_s}[,] bytes {bytes}[[,] {tail}]
-106001          deny      tcp  {direction} TCP connection denied from {a:socket} to {b:socket}
-    flags[ {flags}] on interface {a_if:tail_if}
-106015          deny      tcp  Deny TCP (no connection) from {a:socket} to {b:socket}
-    flags[ {flags}] on interface {a_if:tail_if}
-106006          deny      udp  Deny {direction} UDP from {a:socket} to {b:socket}
-    [ on interface {a_if:tail_if}]
-106007          deny      udp  Deny {direction} UDP from {a:socket} to {b:socket} due to {reason}
-106010          deny      -    Deny {direction} {proto} src {a:place} dst {b:place}[~({:rest}]
-106011          deny      -    Deny {direction} (No xlate) {proto} src {a:place} dst {b:place}
-    [~({:rest}]
-106012          deny      ip   Deny IP from {a_h:host} to {b_h:host}, {reason}
-106013          deny      icmp Dropping echo request from {a_h:host} to PAT address {b_h:host}
-106014          deny      icmp Deny {direction} {proto} src {a:place} dst {b:place}[~({:rest}]
-106016          deny      ip   Deny IP spoof from [(]{a_h:host}[)] to {b_h:host} on interface
-    {a_if:tail_if}
-106017          deny      ip   Deny IP due to Land Attack from {a_h:host} to {b_h:host}
-106020          deny      ip   Deny IP teardrop fragment ({reason:parens}) from {a_h:host} to
+302304        teardown       tcp      Teardown TCP state-bypass connection {conn_id} from
+    {a:endpoint} to {b:endpoint} duration {duration_s}[,] bytes {bytes}[[,] {tail}]
+106001        deny:policy    tcp      {direction} TCP connection denied from {a:socket} to
+    {b:socket} flags[ {flags}] on interface {a_if:tail_if}
+106015        deny:state     tcp      Deny TCP (no connection) from {a:socket} to {b:socket} flags[
+    {flags}] on interface {a_if:tail_if}
+106006        deny:policy    udp      Deny {direction} UDP from {a:socket} to {b:socket}[ on
+    interface {a_if:tail_if}]
+106007        deny:policy    udp      Deny {direction} UDP from {a:socket} to {b:socket} due to
+    {reason}
+106010        deny:policy    -        Deny {direction} {proto} src {a:place} dst
+    {b:place}[~({:rest}]
+106011        deny:state     -        Deny {direction} (No xlate) {proto} src {a:place} dst
+    {b:place}[~({:rest}]
+106012        deny           ip       Deny IP from {a_h:host} to {b_h:host}, {reason}
+106013        deny           icmp     Dropping echo request from {a_h:host} to PAT address
     {b_h:host}
-106021          deny      -    Deny {proto} reverse path check from {a_h:host} to {b_h:host} on
+106014        deny:policy    icmp     Deny {direction} {proto} src {a:place} dst
+    {b:place}[~({:rest}]
+106016        deny:spoof     ip       Deny IP spoof from [(]{a_h:host}[)] to {b_h:host} on
     interface {a_if:tail_if}
-106022          deny      -    Deny {proto} connection spoof from {a_h:host} to {b_h:host} on
-    interface {a_if:tail_if}
-106023          deny      -    Deny {proto} src {a:place} dst {b:place}[,][~[(]type {:icmp}]
+106017        deny:spoof     ip       Deny IP due to Land Attack from {a_h:host} to {b_h:host}
+106020        deny:spoof     ip       Deny IP teardrop fragment ({reason:parens}) from {a_h:host}
+    to {b_h:host}
+106021        deny:spoof     -        Deny {proto} reverse path check from {a_h:host} to {b_h:host}
+    on interface {a_if:tail_if}
+106022        deny:spoof     -        Deny {proto} connection spoof from {a_h:host} to {b_h:host}
+    on interface {a_if:tail_if}
+106023        deny:policy    -        Deny {proto} src {a:place} dst {b:place}[,][~[(]type {:icmp}]
     by access-group ["]{acl:acl}["][ {:rest}]
-106027          deny      other [{:word} ]Deny src {a_h:word} dst {b_h:word} by
-    access-group ["]{acl:acl}["][ {:rest}]
-106100          permit    tcp-only access-list {acl} {action:word} {proto} {a:acl_endpoint} ->
+106027        deny:policy    non-ip   Deny [{:word} ]src {a_h:word} dst {b_h:word} by access-group ["]{acl:acl}["][
+    {:rest}]
+418001        deny:policy    -        {reason:phrase}:~{proto} src {a:place} dst {b:place}[
+    {:rest}]
+106100        permit         tcp-only access-list {acl} {action:word} {proto} {a:acl_endpoint} ->
     {b:acl_endpoint} hit-cnt {hit_count} {:rest}
-106102,106103   permit    tcp-only access-list {acl} {action:word} {proto} for user
+106102,106103 permit         tcp-only access-list {acl} {action:word} {proto} for user
     {user:quote_word} {a:acl_endpoint} -> {b:acl_endpoint} hit-cnt {hit_count} {:rest}
-710003          deny      -    {proto} access denied by ACL from {a:socket} to {b:endpoint}
-710004          limit     -    {proto} connection limit exceeded from {a:socket} to {b:endpoint}
-    {reason}
-710005,710006   deny      -    {proto} request discarded from {a:bare} to {b:place}
-305005          deny      -    No translation group found for {proto} src {a:place} dst {b:place}
-    [~({:rest}]
-305006          deny      -    {reason:phrase} for {proto} src {a:place} dst {b:place}
-    [~({:rest}]
-305011          xlate-built tcp-only Built {:word} {proto} translation from {a:endpoint} to
+710003        deny:policy    -        {proto} access denied by ACL from {a:socket} to {b:endpoint}
+710004        deny:limit     -        {proto} connection limit exceeded from {a:socket} to
+    {b:endpoint} {reason}
+710005,710006 deny:state     -        {proto} request discarded from {a:bare} to {b:place}
+305005        deny           -        No translation group found for {proto} src {a:place} dst
+    {b:place}[~({:rest}]
+305006        deny           -        {reason:phrase} for {proto} src {a:place} dst
+    {b:place}[~({:rest}]
+305011        xlate-built    tcp-only Built {:word} {proto} translation from {a:endpoint} to
     {b_if:if}[{:who}]:{b_h:host_after_if}/{b_p:port}
-305012          xlate-teardown tcp-only Teardown {:word} {proto} translation from {a:endpoint}
-    to {b_if:if}[{:who}]:{b_h:host_after_if}/{b_p:port} duration {duration_s}
-305013          deny      -    Asymmetric NAT rules matched for forward and reverse flows~;
+305012        xlate-teardown tcp-only Teardown {:word} {proto} translation from {a:endpoint} to
+    {b_if:if}[{:who}]:{b_h:host_after_if}/{b_p:port} duration {duration_s}
+305013        deny           -        Asymmetric NAT rules matched for forward and reverse flows~;
     Connection [for ]{proto} src {a:place} dst {b:place}[~({:parens})] denied due to {reason}
-202010          limit     -    {reason:phrase}\. Unable to create {proto} connection from
+202010        deny:limit     -        {reason:phrase}\. Unable to create {proto} connection from
     {a:endpoint} to {b:endpoint}
-305016          limit     -    Unable to create {proto} connection from {a:endpoint} to
+305016,305023 deny:limit     -        Unable to create {proto} connection from {a:endpoint} to
     {b:endpoint} due to {reason}
-201009          limit     tcp  {reason:phrase} for host {a_h:host} on {a_if:word} exceeded
-201010,201011,201012,201013 limit tcp {reason:phrase} for {:word} packet from
+201009        limit          tcp      {reason:phrase} for host {a_h:host} on {a_if:word} exceeded
+201010,201011,201012,201013 deny:limit     tcp      {reason:phrase} for {:word} packet from
     {a_h:host}/~{a_p:port} to {b:socket} on interface {a_if:tail_if}
-407001          limit     ip   Deny traffic for local-host {a_if:if}:{a_h:host_after_if},~{reason}
-407002          limit     tcp  {reason:phrase} for through connections exceeded\.~{a:socket} to
-    {b_mapped_h:host}~({b_h:host})/{b_p:port} on interface {a_if:tail_if}
-201002,201003,201004,201008,202001 limit - {reason}
-313001,313008   deny      -    Denied {proto} {reason:phrase} from {a_h:host} on interface
+407001        deny:limit     ip       Deny traffic for local-host
+    {a_if:if}:{a_h:host_after_if},~{reason}
+407002        limit          tcp      {reason:phrase}\.~{a:socket} to
+    {b_mapped_h:host}~({b_h:host})~/{b_p:port} on interface {a_if:tail_if}
+201002,201003,201004,201008,202001 limit          -        {reason}
+313001,313008 deny:policy    -        Denied {proto} {reason:phrase} from {a_h:host} on interface
     {a_if:tail_if}
-313004          deny      -    Denied {proto} {reason:phrase} from [laddr ]{a_h:host} on interface
-    {a_if:word} to {b_h:host}:[ {:rest}]
-313005          icmp      -    No matching connection for ICMP error message: {:word} src
-    {s_if:if}:{s_h:host_after_if}[{:who}] dst {:if}:{:host_after_if}[{:who}]
-    ({icmp:parens}) on {:phrase} interface\. Original IP payload: {proto} src {a:socket}
-    dst {b:socket}\.
-313005          icmp      icmp No matching connection for ICMP error message: {:word} src
+313004        deny:state     -        Denied {proto} {reason:phrase} from [laddr ]{a_h:host} on
+    interface {a_if:word} to {b_h:host}:[ {:rest}]
+313005        icmp           -        No matching connection for ICMP error message: {:word} src
+    {s_if:if}:{s_h:host_after_if}[{:who}] dst {:if}:{:host_after_if}[{:who}] ({icmp:parens}) on
+    {:phrase} interface\. Original IP payload: {proto} src {a:socket} dst {b:socket}\.
+313005        icmp           icmp     No matching connection for ICMP error message: {:word} src
     {a:place} dst {b:place} ({icmp:parens}) on {:phrase} interface\.[ {:rest}]
-313009          deny      icmp Denied invalid ICMP {reason:phrase}, for {a:endpoint}{a:mapped} to
-    {b:endpoint}{b:mapped}[{:rest}]
-419001          deny      -    Dropping {proto} packet from {a:endpoint} to {b:endpoint},~reason:
+313009        deny           icmp     Denied invalid ICMP {reason:phrase}, for
+    {a:endpoint}{a:mapped} to {b:endpoint}{b:mapped}[{:rest}]
+419001        deny           -        Dropping {proto} packet from {a:endpoint} to
+    {b:endpoint},~reason: {reason}
+419002        context        tcp      Duplicate TCP SYN from {a:endpoint} to {b:endpoint} with
     {reason}
-419002          context   tcp  Duplicate TCP SYN from {a:endpoint} to {b:endpoint} with {reason}
-419003          context   tcp  {reason:phrase} from {a:endpoint} to {b:endpoint}[ {:rest}]
-419004,419005,419006 context tcp [Teardown ]TCP connection {conn_id} from {a:endpoint} to
-    {b:endpoint}[ {reason}]
-420001,434001   deny      -    {reason:phrase},~dropping {proto} packet from {a:place} to {b:place}
-    [ {:rest}]
-420002,434002   deny      -    {reason:phrase} to drop {proto} packet from {a:place} to {b:place}
-    [ {:rest}]
-420003,434003   reset     -    {reason:phrase} to reset {proto} connection from {a:endpoint} to
-    {b:endpoint}[ {:rest}]
-434004          context   tcp-only {reason:phrase} packet redirection and process {proto} flow from
-    {a:endpoint} to {b:endpoint} locally
-500003          deny      tcp  {reason:phrase} from {a:socket} to {b:socket},~flags:[~{flags}],~on
-    interface {a_if:tail_if}
-500004          deny      -    {reason:phrase} for protocol=~{proto},~from {a:socket} to {b:socket}
-507001,507002   context   tcp  {action:phrase} from {a:endpoint} to {b:endpoint}[~-] {reason}
-507003          context   tcp-only {proto} flow from {a:endpoint} to {b:endpoint} terminated by
+419003        context        tcp      {reason:phrase} from {a:endpoint} to {b:endpoint}[ {:rest}]
+419004        context        tcp      TCP connection {conn_id} from {a:endpoint}[{a:mapped}] to
+    {b:endpoint}[{b:mapped}] {reason}
+419005,419006 context        tcp      [Teardown ]TCP connection {conn_id} from
+    {a:endpoint}[{a:mapped}] to {b:endpoint}[{b:mapped}] duration {duration_s} data {bytes}[
+    bytes],~{reason}
+420001,420006,434001 deny           -        {reason:phrase},~dropping {proto} packet from
+    {a:place} to {b:place}[ {:rest}]
+420002,434002 deny           -        {reason:phrase} to drop {proto} packet from {a:place} to
+    {b:place}[ {:rest}]
+420003,434003 reset          -        {reason:phrase} to reset {proto} connection from {a:endpoint}
+    to {b:endpoint}[ {:rest}]
+434004        context        tcp-only {reason:phrase} packet redirection and process {proto} flow
+    from {a:endpoint} to {b:endpoint} locally
+421001        context        -        {proto} flow from {a:endpoint} to {b:endpoint} is {reason}
+500003        deny           tcp      {reason:phrase} from {a:socket} to
+    {b:socket},~flags:[~{flags}],~on interface {a_if:tail_if}
+500004        deny           -        {reason:phrase} for protocol=~{proto},~from {a:socket} to
+    {b:socket}
+507001        context        tcp      {action:phrase} from {a:endpoint} to {b:endpoint}[~-]
+    {reason}
+507002        context        tcp      {reason}
+507003        context        tcp-only {proto} flow from {a:endpoint} to {b:endpoint} terminated by
     inspection engine,~reason~-~{reason}
-609001          context   ip   Built local-host {a_if:if}:{a_h:host_after_if}
-609002          context   ip   Teardown local-host {a_if:if}:{a_h:host_after_if} duration
+609001        context        ip       Built local-host {a_if:if}:{a_h:host_after_if}
+609002        context        ip       Teardown local-host {a_if:if}:{a_h:host_after_if} duration
     {duration_s}
-108003          context   tcp  {reason:phrase} from {a:endpoint} to {b:endpoint}\.[~{:rest}]
-108004          context   tcp  {action:colon}:~{:colon} from
+415001-415013 context        tcp      {reason:phrase} from {a:endpoint} to {b:endpoint}
+108003        context        tcp      {reason:phrase} from {a:endpoint} to {b:endpoint}\.[~{:rest}]
+108004        context        tcp      {action:colon}:~{:colon} from
     {a_if:if}:{a_h:host_after_if}{:slash}{a_p:port} to
     {b_if:if}:{b_h:host_after_if}{:slash}{b_p:port};~{:rest}
-110002,110003   deny      -    {reason:phrase} for {proto} from {a:place} to {b:place}
-110002,110003   deny      -    {reason:phrase} for {proto} from {a:place} to {b:bare}
-209003,209004,209005,209006 deny - {reason:phrase}[:]~[,]~src = {a_h:host},~dest = {b_h:host},~
-    proto = {proto},~id = {:rest}
-338001,338002,338003,338004,338005,338006,338007,338008 threat tcp-only Dynamic {:word}
-    {action:word} {:phrase} {proto} traffic from {a:endpoint}{a:mapped} to
-    {b:endpoint}{b:mapped},~{:rest}
-338101,338102,338103,338104,338201,338202,338203,338204 threat tcp-only Dynamic {:word}
-    {action:word} {:phrase} {proto} traffic from {a:endpoint}{a:mapped} to
-    {b:endpoint}{b:mapped},~{:rest}
-401004          deny      ip   Shunned packet: {a_h:host} ==> {b_h:host} on interface
+110002,110003 deny           -        {reason:phrase} for {proto} from {a:place} to {b:place}
+110002,110003 deny           -        {reason:phrase} for {proto} from {a:place} to {b:bare}
+209003,209004,209005 deny           -        {reason:phrase}[:]~[,]~src = {a_h:host},~dest =
+    {b_h:host},~ proto = {proto},~id = {:rest}
+209006        deny           -        {reason:phrase}, dropped {proto} fragment from {a:bare} to
+    {b:bare} on {a_if:word} interface\.
+338001-338008 threat         tcp-only Dynamic {:word} {action:word} {:phrase} {proto} traffic from
+    {a:endpoint}{a:mapped} to {b:endpoint}{b:mapped},~{:rest}
+338101-338104,338201-338204 threat         tcp-only Dynamic {:word} {action:word} {:phrase} {proto}
+    traffic from {a:endpoint}{a:mapped} to {b:endpoint}{b:mapped},~{:rest}
+401004        deny:policy    ip       Shunned packet: {a_h:host} {:arrow} {b_h:host} on interface
     {a_if:tail_if}
-401001,401002,401003,401005 threat - {reason}
-733100,733101,733102,733103,733104,733105,322001,322002,322003 threat - {reason}
-104001,104002,104003,104004 failover - {reason}
-210001,210002,210003,210005,210006,210007,210008,210010,210011 failover - {reason}
-210020,210021,210022 failover - {reason}
-111008,111009   admin     -    User {user:quote_word} executed [the ][cmd:~][']{reason:phrase}[']
-    [ command][\.]
-111010          admin     -    User {user:quote_word},~{:phrase} executed {reason}
+401001,401002,401003,401005 threat         -        {reason}
+733100,733101,733102,733103,733104,733105,322001,322002,322003 threat         -        {reason}
+104001,104002,104003,104004 failover       -        {reason}
+210001,210002,210003,210005,210006,210007,210008,210010,210011 failover       -        {reason}
+210020,210021,210022 failover       -        {reason}
+111008,111009 admin          -        User {user:quote_word} executed [the
+    ][cmd:~][']{reason:phrase}['][ command][\.]
+111010        admin          -        User {user:quote_word},~{:phrase} executed {reason}
 """,
     {
         "302013": _built, "302014": _torn, "302303": _bypass, "302304": _bypass,
         "106001": _syn, "106015": _syn, "500003": _syn,
         "106100": _hit, "106102": _hit, "106103": _hit,
         "305011": _mapped, "305012": _mapped, "313005": _icmp_error,
-        **dict.fromkeys(("507003", "108003", "108004"), _by_words),
+        **dict.fromkeys(("421001", "507003", "108003", "108004"), _by_words),
+        **dict.fromkeys((f"415{n:03}" for n in range(1, 14)), _by_words),
         **dict.fromkeys((f"33800{n}" for n in range(1, 9)), _by_words),
         **dict.fromkeys((f"338{n}0{m}" for n in (1, 2) for m in range(1, 5)), _by_words),
     },
@@ -383,7 +402,7 @@ def _connection_event(body: str, values: Values, end: bool) -> Row | None:
         put(row, teardown=word(Teardown.UNKNOWN), teardown_side="unknown")
         _sizes(row, found)
     if action and action.lower().startswith("block"):
-        put(row, kind=word(EventKind.DENY), teardown=None, teardown_side=None)
+        put(row, kind=word(EventKind.DENY), denial_kind="policy", teardown=None, teardown_side=None)
     for side, address, port in (("a", "SrcIP", "SrcPort"), ("b", "DstIP", "DstPort")):
         row[AT[side + "_h"]], good = values.host(found.get(address, "to"))
         row[AT[side + "_p"]] = number = values.port(found.get(port, ""))
