@@ -1,23 +1,15 @@
-"""From a captured frame to a row of tables.SEGMENT: the readable reference, and the switch
-between it and the compiled kernel.
-
-`compiled` says which of the two `decoder()` gives; ``FINIS_PURE=1`` asks for the reference.
-"""
+"""From a captured frame to a row of tables.SEGMENT: the readable reference of `_decode.pyx`."""
 
 from __future__ import annotations
 
-import os
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from finis.tables import SEGMENT
 from finis.terms import Quirk
 from finis.wire import ip, payload, tcp
 from finis.wire.link import Network, network
 from finis.wire.outcomes import Outcome
-
-if TYPE_CHECKING:
-    from finis.wire.walk import FrameDecoder
 
 Row = dict[str, int]
 EMPTY: Row = {column.name: 0 for column in SEGMENT}
@@ -110,25 +102,3 @@ def bad_checksum(row: Row, segment: bytes, v4: bool) -> bool:
     even = segment + b"\0" if len(segment) % 2 else segment
     total = pseudo + len(segment) + sum(struct.unpack(f">{len(even) // 2}H", even))
     return _fold(total) != 0xFFFF
-
-
-def _kernel() -> type[FrameDecoder] | None:
-    if os.environ.get("FINIS_PURE") == "1":
-        return None
-    try:
-        from finis.wire import _walk
-    except ImportError:
-        return None
-    kernel: type[FrameDecoder] = _walk.Decoder
-    return kernel
-
-
-def decoder(file: int) -> FrameDecoder:
-    """A new decoder for the source numbered `file`."""
-    from finis.wire.walk import Decoder
-
-    return (_KERNEL or Decoder)(file)
-
-
-_KERNEL = _kernel()
-compiled: bool = _KERNEL is not None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from finis.errors import InputError
 from finis.wire.captures._points import CookedPoints
 from finis.wire.captures._window import END, Window, batches
-from finis.wire.decode import decoder as new_decoder
+from finis.wire.kernel import decoder as new_decoder
 from finis.wire.link import SUPPORTED
 from finis.wire.stamps import stamp
 from finis.wire.walk import MAX_CAPTURED, Interface, Stop

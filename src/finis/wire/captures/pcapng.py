@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from finis.errors import InputError
 from finis.wire.captures._points import CookedPoints, InterfacePoints, clean
 from finis.wire.captures._window import END, Window, batches
-from finis.wire.decode import decoder as new_decoder
+from finis.wire.kernel import decoder as new_decoder
 from finis.wire.link import SUPPORTED
 from finis.wire.stamps import resolution_ns, stamp
 from finis.wire.walk import (
@@ -89,6 +89,8 @@ class _Blocks:
             self.section += 1
             self.interfaces = 0
             self.bases.clear()
+        kind: int
+        length: int
         kind, length = struct.unpack(self.order + "II", head[:8])
         if length < 12 or length % 4:
             return self._corrupt(at)

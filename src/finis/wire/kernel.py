@@ -1,0 +1,28 @@
+"""Chooses the frame decoder: the compiled kernel, or the readable reference where there is none
+or ``FINIS_PURE=1`` asks for it."""
+
+from __future__ import annotations
+
+import os
+
+from finis.wire.walk import Decoder, FrameDecoder
+
+
+def _kernel() -> type[FrameDecoder] | None:
+    if os.environ.get("FINIS_PURE") == "1":
+        return None
+    try:
+        from finis.wire import _walk
+    except ImportError:
+        return None
+    return _walk.Decoder
+
+
+def compiled() -> bool:
+    """Does `decoder` give the compiled one?"""
+    return _kernel() is not None
+
+
+def decoder(file: int) -> FrameDecoder:
+    """A new decoder for the source numbered `file`."""
+    return (_kernel() or Decoder)(file)
