@@ -60,7 +60,8 @@ def join(
     denied = set()
     for at, (row, index) in found.items():
         segment, record = ev.tail[index], ev.rows[row]
-        file[at], frame[at] = ev.paths[int(segment["file"])], int(segment["frame"])
+        if file[at] is None:  # drop captures name their own frame
+            file[at], frame[at] = ev.paths[int(segment["file"])], int(segment["frame"])
         if segment["flags"] & Flag.RST:
             side, first = int(segment["side"]), bool(segment["role"] & Role.RST)
             kind = RstClass(int(record["rst_class"][side])) if first else RstClass.REPEAT
