@@ -13,6 +13,7 @@ STEP_NS = 300 * SECOND  # a step back beyond this is a changed clock, not disord
 GAP_NS = 900 * SECOND  # a silence beyond this may hide lines
 _AGREE_NS = 300 * SECOND  # two stamps this close confirm each other
 _HOUR_NS = 3600 * SECOND
+_REASON_NS = 31 * 24 * _HOUR_NS
 _DST_SLACK_NS = 120 * SECOND
 
 
@@ -23,6 +24,8 @@ class Move(IntEnum):
     GAP = 1  # forward by more than GAP_NS
     DST = 2  # back by one hour: end of summer time, the stamps are local time
     EPOCH = 3  # back by anything else: clock set, or reboot
+    AHEAD = 4  # forward by more than GAP_NS, not confirmed yet
+    ASTRAY = 5  # back, or forward beyond all reason, not confirmed yet: the line has no time
 
 
 class LogClock:
@@ -39,7 +42,8 @@ class LogClock:
         self.stepped_from = 0  # log time just before the last move
 
     def move(self, stamp_ns: int) -> Move:
-        """Take the stamp of the next line; its log time is ``stamp_ns + shift`` afterwards."""
+        """Take the stamp of the next line; its log time is ``stamp_ns + shift`` afterwards, unless
+        it went astray: then the next line tells whether it was a step."""
         if self.now is None:
             self.now = stamp_ns
             return Move.NONE
@@ -51,7 +55,7 @@ class LogClock:
             return Move.NONE
         if self.suspect is None or abs(stamp_ns - self.suspect) > _AGREE_NS:
             self.suspect = stamp_ns
-            return Move.NONE
+            return Move.AHEAD if 0 < ahead < _REASON_NS else Move.ASTRAY
         first, self.suspect = self.suspect, None
         self.stepped_from = self.now
         if ahead > 0:

@@ -104,6 +104,7 @@ class Device:
     budget: Budget
     shared: bool = False  # stands for many names: claims nothing
     clocks: dict[str | None, LogClock] = field(default_factory=dict)  # by name as logged
+    held: dict[str | None, Any] = field(default_factory=dict)  # a line whose stamp went astray
     now: int | None = None
     next_tick: int = -(2**63)
     first_ns: int | None = None  # stamps as logged
@@ -141,11 +142,15 @@ class Device:
 
     # --- time ------------------------------------------------------------------------------
 
-    def time(self, stamp_ns: int, raw: str | None) -> tuple[int, Move]:
-        """Log time of a line, and whether its stamp moved the device's clock."""
+    def clock(self, raw: str | None) -> LogClock:
+        """The clock behind a name as logged: the units of a pair have one each."""
         clock = self.clocks.get(raw)
         if clock is None:
             clock = self.clocks.setdefault(raw if len(self.clocks) < 16 else None, LogClock())
+        return clock
+
+    def time(self, stamp_ns: int, clock: LogClock) -> tuple[int, Move]:
+        """Log time of a line, and what its stamp did to the device's clock."""
         move = clock.move(stamp_ns)
         now = clock.now or 0
         if self.now is None:
@@ -158,10 +163,11 @@ class Device:
             self.now = now
         if self.now >= self.next_tick:
             self._tick(self.now)
-        if self.first_ns is None or stamp_ns < self.first_ns:
-            self.first_ns = stamp_ns
-        if self.last_ns is None or stamp_ns > self.last_ns:
-            self.last_ns = stamp_ns
+        if move is not Move.ASTRAY:
+            if self.first_ns is None or stamp_ns < self.first_ns:
+                self.first_ns = stamp_ns
+            if self.last_ns is None or stamp_ns > self.last_ns:
+                self.last_ns = stamp_ns
         return stamp_ns + clock.shift, move
 
     def _tick(self, now: int) -> None:

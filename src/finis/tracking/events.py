@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from finis.terms import EventKind, Teardown, word
-from finis.tracking.clock import Move
+from finis.tracking.clock import LogClock, Move
 from finis.tracking.denials import Denials, copy_among
 from finis.tracking.devices import Counts, Device, LogOptions
 from finis.tracking.eventrow import (
@@ -52,8 +52,18 @@ _BUILT, _TEARDOWN, _DENY = (
 _PERMIT, _FAILOVER, _ICMP = (
     word(kind) for kind in (EventKind.PERMIT, EventKind.FAILOVER, EventKind.ICMP)
 )
-_NO_SWITCH = frozenset({"104004"})  # a unit is well again: nothing moved
+# Failover messages that tell of no switch: a unit is well again, replication has trouble.
+_NO_SWITCH = {"104004", *(str(number) for number in range(210001, 210023))}
 _SHOWN = 3  # examples per kind of note
+_DST = (
+    "stamps step back by one hour, as local time does at the end of summer time; connections are "
+    "followed across it"
+)
+_EPOCH = (
+    "stamps step back (clock set, restart, or files joined in the wrong order); what ended before "
+    "is not compared with what follows"
+)
+_STRAY = "a stamp stands alone, far from those around it, and is not believed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,41 +122,48 @@ class LogTracker:
         device: Device | None = None
         path = 0
         at: int | None = None
-        for i, row in enumerate(zip(*columns, strict=True)):
+        for i, row in enumerate(zip(*columns, strict=True), number):
             ts = row[TS]
             if device is None or row[DEVICE] != raw or row[FILE] != file:
                 raw, file = row[DEVICE], row[FILE]
                 device = self._device(raw, file)
+                clock = device.clock(raw)
                 path = self._path(raw, file)
                 last_ts = ""
             if ts is None:
                 at = None
                 last_ts = ""
             elif ts != last_ts:
-                at, move = device.time(ts, raw)
-                # A stamp that repeats may skip the clock only if it was no jump.
-                last_ts = ts if device.clocks.get(raw, _NO_CLOCK).suspect is None else ""
-                if move:
-                    self._moved(device, move, row)
-            device.counts.events += 1
-            kind = row[KIND]
-            if kind == _BUILT:
-                copy = self.lives.built(device, at, number + i, row)
-            elif kind == _TEARDOWN:
-                copy = self.lives.teardown(device, at, number + i, row)
-            elif kind in (_DENY, _ICMP):
-                copy = self._deny(device, at, path, number + i, row)
-            elif kind == _PERMIT:
-                copy = self._permit(device, at, path, number + i, row)
-            elif kind == _FAILOVER:
-                copy = None
-                if row[MSG_ID] not in _NO_SWITCH and not str(row[MSG_ID]).startswith("210"):
-                    device.failover = device.now if at is None else at
-            else:
-                continue
+                at, move = device.time(ts, clock)
+                # A stamp that repeats need not be looked at again, unless it confirms a jump.
+                last_ts = ts if clock.suspect is None else ""
+                if move or device.held:
+                    self._moved(device, move, clock, row)
+                    if move is Move.ASTRAY:
+                        device.held[raw] = (i, path, row)
+                        continue
+            copy = self._take(device, at, path, i, row)
             if copy is not None:
-                copies[i] = copy
+                copies[i - number] = copy
         self.events += length
+
+    def _take(
+        self, device: Device, at: int | None, path: int, event: int, row: tuple[Any, ...]
+    ) -> Any:
+        """One line at its log time.  Returns the number of the line it is a copy of, or None."""
+        device.counts.events += 1
+        kind = row[KIND]
+        if kind == _BUILT:
+            return self.lives.built(device, at, event, row)
+        if kind == _TEARDOWN:
+            return self.lives.teardown(device, at, event, row)
+        if kind in (_DENY, _ICMP):
+            return self._deny(device, at, path, event, row)
+        if kind == _PERMIT:
+            return self._permit(device, at, path, event, row)
+        if kind == _FAILOVER and row[MSG_ID] not in _NO_SWITCH:
+            device.failover = device.now if at is None else at
+        return None
 
     def feed_denials(self, denials: dict[str, list[Any]]) -> None:
         """Take what `finis.tracking.drops.denials` made of an asp-drop capture."""
@@ -174,20 +191,20 @@ class LogTracker:
             return -1
         return self.paths.setdefault((file, raw), len(self.paths))
 
-    def _moved(self, device: Device, move: Move, row: tuple[Any, ...]) -> None:
-        where = f"{row[FILE]}:{row[LINE]}"
-        if move is Move.DST:
-            self._note(
-                f"{device.name}: stamps step back by one hour, as local time does at the end of "
-                "summer time; connections are followed across it",
-                where,
-            )
-        elif move is Move.EPOCH:
-            self._note(
-                f"{device.name}: stamps step back (clock set, restart, or files joined in the "
-                "wrong order); what ended before is not compared with what follows",
-                where,
-            )
+    def _moved(self, device: Device, move: Move, clock: LogClock, row: tuple[Any, ...]) -> None:
+        """A stamp jumped: say so, and take the line that waited to know whether it is a step."""
+        held = device.held.pop(row[DEVICE], None)
+        if held is not None:
+            event, path, line = held
+            stepped = move in (Move.DST, Move.EPOCH)
+            self._take(device, line[TS] + clock.shift if stepped else None, path, event, line)
+            where = f"{line[FILE]}:{line[LINE]}"
+            if move is Move.DST:
+                self._note(f"{device.name}: {_DST}", where)
+            elif move is Move.EPOCH:
+                self._note(f"{device.name}: {_EPOCH}", where)
+            else:
+                self._note(f"{device.name}: {_STRAY}", where)
 
     def _note(self, text: str, where: str) -> None:
         if text in self.seen_notes or len(self.seen_notes) < 1000:
@@ -231,6 +248,9 @@ class LogTracker:
     def finish(self) -> LogTables:
         """All connections and denials; the tracker is empty afterwards."""
         for device in self.devices.values():
+            for event, path, line in device.held.values():
+                self._take(device, None, path, event, line)
+            device.held.clear()
             self.lives.settle(device, None)
         connections = self.lives.frame()
         logged = {
@@ -283,10 +303,3 @@ class LogTracker:
         if self.lives.forgotten:
             notes.append(f"{self.lives.forgotten} open connections were forgotten (memory ceiling)")
         return notes
-
-
-class _NoClock:
-    suspect = 0
-
-
-_NO_CLOCK: Any = _NoClock()

@@ -104,7 +104,7 @@ class _Stream:
                     for name, column in events.items()
                 }
             self.keys, self.events = keys, events
-            self._sort()
+            self.first_key = int(keys.min())
             return True
         self.done = True
         return False
@@ -125,23 +125,26 @@ class _Stream:
                 last = min(clock.now or 0, _FAR - 1)
             out.append(last)
         keys = np.array(out, np.int64)
-        if events["ts"][0] is None:  # a file that begins without a stamp: take the first there is
+        if (
+            events["ts"][0] is None and self.first_ns == _FAR
+        ):  # a file that begins without a stamp: take the first there is
             known = next((i for i, s in enumerate(events["ts"]) if s is not None), len(keys) - 1)
             keys[:known] = keys[known]
         self.top = max(self.top, int(keys.max()))
         return keys
 
     def _sort(self) -> None:
+        """Rows in order of key (a lone file is passed on as it is, unsorted)."""
         if np.any(self.keys[1:] < self.keys[:-1]):
             order = np.argsort(self.keys, kind="stable")
             self.keys = self.keys[order]
             at = order.tolist()
             self.events = {name: [column[i] for i in at] for name, column in self.events.items()}
-        self.first_key = int(self.keys[0])
 
     def take(self, bound: int) -> tuple[np.ndarray, Events] | None:
         """Rows with a key below `bound`, removed from here."""
         self._unpack()
+        self._sort()
         count = int(np.searchsorted(self.keys, bound))
         if count == 0:
             return None

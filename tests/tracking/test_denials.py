@@ -1,0 +1,297 @@
+"""Denials, joined to what preceded them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from finis.tracking.events import LogOptions
+from tests.tracking.eventlist import (
+    CLIENT,
+    SERVER,
+    Line,
+    built,
+    deny,
+    line,
+    rows,
+    torn,
+    track,
+)
+
+HOUR = 3600.0
+X, Y = "outside:192.0.2.50/5555", "inside:10.0.0.50/80"
+
+
+def only(lines: list[Line], **options: Any) -> dict[str, Any]:
+    """The last denial of a log."""
+    chosen = LogOptions(**options) if options else None
+    return track(lines, options=chosen).denials.row(-1, named=True)
+
+
+# --- the connection before it --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("src", "dst", "side"),
+    [(SERVER, CLIENT, "resp"), (CLIENT, SERVER, "orig")],
+)
+@pytest.mark.parametrize("direction", ["inbound", "outbound"])
+def test_same_tuple_in_either_direction(src: str, dst: str, side: str, direction: str) -> None:
+    row = only([built(0, 7, direction=direction), torn(10, 7), deny(13, src, dst)])
+    assert (row["conn_id"], row["lag_s"], row["seen_before"]) == (7, 3.0, "yes")
+    other = {"orig": "resp", "resp": "orig"}[side]
+    assert row["from_side"] == (side if direction == "inbound" else other)
+    assert (row["conn_duration_s"], row["conn_bytes"]) == (10.0, 1000)
+    assert (row["teardown"], row["teardown_line"], row["built_line"]) == ("fins", 2, 1)
+
+
+@pytest.mark.parametrize("server", ["10.0.0.5/443", "198.51.100.1/8443"])
+@pytest.mark.parametrize("client", ["192.0.2.9/40000", "172.16.0.9/61000"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_real_or_mapped_addresses(server: str, client: str, turned: bool) -> None:
+    first = built(0, 7, mapped_a="172.16.0.9/61000", mapped_b="198.51.100.1/8443")
+    ends = (client, server) if turned else (server, client)
+    row = only([first, torn(10, 7), deny(10, *ends)])
+    assert (row["conn_id"], row["lag_s"]) == (7, 0.0)
+    assert row["from_side"] == ("orig" if turned else "resp")
+
+
+def test_another_port_is_another_connection() -> None:
+    row = only([built(0, 7), torn(10, 7), deny(10, "inside:10.0.0.5/444", CLIENT)])
+    assert (row["conn_id"], row["lag_s"], row["from_side"]) == (None, None, None)
+
+
+def test_the_last_of_several_counts() -> None:
+    lines = [built(0, 7), torn(10, 7), built(20, 8), torn(30, 8, bytes=5), deny(31)]
+    row = only(lines)
+    assert (row["conn_id"], row["lag_s"], row["conn_bytes"]) == (8, 1.0, 5)
+
+
+def test_a_teardown_logged_after_it_is_waited_for() -> None:
+    row = only([built(0, 7), deny(10), torn(10, 7)])
+    assert (row["conn_id"], row["lag_s"], row["teardown_line"]) == (7, 0.0, 3)
+    assert row["pending_syn"] is False
+    row = only([built(0, 7), deny(10), torn(14, 7)])
+    assert row["lag_s"] == 0.0
+
+
+def test_but_not_for_long() -> None:
+    row = only([built(0, 7), deny(10), torn(16, 7)])
+    assert (row["lag_s"], row["teardown"], row["teardown_line"]) == (None, None, None)
+    assert (row["pending_syn"], row["seen_before"], row["conn_id"]) == (True, "yes", 7)
+    assert row["built_line"] == 1
+
+
+def test_a_teardown_of_a_later_connection_is_not_before_it() -> None:
+    row = only([deny(10), built(11, 7), torn(12, 7)])
+    assert (row["conn_id"], row["lag_s"], row["syn_after_s"]) == (None, None, 1.0)
+
+
+def test_teardown_without_built_is_joined_too() -> None:
+    for when, lag in ((100, 0.0), (103, 3.0), (200, 100.0)):
+        row = only([torn(100, 7, duration_s=50.0), deny(when)])
+        assert (row["seen_before"], row["lag_s"]) == ("yes", lag)
+        assert (row["teardown_line"], row["built_file"]) == (1, None)
+
+
+def test_denial_that_follows_a_reused_tuple_at_once_belongs_to_the_one_before() -> None:
+    row = only([built(0, 7), torn(10, 7), built(11, 8), deny(11)])
+    assert (row["conn_id"], row["lag_s"], row["pending_syn"]) == (7, 1.0, True)
+
+
+def test_denial_long_after_a_reused_tuple_belongs_to_the_open_one() -> None:
+    row = only([built(0, 7), torn(10, 7), built(11, 8), deny(40)])
+    assert (row["conn_id"], row["lag_s"], row["pending_syn"]) == (8, None, True)
+
+
+def test_next_built_of_the_tuple_is_looked_for() -> None:
+    lines = [built(0, 7), torn(10, 7), deny(11), built(15, 8), built(20, 9, X, Y)]
+    assert only(lines)["syn_after_s"] == 4.0
+    turned = [built(0, 7), torn(10, 7), deny(11), built(15, 8, SERVER, CLIENT, "outbound")]
+    assert only(turned)["syn_after_s"] == 4.0
+    late = [built(0, 7), torn(10, 7), deny(11), built(90, 8)]
+    assert only(late)["syn_after_s"] is None
+
+
+def test_repeats_are_counted_since_the_teardown() -> None:
+    lines = [
+        built(0, 7), torn(10, 7), deny(10), deny(11), deny(11, flags="ACK"), deny(12),
+        built(20, 8), torn(30, 8), deny(31),
+    ]  # fmt: skip
+    out = track(lines).denials
+    assert rows(out, "flags", "repeat", "repeats") == [
+        ("RST", 0, 4), ("RST", 1, 4), ("ACK", 0, 4), ("RST", 2, 4), ("RST", 0, 1),
+    ]  # fmt: skip
+    connections = track(lines).connections
+    assert rows(connections, "denials_after", "first_denial_lag_s") == [(4, 0.0), (1, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("how", "after", "known"),
+    [
+        ("fins", 3000, True),
+        ("fins", 3 * HOUR, False),
+        ("idle-timeout", 20 * HOUR, True),
+        ("fin-timeout", 20 * HOUR, True),
+        ("idle-timeout", 40 * HOUR, False),
+    ],
+)
+def test_ended_connections_are_remembered_as_long_as_they_matter(
+    how: str, after: float, known: bool
+) -> None:
+    lines = [built(0, 7), torn(10, 7, teardown=how)]
+    t = 10.0
+    while t < 10 + after:  # a log that goes on
+        t += 600
+        lines += [built(t, 10 + len(lines), X, Y), torn(t, 9 + len(lines), X, Y)]
+    row = only([*lines, deny(10 + after)])
+    assert (row["seen_before"] == "yes") is known
+    if known:
+        assert row["lag_s"] == after
+
+
+# --- never seen ----------------------------------------------------------------------------------
+
+
+def busy(start: float, end: float, step: float = 60.0, first_id: int = 100) -> list[Line]:
+    """Other connections, so that the log is seen to be whole."""
+    lines, t, number = [], start, first_id
+    while t <= end:
+        lines += [built(t, number, X, Y), torn(t + 1, number, X, Y, duration_s=1.0)]
+        t, number = t + step, number + 1
+    return lines
+
+
+def test_never_seen_where_the_log_could_have_shown_it() -> None:
+    row = only([*busy(0, 2 * HOUR), deny(2 * HOUR + 2)])
+    assert (row["seen_before"], row["unknown_why"], row["log_row"]) == ("no", None, None)
+    assert row["reach_s"] >= HOUR
+
+
+def unknown(lines: list[Line], **options: Any) -> str:
+    row = only(lines, **options)
+    assert row["seen_before"] == "unknown"
+    return str(row["unknown_why"])
+
+
+def test_unknown_where_the_log_is_younger_than_the_idle_timer() -> None:
+    assert "the log starts 30 min before" in unknown([*busy(0, 1800), deny(1802)])
+
+
+def test_idle_timer_is_an_option() -> None:
+    assert only([*busy(0, 1800), deny(1802)], idle_s=600)["seen_before"] == "no"
+
+
+def test_unknown_without_built_and_teardown_lines() -> None:
+    lines = [deny(t * 60.0, X, Y) for t in range(200)]
+    assert "logging trap" in unknown([*lines, deny(12_001)])
+    no_teardowns = [one for one in busy(0, 2 * HOUR) if one["kind"] == "built"]
+    assert "logging trap" in unknown([*no_teardowns, deny(2 * HOUR + 2)])
+
+
+def test_unknown_after_a_silence() -> None:
+    lines = [*busy(0, 2 * HOUR), *busy(4 * HOUR, 4.5 * HOUR, first_id=300), deny(4.5 * HOUR + 2)]
+    assert "silent" in unknown(lines)
+
+
+def test_unknown_where_numbers_are_missing() -> None:
+    lines = busy(0, 2 * HOUR)
+    for one in lines:
+        one["conn_id"] *= 50
+    assert "excerpt" in unknown([*lines, deny(2 * HOUR + 2)])
+
+
+def test_unknown_where_built_lines_are_missing() -> None:
+    lines = [one for i, one in enumerate(busy(0, 2 * HOUR, step=20)) if i % 6]
+    assert "no Built in the log" in unknown([*lines, deny(2 * HOUR + 2)])
+
+
+def test_unknown_beyond_the_memory() -> None:
+    lines = busy(0, 2 * HOUR, step=2)
+    for i, one in enumerate(lines):
+        one["a_p"] = 1000 + i // 2
+    assert "memory ceiling" in unknown([*lines, deny(2 * HOUR + 2)], ended_most=300)
+
+
+@pytest.mark.parametrize("proto", ["udp", "icmp", None])
+def test_other_protocols_have_no_state_to_know(proto: str | None) -> None:
+    row = only([built(0, 7), torn(10, 7), deny(10, proto=proto, msg_id="106023")])
+    assert (row["seen_before"], row["unknown_why"], row["kind"]) == ("unknown", "not TCP", "policy")
+
+
+# --- kinds, permits, failover --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("msg_id", "proto", "kind"),
+    [
+        ("106015", "tcp", "state"),
+        ("106023", "tcp", "policy"),
+        ("106100", "udp", "policy"),
+        ("710003", "tcp", "policy"),
+        ("106021", "tcp", "spoof"),
+        ("201013", "tcp", "limit"),
+        ("313004", "icmp", "icmp"),
+        ("999999", "icmp", "icmp"),
+        ("999999", "tcp", "other"),
+        (None, None, "other"),
+    ],
+)
+def test_kind(msg_id: str | None, proto: str | None, kind: str) -> None:
+    assert only([deny(0, msg_id=msg_id, proto=proto)])["kind"] == kind
+
+
+def test_a_dialect_may_say_the_kind_itself() -> None:
+    assert only([deny(0, msg_id="drop", denial_kind="state")])["kind"] == "state"
+
+
+def test_icmp_error_is_joined_to_the_connection_it_quotes() -> None:
+    quoted = line(11, "icmp", CLIENT, SERVER, msg_id="313005")
+    row = only([built(0, 7), torn(10, 7), quoted])
+    assert (row["kind"], row["proto"], row["conn_id"], row["lag_s"]) == ("icmp", "icmp", 7, 1.0)
+
+
+def test_a_permit_just_before_is_named_not_held_against_it() -> None:
+    permit = line(9, "permit", SERVER, CLIENT, msg_id="106100", acl="in")
+    row = only([permit, deny(10)])
+    assert (row["permitted_by"], row["permitted_line"]) == ("in", 1)
+    assert only([permit, deny(20)])["permitted_by"] is None
+    assert only([permit, deny(10, CLIENT, SERVER)])["permitted_by"] is None
+
+
+def test_failover_before_it() -> None:
+    switch = line(100, "failover", None, None, msg_id="104001", proto=None)
+    assert only([switch, deny(130)])["failover_s"] == 30.0
+    for quiet in ("104004", "210005"):
+        assert only([{**switch, "msg_id": quiet}, deny(130)])["failover_s"] is None
+    assert only([switch, deny(130, device="other")])["failover_s"] is None
+
+
+def test_counts_and_interface_are_kept() -> None:
+    row = only([deny(0, msg_id="106100", acl="in", hit_count=17)])
+    assert (row["count"], row["acl"], row["interface"], row["unit"]) == (17, "in", "inside", "line")
+    assert only([deny(0)])["count"] == 1
+
+
+# --- the whole log -------------------------------------------------------------------------------
+
+
+def test_population() -> None:
+    scan = [deny(i, "o:203.0.113.1/4000", f"i:10.0.0.{i % 3}/{i}") for i in range(12)]
+    fan = [deny(20 + i, f"o:198.51.100.{i}/4000", "i:10.0.0.1/1") for i in range(5)]
+    empty = [
+        built(40, 1, "o:203.0.113.1/1", "i:10.0.0.9/9"),
+        torn(41, 1, "o:203.0.113.1/1", "i:10.0.0.9/9", bytes=0, teardown="syn-timeout"),
+    ]
+    out = track([*scan, *fan, *empty]).denials
+    assert rows(out, "src_fanout")[0] == 12 and rows(out, "src_fanout")[12] == 1
+    assert rows(out, "src_refused")[0] == 13 and rows(out, "src_refused")[12] == 1
+    assert rows(out, "dst_fanin")[12:] == [6] * 5  # the scan met that port too
+    assert rows(out, "dst_opened")[0] == 0
+
+
+def test_what_a_destination_opened_itself() -> None:
+    row = only([built(0, 7), torn(9, 7), deny(10)])
+    assert row["dst_opened"] == 1
+    assert only([deny(10)])["dst_opened"] is None  # no connections are logged: nothing to tell

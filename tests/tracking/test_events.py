@@ -1,0 +1,459 @@
+"""Built and Teardown lines to connections; files, copies and clocks."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finis.tables import DENIAL_FACTS, DENIALS, LOG_CONNECTIONS, polars_schema
+from finis.tracking.events import LogOptions, LogTracker, merge
+from tests.tracking.eventlist import (
+    CLIENT,
+    NS,
+    SERVER,
+    START,
+    Line,
+    batches,
+    built,
+    deny,
+    events,
+    line,
+    rows,
+    torn,
+    track,
+)
+
+EXAMPLE = Path(__file__).parents[2] / "examples/too-many-resets/asa.log"
+HOUR = 3600.0
+
+
+def stamps(frame: pl.DataFrame, column: str) -> list[float | None]:
+    """Seconds after START."""
+    values = frame[column].cast(pl.Int64).to_list()
+    return [None if v is None else (v - START * NS) / NS for v in values]
+
+
+# --- pairing ---------------------------------------------------------------------------------
+
+
+def test_nothing_gives_empty_tables_of_the_right_shape() -> None:
+    out = LogTracker().finish()
+    assert out.connections.schema == polars_schema(LOG_CONNECTIONS)
+    assert out.denials.schema == polars_schema(DENIALS) | polars_schema(DENIAL_FACTS)
+    assert out.connections.is_empty() and out.denials.is_empty()
+
+
+def test_built_and_teardown_are_one_connection() -> None:
+    out = track([built(0, 7), torn(10, 7)]).connections
+    assert len(out) == 1
+    row = out.row(0, named=True)
+    assert (row["orig_h"], row["orig_p"], row["orig_if"]) == ("192.0.2.9", 40000, "outside")
+    assert (row["resp_h"], row["resp_p"], row["resp_if"]) == ("10.0.0.5", 443, "inside")
+    assert (row["built_line"], row["teardown_line"], row["teardown"]) == (1, 2, "fins")
+    assert (row["bytes"], row["duration_s"], row["denials_after"]) == (1000, 10.0, 0)
+    assert (row["orientation"], row["fw_conn_id"], row["device"]) == ("log", 7, "fw")
+
+
+def test_outbound_is_opened_by_the_second_endpoint() -> None:
+    row = track([built(0, 7, direction="outbound")]).connections.row(0, named=True)
+    assert (row["orig_h"], row["resp_h"]) == ("10.0.0.5", "192.0.2.9")
+
+
+def test_without_teardown_it_is_still_open() -> None:
+    out = track([built(0, 7)]).connections
+    assert rows(out, "teardown", "teardown_ts", "denials_after") == [("still-open", None, None)]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "orig"),
+    [
+        ("192.0.2.9/40000", "10.0.0.5/443", "192.0.2.9"),
+        ("10.0.0.5/443", "192.0.2.9/40000", "192.0.2.9"),
+        ("10.0.0.5/5000", "192.0.2.9/5000", "10.0.0.5"),
+    ],
+)
+def test_late_start_guesses_the_server_by_its_port(a: str, b: str, orig: str) -> None:
+    out = track([torn(100, 7, a, b, duration_s=30.0), deny(200)]).connections
+    assert rows(out, "orig_h", "orientation", "built_file") == [(orig, "guessed", None)]
+    assert stamps(out, "built_ts") == [70.0]
+
+
+@pytest.mark.parametrize("duration", [-5.0, float("nan"), float("inf"), 1e300, None, "x"])
+def test_absurd_duration_is_no_duration(duration: Any) -> None:
+    out = track([torn(100, 7, duration_s=duration)]).connections
+    assert rows(out, "duration_s", "built_ts") == [(None, None)]
+
+
+def test_number_used_again_is_a_new_connection() -> None:
+    other = "outside:192.0.2.77/1234"
+    out = track([built(0, 7), built(900, 7, other), torn(910, 7, other)]).connections
+    assert rows(out, "orig_h", "teardown") == [
+        ("192.0.2.9", "still-open"),
+        ("192.0.2.77", "fins"),
+    ]
+
+
+def test_teardown_of_another_tuple_does_not_end_it() -> None:
+    other = "outside:192.0.2.77/1234"
+    out = track([built(0, 7), torn(900, 7, other)]).connections
+    assert rows(out, "orig_h", "teardown", "orientation") == [
+        ("192.0.2.9", "still-open", "log"),
+        ("192.0.2.77", "fins", "guessed"),
+    ]
+
+
+def test_teardown_may_name_the_endpoints_the_other_way_round() -> None:
+    out = track([built(0, 7), torn(9, 7, SERVER, CLIENT, teardown_side="a")]).connections
+    assert rows(out, "teardown", "teardown_by") == [("fins", "resp")]
+
+
+def test_teardown_before_its_built_waits_for_it() -> None:
+    out = track([torn(1, 7, duration_s=0.0), built(1, 7)]).connections
+    assert rows(out, "orientation", "built_line", "teardown_line") == [("log", 2, 1)]
+
+
+def test_other_unit_of_a_pair_ends_it_under_its_own_number() -> None:
+    lines = [built(0, 7, device="a"), torn(60, 9, device="b", duration_s=60.0)]
+    out = track(lines, devices={"a": "pair", "b": "pair"}).connections
+    assert rows(out, "device", "fw_conn_id", "teardown") == [("pair", 7, "fins")]
+
+
+def test_devices_are_apart_unless_united() -> None:
+    lines = [built(0, 7, device="a"), torn(9, 7, device="b")]
+    assert len(track(lines).connections) == 2
+    assert len(track(lines, devices={"b": "a"}).connections) == 1
+
+
+def test_lines_without_addresses_invent_nothing() -> None:
+    out = track([built(0, 7, None, None), torn(1, 7, None, None), deny(1, None, None)])
+    assert out.connections.is_empty()
+    assert rows(out.denials, "src_h", "seen_before", "log_row") == [(None, "unknown", None)]
+    assert any("no readable addresses" in note for note in out.notes)
+
+
+def test_other_protocols_are_no_connections() -> None:
+    out = track([built(0, 7, proto="udp"), torn(1, 7, proto="udp")])
+    assert out.connections.is_empty()
+
+
+def test_state_bypass_is_marked() -> None:
+    out = track([built(0, 7, flags="state-bypass"), built(0, 8, "x:1.1.1.1/1")]).connections
+    assert rows(out, "state_bypass") == [True, False]
+
+
+# --- who ended it ------------------------------------------------------------------------------
+
+UNSIDED = "reset-side-unknown"
+
+
+@pytest.mark.parametrize(
+    ("direction", "teardown", "side", "reason_by", "expected"),
+    [
+        # I is the higher security level, O the lower: inbound was opened from the lower one.
+        ("inbound", UNSIDED, "unknown", "O", ("reset-orig", "orig")),
+        ("inbound", UNSIDED, "unknown", "I", ("reset-resp", "resp")),
+        ("outbound", UNSIDED, "unknown", "I", ("reset-orig", "orig")),
+        ("outbound", UNSIDED, "unknown", "O", ("reset-resp", "resp")),
+        # An interface named in the line outranks the level.
+        ("inbound", UNSIDED, "b", "inside", ("reset-resp", "resp")),
+        ("outbound", UNSIDED, "b", "inside", ("reset-orig", "orig")),
+        ("inbound", UNSIDED, "unknown", None, (UNSIDED, "unknown")),
+        (None, UNSIDED, "unknown", "O", (UNSIDED, "unknown")),
+        ("inbound", "reset-device", "device", None, ("reset-device", "device")),
+        ("inbound", "fins", "a", "outside", ("fins", "orig")),
+        ("inbound", "fins", "b", "inside", ("fins", "resp")),
+        ("outbound", "fins", "a", "outside", ("fins", "resp")),
+        ("inbound", "fins", "unknown", None, ("fins", "unknown")),
+        ("inbound", "idle-timeout", None, None, ("idle-timeout", "device")),
+        ("inbound", "unknown", None, None, ("unknown", "unknown")),
+        ("inbound", None, None, None, ("unknown", "unknown")),
+    ],
+)
+def test_teardown_is_laid_to_a_side(
+    direction: str | None, teardown: str | None, side: str | None, reason_by: str | None,
+    expected: tuple[str, str],
+) -> None:  # fmt: skip
+    ended = torn(9, 7, teardown=teardown, teardown_side=side, reason_by=reason_by)
+    out = track([built(0, 7, direction=direction), ended]).connections
+    assert rows(out, "teardown", "teardown_by") == [expected]
+
+
+def test_level_says_nothing_where_the_direction_is_guessed() -> None:
+    out = track([torn(9, 7, teardown=UNSIDED, reason_by="O")]).connections
+    assert rows(out, "teardown", "teardown_by") == [(UNSIDED, "unknown")]
+
+
+# --- several files -----------------------------------------------------------------------------
+
+
+def log(count: int = 40, seed: int = 1) -> list[Line]:
+    """Connections that begin and end, and denials of some of them, in order of time."""
+    random_ = random.Random(seed)
+    lines = []
+    for i in range(count):
+        t = i * 7.0
+        a = f"outside:192.0.2.{i % 5}/{1000 + i}"
+        end = t + random_.choice((0, 1, 30, 100))
+        lines.append(built(t, i, a))
+        lines.append(torn(end, i, a, duration_s=end - t, teardown_side="b"))
+        # No two alike within a second: at the seam of two files such a pair looks like a copy.
+        lines += [
+            deny(end + d, SERVER, a) for d in random_.sample((0, 2), random_.choice((0, 1, 2)))
+        ]
+    return sorted(lines, key=lambda line: line["ts"])
+
+
+def facts(frame: pl.DataFrame, *drop: str) -> list[Any]:
+    """A table's rows without what names a file or a row."""
+    places = [n for n in frame.columns if n.endswith(("file", "line")) or n in ("row", "log_row")]
+    return sorted(map(repr, frame.drop(*places, *drop).rows()))
+
+
+@settings(max_examples=30, deadline=None)
+@given(size=st.integers(1, 40), cut=st.integers(0, 60), seed=st.integers(0, 5))
+def test_batch_size_and_rotation_do_not_matter(size: int, cut: int, seed: int) -> None:
+    lines = log(seed=seed)
+    whole = track(lines)
+    parts = track(lines[cut:], lines[:cut], size=size)  # the later file first
+    assert facts(parts.connections) == facts(whole.connections)
+    assert facts(parts.denials) == facts(whole.denials)
+    sized = track(lines, size=size)
+    assert sized.connections.equals(whole.connections)
+    assert sized.denials.equals(whole.denials)
+
+
+@settings(max_examples=30, deadline=None)
+@given(order=st.permutations(range(4)), seed=st.integers(0, 5), size=st.sampled_from((3, 16, 999)))
+def test_order_of_files_does_not_matter(order: list[int], seed: int, size: int) -> None:
+    dealt: list[list[Line]] = [[], [], [], []]
+    for i, one in enumerate(log(seed=seed)):
+        dealt[random.Random(i).randrange(4)].append(one)
+    names = ["d.log", "c.log", "b.log", "a.log"]
+    first = track(*dealt, names=names, size=size)
+    again = track(*(dealt[i] for i in order), names=[names[i] for i in order], size=size)
+    assert again.connections.equals(first.connections)
+    assert again.denials.equals(first.denials)
+    assert first.connections["teardown"].ne("still-open").all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 5), size=st.sampled_from((3, 16, 999)), later=st.integers(0, 30))
+def test_a_file_read_twice_changes_no_count(seed: int, size: int, later: int) -> None:
+    lines = log(seed=seed)
+    once = track(lines)
+    twice = track(lines, lines[later:], names=["a.log", "b.log"], size=size)
+    assert facts(twice.connections) == facts(once.connections)
+    counted = twice.denials.filter(pl.col("duplicate_of").is_null())
+    assert facts(counted) == facts(once.denials)
+    copies = twice.denials.filter(pl.col("duplicate_of").is_not_null())
+    assert len(copies) == sum(one["kind"] == "deny" for one in lines[later:])
+    first = counted.select(pl.col("row").alias("duplicate_of"), "src_h", "dst_p", "lag_s")
+    joined = copies.join(first, on="duplicate_of", how="left", suffix="_first")
+    assert joined["dst_p"].equals(joined["dst_p_first"])
+    assert joined["lag_s"].equals(joined["lag_s_first"])
+
+
+def test_equal_denials_within_one_file_are_real() -> None:
+    out = track([deny(1), deny(1), deny(1)]).denials
+    assert rows(out, "duplicate_of", "repeat", "repeats") == [(None, i, 3) for i in range(3)]
+
+
+def test_a_line_counts_as_often_as_the_file_that_has_it_most() -> None:
+    out = track([deny(1), deny(1)], [deny(1), deny(1), deny(1)], names=["a", "b"]).denials
+    assert out["duplicate_of"].null_count() == 3
+
+
+def test_both_units_of_a_pair_count_once() -> None:
+    lines = [deny(1, device="a"), deny(1, device="b")]
+    out = track(lines, devices={"a": "pair", "b": "pair"}).denials
+    assert rows(out, "duplicate_of") == [None, 0]
+    assert rows(track(lines).denials, "duplicate_of") == [None, None]
+
+
+def test_copies_are_marked_in_the_events_too() -> None:
+    lines = [built(0, 7), torn(9, 7), deny(9)]
+    doubled = [one for one in lines for _ in range(2)]
+    for i, one in enumerate(doubled):
+        one = doubled[i] = dict(one)
+        one["file"] = "ab"[i % 2]
+    batch = events(doubled)
+    LogTracker().feed(batch)
+    assert batch["duplicate_of"] == [None, 0, None, 2, None, 4]
+
+
+def test_merge_keeps_the_order_within_a_file_and_weaves_by_time() -> None:
+    a = [line(t, "context", None, None, reason=f"a{i}") for i, t in enumerate((0, 10, 9, 20))]
+    b = [line(t, "context", None, None, reason=f"b{i}") for i, t in enumerate((5, 15, None, 25))]
+    merged = [
+        reason
+        for batch in merge([iter(batches(b, 2, "b")), iter(batches(a, 3, "a"))])
+        for reason in batch["reason"]
+    ]
+    assert merged == ["a0", "b0", "a1", "a2", "b1", "b2", "a3", "b3"]
+
+
+def test_merge_of_many_files() -> None:
+    lines = log(60)
+    parts = [lines[i : i + 5] for i in range(0, len(lines), 5)]
+    random.Random(3).shuffle(parts)
+    out = track(*parts)
+    assert len(parts) > 16
+    assert facts(out.connections) == facts(track(lines).connections)
+
+
+def test_merge_of_one_stamp_everywhere_ends() -> None:
+    one = [line(0, "context", None, None)] * 3000
+    total = sum(len(b["ts"]) for b in merge([iter(batches(one, 100, n)) for n in "ab"]))
+    assert total == 6000
+
+
+def test_merge_of_nothing() -> None:
+    assert list(merge([])) == []
+    assert list(merge([iter(()), iter(batches([], 1))])) == []
+
+
+# --- clocks ------------------------------------------------------------------------------------
+
+
+def test_end_of_summer_time_is_followed() -> None:
+    before = [built(0, 1), torn(10, 1), *(deny(20 + i) for i in range(3))]
+    after = [deny(30 + i - HOUR) for i in range(3)]
+    out = track(before + after)
+    assert rows(out.denials, "seen_before") == ["yes"] * 6
+    assert rows(out.denials, "lag_s") == [10.0, 11.0, 12.0, 20.0, 21.0, 22.0]
+    assert any("one hour" in note for note in out.notes)
+
+
+def test_step_back_begins_a_new_epoch() -> None:
+    lines = [
+        built(0, 1),
+        torn(10, 1),
+        deny(12),
+        *(built(-9000 + i, 50 + i, "x:1.1.1.1/1", "y:2.2.2.2/2") for i in range(3)),
+        deny(-8990),
+    ]
+    out = track(lines)
+    assert rows(out.denials, "seen_before") == ["yes", "unknown"]
+    assert "steps back" in str(out.denials["unknown_why"][1])
+    assert out.devices[0].counts.epochs == 1
+
+
+def test_one_stray_stamp_moves_no_clock() -> None:
+    for stray in (80 * 365 * 86400, -40 * 365 * 86400):
+        lines = [built(0, 1), torn(10, 1), built(stray, 2, "x:1.1.1.1/1", "y:2.2.2.2/2"), deny(11)]
+        out = track(lines)
+        assert rows(out.denials, "seen_before", "lag_s") == [("yes", 1.0)]
+        assert out.devices[0].counts.epochs == 0
+
+
+def test_lines_without_a_stamp_take_their_place() -> None:
+    out = track([built(0, 1), torn(None, 1), deny(None), deny(3)])
+    assert rows(out.connections, "teardown", "teardown_ts") == [("fins", None)]
+    assert rows(out.denials, "seen_before", "lag_s") == [("yes", None), ("yes", 3.0)]
+
+
+# --- bounds and hostile input --------------------------------------------------------------------
+
+
+def test_memory_is_bounded() -> None:
+    options = LogOptions(ended_most=2000, open_most=500, lines_most=1000)
+    tracker = LogTracker(options=options)
+    lines = []
+    for i in range(20_000):
+        a = f"o:10.{i >> 8 & 255}.{i & 255}.1/{i % 60000 + 1}"
+        lines += [built(i / 100, i, a), deny(i / 100, a, "s:9.9.9.9/1")]
+        if i % 2:
+            lines.append(torn(i / 100, i, a))
+    for batch in batches(lines, 4096):
+        tracker.feed(batch)
+    device = tracker.devices["fw"]
+    assert len(device.open) <= 500 and len(device.open_tuples) <= 500
+    assert len(device.ended) + len(device.expired) <= 2000
+    assert all(len(r) <= 1000 for r in (device.lines, device.watch, device.torn, device.permits))
+    out = tracker.finish()
+    assert len(out.connections) == 20_000
+    assert any("forgotten" in note for note in out.notes)
+
+
+def test_many_device_names_are_bounded() -> None:
+    options = LogOptions(devices_most=10)
+    out = track([built(i, i, device=f"d{i}") for i in range(100)], options=options)
+    assert len(out.devices) == 11
+    assert len(out.connections) == 100
+
+
+ODD = st.one_of(
+    st.none(), st.integers(-(2**70), 2**70), st.integers(0, 5), st.floats(), st.just("")
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "ts": st.one_of(st.none(), st.integers(-(2**62), 2**62), st.integers(0, 9)),
+                "kind": st.sampled_from(
+                    ["built", "teardown", "deny", "permit", "failover", "icmp", "x", None]
+                ),
+                "proto": st.sampled_from(["tcp", "udp", None]),
+                "conn_id": st.one_of(st.none(), st.integers(0, 3), st.integers(-(2**70), 2**70)),
+                "a_h": st.sampled_from(["1.1.1.1", "2.2.2.2", None]),
+                "b_h": st.sampled_from(["1.1.1.1", "2.2.2.2", None]),
+                "a_p": ODD,
+                "b_p": st.one_of(st.none(), st.integers(0, 3)),
+                "duration_s": ODD,
+                "bytes": ODD,
+                "hit_count": ODD,
+                "line": ODD,
+                "device": st.sampled_from(["a", "b", None]),
+                "file": st.sampled_from(["f", "g", None]),
+                "direction": st.sampled_from(["inbound", "outbound", None, "x"]),
+                "teardown": st.sampled_from(["fins", UNSIDED, "idle-timeout", None, "x"]),
+                "teardown_side": st.sampled_from(["a", "b", "device", None, "x"]),
+            }
+        ),
+        max_size=30,
+    )
+)
+def test_nothing_a_dialect_gives_can_crash_it(lines: list[Line]) -> None:
+    out = track(lines, size=7)
+    assert len(out.denials) == sum(one["kind"] in ("deny", "icmp") for one in lines)
+    again = track(lines, size=3)
+    assert again.connections.equals(out.connections)
+    assert again.denials.equals(out.denials)
+
+
+# --- the reference case --------------------------------------------------------------------------
+
+
+def test_reference_case() -> None:
+    from datetime import UTC
+
+    from finis.wire.dialects import cisco_asa
+    from finis.wire.source import Points, Reading, Source
+
+    tracker = LogTracker()
+    source = Source(0, str(EXAMPLE), Points(), "asa")
+    with EXAMPLE.open("rb") as stream:
+        for batch in cisco_asa.read(stream, source, Reading(UTC)):
+            tracker.feed(batch)
+    out = tracker.finish()
+    row = out.connections.row(0, named=True)
+    assert row["fw_conn_id"] == 47772320
+    assert (row["orig_h"], row["orig_p"]) == ("203.0.113.147", 43918)
+    assert (row["resp_h"], row["resp_p"]) == ("172.17.77.250", 443)
+    assert (row["teardown"], row["teardown_by"]) == ("fins", "resp")
+    assert (row["denials_after"], row["first_denial_lag_s"]) == (1, 0.0)
+    denial = out.denials.row(0, named=True)
+    assert (denial["line"], denial["flags"], denial["interface"]) == (3, "RST", "INSIDE")
+    assert (denial["conn_id"], denial["teardown_reason"]) == (47772320, "TCP FINs")
+    assert (denial["from_side"], denial["lag_s"], denial["seen_before"]) == ("resp", 0.0, "yes")
+    assert (denial["teardown_line"], denial["built_line"]) == (2, 1)
+    assert rows(out.connections, "teardown_by")[1] == "orig"
