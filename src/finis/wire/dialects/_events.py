@@ -54,9 +54,7 @@ def _ids(text: str) -> Iterator[str]:
             yield f"{number:0{len(first)}}"
 
 
-def messages(
-    table: str, finish: Mapping[str, Callable[[Row, Fields], None]]
-) -> dict[str, Message]:
+def messages(table: str, finish: Mapping[str, Callable[[Row, Fields], None]]) -> dict[str, Message]:
     """Parse ``id[-id][,…]  kind  proto  text``; an indented line continues the text above (after a
     blank, unless it begins with one of its own: ``[`` or ``~``).
 
@@ -204,7 +202,8 @@ _CONVERT: dict[str, Callable[[str], Any]] = {
 }  # fmt: skip
 _WHO_GROUPS = ("a_who", "a_who2", "b_who", "b_who2", "s_who", "d_who")
 _TEXT_OK, _USER, _KIND, _PROTO = AT["text_ok"], AT["user"], AT["kind"], AT["proto"]
-_TS, _DEVICE, _LINE = AT["ts"], AT["device"], AT["line"]
+_TS, _DEVICE, _FILE, _LINE = AT["ts"], AT["device"], AT["file"], AT["line"]
+_MSG_ID = AT["msg_id"]
 _SEVERITY, _HIT_COUNT = AT["severity"], AT["hit_count"]
 _DENY = word(EventKind.DENY)
 
@@ -330,6 +329,17 @@ _UNREADABLE = {
 }
 
 
+def _unwrap(prefix: str, body: str) -> tuple[int, str]:
+    """How often the message happened, and its text without what relays put around it."""
+    if '"' in prefix:
+        body = _syslog.unquote(prefix, body)
+    if body.startswith("- "):
+        body = _RFC5424_TAIL.sub("", body, count=1)
+    if body.startswith("message repeated") and (m := _REPEATED.match(body)):
+        return int(m[1]), m[2]
+    return 1, body
+
+
 class Reader:
     """Lines of one file to rows."""
 
@@ -349,34 +359,21 @@ class Reader:
         if tag is None:
             self._untagged(number, line)
             return None
-        msg_id = tag[2]
-        message = self.grammar.messages.get(msg_id)
-        special = self.grammar.special.get(msg_id) if message is None else None
-        if message is None and special is None:
-            self._other(msg_id)
-            return None
-        prefix, times, body = line[: tag.start()], 1, line[tag.end() :]
-        if '"' in prefix:
-            body = _syslog.unquote(prefix, body)
-        if body.startswith("- "):
-            body = _RFC5424_TAIL.sub("", body, count=1)
-        if body.startswith("message repeated") and (m := _REPEATED.match(body)):
-            times, body = int(m[1]), m[2]
-        problem: str | None = None
-        if message is not None:
-            row, problem = self._message(msg_id, message, body)
-        else:
-            assert special is not None
-            row = special(body, self.values)
+        prefix, body = line[: tag.start()], line[tag.end() :]
+        if body.startswith("%") and (again := self.grammar.tag.match(body)):
+            tag, body = again, body[again.end() :]  # a relay wrote the tag once more
+        ts, device = self.headers.read(prefix, number)
+        if ts is not None:
+            self.source.seen(ts)
+        severity, msg_id = tag.groups()
+        times, body = _unwrap(prefix, body)
+        row, problem = self._row(msg_id, body)
         if row is None:
             self._other(msg_id)
             return None
-        row[AT["msg_id"]], row[AT["file"]] = msg_id, self.source.path
-        row[_TS], row[_DEVICE] = ts, _ = self.headers.read(prefix, number)
-        if ts is not None:
-            self.source.seen(ts)
-        row[_LINE] = number
-        row[_SEVERITY] = int(tag[1]) if tag[1] != "n" else None
+        row[_TS], row[_DEVICE], row[_LINE], row[_MSG_ID] = ts, device, number, msg_id
+        row[_FILE] = self.source.path
+        row[_SEVERITY] = int(severity) if severity != "n" else None
         if times > 1:
             row[_HIT_COUNT] = min(row[_HIT_COUNT] * times, 1 << 62)
         if row[_TEXT_OK] != "full":
@@ -384,6 +381,14 @@ class Reader:
         if problem:
             self.source.problems.add(problem, f"line {number}")
         return row
+
+    def _row(self, msg_id: str, body: str) -> tuple[Row | None, str | None]:
+        """The row without header columns, or None; and what is wrong with it, or None."""
+        message = self.grammar.messages.get(msg_id)
+        if message is not None:
+            return self._message(msg_id, message, body)
+        special = self.grammar.special.get(msg_id)
+        return (special(body, self.values) if special is not None else None), None
 
     def _untagged(self, number: int, line: str) -> None:
         what = "no message tag: not read"
@@ -396,9 +401,7 @@ class Reader:
             msg_id = "other messages"
         self.source.count_other(msg_id)
 
-    def _message(
-        self, msg_id: str, message: Message, body: str
-    ) -> tuple[Row | None, str | None]:
+    def _message(self, msg_id: str, message: Message, body: str) -> tuple[Row | None, str | None]:
         shapes = self._shapes.get(msg_id)
         if shapes is None:
             shapes = tuple(Shape(template, self.values) for template in message.templates())
@@ -438,9 +441,7 @@ def rows_to_batch(rows: list[Row]) -> Events:
     return {name: list(column) for name, column in zip(COLUMNS, columns, strict=True)}
 
 
-def read(
-    grammar: Grammar, stream: Readable, source: Source, reading: Reading
-) -> Iterator[Events]:
+def read(grammar: Grammar, stream: Readable, source: Source, reading: Reading) -> Iterator[Events]:
     """Events of one log, in the order of its lines; see `finis.wire.dialects._api`."""
     reader = Reader(grammar, source, reading)
     numbered = _syslog.lines(stream, source)

@@ -56,6 +56,9 @@ _NOT_HOST = re.compile(
 )
 _DOTTED = re.compile(r"[0-9a-fA-F:.]*[0-9a-fA-F.]")
 _RFC5424 = re.compile(r"<\d{1,3}>\d{1,2} $")
+# Structured data; what it holds (time quality, origin) is neither the device nor its clock.
+_STRUCTURED = re.compile(r"(?<=[\s\]])\[[\w@.-]{1,64}(?: (?:[^\]\\]|\\.)*)?\]")
+_WITH_PORT = re.compile(r"(\d+\.\d+\.\d+\.\d+):\d+")
 _QUOTE_END = re.compile(r'(?<!")"(?:""")*(?!")')
 
 
@@ -205,6 +208,8 @@ def _hosts(text: str) -> list[str]:
         word = _PRI.sub("", word)
         bare = word.rstrip(":") if not (word.endswith("::") and word.count(":") > 2) else word
         bare = bare.lstrip(":") if "::" not in bare else bare
+        if m := _WITH_PORT.fullmatch(bare):
+            bare = m[1]
         if bare and not (_NOT_HOST.fullmatch(bare) and not _address(bare)):
             out.append(bare)
     return out
@@ -212,6 +217,18 @@ def _hosts(text: str) -> list[str]:
 
 def _address(word: str) -> bool:
     return bool(_DOTTED.fullmatch(word)) and (word.count(".") == 3 or word.count(":") > 1)
+
+
+def _name(relayed: bool, before: str, after: str) -> str | None:
+    """The device by what stands around its stamp: its own name behind, a relay's in front."""
+    if _RFC5424.search(before):
+        words = after.split()
+        if words and words[0] != "-":
+            return words[0]
+    elif hosts := _hosts(after):
+        return hosts[0]
+    relays = _hosts(before)
+    return (relays[0] if relayed else relays[-1]) if relays else None
 
 
 class Headers:
@@ -224,6 +241,7 @@ class Headers:
         self.anchor: int | None = None  # day number of the last dated stamp
         self.year = reading.year or (reading.date.year if reading.date else None)
         self._cache: dict[str, tuple[int | None, str]] = {}
+        self._devices: dict[tuple[bool, str, str], str] = {}
         self._days: dict[tuple[int | None, int, int], int | None] = {}
 
     def learn(self, prefixes: Iterable[str]) -> None:
@@ -241,6 +259,7 @@ class Headers:
         known = self._cache.get(prefix)
         if known is not None:
             return known
+        whole, prefix = prefix, _STRUCTURED.sub("", prefix) if "[" in prefix else prefix
         found = list(STAMP.finditer(prefix))
         if not found:
             hosts = _hosts(prefix)
@@ -262,7 +281,7 @@ class Headers:
         ns = self._time(stamp, relay, offset, number)
         if stamp.year is None:
             return ns, device  # depends on the lines before it: not remembered
-        return self._keep(prefix, ns, device)
+        return self._keep(whole, ns, device)
 
     def _keep(self, prefix: str, ns: int | None, device: str) -> tuple[int | None, str]:
         if len(self._cache) >= CACHED:
@@ -287,20 +306,14 @@ class Headers:
         return None, end
 
     def _device(self, prefix: str, found: list[re.Match[str]], start: int, end: int) -> str:
-        hosts = _hosts(prefix[end:])
-        if hosts or _RFC5424.search(prefix[:start]):
-            words = prefix[end:].split()
-            if _RFC5424.search(prefix[:start]) and words and words[0] != "-":
-                return words[0]
-            if hosts:
-                return hosts[0]
-        before = found[-2].end() if len(found) > 1 else 0
-        relays = _hosts(prefix[before:start])
-        if not relays:
-            return self.fallback
-        if before and _RFC5424.search(prefix[: found[-2].start()]):
-            return relays[0]
-        return relays[0] if before else relays[-1]
+        relayed = len(found) > 1
+        key = (relayed, prefix[found[-2].end() if relayed else 0 : start], prefix[end:])
+        device = self._devices.get(key)
+        if device is None:
+            if len(self._devices) >= CACHED:
+                self._devices.clear()
+            device = self._devices[key] = _name(*key) or self.fallback
+        return device
 
     def _time(
         self, stamp: Stamp, relay: Stamp | None, offset: int | None, number: int

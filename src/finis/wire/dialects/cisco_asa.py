@@ -251,8 +251,8 @@ MESSAGES = _events.messages(
     on interface {a_if:tail_if}
 106023        deny:policy    -        Deny {proto} src {a:place} dst {b:place}[,][~[(]type {:icmp}]
     by access-group ["]{acl:acl}["][ {:rest}]
-106027        deny:policy    non-ip   Deny [{:word} ]src {a_h:word} dst {b_h:word} by access-group ["]{acl:acl}["][
-    {:rest}]
+106027        deny:policy    non-ip   Deny [{:word} ]src {a_h:word} dst {b_h:word} by
+    access-group ["]{acl:acl}["][ {:rest}]
 418001        deny:policy    -        {reason:phrase}:~{proto} src {a:place} dst {b:place}[
     {:rest}]
 106100        permit         tcp-only access-list {acl} {action:word} {proto} {a:acl_endpoint} ->
