@@ -48,15 +48,18 @@ class _Raw:
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.rest = b""
+        self.count = 0  # bytes taken from the file
 
     def read(self, size: int) -> bytes:
         if self.rest:
             piece, self.rest = self.rest[:size], self.rest[size:]
             return piece
         try:
-            return self.file.read(size) or b""
+            piece = self.file.read(size) or b""
         except (OSError, ValueError) as error:
             raise DamageError("the file cannot be read further") from error
+        self.count += len(piece)
+        return piece
 
 
 def _gzip() -> Any:
@@ -233,7 +236,7 @@ class Input:
         self.offset = 0
         self._settled = False
         self._file = file if owned else None
-        raw = _Raw(file)
+        raw = self._raw = _Raw(file)
         self._layer: _Layer = raw
         self._head = b""
         magic = self._gather(6)
@@ -262,6 +265,11 @@ class Input:
             piece = self._gather(size)
         self.offset += len(piece)
         return piece
+
+    @property
+    def consumed_bytes(self) -> int:
+        """Bytes taken from the file so far, before decompression."""
+        return self._raw.count
 
     def settle(self, source: Source) -> None:
         """Enter the damage into `source`, once, however often this is called."""
