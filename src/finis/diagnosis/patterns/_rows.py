@@ -1,0 +1,56 @@
+"""Small readings of frames that several patterns need."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from finis.correlation.stories import Proof
+from finis.diagnosis.cause import Claim
+from finis.diagnosis.patterns._api import EXAMPLES, TOP_HOSTS
+
+
+def distinct(denials: pl.DataFrame) -> pl.DataFrame:
+    """The denials without copies (relays, overlapping files), dated ones only."""
+    return denials.filter(pl.col("duplicate_of").is_null() & pl.col("ts").is_not_null())
+
+
+def moment(value: Any) -> datetime | None:
+    """A scalar of a time column as Python's UTC datetime (microseconds)."""
+    return value if isinstance(value, datetime) else None
+
+
+def said(ts: datetime | None) -> str:
+    """A time as reports print it, to the second."""
+    return "an unknown time" if ts is None else f"{ts:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def refused(row: dict[str, Any]) -> Claim:
+    """One denial as a claim with its proof."""
+    flags = row["flags"] or row["proto"] or "packet"
+    text = f"refused: {flags} from {end(row, 'src')} to {end(row, 'dst')}"
+    return Claim(text, (Proof(row["file"] or "?", row["line"] or 0, row["unit"] or "line"),))
+
+
+def end(row: dict[str, Any], side: str) -> str:
+    host, port = row[f"{side}_h"], row[f"{side}_p"]
+    return str(host) if port is None else f"{host}:{port}"
+
+
+def examples(denials: pl.DataFrame) -> tuple[Claim, ...]:
+    """The first denials of a group as claims."""
+    return tuple(refused(row) for row in denials.head(EXAMPLES).iter_rows(named=True))
+
+
+def top(frame: pl.DataFrame, column: str, most: int = TOP_HOSTS) -> tuple[str, ...]:
+    """The most frequent values of a text column, ties in order of value."""
+    counted = frame.filter(pl.col(column).is_not_null()).group_by(column).len("n")
+    ranked = counted.sort(["n", column], descending=[True, False]).head(most)
+    return tuple(ranked[column].to_list())
+
+
+def percent(part: float, whole: float) -> str:
+    """Rounded down, so that 100 % means all of them."""
+    return f"{int(100 * part / whole)} %" if whole else "0 %"

@@ -1,0 +1,97 @@
+"""The value of a firewall's timer, read from when it removes connections.
+
+## What happened
+The firewall removes connections that are idle, half-closed or incomplete for too long. The shortest
+of these lived exactly as long as the timer: they carried nothing after their first moments.
+
+## Evidence
+At least eight connections removed for the same reason, of which four or more lived equally long
+(within two seconds) and none shorter. That common length is the timer, or a little more.
+
+## Look-alikes
+If no connection was silent from the start, the shortest life says nothing, and their lengths are
+spread: no value is given then. Different timers per class of traffic show as the shortest one.
+
+## Harm
+Depends: the timer is harmful to applications whose connections stay silent longer (DNY301).
+
+## What to change
+Keep-alives below the value found, or a longer timer for the service that needs it.
+
+## References
+RFC 5382 REQ-5 (timers of translating devices).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from finis.diagnosis.cause import Claim
+from finis.diagnosis.patterns._api import EXAMPLES, TOP_HOSTS, Pattern, PatternFinding
+from finis.diagnosis.patterns._rows import moment
+from finis.diagnosis.telling import span
+from finis.terms import Confidence, Harm, Teardown, word
+
+MIN_REMOVED = 8
+MIN_EQUAL = 4
+EQUAL_S = 2.0  # the log states durations in whole seconds
+TIMERS = {
+    word(Teardown.IDLE_TIMEOUT): "idle timer",
+    word(Teardown.IDLE_TIMEOUT_RESET): "idle timer (with reset)",
+    word(Teardown.FIN_TIMEOUT): "half-closed timer",
+    word(Teardown.SYN_TIMEOUT): "embryonic timer",
+}
+
+
+class FirewallTimer(Pattern):
+    id = "PAT102"
+    name = "firewall-timer"
+    title = "the value of a firewall's timer"
+    harm = Harm.DEPENDS
+    confidence = Confidence.LIKELY
+    remedy = {
+        "host": "keep-alives more often than the idle timer found",
+        "ASA": "`show run timeout`; `set connection timeout` for a class that needs longer",
+    }
+    references = ("RFC 5382 REQ-5",)
+    not_this = ("connections that were busy: their lengths would be spread",)
+
+    @classmethod
+    def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+        removed = connections.filter(
+            pl.col("teardown").is_in(list(TIMERS)) & (pl.col("log_duration_s") > 0)
+        ).select("device", "teardown", "row", "resp_h", "teardown_ts", lived="log_duration_s")
+        shortest = pl.col("lived").min()
+        equal = pl.col("lived") <= shortest + EQUAL_S
+        grouped = (
+            removed.group_by("device", "teardown")
+            .agg(
+                total=pl.len(),
+                value=shortest,
+                equal=equal.sum(),
+                first=pl.col("teardown_ts").min(),
+                last=pl.col("teardown_ts").max(),
+                hosts=pl.col("resp_h").drop_nulls().unique().sort().head(TOP_HOSTS),
+                stories=pl.col("row").filter(equal).head(EXAMPLES),
+            )
+            .filter((pl.col("total") >= MIN_REMOVED) & (pl.col("equal") >= MIN_EQUAL))
+            .sort(["teardown", "total", "device"], descending=[False, True, False])
+        )
+        return [
+            cls.finding(
+                f"{TIMERS[row['teardown']]} of {row['device'] or 'the firewall'}:"
+                f" about {span(row['value'])}",
+                connections=row["total"],
+                first_ts=moment(row["first"]),
+                last_ts=moment(row["last"]),
+                hosts=tuple(row["hosts"]),
+                claims=(
+                    Claim(
+                        f"{row['equal']} of {row['total']} connections it removed so lived"
+                        f" {span(row['value'])}, none of them shorter"
+                    ),
+                ),
+                stories=tuple(row["stories"]),
+            )
+            for row in grouped.iter_rows(named=True)
+        ]

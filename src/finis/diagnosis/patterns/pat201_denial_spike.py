@@ -1,0 +1,134 @@
+"""Denials suddenly became many, and when that began.
+
+## What happened
+The rate of denials rose far above what is usual in this log, for a limited time. Something changed
+then: a rule, a route, an application, an attack.
+
+## Evidence
+The period of the log is cut into equal steps. A step belongs to a spike if it holds at least ten
+denials, more than four times the median of all steps and more than eight times their usual
+deviation above it. A spike has twenty denials or more and covers less than a quarter of the period.
+
+## Look-alikes
+A rate that is high all the time is a level, not a spike. A log that begins with the denials cannot
+show that there were fewer before.
+
+## Harm
+Depends on the cause of these denials, which their own findings name.
+
+## What to change
+Look for what changed at the time given.
+
+## References
+Rousseeuw, Croux: Alternatives to the Median Absolute Deviation (1993), for the measure of spread.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from finis.diagnosis.cause import Claim
+from finis.diagnosis.patterns._api import Pattern, PatternFinding
+from finis.diagnosis.patterns._rows import distinct, examples, moment, percent, said, top
+from finis.diagnosis.telling import span
+from finis.terms import Confidence, Harm
+
+STEPS_S = (1, 5, 10, 60, 300, 900, 3600, 86400)
+MAX_STEPS = 1440
+MIN_STEPS = 12
+MIN_IN_STEP = 10
+MIN_IN_SPIKE = 20
+TIMES_MEDIAN = 4.0
+TIMES_SPREAD = 8.0
+MAX_SHARE = 0.25
+MAD_TO_SIGMA = 1.4826
+NS = 1_000_000_000
+
+
+class DenialSpike(Pattern):
+    id = "PAT201"
+    name = "denial-spike"
+    title = "denials became many at a certain time"
+    harm = Harm.DEPENDS
+    confidence = Confidence.LIKELY
+    remedy = {"anyone": "look for what changed when it began: configuration, routing, a deployment"}
+    references = ("Rousseeuw, Croux (1993), median absolute deviation",)
+    not_this = ("a rate that is high all the time",)
+
+    @classmethod
+    def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+        rows = distinct(denials)
+        if rows.height < MIN_IN_SPIKE:
+            return []
+        at = rows["ts"].cast(pl.Int64).to_numpy()
+        known = [at.min(), at.max()]
+        for column, pick in (("first_ts", "min"), ("last_ts", "max")):
+            value = getattr(connections[column].cast(pl.Int64), pick)()
+            if value is not None:
+                known.append(value)
+        start, length = min(known), max(known) - min(known)
+        step = next((s for s in STEPS_S if length <= s * MAX_STEPS * NS), None)
+        if step is None or length < MIN_STEPS * step * NS:
+            return []
+        steps = (at - start) // (step * NS)
+        counts = np.bincount(steps, minlength=length // (step * NS) + 1)
+        usual = float(np.median(counts))
+        found = []
+        for low, high in _runs(counts > threshold(counts)):
+            part = rows.filter(pl.Series((steps >= low) & (steps <= high))).sort("ts", "row")
+            few = high - low + 1 <= MAX_SHARE * len(counts)
+            if few and part.height >= MIN_IN_SPIKE:
+                found.append(cls._finding(part, usual, step, int(counts[low : high + 1].max())))
+        return sorted(found, key=lambda one: -one.denials)
+
+    @classmethod
+    def _finding(cls, part: pl.DataFrame, usual: float, step: int, peak: int) -> PatternFinding:
+        first, last = moment(part["ts"].min()), moment(part["ts"].max())
+        lasted = span(max((last - first) / timedelta(seconds=1), 1.0)) if first and last else "?"
+        claims = [
+            Claim(f"up to {peak} denials in {span(step)}, where {usual:g} are usual"),
+            *(
+                Claim(f"{percent(n, part.height)} of them: {what} {value}")
+                for what, value, n in _shares(part)
+            ),
+        ]
+        return cls.finding(
+            f"denials rose at {said(first)}, for {lasted}: {part.height} of them",
+            denials=part.height,
+            first_ts=first,
+            last_ts=last,
+            hosts=top(part, "src_h"),
+            claims=(*claims, *examples(part)),
+        )
+
+
+def threshold(counts: npt.NDArray[np.int64]) -> float:
+    """A step with more denials than this is unusual among `counts` (one number per step)."""
+    median = float(np.median(counts))
+    spread = MAD_TO_SIGMA * float(np.median(np.abs(counts - median)))
+    return max(MIN_IN_STEP - 1, TIMES_MEDIAN * median, median + TIMES_SPREAD * spread)
+
+
+def _runs(high: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and last step of each run of true values; a single false one does not end a run."""
+    joined = high.copy()
+    joined[1:-1] |= high[:-2] & high[2:]
+    edges = np.diff(np.concatenate(([0], joined.astype(np.int8), [0])))
+    ends = np.flatnonzero(edges == -1) - 1
+    return list(zip(np.flatnonzero(edges == 1).tolist(), ends.tolist(), strict=True))
+
+
+def _shares(part: pl.DataFrame) -> list[tuple[str, str, int]]:
+    """What most denials of the spike have in common: (what, value, how many)."""
+    out = []
+    names = {"src_h": "from", "dst_h": "to", "device": "at", "cause_name": "caused by"}
+    for column, what in names.items():
+        best = part.filter(pl.col(column).is_not_null()).group_by(column).len("n")
+        for row in best.sort(["n", column], descending=[True, False]).head(1).iter_rows():
+            if row[1] >= part.height / 2:
+                out.append((what, str(row[0]), int(row[1])))
+    return out

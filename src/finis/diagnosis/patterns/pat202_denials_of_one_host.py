@@ -1,0 +1,76 @@
+"""One host accounts for most of the denials.
+
+## What happened
+Half or more of all denials concern a single host, as source or as target.
+
+## Evidence
+At least twenty denials, at least three hosts among them, and one host in half of them or more.
+
+## Look-alikes
+A log filtered to one host shows only that one: with fewer than three hosts nothing is said.
+
+## Harm
+Depends on the cause of these denials, which their own findings name.
+
+## What to change
+Begin with this host: what it sends, or what is asked of it, explains most of the log.
+
+## References
+The findings on the causes of the same denials.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from finis.diagnosis.cause import Claim
+from finis.diagnosis.patterns._api import Pattern, PatternFinding
+from finis.diagnosis.patterns._rows import distinct, examples, moment, percent, top
+from finis.terms import Confidence, Harm
+
+MIN_DENIALS = 20
+MIN_HOSTS = 3
+MIN_SHARE = 0.5
+
+
+class DenialsOfOneHost(Pattern):
+    id = "PAT202"
+    name = "denials-of-one-host"
+    title = "one host accounts for most of the denials"
+    harm = Harm.DEPENDS
+    confidence = Confidence.CERTAIN
+    remedy = {"anyone": "begin with this host: it explains most of the denials"}
+    not_this = ("a log that was filtered to one host",)
+
+    @classmethod
+    def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+        rows = distinct(denials)
+        out = []
+        for column, verb in (("src_h", "sends"), ("dst_h", "is the target of")):
+            known = rows.filter(pl.col(column).is_not_null())
+            counted = known.group_by(column).len("n")
+            if known.height < MIN_DENIALS or counted.height < MIN_HOSTS:
+                continue
+            host, n = counted.sort(["n", column], descending=[True, False]).row(0)
+            if n < MIN_SHARE * known.height:
+                continue
+            part = known.filter(pl.col(column) == host).sort("ts", "row")
+            causes = top(part, "cause_name", 3)
+            out.append(
+                cls.finding(
+                    f"{host} {verb} {percent(n, known.height)} of the denials",
+                    denials=n,
+                    first_ts=moment(part["ts"].min()),
+                    last_ts=moment(part["ts"].max()),
+                    hosts=(host,),
+                    claims=(
+                        Claim(
+                            f"{n} of {known.height} denials, the others spread over"
+                            f" {counted.height - 1} hosts"
+                        ),
+                        *((Claim(f"most often: {', '.join(causes)}"),) if causes else ()),
+                        *examples(part),
+                    ),
+                )
+            )
+        return out

@@ -1,0 +1,83 @@
+"""After a failover many connections were refused at once.
+
+## What happened
+The other unit of a firewall pair took over and did not know the connections of the first.
+
+## Evidence
+Five or more denials for lack of a connection within an hour of the same failover of one device.
+
+## Look-alikes
+Asymmetric routing refuses before and after alike. A failover with state shows few or none.
+
+## Harm
+Harmful: connections that were alive broke.
+
+## What to change
+Stateful failover, and replication of short connections (HTTP) where they matter.
+
+## References
+Stateful failover in the firewall's configuration guide.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+
+from finis.diagnosis.cause import Claim
+from finis.diagnosis.patterns._api import Pattern, PatternFinding
+from finis.diagnosis.patterns._rows import distinct, examples, moment, said, top
+from finis.diagnosis.telling import span
+from finis.terms import Confidence, Harm
+
+MIN_DENIALS = 5
+CAUSE = "DNY315"
+
+
+class FailoverLosses(Pattern):
+    id = "PAT204"
+    name = "failover-losses"
+    title = "connections lost in a failover"
+    harm = Harm.HARMFUL
+    confidence = Confidence.LIKELY
+    remedy = {
+        "ASA": "`failover link`, `failover replication http`; `show failover` shows the state"
+    }
+    references = ("Cisco ASA syslog messages 104001, 104002, 210005 and following",)
+    not_this = ("asymmetric routing: it refuses before the failover as well",)
+
+    @classmethod
+    def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+        second = pl.duration(seconds=1)
+        rows = distinct(denials).filter((pl.col("cause") == CAUSE) & (pl.col("failover_s") >= 0))
+        rows = rows.with_columns(
+            # Stamps have whole seconds: the same failover may come out one second apart.
+            failover=(
+                pl.col("ts") - pl.col("failover_s").round().cast(pl.Int64) * second
+            ).dt.truncate("10s")
+        )
+        counted = rows.group_by("device", "failover").len("n").filter(pl.col("n") >= MIN_DENIALS)
+        out = []
+        for row in counted.sort(["n", "failover"], descending=[True, False]).iter_rows(named=True):
+            part = rows.filter(
+                pl.col("device").eq_missing(row["device"]) & (pl.col("failover") == row["failover"])
+            ).sort("ts", "row")
+            first, last = moment(part["ts"].min()), moment(part["ts"].max())
+            when = None if first is None else first - timedelta(seconds=part["failover_s"][0])
+            lasted = span((last - first) / timedelta(seconds=1)) if first and last else "?"
+            out.append(
+                cls.finding(
+                    f"{row['n']} denials after the failover of {row['device'] or 'the firewall'}"
+                    f" at {said(when)}",
+                    denials=row["n"],
+                    first_ts=first,
+                    last_ts=last,
+                    hosts=top(part, "src_h"),
+                    claims=(
+                        Claim(f"refused for lack of a connection over {lasted}"),
+                        *examples(part),
+                    ),
+                )
+            )
+        return out

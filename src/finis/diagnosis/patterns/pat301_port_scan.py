@@ -1,0 +1,127 @@
+"""One source tried many ports or hosts, and almost nothing answered.
+
+## What happened
+A host tried to reach many different address-port pairs. Nearly all attempts were refused, reset
+without data, unanswered, or denied by the firewall.
+
+## Evidence
+Twenty or more different targets that failed, and failures in at least eight of ten attempts of this
+source.
+
+## Look-alikes
+A monitoring system or an inventory scanner of your own; a client whose servers are down tries few
+targets many times, not many targets.
+
+## Harm
+Depends on who it is: from outside it is background noise, from inside it may be a compromised host.
+
+## What to change
+From inside: look at the host. From outside: nothing, or block it.
+
+## References
+MITRE ATT&CK T1046 (network service discovery).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from finis.diagnosis.cause import Claim
+from finis.diagnosis.patterns._api import EXAMPLES, Pattern, PatternFinding
+from finis.diagnosis.patterns._rows import distinct, examples, moment, percent
+from finis.terms import Confidence, Ended, Harm, Teardown, word
+
+MIN_TARGETS = 20
+MIN_SHARE = 0.8
+FAILED = [word(Ended.REFUSED), word(Ended.UNANSWERED)]
+RESETS = [
+    word(reason)
+    for reason in (Teardown.RESET_ORIG, Teardown.RESET_RESP, Teardown.RESET_SIDE_UNKNOWN)
+]
+REFUSALS = ["DNY101", "DNY102", "DNY601", "DNY602"]
+
+
+class PortScan(Pattern):
+    id = "PAT301"
+    name = "port-scan"
+    title = "one source tried many targets, almost nothing answered"
+    harm = Harm.DEPENDS
+    confidence = Confidence.LIKELY
+    remedy = {"anyone": "from inside: look at the source host; from outside: nothing, or block it"}
+    references = ("MITRE ATT&CK T1046",)
+    not_this = ("a client whose server is down: few targets, many attempts",)
+
+    @classmethod
+    def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+        refused = distinct(denials).filter(pl.col("cause").is_in(REFUSALS))
+        attempts = pl.concat([_connections(connections), _denials(refused)])
+        target, bad = pl.struct("host", "port"), pl.col("failed")
+        grouped = (
+            attempts.filter(pl.col("source").is_not_null())
+            .group_by("source")
+            .agg(
+                total=pl.len(),
+                failed=bad.sum(),
+                denied=(bad & pl.col("row").is_null()).sum(),
+                targets=target.filter(bad).n_unique(),
+                hosts=pl.col("host").filter(bad).n_unique(),
+                ports=pl.col("port").filter(bad).n_unique(),
+                first=pl.col("ts").min(),
+                last=pl.col("ts").max(),
+                stories=pl.col("row").filter(bad & pl.col("row").is_not_null()).head(EXAMPLES),
+            )
+            .filter(
+                (pl.col("targets") >= MIN_TARGETS)
+                & (pl.col("failed") >= MIN_SHARE * pl.col("total"))
+            )
+            .sort(["targets", "source"], descending=[True, False])
+        )
+        return [cls._finding(row, refused) for row in grouped.iter_rows(named=True)]
+
+    @classmethod
+    def _finding(cls, row: dict, refused: pl.DataFrame) -> PatternFinding:  # type: ignore[type-arg]
+        source, failed, total = row["source"], row["failed"], row["total"]
+        mine = refused.filter(pl.col("src_h") == source).sort("ts", "row")
+        return cls.finding(
+            f"{source} tried {row['targets']} targets ({row['hosts']} hosts, {row['ports']} ports),"
+            f" {percent(failed, total)} failed",
+            connections=failed - row["denied"],
+            denials=row["denied"],
+            first_ts=moment(row["first"]),
+            last_ts=moment(row["last"]),
+            hosts=(source,),
+            claims=(
+                Claim(f"{failed} of {total} attempts were refused, unanswered or denied"),
+                *examples(mine),
+            ),
+            stories=tuple(row["stories"]),
+        )
+
+
+def failed() -> pl.Expr:
+    """A connection attempt that came to nothing, as packets or the log show it."""
+    nothing = pl.col("log_bytes") == 0
+    by_log = (pl.col("teardown") == word(Teardown.SYN_TIMEOUT)) | (
+        pl.col("teardown").is_in(RESETS) & nothing
+    )
+    return (
+        pl.col("ended").is_in(FAILED).fill_null(False)
+        | (by_log & ~pl.col("established").fill_null(False))
+    ).fill_null(False)
+
+
+def _connections(connections: pl.DataFrame) -> pl.DataFrame:
+    return connections.select(
+        "row", ts="first_ts", source="orig_h", host="resp_h", port="resp_p", failed=failed()
+    )
+
+
+def _denials(refused: pl.DataFrame) -> pl.DataFrame:
+    return refused.select(
+        pl.lit(None, pl.Int64).alias("row"),
+        ts="ts",
+        source="src_h",
+        host="dst_h",
+        port="dst_p",
+        failed=pl.lit(True),
+    )

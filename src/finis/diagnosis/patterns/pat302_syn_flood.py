@@ -1,0 +1,98 @@
+"""Very many SYNs to one port were never completed: a SYN flood.
+
+## What happened
+Connection requests from many addresses reached one port faster than it could be, and their
+handshakes were never completed. The sources are usually forged.
+
+## Evidence
+At least sixty attempts within one minute that came to nothing, from at least fifty addresses in
+all, and more than half of what was tried at this port.
+
+## Look-alikes
+A service that is down is tried again by few clients, slower. A scan comes from one source and
+visits many ports (PAT301).
+
+## Harm
+Harmful: it fills the server's queue and the firewall's table.
+
+## What to change
+SYN cookies on the server, a limit of embryonic connections on the firewall, filtering upstream.
+
+## References
+RFC 4987 (SYN flooding).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from finis.diagnosis.cause import Claim
+from finis.diagnosis.patterns._api import EXAMPLES, Pattern, PatternFinding
+from finis.diagnosis.patterns._rows import moment, percent
+from finis.diagnosis.patterns.pat301_port_scan import failed
+from finis.terms import Confidence, Harm
+
+MIN_IN_A_MINUTE = 60
+MIN_SOURCES = 50
+MIN_SHARE = 0.5
+
+
+class SynFlood(Pattern):
+    id = "PAT302"
+    name = "syn-flood"
+    title = "very many SYNs to one port were never completed"
+    harm = Harm.HARMFUL
+    confidence = Confidence.LIKELY
+    remedy = {
+        "Linux": "`sysctl net.ipv4.tcp_syncookies=1`, a longer `tcp_max_syn_backlog`",
+        "ASA": "`set connection embryonic-conn-max`, so that it answers SYNs with cookies itself",
+    }
+    references = ("RFC 4987",)
+    not_this = ("a service that is down: few clients that try again",)
+
+    @classmethod
+    def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+        target = ["resp_h", "resp_p"]
+        tried = connections.select(*target, "orig_h", "row", ts="first_ts", bad=failed())
+        bad = tried.filter(pl.col("bad"))
+        peak = (
+            bad.group_by(*target, minute=pl.col("ts").dt.truncate("1m"))
+            .len("n")
+            .group_by(target)
+            .agg(peak=pl.col("n").max())
+            .filter(pl.col("peak") >= MIN_IN_A_MINUTE)
+        )
+        total = tried.join(peak, on=target).group_by(target).agg(total=pl.len())
+        grouped = (
+            bad.join(peak, on=target)
+            .group_by(target)
+            .agg(
+                n=pl.len(),
+                peak=pl.col("peak").first(),
+                sources=pl.col("orig_h").n_unique(),
+                first=pl.col("ts").min(),
+                last=pl.col("ts").max(),
+                stories=pl.col("row").head(EXAMPLES),
+            )
+            .join(total, on=target)
+            .filter(
+                (pl.col("sources") >= MIN_SOURCES) & (pl.col("n") >= MIN_SHARE * pl.col("total"))
+            )
+            .sort(["n", *target], descending=[True, False, False])
+        )
+        return [
+            cls.finding(
+                f"{row['resp_h']}:{row['resp_p']} got {row['n']} SYNs from {row['sources']}"
+                " addresses that were never completed",
+                connections=row["n"],
+                first_ts=moment(row["first"]),
+                last_ts=moment(row["last"]),
+                hosts=(row["resp_h"],),
+                claims=(
+                    Claim(f"up to {row['peak']} in one minute"),
+                    Claim(f"{percent(row['n'], row['total'])} of all attempts at this port"),
+                ),
+                stories=tuple(row["stories"]),
+            )
+            for row in grouped.iter_rows(named=True)
+        ]
