@@ -162,6 +162,13 @@ class Half:
         )
 
     @property
+    def loses_data(self) -> pl.Expr:
+        """Data of this side was never acknowledged, and it was more than a TLS farewell."""
+        unacked = self.col("unacked")
+        farewell = (unacked <= LARGEST_ALERT_BYTES) & self.notify("yes", "likely")
+        return (unacked > 0) & no(farewell)
+
+    @property
     def alien_rst_ttl(self) -> pl.Expr:
         """Its RST carries a TTL that none of its other segments comes near."""
         ttl = self.col("rst_ttl")
@@ -179,3 +186,8 @@ class Half:
 
 ORIG, RESP = Half("orig"), Half("resp")
 SIDES = (ORIG, RESP)
+
+
+def data_lost() -> pl.Expr:
+    """Either side's data was never acknowledged."""
+    return ORIG.loses_data | RESP.loses_data

@@ -13,11 +13,13 @@ from finis.terms import Harm, Side
 if TYPE_CHECKING:
     from finis.correlation.stories import Story
 
-# What packets may show of an ending that the firewall itself brought about.
+# What packets may show of an ending that the firewall itself brought about: anything but an
+# orderly close (which `where` excludes).
 SYMPTOMS = (
-    *facts.ORDERLY_WEAK, *facts.ABORTS,
-    "END102", "END103", "END304", "END311", "END312", "END316", "END331", "END391",
-    "END405", "END406", "END407", "END601",
+    *facts.ORDERLY_WEAK, *facts.FIN_THEN_RST, *facts.ABORTS,
+    "END101", "END102", "END103", "END104", "END105", "END106", "END107", "END108",
+    "END301", "END310", "END311", "END312", "END313", "END316", "END320", "END321", "END322",
+    "END323", "END331", "END391", "END405", "END406", "END407", "END408", "END601", "END603",
 )  # fmt: skip
 
 
@@ -25,7 +27,7 @@ class FirewallStated(Cause):
     """Base: the Teardown gives one of `reasons`, and packets show no orderly end before it."""
 
     reasons: ClassVar[tuple[str, ...]]
-    beats: ClassVar[tuple[str, ...]] = SYMPTOMS
+    beats: ClassVar[tuple[str, ...]] = (*SYMPTOMS, "END501")
     table: ClassVar[Literal["connections", "denials"]] = "connections"
     harm: ClassVar[Any] = Harm.DEPENDS
     references: ClassVar[tuple[str, ...]] = ("Cisco ASA syslog 302014",)

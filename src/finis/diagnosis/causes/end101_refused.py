@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 class Refused(Cause):
     id, name, table = "END101", "refused", "connections"
     title = "connection refused: a RST answered the SYN"
+    beats = ("END331",)
     confidence = facts.confidence(
         (facts.packets() & facts.RESP.rst_class("refusal"), Confidence.CERTAIN),
         otherwise=Confidence.LIKELY,

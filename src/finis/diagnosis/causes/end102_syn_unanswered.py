@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 class SynUnanswered(Cause):
     id, name, table = "END102", "syn-unanswered", "connections"
     title = "nobody answered the SYN"
+    beats = ("END601",)
     confidence = facts.confidence(
         (facts.teardown("syn-timeout"), Confidence.CERTAIN),
         (facts.packets() & (pl.col("o_syns") > 1) & facts.no(pl.col("cut_end")), Confidence.LIKELY),
@@ -64,8 +65,10 @@ class SynUnanswered(Cause):
     @classmethod
     def where(cls) -> pl.Expr:
         by_packets = facts.ended("unanswered") & (pl.col("r_syns") == 0)
-        by_log = facts.teardown("syn-timeout") & (
-            facts.no(facts.packets()) | (facts.no(pl.col("r_syns") > 0))
+        by_log = (
+            facts.teardown("syn-timeout")
+            & (facts.no(facts.packets()) | facts.ended("open"))
+            & facts.no(pl.col("established"))
         )
         return by_packets | by_log
 

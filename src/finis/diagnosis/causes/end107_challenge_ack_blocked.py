@@ -52,7 +52,7 @@ def syn_met_old_connection() -> pl.Expr:
 class ChallengeAckBlocked(Cause):
     id, name, table = "END107", "challenge-ack-blocked", "connections"
     title = "the RST that answers a challenge ACK was blocked: the old connection stays"
-    beats = ("END102", "END103", "END108", "END311", "END331", "END603")
+    beats = ("END207", "END102", "END103", "END108", "END311", "END331", "END603")
     confidence = facts.confidence(
         (pl.col("o_dropped_rst"), Confidence.CERTAIN), otherwise=Confidence.LIKELY
     )

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 class TupleReused(Cause):
     id, name, table = "END108", "tuple-reused", "connections"
     title = "the SYN met an earlier connection of the same tuple"
-    beats = ("END102", "END311", "END331")
+    beats = ("END207", "END102", "END311", "END331")
     confidence = facts.confidence(
         (syn_met_old_connection(), Confidence.LIKELY), otherwise=Confidence.POSSIBLE
     )

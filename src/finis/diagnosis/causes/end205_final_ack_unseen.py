@@ -45,7 +45,7 @@ class FinalAckUnseen(Cause):
         otherwise=Confidence.LIKELY,
     )
     harm = facts.harm(
-        ((pl.col("o_unacked") > 0) | (pl.col("r_unacked") > 0), Harm.DEPENDS),
+        (facts.data_lost(), Harm.DEPENDS),
         otherwise=Harm.HARMLESS,
     )
     harm_why = "both sides had sent all they had; only an acknowledgement is missing"

@@ -30,7 +30,7 @@ import polars as pl
 
 from finis.diagnosis import facts, missing, telling
 from finis.diagnosis.cause import Alternative, Cause, Claim
-from finis.terms import Confidence
+from finis.terms import Confidence, Harm
 
 if TYPE_CHECKING:
     from finis.correlation.stories import Story
@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 class ClosedPerLog(Cause):
     id, name, table = "END207", "closed-per-log", "connections"
     title = "closed with FINs, as the firewall logged it"
-    beats = ("END405", "END903")
+    beats = ("END102", "END103", "END105", "END405", "END601", "END903")
     confidence = Confidence.LIKELY
+    harm = facts.harm((facts.data_lost(), Harm.DEPENDS), otherwise=Harm.HARMLESS)
     harm_why = "both sides had sent FIN when the firewall removed the connection"
     references = ("Cisco ASA syslog 302014: TCP FINs",)
     not_this = ("not proven to be without a final RST: the log's reason does not exclude one",)

@@ -47,6 +47,7 @@ class UnreadData(Cause):
     beats = (*facts.FIN_THEN_RST, *facts.ABORTS, "END311")
     confidence = Confidence.LIKELY
     harm = facts.harm(
+        (facts.data_lost(), Harm.DEPENDS),
         (facts.ORIG.only_alert_after_fin | facts.RESP.only_alert_after_fin, Harm.HARMLESS),
         otherwise=Harm.DEPENDS,
     )

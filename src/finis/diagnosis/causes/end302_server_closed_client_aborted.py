@@ -49,7 +49,7 @@ class ServerClosedClientAborted(Cause):
     id, name, table = "END302", "server-closed-client-aborted", "connections"
     title = "server closed first, client then aborted (FIN, RST)"
     beats = ("END202", "END205", "END207", "END304", "END305", "END306", "END310", "END311")
-    harm = facts.harm((pl.col("o_unacked") > 0, Harm.DEPENDS), otherwise=Harm.HARMLESS)
+    harm = facts.harm((facts.data_lost(), Harm.DEPENDS), otherwise=Harm.HARMLESS)
     harm_why = "both sides had closed; a RST after that reaches sockets that are already gone"
     remedy = {
         "ASA": "leave it; `sysopt connection timewait` keeps a normally closed connection for at "

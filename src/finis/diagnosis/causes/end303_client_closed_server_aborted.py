@@ -39,7 +39,7 @@ class ClientClosedServerAborted(Cause):
     id, name, table = "END303", "client-closed-server-aborted", "connections"
     title = "client closed first, server then aborted (FIN, RST)"
     beats = ("END201", "END205", "END207", "END304", "END305", "END306", "END310", "END311")
-    harm = facts.harm((pl.col("r_unacked") > 0, Harm.DEPENDS), otherwise=Harm.HARMLESS)
+    harm = facts.harm((facts.data_lost(), Harm.DEPENDS), otherwise=Harm.HARMLESS)
     harm_why = "both sides had closed"
     remedy = {"nginx": "lingering_close always, if responses are reported as cut short"}
     references = ("RFC 9293 §3.6", "RFC 9293 §3.10.5", "RFC 1122 §4.2.2.13")

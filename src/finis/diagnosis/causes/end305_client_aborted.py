@@ -45,7 +45,10 @@ class ClientAborted(Cause):
     title = "the client aborted the connection (RST without FIN)"
     beats = ("END207", "END311", "END331", "END391", "END405")
     harm = facts.harm(
-        ((pl.col("orig_bytes") == 0) & (pl.col("resp_bytes") == 0), Harm.HARMLESS),
+        (
+            (pl.col("orig_bytes") == 0) & (pl.col("resp_bytes") == 0) & facts.no(facts.data_lost()),
+            Harm.HARMLESS,
+        ),
         otherwise=Harm.DEPENDS,
     )
     harm_why = "on whether the client had what it wanted; without any data it was a mere check"

@@ -46,7 +46,7 @@ class ServerAborted(Cause):
     beats = ("END207", "END311", "END331", "END391", "END405")
     harm = facts.harm(
         ((pl.col("orig_bytes") > 0) & (pl.col("resp_bytes") == 0), Harm.HARMFUL),
-        ((pl.col("o_unacked") > 0) | (pl.col("r_unacked") > 0), Harm.HARMFUL),
+        (facts.data_lost(), Harm.HARMFUL),
         otherwise=Harm.DEPENDS,
     )
     harm_why = "to the client: its request or the end of the response is lost, if any was open"

@@ -64,6 +64,7 @@ class DataAfterClose(Cause):
     beats = ("END304", "END305", "END306", "END311", "END405", "END207")
     harm = facts.harm(
         (_refused(facts.RESP) & facts.no(facts.ORIG.only_alert_after_fin), Harm.HARMFUL),
+        (facts.data_lost(), Harm.DEPENDS),
         (facts.ORIG.only_alert_after_fin | facts.RESP.only_alert_after_fin, Harm.HARMLESS),
         otherwise=Harm.DEPENDS,
     )

@@ -58,6 +58,7 @@ class HostWithoutState(Cause):
         otherwise=Confidence.CERTAIN,
     )
     harm = facts.harm(
+        (facts.data_lost(), Harm.DEPENDS),
         (_after_own_fin(facts.RESP) | _after_own_fin(facts.ORIG), Harm.HARMLESS),
         otherwise=Harm.DEPENDS,
     )

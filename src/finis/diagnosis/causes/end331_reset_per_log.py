@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class ResetPerLog(Cause):
     id, name, table = "END331", "reset-per-log", "connections"
     title = "ended by a reset, as the firewall logged it"
-    beats = ("END405", "END903")
+    beats = ("END102", "END103", "END105", "END205", "END405", "END601", "END903")
     confidence = Confidence.LIKELY
     harm = Harm.DEPENDS
     harm_why = "on why that side reset the connection, which a log does not tell"

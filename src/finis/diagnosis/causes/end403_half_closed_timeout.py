@@ -45,7 +45,7 @@ class HalfClosedTimeout(FirewallStated):
         "Cisco firewall configuration guide: connection settings",
         "RFC 9293 §3.6",
     )
-    beats = (*SYMPTOMS, "END404")
+    beats = (*SYMPTOMS, "END404", "END501")
 
     @classmethod
     def where(cls) -> pl.Expr:

@@ -21,6 +21,9 @@ Cisco ASA syslog 302014: FIN Timeout; RFC 9293 §3.6
 
 from __future__ import annotations
 
+import polars as pl
+
+from finis.diagnosis import facts
 from finis.diagnosis.causes._stated import FirewallStated
 from finis.terms import Confidence, Harm
 
@@ -40,3 +43,8 @@ class FinTimeout(FirewallStated):
         "RFC 9293 §3.6",
     )
     confidence = Confidence.LIKELY
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        unseen = facts.no(facts.packets()) | facts.ended("open")
+        return facts.teardown(*cls.reasons) & unseen

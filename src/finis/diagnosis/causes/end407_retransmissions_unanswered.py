@@ -42,7 +42,7 @@ _ENOUGH = 3  # retransmissions; fewer may be ordinary loss at the end of a captu
 class RetransmissionsUnanswered(Cause):
     id, name, table = "END407", "retransmissions-unanswered", "connections"
     title = "data was repeated and nobody answered any more"
-    beats = ("END405", "END901", "END902", "END903")
+    beats = ("END207", "END331", "END405", "END901", "END902", "END903")
     confidence = Confidence.LIKELY
     harm = Harm.HARMFUL
     harm_why = "to both sides: the connection died in use"

@@ -39,6 +39,7 @@ class FirewallReset(FirewallStated):
     id, name = "END501", "firewall-reset"
     title = "the firewall itself reset the connection"
     reasons = ("reset-device",)
+    beats = SYMPTOMS
     harm = Harm.HARMFUL
     harm_why = "to both sides: neither of them asked for the reset"
     remedy = {
@@ -51,7 +52,6 @@ class FirewallReset(FirewallStated):
         "Cisco ASA syslog 302014: TCP Reset-APPLIANCE",
         "Cisco ASA command reference: service",
     )
-    beats = (*SYMPTOMS, *facts.FIN_THEN_RST, "END101", "END104", "END301", "END310", "END323")
 
     @classmethod
     def where(cls) -> pl.Expr:

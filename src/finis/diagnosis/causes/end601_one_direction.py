@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 class OneDirection(Cause):
     id, name, table = "END601", "one-direction-only", "connections"
     title = "only one direction passed this point"
-    beats = ("END405", "END407", "END901", "END902", "END903")
+    beats = ("END405", "END901", "END902", "END903")
     confidence = Confidence.POSSIBLE
     harm = Harm.DEPENDS
     harm_why = "on whether a firewall with state stands here"

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class SynDropped(Cause):
     id, name, table = "END603", "syn-dropped-by-firewall", "connections"
     title = "the SYN entered the firewall and never left it"
-    beats = ("END102", "END108", "END331")
+    beats = ("END207", "END102", "END108", "END331")
     harm = Harm.HARMFUL
     harm_why = "to the client, unless a rule means to refuse it"
     remedy = {

@@ -1,0 +1,400 @@
+"""Every cause of an ending: cases where it is the verdict, and look-alikes where it is not."""
+
+import polars as pl
+import pytest
+from tests.diagnosis.endings import (
+    REFERENCE,
+    Row,
+    both,
+    embryonic,
+    fin_rst,
+    fins,
+    frame,
+    logged,
+    row,
+    rst,
+    seen,
+    stories,
+)
+
+from finis.diagnosis import engine
+from finis.diagnosis.cause import Cause
+from finis.terms import Confidence, Harm, Teardown, word
+
+SURE, LIKELY, POSSIBLE = "certain", "likely", "possible"
+NO, MAYBE, YES = "harmless", "depends", "harmful"
+
+# (primary cause, confidence, harm, what it is, the row)
+CASES: list[tuple[str, str, str, str, Row]] = [
+    # --- the handshake
+    ("END101", SURE, MAYBE, "RST to the SYN",
+     embryonic("refused", resp_pkts=1)
+     | rst("resp", "refusal", "syn", ended="refused") | {"resp_pkts": 1}),
+    ("END101", LIKELY, MAYBE, "reset at once without a byte, by the log",
+     logged("reset-resp", log_bytes=0, log_duration_s=0.0)),
+    ("END102", LIKELY, MAYBE, "two SYNs, no answer", embryonic(o_syns=2, orig_pkts=2)),
+    ("END102", POSSIBLE, MAYBE, "one SYN only", embryonic()),
+    ("END102", SURE, MAYBE, "SYN Timeout in the log",
+     logged("syn-timeout", log_bytes=0, log_duration_s=30.0)),
+    ("END103", SURE, MAYBE, "SYN ACK repeated", embryonic(r_syns=3, resp_pkts=3)),
+    ("END103", LIKELY, MAYBE, "one SYN ACK", embryonic(r_syns=1, resp_pkts=1)),
+    ("END104", SURE, NO, "half-open health check",
+     embryonic(r_syns=1, resp_pkts=1, orig_pkts=2)
+     | rst("orig", "no-state", "syn-ack", o_rst_s=0.02)),
+    ("END104", SURE, MAYBE, "RST three seconds later",
+     embryonic(r_syns=1, resp_pkts=1, o_syns=2) | rst("orig", "no-state", "syn-ack", o_rst_s=3.0)),
+    ("END104", POSSIBLE, MAYBE, "client reset without a byte, by the log",
+     logged("reset-orig", log_bytes=0, log_duration_s=0.0)),
+    ("END105", LIKELY, YES, "SYN ACK and never a SYN",
+     embryonic(o_syns=0, r_syns=2, orig_pkts=0, resp_pkts=2, midstream=True)),
+    ("END105", POSSIBLE, YES, "the same right after the capture began",
+     embryonic(o_syns=0, r_syns=1, orig_pkts=0, resp_pkts=1, midstream=True, cut_start=True)),
+    ("END106", LIKELY, MAYBE, "backscatter reset by its receiver",
+     embryonic(o_syns=0, r_syns=1, resp_pkts=1) | rst("orig", "bad-ack", "syn-ack")),
+    ("END107", SURE, YES, "RST to the challenge ACK eaten by the firewall",
+     embryonic(o_syns=3, o_dropped_rst=True, o_dropped=3, paired=True, r_challenge=3)
+     | rst("orig", "no-state", "challenge-ack", o_rsts=3, ended="unanswered", reset_by="none")),
+    ("END107", LIKELY, YES, "the exchange repeats without success",
+     embryonic(o_syns=4, r_challenge=4)
+     | rst("orig", "no-state", "challenge-ack", o_rsts=4, ended="unanswered", reset_by="none")),
+    ("END108", LIKELY, MAYBE, "SYN, old ACK, RST, once",
+     embryonic(o_syns=1, r_challenge=1)
+     | rst("orig", "no-state", "challenge-ack", ended="unanswered", reset_by="none")),
+    ("END108", POSSIBLE, MAYBE, "unanswered within a minute of the last use",
+     embryonic(o_syns=2, reuse_gap_s=30.0, reuse_of_ended="closed")),
+    # --- orderly
+    ("END201", SURE, NO, "client first", seen(**fins("orig"))),
+    ("END201", SURE, NO, "client first, farewell after its FIN: the control",
+     both("fins", **fins("orig"), r_data_after_fin=31, resp_close_notify="likely",
+          midstream=True, teardown_by="orig")),
+    ("END201", SURE, NO, "a RST after everything was acknowledged",
+     seen(**(rst("orig", "abort") | fins("orig")))),
+    ("END202", SURE, NO, "server first", seen(**fins("resp"))),
+    ("END203", SURE, NO, "crossed FINs", seen(**fins("orig", simultaneous_close=True))),
+    ("END204", SURE, NO, "40 kB after the client's FIN",
+     seen(**fins("orig", r_data_after_fin=40_000))),
+    ("END205", SURE, NO, "FIN repeated and never acknowledged",
+     seen(**fins("orig", ended="closing", r_fin_acked=False, r_fins=4))),
+    ("END205", LIKELY, NO, "last ACK not seen",
+     seen(**fins("orig", ended="closing", r_fin_acked=False))),
+    ("END205", SURE, MAYBE, "and data with it",
+     seen(**fins("orig", ended="closing", r_fin_acked=False, r_fins=4, r_unacked=1448))),
+    ("END207", LIKELY, NO, "TCP FINs", logged("fins", teardown_by="resp")),
+    ("END207", LIKELY, NO, "the capture stops before the FINs the log tells of",
+     both("fins", cut_end=True)),
+    # --- reset
+    ("END301", LIKELY, MAYBE, "data 10 ms before FIN and RST",
+     seen(**fin_rst("orig", "orig", r_fin=False, r_fins=0, o_fin_after_data_s=0.01,
+                    o_rst_after_data_s=0.011))),
+    ("END301", LIKELY, NO, "only the farewell unread",
+     seen(**fin_rst("orig", "orig", o_fin_after_data_s=-0.01, o_rst_after_data_s=0.001,
+                    r_data_after_fin=31, resp_close_notify="likely"))),
+    ("END302", SURE, NO, "the reference case", REFERENCE),
+    ("END302", SURE, NO, "server first, client FIN and RST", seen(**fin_rst("orig", "resp"))),
+    ("END302", SURE, MAYBE, "with data of the client open",
+     seen(**fin_rst("orig", "resp", o_unacked=100))),
+    ("END303", SURE, NO, "client first, server FIN and RST", seen(**fin_rst("resp", "orig"))),
+    ("END304", SURE, MAYBE, "FIN and RST while the server still talks",
+     seen(**fin_rst("orig", "orig", r_fin=False, r_fins=0, fin_by="orig"))),
+    ("END305", SURE, MAYBE, "client RST without FIN", seen(**rst("orig"))),
+    ("END305", SURE, NO, "connect and reset, no data",
+     seen(**rst("orig"), orig_bytes=0, resp_bytes=0)),
+    ("END306", SURE, MAYBE, "server RST after its response", seen(**rst("resp"))),
+    ("END306", SURE, YES, "server RST to a request", seen(**rst("resp"), resp_bytes=0)),
+    ("END306", SURE, YES, "response not acknowledged", seen(**rst("resp"), r_unacked=1448)),
+    ("END310", SURE, YES, "request after the server's FIN",
+     seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
+         "resp", "data-after-close", "data", r_rst_after_own_fin_s=9.0, o_data_after_fin=300))),
+    ("END310", SURE, NO, "only a TLS farewell after the server's FIN",
+     seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
+         "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_data_after_fin=31,
+         orig_close_notify="likely"))),
+    ("END310", SURE, MAYBE, "response after the client left",
+     seen(**fins("orig", ended="reset", r_fin=False, r_fins=0) | rst(
+         "orig", "data-after-close", "data", o_rst_after_own_fin_s=0.2, r_data_after_fin=9000))),
+    ("END311", SURE, NO, "FIN answered by a host that had freed the connection",
+     seen(**fins("resp", ended="reset", o_fin_acked=False) | rst(
+         "resp", "no-state", "fin", r_rst_after_own_fin_s=70.0))),
+    ("END311", LIKELY, MAYBE, "stateless form, answered segment not captured",
+     seen(**rst("resp", "no-state", "unseen"))),
+    ("END312", LIKELY, YES, "data after an hour's silence, bare RST",
+     seen(**rst("resp", "no-state", "data"), closing_gap_s=3700.0)),
+    ("END313", LIKELY, YES, "request crosses the idle close",
+     seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
+         "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_data_after_fin=300,
+         r_fin_after_data_s=-0.004, closing_gap_s=60.0))),
+    ("END316", LIKELY, MAYBE, "stale number and another TTL",
+     seen(**rst("resp", "suspect", r_rst_ttl=250))),
+    ("END316", POSSIBLE, MAYBE, "another TTL only", seen(**rst("resp", "abort", r_rst_ttl=119))),
+    ("END320", SURE, YES, "handshake_failure, then FINs",
+     seen(**fins("resp", r_alert="fatal", r_alert_desc=40, o_proto="tls", r_proto="tls"))),
+    ("END320", SURE, YES, "unknown_ca from the client, then RST",
+     seen(**rst("orig"), o_alert="fatal", o_alert_desc=48, o_proto="tls", r_proto="tls")),
+    ("END321", LIKELY, YES, "HTTP to a TLS server",
+     seen(**fins("resp", o_proto="http", r_proto="tls", r_alert="fatal", r_alert_desc=10))),
+    ("END322", LIKELY, YES, "TLS to an HTTP server",
+     seen(**fins("resp", o_proto="tls", r_proto="http"))),
+    ("END323", LIKELY, YES, "ClientHello reset",
+     seen(**rst("resp"), o_proto="tls", r_proto="none", resp_bytes=0)),
+    ("END323", LIKELY, YES, "ClientHello answered with FIN",
+     seen(**fins("resp"), o_proto="tls", r_proto="none", resp_bytes=0)),
+    ("END331", LIKELY, MAYBE, "TCP Reset-O after some data",
+     logged("reset-resp", teardown_by="resp")),
+    ("END391", LIKELY, MAYBE, "a reset of unknown kind",
+     seen(**rst("resp", "unknown", "unseen", r_rst_accept="unknown"))),
+    # --- silence
+    ("END401", SURE, MAYBE, "idle timeout", logged("idle-timeout", log_duration_s=3700.0)),
+    ("END401", SURE, YES, "idle timeout, then the application spoke",
+     logged("idle-timeout", denials_after=5, first_denial_lag_s=900.0)),
+    ("END402", SURE, MAYBE, "idle timeout with reset", logged("idle-timeout-reset")),
+    ("END403", SURE, MAYBE, "one FIN and the FIN timer",
+     both("fin-timeout", **fins("orig", ended="half-closed", r_fin=False, r_fins=0))),
+    ("END404", LIKELY, MAYBE, "FIN timer by the log alone", logged("fin-timeout")),
+    ("END405", LIKELY, MAYBE, "one FIN, then a long silence",
+     seen(**fins("orig", ended="half-closed", r_fin=False, r_fins=0))),
+    ("END406", LIKELY, YES, "window closed for good",
+     seen(r_last_win0=True, r_zero_windows=6, o_unacked=1)),
+    ("END406", LIKELY, YES, "window closed, then the sender gave up",
+     seen(**rst("orig"), r_last_win0=True, r_zero_windows=6)),
+    ("END407", LIKELY, YES, "data repeated into silence", seen(o_rexmit=7, o_unacked=2896)),
+    ("END408", LIKELY, YES, "probes unanswered",
+     seen(**rst("orig"), o_keep_alives=9, r_last_seg_s=680.0)),
+    # --- the firewall
+    ("END501", SURE, YES, "TCP Reset-APPLIANCE", logged("reset-device")),
+    ("END501", SURE, YES, "a RST leaves the firewall that never entered",
+     seen(**rst("resp"), paired=True, n_points=2, created_rst="to-orig")),
+    ("END502", SURE, YES, "inspection", logged("inspection")),
+    ("END503", SURE, YES, "IPS", logged("ips-reset")),
+    ("END504", SURE, MAYBE, "intercept", logged("tcp-intercept")),
+    ("END505", SURE, YES, "normaliser", logged("normalizer")),
+    ("END506", SURE, MAYBE, "policy", logged("policy")),
+    ("END507", SURE, YES, "failover", logged("failover")),
+    ("END508", SURE, MAYBE, "clear xlate", logged("admin")),
+    ("END509", SURE, YES, "limit", logged("limit")),
+    ("END510", SURE, MAYBE, "SYN control", logged("syn-control")),
+    ("END511", SURE, NO, "parent closed", logged("parent")),
+    ("END512", SURE, NO, "packet-tracer", logged("injected")),
+    ("END513", SURE, NO, "cluster stub", logged("cluster")),
+    # --- the path
+    ("END601", POSSIBLE, MAYBE, "one direction only",
+     seen(midstream=True, o_syns=0, r_syns=0, resp_pkts=0, resp_bytes=None, established=False)),
+    ("END602", SURE, YES, "route change", logged("route")),
+    ("END603", SURE, YES, "SYN in, nothing out",
+     embryonic(o_syns=3, paired=True, n_points=2, o_dropped=3)),
+    # --- not determined
+    ("END901", LIKELY, MAYBE, "nothing ends it", seen()),
+    ("END901", LIKELY, MAYBE, "Built and no Teardown", logged()),
+    ("END902", POSSIBLE, MAYBE, "the firewall says Unknown", logged("unknown")),
+    ("END902", POSSIBLE, MAYBE, "nothing known at all", row()),
+    ("END903", LIKELY, MAYBE, "the capture stops", seen(cut_end=True)),
+    ("END903", LIKELY, MAYBE, "the capture stops after one FIN",
+     seen(**fins("orig", ended="half-closed", r_fin=False, r_fins=0, cut_end=True))),
+]  # fmt: skip
+
+# (cause that must not hold at all, why, the row)
+LOOK_ALIKES: list[tuple[str, str, Row]] = [
+    ("END101", "SYN ACK came first",
+     embryonic(r_syns=1, resp_pkts=1) | rst("orig", "no-state", "syn-ack", o_rst_s=0.02)),
+    ("END101", "the firewall itself refused",
+     embryonic("refused") | rst("resp", "refusal", "syn", ended="refused", created_rst="to-orig")),
+    ("END101", "bytes had passed", logged("reset-resp", log_bytes=10, log_duration_s=0.0)),
+    ("END102", "the server answered", embryonic(r_syns=1, resp_pkts=1)),
+    ("END103", "the client reset it",
+     embryonic(r_syns=1, resp_pkts=1) | rst("orig", "no-state", "syn-ack")),
+    ("END104", "established", seen(**rst("orig"))),
+    ("END104", "no SYN was seen",
+     embryonic(o_syns=0, r_syns=1, resp_pkts=1) | rst("orig", "bad-ack", "syn-ack")),
+    ("END105", "the other direction is there", seen(o_syns=0, midstream=True)),
+    ("END106", "the SYN was seen",
+     embryonic(r_syns=1, resp_pkts=1) | rst("orig", "no-state", "syn-ack")),
+    ("END107", "healed at the next SYN", seen(o_syns=2, r_challenge=1)),
+    ("END107", "RST not dropped, no second try",
+     embryonic(r_challenge=1) | rst("orig", "no-state", "challenge-ack", ended="unanswered")),
+    ("END108", "the last use is an hour ago", embryonic(o_syns=2, reuse_gap_s=3600.0)),
+    ("END201", "the server was first", seen(**fins("resp"))),
+    ("END201", "one FIN never acknowledged", seen(**fins("orig", ended="closing"))),
+    ("END202", "the client was first", seen(**fins("orig"))),
+    ("END203", "one after the other", seen(**fins("orig"))),
+    ("END204", "only a farewell after the FIN",
+     seen(**fins("orig", r_data_after_fin=31, resp_close_notify="likely"))),
+    ("END204", "the data was refused", seen(**fins("orig", ended="reset", r_data_after_fin=9000))),
+    ("END205", "a RST came", seen(**fins("orig", ended="closing", r_rsts=1))),
+    ("END205", "the capture ends there", seen(**fins("orig", ended="closing", cut_end=True))),
+    ("END206", "the RST ended it", seen(**fin_rst("orig", "resp"))),
+    ("END207", "the packets show a reset", both("fins", **fin_rst("orig", "resp"))),
+    ("END208", "no alert", seen(**fins("orig", resp_close_notify="no"))),
+    ("END209", "no TLS", seen(**fins("orig", orig_close_notify="no"))),
+    ("END209", "the farewell was sent",
+     seen(**fins("orig", orig_close_notify="yes", o_proto="tls", r_proto="tls"))),
+    ("END301", "no data near the close", seen(**fin_rst("orig", "resp", o_fin_after_data_s=9.0))),
+    ("END301", "data not observable", REFERENCE),
+    ("END302", "the client was first", seen(**fin_rst("orig", "orig"))),
+    ("END302", "all acknowledged before the RST", seen(**(rst("orig") | fins("resp")))),
+    ("END302", "the RST was out of window",
+     seen(**fin_rst("orig", "resp", o_rst_accept="outside", ended="closing"))),
+    ("END303", "the server was first", seen(**fin_rst("resp", "resp"))),
+    ("END304", "no FIN before the RST", seen(**rst("orig"))),
+    ("END305", "FIN before the RST", seen(**fin_rst("orig", "orig"))),
+    ("END305", "stateless RST", seen(**rst("orig", "no-state", "data"))),
+    ("END305", "the firewall made it",
+     seen(**rst("orig"), paired=True, created_rst="to-resp")),
+    ("END306", "the client did", seen(**rst("orig"))),
+    ("END306", "RST before the handshake ended",
+     embryonic("refused") | rst("resp", "refusal", "syn", ended="refused")),
+    ("END310", "the side had not closed", seen(**rst("resp", "no-state", "data"))),
+    ("END310", "its own abort", seen(**fin_rst("orig", "orig", r_data_after_fin=50))),
+    ("END311", "an abort", seen(**rst("resp"))),
+    ("END311", "answer to a SYN ACK",
+     embryonic(r_syns=1, resp_pkts=1) | rst("orig", "no-state", "syn-ack")),
+    ("END312", "after its own FIN", seen(**fins("resp", ended="reset")
+                                         | rst("resp", "no-state", "fin"))),
+    ("END313", "seconds after the FIN",
+     seen(**fins("resp", ended="reset") | rst(
+         "resp", "data-after-close", "data", o_data_after_fin=300, r_fin_after_data_s=-5.0,
+         closing_gap_s=60.0))),
+    ("END313", "a farewell, no request",
+     seen(**fins("resp", ended="reset") | rst(
+         "resp", "data-after-close", "data", o_data_after_fin=31, orig_close_notify="likely",
+         r_fin_after_data_s=-0.004, closing_gap_s=60.0))),
+    ("END315", "the RST was exact", seen(**rst("resp"))),
+    ("END316", "stateless RST with a TTL of its own",
+     seen(**rst("resp", "no-state", "data", r_rst_ttl=255))),
+    ("END316", "TTL within a hop or two", seen(**rst("resp", r_rst_ttl=62))),
+    ("END320", "a warning", seen(**fins("orig", o_alert="warning", o_alert_desc=112))),
+    ("END320", "encrypted", seen(**fins("orig", o_alert="record"))),
+    ("END321", "HTTP both ways", seen(**fins("orig", o_proto="http", r_proto="http"))),
+    ("END322", "TLS both ways", seen(**fins("orig", o_proto="tls", r_proto="tls"))),
+    ("END323", "the server spoke", seen(**rst("resp"), o_proto="tls", r_proto="tls")),
+    ("END323", "the client left", seen(**rst("orig"), o_proto="tls", resp_bytes=0)),
+    ("END331", "packets show the end", both("reset-orig", **rst("orig"))),
+    ("END391", "no reset", seen(**fins("orig"))),
+    ("END401", "closed in good order before", both("idle-timeout", **fins("orig"))),
+    ("END402", "silent removal", logged("idle-timeout")),
+    ("END403", "both FINs", both("fin-timeout", **fins("orig", ended="closing"))),
+    ("END404", "idle timer", logged("idle-timeout")),
+    ("END405", "the capture stops there",
+     seen(**fins("orig", ended="half-closed", cut_end=True))),
+    ("END406", "the window opened again", seen(r_last_win0=False, r_zero_windows=6, o_unacked=1)),
+    ("END406", "closed in good order", seen(**fins("orig", r_last_win0=True, o_unacked=1))),
+    ("END407", "acknowledged in the end", seen(o_rexmit=7, o_unacked=0)),
+    ("END407", "the peer's window is closed", seen(o_rexmit=7, o_unacked=1, r_last_win0=True)),
+    ("END408", "probes answered", seen(**rst("orig"), o_keep_alives=9, r_last_seg_s=0.01)),
+    ("END501", "the RST is on both sides", seen(**rst("resp"), paired=True, created_rst="none")),
+    ("END501", "one point only", seen(**rst("resp"), created_rst="to-orig")),
+    ("END601", "unanswered SYN", embryonic()),
+    ("END601", "both directions", seen(midstream=True, o_syns=0, r_syns=0)),
+    ("END603", "the SYN left the firewall", embryonic(paired=True, o_dropped=0)),
+    ("END604", "nothing was dropped", seen(paired=True, o_dropped=0, r_dropped=0)),
+    ("END901", "closed", seen(**fins("orig"))),
+    ("END903", "the capture goes on", seen()),
+    ("END903", "closed before", seen(**fins("orig", cut_end=True))),
+    ("END904", "the SYN was seen", seen()),
+    *((f"END{number}", "closed in good order before", both(reason, **fins("orig")))
+      for number, reason in (
+          (502, "inspection"), (503, "ips"), (504, "tcp-intercept"), (505, "normalizer"),
+          (506, "policy"), (507, "failover"), (508, "admin"), (509, "limit"),
+          (510, "syn-control"), (511, "parent"), (512, "probe"), (513, "cluster"),
+          (602, "route"))),
+]  # fmt: skip
+
+# (row, ids that must be named beside the primary cause)
+BESIDE: list[tuple[Row, set[str]]] = [
+    (REFERENCE, {"END311", "END604"}),
+    (seen(**(rst("orig") | fins("orig"))), {"END206"}),
+    (seen(**fins("orig", o_alert="close-notify", orig_close_notify="yes")), {"END208"}),
+    (seen(**fins("orig", orig_close_notify="no", o_proto="tls", r_proto="tls")), {"END209"}),
+    (seen(r_rsts=1, r_rst_accept="in-window", rst_by="resp"), {"END315"}),
+    (seen(paired=True, n_points=2, o_dropped=1, o_dropped_data=True), {"END604"}),
+    (seen(midstream=True), {"END904"}),
+    (seen(**rst("orig"), o_alert="fatal", o_alert_desc=48), set()),
+]
+
+
+@pytest.fixture(scope="module")
+def causes() -> dict[str, type[Cause]]:
+    return {key: cause for key, cause in engine.catalogue().items() if cause.table == "connections"}
+
+
+def judged(rows: list[Row]) -> pl.DataFrame:
+    return engine.judge(stories(rows)).connections
+
+
+def test_cases() -> None:
+    got = judged([case[-1] for case in CASES]).select("cause", "confidence", "harm").rows()
+    said = [(what, *verdict) for (*_, what, _row), verdict in zip(CASES, got, strict=True)]
+    assert said == [(what, key, sure, harm) for key, sure, harm, what, _ in CASES]
+
+
+def test_look_alikes(causes: dict[str, type[Cause]]) -> None:
+    table, holds = engine.judge_table(
+        frame([row for *_, row in LOOK_ALIKES]), "connections", causes
+    )
+    wrong = [
+        (key, why, table["cause"][at])
+        for at, (key, why, _) in enumerate(LOOK_ALIKES)
+        if holds[key][at]
+    ]
+    assert wrong == []
+
+
+def test_contributing() -> None:
+    got = judged([row for row, _ in BESIDE])["contributing"].to_list()
+    assert [set(filter(None, text.split(","))) for text in got] == [ids for _, ids in BESIDE]
+
+
+def test_every_cause_has_a_case_and_a_look_alike(causes: dict[str, type[Cause]]) -> None:
+    proven = {case[0] for case in CASES} | {key for _, ids in BESIDE for key in ids}
+    assert proven == set(causes)
+    assert {key for key, *_ in LOOK_ALIKES} == set(causes) - {"END902"}  # which always holds
+
+
+def test_two_primaries_never_stand_unordered(causes: dict[str, type[Cause]]) -> None:
+    """Whatever holds together is ordered by `beats`, over all rows here and their unions with
+    every reason a firewall can log."""
+    rows = [case[-1] for case in CASES] + [row for *_, row in LOOK_ALIKES]
+    packets = [row for row in rows if row["has_packets"] and not row["has_log"]]
+    reasons = [word(reason) for reason in Teardown]
+    told = [
+        row | {"has_log": True, "teardown": reason, "teardown_ts": row["last_ts"]}
+        for row in packets
+        for reason in reasons
+    ]
+    rows += told
+    table, holds = engine.judge_table(frame(rows), "connections", causes)
+    beaten_by = engine._beaters(causes)
+    able = [key for key, cause in causes.items() if not cause.only_contributes]
+    ties = set()
+    for at, (primary, *flags) in enumerate(
+        zip(table["cause"], *(holds[k] for k in able), strict=True)
+    ):
+        standing = {key for key, flag in zip(able, flags, strict=True) if flag}
+        left = {key for key in standing if not beaten_by[key] & standing}
+        assert primary in left
+        if len(left) > 1:
+            ties.add((tuple(sorted(left)), rows[at]["teardown"]))
+    assert ties == set()
+
+
+def test_log_alone_is_certain_only_of_what_the_log_states(causes: dict[str, type[Cause]]) -> None:
+    rows = [logged(word(reason)) for reason in Teardown]
+    stated = {
+        "syn-timeout", "idle-timeout", "idle-timeout-reset", "reset-device", "inspection", "ips",
+        "ips-reset", "tcp-intercept", "policy", "failover", "admin", "route", "normalizer",
+        "syn-control", "invalid-syn", "probe", "cluster", "parent", "loopback", "injected", "limit",
+    }  # fmt: skip
+    table = judged(rows)
+    sure = table.filter(pl.col("confidence") == word(Confidence.CERTAIN))["teardown"].to_list()
+    assert set(sure) == stated
+
+
+def test_lost_data_is_never_called_harmless() -> None:
+    """Unacknowledged data at the end of a connection that was not closed in good order."""
+    rows = [
+        case[-1] | {"o_unacked": 1000, "r_unacked": 1000}
+        for case in CASES
+        if case[-1]["has_packets"] and case[-1]["ended"] not in ("closed", "refused")
+        and case[-1]["established"]
+    ]  # fmt: skip
+    table = judged(rows)
+    harmless = table.filter(pl.col("harm") == word(Harm.HARMLESS))
+    assert harmless.select("cause", "ending").rows() == []
