@@ -139,7 +139,7 @@ ENDINGS = [
     ("last ACK missing", OPEN + """
      +1   S > C F. 1001 ack 101
      +.02 C > S F. 101 ack 1002
-     +.3  C > S F. 101 ack 1002""", Ended.CLOSING, "<F >F >F'", "SF", "ShADdfFa"),
+     +.3  C > S F. 101 ack 1002""", Ended.CLOSING, "<F >F >F'", "SF", "ShADdfF"),
     ("RST after both FINs were acknowledged", OPEN + """
      +1   S > C F. 1001 ack 101
      +.02 C > S F. 101 ack 1002
@@ -152,7 +152,7 @@ ENDINGS = [
     ("RST in the window, challenged", OPEN + """
      +1   C > S R. 2001 ack 1001
      +.02 S > C .  1001 ack 101
-     +.02 C > S P. 101:201(100) ack 1001""", Ended.OPEN, ">R <. >D", "RSTO", "ShADdR"),
+     +.02 C > S P. 101:201(100) ack 1001""", Ended.OPEN, ">R <. >D", "RSTO", "ShADdRa"),
     ("SYN ACK, FIN, and no SYN", """
      +0   S > C S. 0:0(0) ack 1
      +1   S > C F. 1 ack 1""", Ended.HALF_CLOSED, "<F", "SHR", "^hf"),
@@ -167,3 +167,316 @@ def test_how_it_ended(case: tuple[str, str, Ended, str, str, str]) -> None:
     seen = track(script)
     assert (seen.ended, seen.ending) == (ended, ending)
     assert (seen.conn_state, seen.history) == (conn_state, history)
+
+
+# --- what a segment is: each kind beside its look-alikes --------------------------------------
+
+KINDS = [
+    ("keep-alive and its ACK", "+60 C > S . 100 ack 1001\n+.02 S > C . 1001 ack 101",
+     ["KEEP_ALIVE", "KEEP_ALIVE_ACK"]),
+    ("keep-alive with a byte", "+60 C > S . 100(1) ack 1001", ["KEEP_ALIVE"]),
+    ("not a keep-alive: something is in flight",
+     "+1 C > S P. 101(50) ack 1001\n+60 C > S . 150 ack 1001", ["DATA", "ACK"]),
+    ("not a keep-alive: two bytes", "+60 C > S . 99(2) ack 1001", ["DATA"]),
+    ("zero-window probe", """
+     +.1  S > C . 1001 ack 101 win 0
+     +.5  C > S . 101(1) ack 1001
+     +.02 S > C . 1001 ack 101 win 0""", ["WINDOW_UPDATE", "WINDOW_PROBE", "KEEP_ALIVE_ACK"]),
+    ("zero-window probe as Linux sends it",
+     "+.1 S > C . 1001 ack 101 win 0\n+.5 C > S . 100 ack 1001", ["WINDOW_UPDATE", "WINDOW_PROBE"]),
+    ("one byte into an open window is data", "+.1 C > S . 101(1) ack 1001", ["DATA"]),
+    ("window update", "+.1 C > S . 101 ack 1001 win 9999", ["WINDOW_UPDATE"]),
+    ("duplicate ACKs", """
+     +.1 S > C . 2001(1000) ack 101
+     +.1 C > S . 101 ack 1001
+     +.1 C > S . 101 ack 1001""", ["DATA", "DUP_ACK", "DUP_ACK"]),
+    ("an ACK again with nothing outstanding", "+.1 C > S . 101 ack 1001", ["ACK"]),
+    ("retransmission", "+.1 C > S P. 1(100) ack 1001", ["DATA"]),
+    ("beyond the window", "+.1 C > S P. 20000000(10) ack 1001", ["OUT_OF_WINDOW"]),
+    ("before the ISN", "+.1 C > S P. 4294960000(10) ack 1001", ["OUT_OF_WINDOW"]),
+    ("acknowledges what was never sent, and the challenge",
+     "+.1 C > S . 101 ack 3000000000\n+.02 S > C . 1001 ack 101", ["OUT_OF_WINDOW", "CHALLENGE_ACK"]),
+    ("SYN inside a connection and the challenge",
+     "+1 C > S S 5000000(0)\n+.02 S > C . 1001 ack 101\n+.1 C > S . 101 ack 1001",
+     ["SYN", "CHALLENGE_ACK", "ACK"]),
+    ("FIN, again, with data", """
+     +1 C > S FP. 101(20) ack 1001
+     +1 C > S FP. 101(20) ack 1001""", ["FIN", "FIN"]),
+    ("no ACK bit", "+1 C > S - 101\n+1 C > S F 101\n+1 C > S P 101(5)", ["STRAY", "FIN", "DATA"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", KINDS, ids=lambda case: case[0])
+def test_kind_of_segment(case: tuple[str, str, list[str]]) -> None:
+    assert track(OPEN + case[1]).kinds[6:] == case[2]
+
+
+# --- what a RST is (RFC 9293 §3.10.7.1, RFC 5961 §3.2) ----------------------------------------
+
+FINISHED = OPEN + "+1 C > S F. 101 ack 1001\n+.02 S > C . 1001 ack 102\n"
+RESETS = [
+    ("abort", OPEN + "+.1 C > S R. 101 ack 1001", 0, RstClass.ABORT, Answers.NONE, Accept.EXACT),
+    ("abort, the number of FIN again (macOS)", FINISHED + "+.1 C > S R. 101 ack 1001", 0,
+     RstClass.ABORT, Answers.NONE, Accept.IN_WINDOW),
+    ("abort after FIN", FINISHED + "+.1 S > C P. 1001(9) ack 102\n+.1 C > S . 102 ack 1010\n"
+     "+.1 C > S R. 102 ack 1010", 0, RstClass.ABORT, Answers.NONE, Accept.EXACT),
+    ("abort without ACK bit", OPEN + "+60 C > S R 101", 0, RstClass.ABORT, Answers.NONE,
+     Accept.EXACT),
+    ("data after close", FINISHED + "+.1 S > C P. 1001(9) ack 102\n+.001 C > S R 102", 0,
+     RstClass.DATA_AFTER_CLOSE, Answers.DATA, Accept.EXACT),
+    ("data after close, with ACK bit",
+     FINISHED + "+.1 S > C P. 1001(9) ack 102\n+.001 C > S R. 102 ack 1010", 0,
+     RstClass.NO_STATE_ACK, Answers.DATA, Accept.EXACT),
+    ("data answered with an abort: the sender had not closed",
+     OPEN + "+.1 S > C P. 1001(9) ack 101\n+.001 C > S R. 101 ack 1010", 0,
+     RstClass.ABORT, Answers.NONE, Accept.EXACT),
+    ("keep-alive to a host that forgot", OPEN + "+60 C > S . 100 ack 1001\n+.02 S > C R 1001", 1,
+     RstClass.NO_STATE, Answers.KEEP_ALIVE, Accept.EXACT),
+    ("the same from lwIP", OPEN + "+60 C > S . 100 ack 1001\n+.02 S > C R. 1001 ack 100", 1,
+     RstClass.NO_STATE_ACK, Answers.KEEP_ALIVE, Accept.EXACT),
+    ("FIN to a host that forgot", FINISHED + "+9 S > C F. 1001 ack 102\n+.1 C > S R 102", 0,
+     RstClass.NO_STATE, Answers.FIN, Accept.EXACT),
+    ("SYN ACK to a host that sent no SYN", "+0 S > C S. 0(0) ack 5\n+.1 C > S R 5", 0,
+     RstClass.NO_STATE, Answers.SYN_ACK, Accept.EXACT),
+    ("SYN ACK for another SYN", "+0 C > S S 0(0)\n+.1 S > C S. 0(0) ack 9999\n+.1 C > S R 9999",
+     0, RstClass.BAD_ACK, Answers.SYN_ACK, Accept.UNKNOWN),
+    ("half-open probe", "+0 C > S S 0(0)\n+.1 S > C S. 0(0) ack 1\n+.1 C > S R 1", 0,
+     RstClass.NO_STATE, Answers.SYN_ACK, Accept.EXACT),
+    ("refusal after 20 s", "+0 C > S S 0(0)\n+20 S > C R. 0 ack 1", 1, RstClass.REFUSAL,
+     Answers.SYN, Accept.EXACT),
+    ("ahead of all that was sent", OPEN + "+.1 S > C R. 50001 ack 101", 1, RstClass.SUSPECT,
+     Answers.NONE, Accept.IN_WINDOW),
+    ("long acknowledged", OPEN + "+9 C > S R. 51 ack 1001", 0, RstClass.SUSPECT, Answers.NONE,
+     Accept.OUTSIDE),
+    ("an answer to something not captured", OPEN + "+.1 C > S P. 101(100) ack 1001\n"
+     "+.1 C > S R 151", 0, RstClass.NO_STATE, Answers.UNSEEN, Accept.OUTSIDE),
+    ("alone", "+0 C > S R 151", 0, RstClass.NO_STATE, Answers.UNSEEN, Accept.UNKNOWN),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", RESETS, ids=lambda case: case[0])
+def test_what_a_reset_is(case: tuple[str, str, int, RstClass, Answers, Accept]) -> None:
+    _, script, side, *expected = case
+    assert track(script).rst(side) == tuple(expected)
+
+
+def test_a_reset_is_never_answered_with_a_reset() -> None:
+    seen = track(OPEN + "+1 C > S R. 101 ack 1001\n+.001 S > C R 1001")
+    assert seen.rst(1)[1] != Answers.NONE or seen.rst(1)[0] == RstClass.ABORT
+    assert not (seen.found.tail["role"][seen.found.tail["kind"] == Kind.RST] & Role.ANSWERED).any()
+
+
+# --- one connection or two? -------------------------------------------------------------------
+
+
+def conns(script: str) -> list[int]:
+    return track(script).batch["conn"].tolist()
+
+
+CLOSED = (
+    OPEN
+    + """
++1   C > S F. 101 ack 1001
++.02 S > C F. 1001 ack 102
++.02 C > S .  102 ack 1002
+"""
+)
+
+
+def test_a_new_syn_after_the_end_is_a_new_connection() -> None:
+    seen = track(CLOSED + "+5 C > S S 70000(0)\n+.1 S > C S. 90000(0) ack 70001")
+    assert len(seen.found.rows) == 2
+    assert seen.found.rows["reuse_gap_ns"].tolist() == [-1, 5_000_000_000]
+    assert seen.found.rows["pkts"].tolist() == [[6, 3], [1, 1]]
+
+
+def test_a_syn_again_is_the_same_connection() -> None:
+    assert set(conns("+0 C > S S 0(0)\n+1 C > S S 0(0)\n+2 C > S S 0(0)")) == {0}
+    assert conns("+0 C > S S 0(0)\n+1 C > S S 99(0)") == [0, 1]
+
+
+def test_a_challenged_syn_is_no_new_connection_but_an_answered_one_is() -> None:
+    challenged = OPEN + "+1 C > S S 5000000(0)\n+.02 S > C . 1001 ack 101\n"
+    seen = track(challenged)
+    assert (len(seen.found.rows), seen.ended) == (1, Ended.OPEN)
+    assert seen.row["challenge"].tolist() == [0, 1]
+    answered = OPEN + "+1 C > S S 5000000(0)\n+.02 S > C S. 7000000(0) ack 5000001\n"
+    seen = track(answered + "+.02 C > S . 5000001 ack 7000001")
+    assert seen.found.rows["pkts"].tolist() == [[4, 2], [2, 1]]
+    assert seen.found.rows["syns"].tolist() == [[1, 1], [1, 1]]
+    assert seen.found.rows["established"].tolist() == [1, 1]
+    refused = OPEN + "+1 C > S S 5000000(0)\n+.02 S > C R. 0 ack 5000001\n"
+    assert track(refused).found.rows["ended"].tolist() == [Ended.OPEN, Ended.REFUSED]
+
+
+def test_challenge_without_the_old_connection_is_not_a_refusal() -> None:
+    seen = track("""
+        +0    C > S S 0(0)
+        +.02  S > C . 777000 ack 555000
+        +.001 C > S R 555000
+        +1    C > S S 0(0)""")
+    assert seen.kinds == ["SYN", "CHALLENGE_ACK", "RST", "SYN"]
+    assert seen.ended == Ended.UNANSWERED
+    assert seen.ending == ">S <. >R >S'"
+    assert seen.row["challenge"].tolist() == [0, 1]
+    assert seen.rst(0) == (RstClass.BAD_ACK, Answers.CHALLENGE_ACK, Accept.UNKNOWN)
+
+
+def test_simultaneous_open() -> None:
+    seen = track("""
+        +0   C > S S  0(0)
+        +.01 S > C S  0(0)
+        +.01 C > S S. 0(0) ack 1
+        +0   S > C S. 0(0) ack 1
+        +.01 C > S .  1 ack 1""")
+    assert (seen.row["simultaneous"], seen.row["established"], seen.ended) == (1, 1, Ended.OPEN)
+    assert seen.row["rexmit_pkts"].tolist() == [0, 0]
+
+
+def test_a_guess_gives_way_to_a_syn_captured_late() -> None:
+    seen = track("""
+        name C 192.0.2.1:80
+        name S 198.51.100.1:9000
+        +0 S > C P. 1(10) ack 1
+        +0 S > C S. 0(0) ack 1""")
+    assert (seen.row["orig_p"], seen.row["orientation"]) == (80, 2)
+    seen = track(
+        "name C 192.0.2.1:80\nname S 198.51.100.1:9000\n+0 C > S . 1 ack 1\n+0 C > S S 0(0)"
+    )
+    assert (seen.row["orig_p"], seen.row["orientation"], seen.history) == (80, 2, "AS")
+
+
+# --- capture artefacts ------------------------------------------------------------------------
+
+
+def test_mirrored_frames_count_once() -> None:
+    seen = track(
+        OPEN
+        + """
+        +1     C > S P. 101(10) ack 1001 id=7
+        +.0002 C > S P. 101(10) ack 1001 id=7
+        +.0002 C > S P. 101(10) ack 1001 id=8
+        +.1    C > S R. 111 ack 1001 id=9
+        +.0001 C > S R. 111 ack 1001 id=9
+        +.0001 C > S R. 111 ack 1001"""
+    )
+    assert (seen.row["pkts"][0], seen.row["rexmit_pkts"][0], seen.row["rsts"][0]) == (8, 1, 2)
+    assert [bool(quirks & 1 << 18) for quirks in seen.batch["quirks"][6:]] == [
+        False, True, False, False, True, False,
+    ]  # fmt: skip
+
+
+def test_reordered_is_not_retransmitted() -> None:
+    seen = track(
+        OPEN
+        + """
+        +1   C > S P. 201(100) ack 1001
+        +0   C > S P. 101(100) ack 1001
+        +.1  S > C .  1001 ack 301"""
+    )
+    assert (seen.row["bytes"][0], seen.row["rexmit_pkts"][0]) == (300, 0)
+    assert "G" not in seen.history.upper()
+
+
+def test_an_ack_of_unseen_data_moves_snd_nxt() -> None:
+    seen = track(OPEN + "+1 S > C . 1001 ack 501\n+1 C > S R. 501 ack 1001")
+    assert (seen.row["nxt"][0], seen.ended) == (501, Ended.RESET)
+    assert seen.history.endswith("R") and "G" in seen.history
+
+
+def test_a_reset_over_lost_data_is_only_presumed() -> None:
+    lost = OPEN + "+1 C > S P. 201(100) ack 1001\n+1 C > S R. 301 ack 1001"
+    seen = track(lost)
+    assert (seen.ended, seen.row["reset_by"]) == (Ended.RESET, 255)
+    assert track(lost + "\n+.1 S > C P. 1001(5) ack 101").ended == Ended.OPEN
+
+
+def test_a_reset_that_its_receiver_outlived_ended_nothing() -> None:
+    injected = OPEN + "+1 C > S R. 101 ack 1001\n"
+    assert track(injected).ended == Ended.RESET
+    alive = injected + "+.1 C > S P. 101(50) ack 1001\n+.1 S > C . 1001 ack 151\n"
+    seen = track(alive)
+    assert (seen.ended, seen.row["reset_by"]) == (Ended.OPEN, 255)
+    assert seen.rst(0)[0] == RstClass.SUSPECT
+    crossing = injected + "+.1 S > C P. 1001(50) ack 101\n"
+    assert track(crossing).ended == Ended.RESET
+
+
+def test_data_after_the_peers_fin_and_after_the_own() -> None:
+    seen = track(FINISHED + "+1 S > C P. 1001(500) ack 102\n+1 C > S P. 102(20) ack 1501")
+    assert seen.row["after_fin"].tolist() == [0, 500]
+    assert seen.row["after_own_fin"].tolist() == [20, 0]
+
+
+def test_sequence_numbers_wrap() -> None:
+    wrapped = "isn C 4294967200\nisn S 4294966500\n" + CLOSED
+    seen, plain = track(wrapped), track(CLOSED)
+    assert (seen.ended, seen.ending, seen.history) == (plain.ended, plain.ending, plain.history)
+    assert (seen.row["bytes"] == plain.row["bytes"]).all()
+
+
+# --- TLS -------------------------------------------------------------------------------------
+
+
+def notify(tail: str, port: int = 443) -> Notify:
+    script = f"name S 198.51.100.1:{port}\n{OPEN}{tail}\n+0 C > S F. ack 1001"
+    return Notify(int(track(script).row["notify"][0]))
+
+
+def test_close_notify() -> None:
+    assert notify("+1 C > S P. 101(31) ack 1001 nopayload") == Notify.LIKELY
+    assert notify("+1 C > S P. 101(31) ack 1001 nopayload", port=5432) == Notify.UNSEEN
+    assert notify("+1 C > S P. 101(32) ack 1001 nopayload") == Notify.UNSEEN
+    assert notify("+1 C > S P. 101(31) ack 1001 head=1503030020 alert=record") == Notify.LIKELY
+    assert notify("+1 C > S P. 101(7) ack 1001 head=1503030002 alert=close-notify") == Notify.YES
+    assert notify("+1 C > S P. 101(99) ack 1001") == Notify.UNSEEN
+    script = OPEN.replace("P. 1:101(100) ack 1", "P. 1:101(100) ack 1 head=160301")
+    seen = track(script + "+1 C > S P. 101(99) ack 1001 head=170303\n+0 C > S F. ack 1001")
+    assert Notify(int(seen.row["notify"][0])) == Notify.NO
+
+
+# --- memory and batches -----------------------------------------------------------------------
+
+
+def test_batches_do_not_matter() -> None:
+    rows = segments(CLOSED + "+1 C > S S 70000(0)\n+500 C > S S 1(0)\n+500 S > C R 5")
+    whole = tracker()
+    whole.feed(rows.copy())
+    expected = whole.finish()
+    single = tracker()
+    parts = []
+    for at in range(len(rows)):
+        single.feed(rows[at : at + 1].copy())
+        parts.append(single.take())
+    parts.append(single.finish())
+    got = np.concatenate([part.rows for part in parts])
+    got["tail_at"] = expected.rows["tail_at"]
+    assert repr(got.tolist()) == repr(expected.rows.tolist())
+    tails = np.concatenate([part.tail for part in parts])
+    assert tails.tolist() == expected.tail.tolist()
+
+
+def test_connections_leave_when_nothing_more_can_come() -> None:
+    one = tracker()
+    one.feed(segments(CLOSED))
+    assert len(one.take().rows) == 0
+    one.feed(segments("start 2024-05-01T13:00:00\nname C 192.0.2.9:1\n+0 C > S S 0(0)"))
+    assert len(one.take().rows) == 1
+    assert len(one.finish().rows) == 1
+
+
+def test_the_table_is_bounded_and_embryonic_connections_go_first() -> None:
+    one = tracker(max_connections=2)
+    one.feed(
+        segments(
+            OPEN
+            + """
+        name C 192.0.2.2:2
+        +1 C > S S 0(0)
+        name C 192.0.2.3:3
+        +1 C > S S 0(0)"""
+        )
+    )
+    gone = one.take().rows
+    assert gone["orig_p"].tolist() == [2]
+    assert len(one.finish().rows) == 2

@@ -1,142 +1,29 @@
-"""One connection at one point: what each segment means, and what remains of it.
+"""What each segment of a connection means.
 
 `Connection.take` is the readable form of the compiled kernel's inner loop; both follow the same
-steps in the same order: what the segment is by its numbers → what it acknowledges → what it
-brings → states → symbol, history, tail.
+steps in the same order: what the segment is by its numbers → what it brings → what it
+acknowledges → states → symbol, history, tail (`record`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 from finis.terms import Accept, Alert, Flag, Kind, Orientation, Quirk, Role, RstClass
 from finis.tracking import endings, history, resets
-from finis.tracking.alerts import ALERT_SIZES, TLS_PORTS, starts_like_tls
-from finis.tracking.half import NO_SCALE, Half
-from finis.tracking.resets import FAR
+from finis.tracking.half import NO_SCALE, UNKNOWN, Half
+from finis.tracking.record import NONE, Record
+from finis.tracking.resets import FAR, STALE
 from finis.tracking.segment import MASK, Segment
 from finis.tracking.states import State, Stimulus, after
 from finis.wire.seqnum import diff
 
-NONE = 255
-RECENT = 8  # latest segments kept besides the pinned ones
-COPY_NS = 1_000_000  # the same frame at two mirror ports arrives within this
-STALE = 1 << 20  # midstream, numbers this far before the first seen may still be late segments
-PINS = (
-    Role.SYN | Role.SYN_ACK | Role.FIN | Role.LAST_DATA | Role.LAST_ACK | Role.RST
-    | Role.ANSWERED | Role.ACKS_FIN | Role.RECENT | Role.ALERT | Role.HANDSHAKE_ACK
-)  # fmt: skip
 U16 = 0xFFFF
 
 
 @dataclass(slots=True)
-class Connection:
-    """Columns of tables.OBSERVATION under their own names, then what is kept to judge by."""
-
-    orig_hi: int
-    orig_lo: int
-    resp_hi: int
-    resp_lo: int
-    conn: int
-    orig_p: int
-    resp_p: int
-    point: int
-    vlan: int
-    first_ns: int
-    last_ns: int
-    first_frame: int
-    file: int
-    reuse_gap_ns: int
-    orientation: int
-    last_frame: int = 0
-    last_file: int = 0
-    max_gap_ns: int = 0
-    max_gap_at_ns: int = 0
-    closing_gap_ns: int = 0
-    established_ns: int = 0
-    established: int = 0
-    midstream: int = 0
-    simultaneous: int = 0
-    ended: int = 0
-    first_fin: int = NONE
-    first_rst: int = NONE
-    conn_state: int = 0
-    reset_by: int = NONE
-    ending: list[int] = field(default_factory=list)
-    history: bytearray = field(default_factory=bytearray)
-
-    # --- kept to judge by ---------------------------------------------------------------------
-    halves: tuple[Half, Half] = field(default_factory=lambda: (Half(), Half()))
-    kept: list[Segment] = field(default_factory=list)
-    relative: int = 0  # Quirk.RELATIVE_SEQ of the first segment: numbers of the other kind are void
-    answered: int = 0  # an acceptable segment besides SYN, SYN ACK and RST was seen
-    closing: int = 0  # a FIN or RST was seen: the ending is being recorded
-    refused: int = 0
-    doubtful: int = 0  # the last RST may or may not have been acceptable, and nothing came since
-    pending: int = NONE  # side whose last segment was a SYN that may begin a new connection
-    pending_seq: int = 0
-    undo: tuple[int, ...] = ()  # how things were before that SYN, see `strike`
-    touched_ns: int = 0  # the tracker's clock at the last segment
-
-    # --- what the tracker asks -----------------------------------------------------------------
-
-    @property
-    def over(self) -> bool:
-        """Both sides sent a FIN, or a RST ended it: a new SYN is a new connection."""
-        a, b = self.halves
-        return self.reset_by != NONE or (a.fin_ns != 0 and b.fin_ns != 0)
-
-    @property
-    def embryonic(self) -> bool:
-        return all(
-            half.state in (State.SILENT, State.SYN_SENT, State.SYN_ACK_SENT, State.RESET)
-            for half in self.halves
-        )
-
-    def _save(self, x: Half) -> None:
-        self.undo = (
-            self.last_ns, self.last_frame, self.last_file, self.max_gap_ns, self.max_gap_at_ns,
-            x.first_seg_ns, x.last_seg_ns, x.ttl_min, x.ttl_max, x.last_win0, x.zero_windows,
-            x.hist_seen, x.hist_syn, len(self.history), len(self.ending), self.doubtful,
-        )  # fmt: skip
-
-    def strike(self) -> Segment:
-        """Take back the latest segment, a SYN that turned out to begin the next connection."""
-        seg = self.kept.pop()
-        x, r = self.halves[seg.side], self.halves[1 - seg.side]
-        (
-            self.last_ns, self.last_frame, self.last_file, self.max_gap_ns, self.max_gap_at_ns,
-            x.first_seg_ns, x.last_seg_ns, x.ttl_min, x.ttl_max, x.last_win0, x.zero_windows,
-            x.hist_seen, x.hist_syn, letters, symbols, self.doubtful,
-        ) = self.undo  # fmt: skip
-        del self.history[letters:], self.ending[symbols:]
-        x.pkts -= 1
-        x.ip_bytes -= seg.ip_len
-        x.syns -= 1
-        x.out_of_window -= 1
-        r.provoked = 0
-        self.pending = NONE
-        return seg
-
-    def flip(self) -> None:
-        """The orientation was guessed wrong: exchange orig and resp."""
-        self.orig_hi, self.resp_hi = self.resp_hi, self.orig_hi
-        self.orig_lo, self.resp_lo = self.resp_lo, self.orig_lo
-        self.orig_p, self.resp_p = self.resp_p, self.orig_p
-        self.halves = (self.halves[1], self.halves[0])
-        self.first_fin = self.first_fin if self.first_fin == NONE else 1 - self.first_fin
-        self.first_rst = self.first_rst if self.first_rst == NONE else 1 - self.first_rst
-        self.reset_by = self.reset_by if self.reset_by == NONE else 1 - self.reset_by
-        self.pending = NONE
-        self.ending = endings.flipped(self.ending)
-        for one in self.kept:
-            one.side = 1 - one.side
-        marked = self.history[:1] == b"^"
-        letters = self.history.removeprefix(b"^").swapcase()
-        self.history = letters if marked else bytearray(b"^" + letters)[: history.MAX_HISTORY]
-        self.orientation = Orientation.SYN
-
-    # --- one segment ---------------------------------------------------------------------------
+class Connection(Record):
+    """One connection at one point, followed segment by segment."""
 
     def take(self, seg: Segment, side: int) -> None:
         """Follow one segment; writes its kind, side and role."""
@@ -162,60 +49,6 @@ class Connection:
             else:
                 marks = self._segment(seg, x, r, asked, r_probed)
         self._remember(seg, x, r, marks)
-
-    def _is_copy(self, seg: Segment) -> bool:
-        """The same frame seen again (mirror ports, a capture on `any`).  IPv4 identification
-        tells it from a retransmission; without one only data with equal fingerprint and equal
-        timestamps (RFC 7323: a retransmission carries a later one, or comes later) will do."""
-        for one in reversed(self.kept):
-            if seg.ts_ns - one.ts_ns > COPY_NS:
-                break
-            if one.side != seg.side or seg.ts_ns < one.ts_ns:
-                continue
-            if (one.seq, one.ack, one.flags, one.payload_len, one.win) != (
-                seg.seq, seg.ack, seg.flags, seg.payload_len, seg.win,
-            ):  # fmt: skip
-                continue
-            if (one.quirks ^ seg.quirks) & (Quirk.NO_IP_ID | Quirk.HAS_TS | Quirk.NO_SEQ):
-                continue
-            if seg.quirks & Quirk.NO_IP_ID or seg.ip_id == 0 or one.ip_id == 0:
-                same = (
-                    seg.payload_hash != 0
-                    and seg.payload_hash == one.payload_hash
-                    and bool(seg.quirks & Quirk.HAS_TS)
-                    and (seg.tsval, seg.tsecr) == (one.tsval, one.tsecr)
-                    and seg.ip_id == one.ip_id
-                )
-            else:
-                same = seg.ip_id == one.ip_id
-            if same:
-                seg.quirks |= Quirk.COPY
-                seg.kind = one.kind
-                return True
-        return False
-
-    def _note_silence(self, seg: Segment) -> None:
-        gap = max(seg.ts_ns - self.last_ns, 0)
-        if gap > self.max_gap_ns:
-            self.max_gap_ns, self.max_gap_at_ns = gap, self.last_ns
-        if seg.flags & (Flag.FIN | Flag.RST) and not self.closing:
-            self.closing_gap_ns = gap
-        self.last_ns = max(self.last_ns, seg.ts_ns)
-        self.last_frame, self.last_file = seg.frame, seg.file
-
-    def _count(self, seg: Segment, x: Half) -> None:
-        x.pkts += 1
-        x.ip_bytes += seg.ip_len
-        if x.first_seg_ns == 0:
-            x.first_seg_ns = seg.ts_ns
-        x.last_seg_ns = seg.ts_ns
-        rst = seg.flags & Flag.RST
-        if not rst and not seg.quirks & Quirk.NO_TTL:
-            x.ttl_min = min(x.ttl_min, seg.ttl) if x.ttl_max else seg.ttl
-            x.ttl_max = max(x.ttl_max, seg.ttl)
-        if not rst and not seg.quirks & Quirk.NO_WIN:
-            x.last_win0 = int(seg.win == 0)
-            x.zero_windows += x.last_win0
 
     def _numbers(self, seg: Segment) -> bool:
         """Are SEQ and ACK comparable with the others of this connection?"""
@@ -270,7 +103,7 @@ class Connection:
             x.since_rst = 0
             if not x.nxt_known:
                 x.rst_mark_known = 2  # any acknowledgement of what comes later will do
-        elif accept == Accept.UNKNOWN and x.nxt_known and r.pkts:
+        elif accept == Accept.UNKNOWN and x.nxt_known and seg.seq == x.nxt:
             self.doubtful = 1
 
     def _revive(self, seg: Segment, x: Half, r: Half, ack: int) -> None:
@@ -279,6 +112,8 @@ class Connection:
             return
         if r.rst_mark_known == 2 or diff(ack, r.rst_mark) > 0:
             self.reset_by, self.refused = NONE, 0
+            if r.rst_mark_known == 1:
+                r.rst_class = RstClass.SUSPECT  # and so R's peer never sent it
             r.rst_mark_known = 0
             if r.isn_known and r.state == State.RESET:
                 r.state = State.SYN_ACK_SENT if r.sent_ack == 0 else State.OPEN
@@ -295,10 +130,12 @@ class Connection:
         x.syns = min(x.syns + 1, U16)
         usable = seg.has_seq and self._numbers(seg)
         again = bool(x.isn_known and usable and seg.seq == x.isn)
-        crossing = again and with_ack and x.state == State.SYN_SENT  # simultaneous open
+        crossing = again and with_ack and not x.sent_syn_ack  # simultaneous open
         if again and not crossing:
             x.rexmit_pkts += 1
             seg.role |= Role.RETRANSMISSION
+            if self.answered and not with_ack:
+                r.provoked = 1
             return endings.SYN | endings.REPEAT
         if usable and (crossing or self._fits(seg, x, r, with_ack)):
             if not crossing:
@@ -319,9 +156,7 @@ class Connection:
             # a second SYN ACK with another ISN, while the first was not acknowledged
             return with_ack and x.state == State.SYN_ACK_SENT
         if not x.nxt_known:
-            if x.una_known and x.state == State.SILENT and not with_ack:
-                return ((seg.seq + 1) & MASK) == x.una or not r.isn_known
-            return True
+            return not x.una_known or ((seg.seq + 1) & MASK) == x.una
         return ((seg.seq + 1) & MASK) == x.low  # captured late: what it begins was seen already
 
     def _start(self, seg: Segment, x: Half, r: Half) -> None:
@@ -331,6 +166,10 @@ class Connection:
             x.mss = seg.mss
         if seg.quirks & Quirk.HAS_WSCALE:
             x.wscale = min(seg.wscale, 14)  # RFC 7323 §2.3
+        # without any option they were not printed or not captured, rather than not sent
+        x.scaling = int(bool(seg.quirks & (Quirk.HAS_WSCALE | Quirk.HAS_MSS)))
+        if seg.quirks & Quirk.TRUNCATED_HEADER and x.wscale == NO_SCALE:
+            x.scaling = 0
         if first or x.state == State.SYN_ACK_SENT:
             x.nxt, x.nxt_known, x.holes = (seg.seq + 1) & MASK, 1, []
             if not x.una_known or diff(x.una, seg.seq) <= 0 or diff(x.una, x.nxt) > 0:
@@ -341,6 +180,7 @@ class Connection:
     def _syn_states(self, seg: Segment, x: Half, r: Half, with_ack: bool) -> None:
         x.state = after(x.state, Stimulus.SYN_ACK if with_ack else Stimulus.SYN)
         seg.role |= Role.SYN_ACK if with_ack else Role.SYN
+        x.sent_syn_ack |= int(with_ack)
         if not with_ack:
             if r.isn_known and r.state == State.SYN_SENT:
                 self.simultaneous = 1
@@ -348,8 +188,8 @@ class Connection:
             if not r.nxt_known and not r.una_known:
                 r.una, r.una_known = seg.ack, 1
             self._acknowledge(seg, x, r, seg.ack)
-            if not seg.quirks & Quirk.NO_WIN:
-                self._announce(x, (seg.ack + seg.win) & MASK)
+            if not seg.quirks & Quirk.NO_WIN and x.scale(r) != UNKNOWN:
+                self._announce(x, (seg.ack + seg.win) & MASK)  # not scaled, RFC 7323 §2.2
 
     # --- everything else -----------------------------------------------------------------------
 
@@ -370,9 +210,10 @@ class Connection:
         self._answered_states(seg, x, r, has_ack, ack)
         if has_seq and self._is_probe(seg, x, r):
             pass
-        elif seg.payload_len and has_seq:
+        elif seg.payload_len:
             seg.kind = Kind.DATA
-            self._data(seg, x, r, seq)
+            if has_seq:
+                self._data(seg, x, r, seq)
         elif not seg.flags & Flag.FIN:
             self._pure_ack(seg, x, r, asked, r_probed, has_ack, ack)
         if has_ack:
@@ -380,7 +221,9 @@ class Connection:
             self._announce_scaled(seg, x, r, ack)
             x.last_ack, x.ack_known, x.sent_ack = ack, 1, 1
         if seg.flags & Flag.FIN:
-            self._fin(seg, x, r, (seq + seg.payload_len) & MASK, has_seq)
+            seg.kind = Kind.FIN
+            if has_seq:
+                self._fin(seg, x, r, (seq + seg.payload_len) & MASK)
         elif x.fins:
             x.quiet_since_fin = 0
         if x.sent_ack and r.sent_ack:
@@ -402,6 +245,8 @@ class Connection:
     def _acceptable(self, seg: Segment, x: Half, r: Half, has_seq: bool, has_ack: bool) -> bool:
         """RFC 9293 §3.10.7.4, first and fifth check, as far as a tap can tell.  What is old but
         once was sent is accepted here: it is a retransmission."""
+        if not seg.has_ack:
+            return False
         if r.state == State.SYN_SENT and not x.isn_known:
             # R waits for a SYN ACK: perhaps not captured, unless this acknowledges something else
             return has_ack and diff(seg.ack, r.isn) > 0 and diff(seg.ack, r.nxt) <= 0
@@ -421,6 +266,11 @@ class Connection:
         return True
 
     def _unacceptable(self, seg: Segment, x: Half, r: Half, form: int, asked: int) -> int:
+        if not seg.has_ack:  # dropped in every state but CLOSED: scans
+            seg.kind = (
+                Kind.FIN if seg.flags & Flag.FIN else Kind.DATA if seg.payload_len else Kind.STRAY
+            )
+            return form | endings.OUTSIDE
         if form == endings.ACK and (asked or r.state == State.SYN_SENT):
             seg.kind = Kind.CHALLENGE_ACK  # its numbers are those of another incarnation
             x.challenge += 1
@@ -492,7 +342,7 @@ class Connection:
         fresh = x.mark(seq, length)
         x.rexmit_bytes += length - fresh
         if fresh == 0:
-            if not seg.flags & Flag.SYN:
+            if not seg.flags & Flag.SYN and not (seg.flags & Flag.FIN and not x.fin_ns):
                 x.rexmit_pkts += 1
                 seg.role |= Role.RETRANSMISSION
             return
@@ -515,18 +365,14 @@ class Connection:
             x.alert, x.alert_desc = seg.alert, seg.alert_desc
             self._pin(seg, Role.ALERT)
 
-    def _fin(self, seg: Segment, x: Half, r: Half, fin_seq: int, has_seq: bool) -> None:
-        seg.kind = Kind.FIN
+    def _fin(self, seg: Segment, x: Half, r: Half, fin_seq: int) -> None:
         if x.fin_ns:
-            if has_seq and fin_seq == x.fin_seq and not seg.role & Role.RETRANSMISSION:
-                if seg.payload_len == 0:
-                    x.rexmit_pkts += 1
+            if fin_seq == x.fin_seq and not seg.role & Role.RETRANSMISSION:
+                x.rexmit_pkts += 1
                 seg.role |= Role.RETRANSMISSION
             return
         x.fin_ns, x.fin_seq, x.quiet_since_fin = seg.ts_ns, fin_seq, 1
         seg.role |= Role.FIN
-        if not x.nxt_known:
-            x.nxt, x.low, x.nxt_known = fin_seq, fin_seq, 1
         x.mark(fin_seq, 1)
         if self.first_fin == NONE:
             self.first_fin = seg.side
@@ -566,130 +412,14 @@ class Connection:
         if seg.quirks & Quirk.NO_WIN:
             return
         x.win, x.win_known = seg.win, 1
-        if not (x.isn_known and r.isn_known):
-            return  # scaling unknown: no edge
-        scale = 0 if NO_SCALE in (x.wscale, r.wscale) else x.wscale
-        self._announce(x, (ack + (seg.win << scale)) & MASK)
+        scale = x.scale(r)
+        if scale != UNKNOWN:
+            self._announce(x, (ack + (seg.win << scale)) & MASK)
 
     @staticmethod
     def _announce(x: Half, edge: int) -> None:
         if not x.edge_known or diff(edge, x.edge) > 0:
             x.edge, x.edge_known = edge, 1
-
-    # --- what is recorded ----------------------------------------------------------------------
-
-    def tls_likely(self) -> bool:
-        """Does either side start like TLS, or is the port one of TLS?"""
-        return (
-            any(starts_like_tls(half.head, half.head_len) for half in self.halves)
-            or self.resp_p in TLS_PORTS
-            or self.orig_p in TLS_PORTS
-        )
-
-    @staticmethod
-    def _fits_alert(seg: Segment) -> bool:
-        if seg.quirks & Quirk.NO_PAYLOAD:
-            return seg.payload_len in ALERT_SIZES
-        return seg.alert == Alert.LIKELY
-
-    def _looks_like_alert(self, seg: Segment) -> bool:
-        return seg.alert >= Alert.RECORD or (self._fits_alert(seg) and self.tls_likely())
-
-    def _pin(self, seg: Segment, role: Role) -> None:
-        """Give `role` to this segment and take it from the one of the same side that had it."""
-        for one in self.kept:
-            if one.side == seg.side and one.role & role:
-                one.role &= ~role
-        seg.role |= role
-
-    def _remember(self, seg: Segment, x: Half, r: Half, form: int) -> None:
-        """Symbol, history and tail."""
-        if seg.kind in (
-            Kind.ACK, Kind.KEEP_ALIVE_ACK, Kind.CHALLENGE_ACK, Kind.WINDOW_UPDATE, Kind.DUP_ACK,
-        ):  # fmt: skip
-            self._pin(seg, Role.LAST_ACK)
-        self._write(seg, form)
-        self._letters(seg, x, r)
-        seg.role |= Role.RECENT
-        self.kept.append(replace(seg))
-        seg.role &= Role.RETRANSMISSION
-        recent = [one for one in self.kept if one.role & Role.RECENT]
-        if len(recent) > RECENT:
-            recent[0].role &= ~Role.RECENT
-        self.kept = [one for one in self.kept if one.role & PINS]
-
-    def _write(self, seg: Segment, form: int) -> None:
-        """Add the segment's symbol to the ending, if the ending has begun."""
-        if self.answered and not self.closing:
-            self.strip()  # it was answered: SYNs are no ending
-            if not form & (endings.FIN | endings.RST):
-                return
-        if form & (endings.FIN | endings.RST):
-            self.closing = 1
-        code = form | (endings.FROM_RESP if seg.side else 0)
-        own = bool(seg.role & Role.ACKS_FIN) and form == endings.ACK
-        if self.ending and self.ending[-1] == code and not own:
-            seg.sym = len(self.ending)
-        elif len(self.ending) < endings.MAX_SYMBOLS:
-            self.ending.append(code)
-            seg.sym = len(self.ending)
-
-    def strip(self) -> None:
-        """Drop what stands before the first FIN or RST."""
-        keep = next(
-            (i for i, code in enumerate(self.ending) if code & (endings.FIN | endings.RST)),
-            len(self.ending),
-        )
-        if keep == 0:
-            return
-        del self.ending[:keep]
-        for one in self.kept:
-            one.sym = max(one.sym - keep, 0)
-
-    def _letters(self, seg: Segment, x: Half, r: Half) -> None:
-        """Zeek's history."""
-        if seg.quirks & Quirk.BAD_CHECKSUM:
-            self._scaled(x, seg.side, history.C)
-        letter = history.letter_of(seg.flags, seg.payload_len)
-        if letter:
-            number = (seg.seq + seg.payload_len) & MASK if letter == history.F else seg.seq
-            again = x.hist_seen & letter
-            if letter & (history.S | history.H):
-                again = again and number == x.hist_syn
-                x.hist_syn = number
-            elif letter == history.F:
-                again = again and number == x.hist_fin
-                x.hist_fin = number
-            elif letter == history.R:
-                again = again and number == x.hist_rst
-                x.hist_rst = number
-            if not again:
-                self._letter(seg.side, letter)
-                x.hist_seen |= letter
-        if seg.win == 0 and not seg.flags & Flag.RST and not seg.quirks & Quirk.NO_WIN:
-            boring = r.fin_ns or x.state in (State.RESET, State.FIN_RESET)
-            if not boring:
-                self._scaled(x, seg.side, history.W)
-        if seg.role & Role.RETRANSMISSION and seg.payload_len:
-            self._scaled(x, seg.side, history.T)
-
-    def _scaled(self, half: Half, side: int, letter: int) -> None:
-        count = 0
-        if letter == history.C:
-            count = half.hist_bad = half.hist_bad + 1
-        elif letter == history.W:
-            count = half.hist_zero = half.hist_zero + 1
-        elif letter == history.T:
-            count = half.hist_again = half.hist_again + 1
-        else:
-            count = half.hist_gap = half.hist_gap + 1
-        if history.is_power_of_ten(count):
-            self._letter(side, letter)
-
-    def _letter(self, side: int, letter: int) -> None:
-        if len(self.history) < history.MAX_HISTORY:
-            code = history.LETTERS[letter.bit_length() - 1]
-            self.history.append(code + 32 if side else code)
 
     @staticmethod
     def orient(seg: Segment) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from finis.wire.seqnum import diff
 
 MAX_HOLES = 4  # ranges not seen yet, lowest first; with more, the lowest is given up
 NO_SCALE = 255
+UNKNOWN = -1
 
 
 @dataclass(slots=True)
@@ -74,12 +75,14 @@ class Half:
     holes: list[tuple[int, int]] = field(default_factory=list)  # [first, end) below nxt, unseen
     edge: int = 0  # right edge of the window it announced: ACK + WND << scale
     edge_known: int = 0
+    scaling: int = 0  # its SYN showed its options: `wscale` says whether it offered scaling
     win: int = 0  # window field of its last segment
     win_known: int = 0
     last_ack: int = 0  # ACK of its last acceptable segment
     ack_known: int = 0
     provoked: int = 0  # the peer's last segment asks for a challenge ACK from this side
     probed: int = 0  # its own last segment was a keep-alive or a window probe
+    sent_syn_ack: int = 0
     sent_ack: int = 0  # sent an acceptable segment with ACK besides SYN ACK and RST
     quiet_since_fin: int = 0  # nothing but its FIN, again at most, since that FIN
     rst_mark: int = 0  # SND.NXT when its RST ended the connection
@@ -98,9 +101,12 @@ class Half:
     hist_zero: int = 0  # zero windows as Zeek counts them
     hist_gap: int = 0  # acknowledged, never seen
 
-    @property
-    def seen(self) -> bool:
-        return self.pkts > 0
+    def scale(self, peer: Half) -> int:
+        """Shift of the windows it announces; UNKNOWN where a SYN was not seen with its options.
+        Both SYNs must offer scaling for it to be used (RFC 7323 §2.2)."""
+        if (self.scaling and self.wscale == NO_SCALE) or (peer.scaling and peer.wscale == NO_SCALE):
+            return 0
+        return self.wscale if self.scaling and peer.scaling else UNKNOWN
 
     def rcv_nxt(self) -> int:
         """What the peer expects next of this side: the end of what was delivered in sequence, or

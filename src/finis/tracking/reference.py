@@ -150,7 +150,7 @@ class ReferenceTracker:
         for _, waiting in self._waiting:
             waiting.pop(key, None)
         conn.touched_ns = self.now_ns
-        self._waiting[1 if conn.over else 0 if conn.embryonic else 2][1][key] = conn
+        self._waiting[1 if conn.over else 2 if conn.answered else 0][1][key] = conn
 
     def _leave(self, key: Key, conn: Connection) -> None:
         del self._table[key]
@@ -204,21 +204,22 @@ def _begins_anew(conn: Connection, seg: Segment, side: int, reuse_ns: int) -> bo
     if not seg.flags & Flag.SYN or seg.flags & Flag.RST:
         return False
     x, r = conn.halves[side], conn.halves[1 - side]
-    idle = seg.ts_ns - conn.last_ns > reuse_ns
     if x.isn_known and seg.seq == x.isn:
         # the same SYN again: late or repeated, but after a whole life it is a replay
         return conn.over and not conn.refused and bool(conn.answered)
-    if seg.flags & Flag.ACK:
-        if r.isn_known and seg.ack == (r.isn + 1) & MASK:
-            return False
-        return conn.over or idle
-    if conn.over or idle:
+    if seg.flags & Flag.ACK and r.isn_known and seg.ack == (r.isn + 1) & MASK:
+        return False  # the awaited SYN ACK
+    if conn.over or seg.ts_ns - conn.last_ns > reuse_ns:
         return True
     if conn.answered:
-        return False  # the answer will tell, see `_confirms_pending`
-    if x.isn_known:
-        return not r.isn_known  # a new attempt, before anything was answered
-    return not r.isn_known  # nothing but stray RSTs so far
+        # its sender had closed or aborted, or only one direction is captured and no answer will
+        # be seen; otherwise the answer tells, see `_confirms_pending`
+        if not x.isn_known and (x.nxt_known or x.una_known):
+            return False  # midstream: perhaps a SYN captured late
+        return bool(x.fin_ns or r.fin_ns or x.rsts or not r.pkts)
+    # embryonic: a new attempt, or nothing but stray RSTs before; a SYN ACK, or a SYN that meets
+    # one, belongs to what is under way
+    return not seg.flags & Flag.ACK and not r.isn_known
 
 
 def _guessed_wrong(conn: Connection, seg: Segment, side: int) -> bool:

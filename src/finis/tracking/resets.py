@@ -7,7 +7,7 @@ aborts, §3.10.7.3–4 and RFC 5961 §3.2 what R must accept):
 * A RST is never answered with a RST, so only other segments of R can be what it answers.
 * No ACK bit: the form of an answer by a host without state.  It answers the latest segment of R
   whose ACK equals SEG.SEQ, if that passed less than `ANSWER_NS` before.
-* ACK bit, acknowledging a SYN of R that X never answered: a refusal.
+* ACK bit, acknowledging a SYN of R where X sent none: a refusal.
 * ACK bit, SEQ and ACK equal to a segment's ACK and SEQ + LEN: lwIP and Windows answer like this
   without state.  But an abort right after that segment has the same numbers.  It is read as an
   abort unless it cannot be one (its ACK is not RCV.NXT: an answered keep-alive), or X had sent
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from finis.tracking.segment import Segment
 
 ANSWER_NS = 3_000_000_000  # an answer takes a round trip between the point and X, and no more
+STALE = 1 << 20  # midstream, numbers this far before the first seen may still be late segments
 FAR = 1 << 30  # no window is larger (RFC 7323 §2.3): beyond this numbers belong elsewhere
 
 _ANSWERS = {
@@ -70,12 +71,13 @@ def classify(
     before = _latest(kept, rst.side, rst.ts_ns)
     if not rst.has_ack:
         return _bare(x, r, before, seq)
-    for one in before:  # SEQ 0, ACK = SEG.SEQ + SEG.LEN: the answer to a segment without ACK
-        if not one.flags & Flag.ACK and ack == one.end and one.has_seq:
-            if one.kind == Kind.SYN and x.state in (State.SILENT, State.RESET):
+    if not x.isn_known:  # a refusal may take its time: a proxy first tries the server itself
+        for one in reversed(kept):
+            if one.side != rst.side and one.kind == Kind.SYN and ack == one.end:
                 return RstClass.REFUSAL, Answers.SYN, one
-            if seq == 0:
-                return RstClass.NO_STATE, answers_of(one), one
+    for one in before:  # SEQ 0, ACK = SEG.SEQ + SEG.LEN: the answer to a segment without ACK
+        if seq == 0 and not one.has_ack and one.has_seq and ack == one.end:
+            return RstClass.NO_STATE, answers_of(one), one
     for one in before:
         if one.flags & Flag.ACK and one.ack == seq and one.end == ack and one.has_seq:
             cannot_abort = not r.nxt_known or ack != r.nxt
@@ -96,14 +98,22 @@ def _bare(
             if one.payload_len and x.fins and one.kind != Kind.KEEP_ALIVE:
                 return RstClass.DATA_AFTER_CLOSE, answers_of(one), one
             return RstClass.NO_STATE, answers_of(one), one
-    if not r.seen:
+    if r.pkts == 0 or not x.nxt_known:
         return RstClass.NO_STATE, Answers.UNSEEN, None
-    if x.nxt_known and seq == x.nxt:
+    if seq == x.nxt:
         # the ABORT call of RFC 9293 §3.10.5 sends no ACK; an old ACK of R may carry this number
         return RstClass.ABORT, Answers.NONE, None
-    if x.nxt_known and (diff(seq, x.low) < 0 or diff(seq, x.nxt) > 0):
-        return RstClass.SUSPECT, Answers.NONE, None
-    return RstClass.UNKNOWN, Answers.NONE, None
+    if diff(seq, x.nxt) > 0 or diff(seq, x.una if x.una_known else x.low) < 0:
+        return _misfit(x, seq)
+    return RstClass.NO_STATE, Answers.UNSEEN, None
+
+
+def _misfit(x: Half, seq: int) -> tuple[RstClass, Answers, None]:
+    """SEQ ahead of all that X sent, or long acknowledged: X would not send it.  Before the first
+    number seen of a connection that was joined midstream nothing can be said."""
+    if not x.isn_known and -STALE <= diff(seq, x.low) < 0:
+        return RstClass.UNKNOWN, Answers.NONE, None
+    return RstClass.SUSPECT, Answers.NONE, None
 
 
 def _abort(x: Half, seq: int) -> tuple[RstClass, Answers, Segment | None]:
@@ -114,7 +124,7 @@ def _abort(x: Half, seq: int) -> tuple[RstClass, Answers, Segment | None]:
     if seq == x.nxt or (x.fins and seq == x.fin_seq):
         return RstClass.ABORT, Answers.NONE, None  # the latter: macOS repeats the SEQ of its FIN
     if diff(seq, x.nxt) > 0 or diff(seq, x.una if x.una_known else x.low) < 0:
-        return RstClass.SUSPECT, Answers.NONE, None  # ahead of all it sent, or long acknowledged
+        return _misfit(x, seq)
     return RstClass.UNKNOWN, Answers.NONE, None
 
 
