@@ -58,7 +58,8 @@ class Intake:
         self.sources: list[Source] = []
         self.skipped: list[tuple[str, str]] = []  # path, why no reader takes it
         self.inputs: list[tuple[Input, Reader]] = []
-        self.log = LogTracker(devices=options.devices)
+        self.log = LogTracker(options.devices)
+        self._drops_too = False
 
     def open(self, paths: list[str]) -> None:
         """Find out what each file is; what no reader knows is counted and skipped.  Raises
@@ -136,9 +137,10 @@ class Intake:
             out.append(PointData(self.points.names[point], seen, files[point]))
         return out
 
-    def segments(self) -> Iterator[tuple[int, Source, Batch]]:
+    def segments(self, *, drops_too: bool = False) -> Iterator[tuple[int, Source, Batch]]:
         """(point, source, rows) of all captures, one point name after another.  Packets that the
-        firewall says it dropped go to the log instead: they are denials."""
+        firewall says it dropped go to the log instead, as denials, unless `drops_too`."""
+        self._drops_too = drops_too
         groups: dict[str, list[tuple[Input, Reader]]] = {}
         for given, reader in self.inputs:
             if reader.kind == "capture":
@@ -172,7 +174,7 @@ class Intake:
         for point in np.unique(numbers) if several else numbers[:1]:
             part = batch[numbers == point] if several else batch
             dropped = part["quirks"] & Quirk.DROPPED != 0
-            if dropped.any():
+            if dropped.any() and not self._drops_too:
                 self.log.feed_denials(drops.denials(part[dropped], source))
                 part = part[~dropped]
             if len(part):
@@ -196,23 +198,24 @@ class Intake:
     # --- logs ------------------------------------------------------------------------------
 
     def events(self) -> Iterator[Events]:
-        """The events of all logs, merged by time."""
-        return merge(
-            [
-                self.rows(self.source(given, reader), reader)
-                for given, reader in self.inputs
-                if reader.kind == "log"
-            ]
-        )
+        """The events of all logs, merged by time and followed, copies marked."""
+        feeds = [
+            self.rows(self.source(given, reader), reader)
+            for given, reader in self.inputs
+            if reader.kind == "log"
+        ]
+        for events in merge(feeds):
+            self.log.feed(events)
+            yield events
 
     def logs(self) -> LogTables:
-        """Follow the events of all logs."""
-        for events in self.events():
-            self.log.feed(events)
+        """What all the logs tell."""
+        for _ in self.events():
+            pass
         return self.log.finish()
 
 
-def _of(batch: Batch, only: set[frozenset[Endpoint]]) -> np.ndarray:  # type: ignore[type-arg]
+def _of(batch: Batch, only: set[frozenset[Endpoint]]) -> np.ndarray:
     """Which rows belong to one of the tuples, in either direction."""
     keep = np.zeros(len(batch), bool)
 
@@ -246,7 +249,7 @@ def whole(seen: Observations, batches: list[Batch]) -> Observations:
     for segment in seen.tail:
         key = tuple(int(segment[name]) for name in ("file", "frame", "conn", "ts_ns"))
         if key in place:
-            every[place[key]] = segment  # type: ignore[index]
+            every[place[key]] = segment
     for row in rows:
         low, high = np.searchsorted(every["conn"], [row["conn"], row["conn"] + 1])
         row["tail_at"], row["tail_n"] = low, high - low

@@ -6,16 +6,19 @@ socket: time comes from the input.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finis.correlation.evidence import Options as CorrelationOptions
 from finis.correlation.correlate import correlate
+from finis.correlation.evidence import Options as CorrelationOptions
+from finis.correlation.evidence import PointData
 from finis.correlation.selection import select
 from finis.diagnosis.engine import Judged, catalogue, judge
-from finis.diagnosis.findings import Finding, findings
+from finis.diagnosis.findings import Finding, findings, originals
+from finis.diagnosis.patterns._api import PatternFinding, find_all
 from finis.intake import Endpoint, Intake, Options
 from finis.report.explanation import Explanation
 from finis.wire.source import Source
@@ -23,7 +26,7 @@ from finis.wire.source import Source
 if TYPE_CHECKING:
     import polars as pl
 
-    from finis.correlation.stories import Stories, Story
+    from finis.correlation.stories import Proof, Stories, Story
     from finis.tracking.events import LogTables
 
 __all__ = ["Case", "Options", "event_frames", "read", "segment_frames"]
@@ -37,6 +40,7 @@ class Case:
     options: Options
     sources: list[Source]
     skipped: list[tuple[str, str]]  # files that no reader takes, and why
+    points: list[PointData]
     log: LogTables
     judged: Judged  # cut to --since, --until, --host, --port
     stories: Stories  # judged, uncut
@@ -47,6 +51,20 @@ class Case:
         from finis.tables import CONNECTIONS
 
         return self.judged.connections.select([column.name for column in CONNECTIONS])
+
+    @property
+    def by_point(self) -> pl.DataFrame:
+        """tables.CONNECTIONS, one row per connection and point, judged from that point alone
+        (and the log)."""
+        import polars as pl
+
+        frames = []
+        for point in self.points:
+            seen = judge(_correlate([point], self.log, self.options))
+            frame = _cut(seen, self.options).connections
+            frames.append(frame.filter(pl.col("has_packets")))
+        names = self.connections.columns
+        return pl.concat([f.select(names) for f in frames]) if frames else self.connections.clear()
 
     @property
     def denials(self) -> pl.DataFrame:
@@ -60,12 +78,37 @@ class Case:
         """Findings, gravest and most frequent first."""
         return findings(self.judged)
 
+    @cached_property
+    def patterns(self) -> list[PatternFinding]:
+        """What many connections and denials show together."""
+        return find_all(self.judged.connections, self.originals, self._prove)
+
+    @property
+    def everything(self) -> list[Finding | PatternFinding]:
+        """Findings and patterns."""
+        return [*self.found, *self.patterns]
+
+    @property
+    def originals(self) -> pl.DataFrame:
+        """Denials without the copies of other lines."""
+        return originals(self.judged.denials)
+
     @property
     def findings(self) -> pl.DataFrame:
         """tables.FINDINGS, one row per finding."""
-        from finis.report.findings import frame
+        import polars as pl
 
-        return frame(self.found)
+        from finis.tables import FINDINGS, polars_schema
+
+        return pl.DataFrame(
+            [finding.row() for finding in self.found], schema=polars_schema(FINDINGS)
+        )
+
+    def _prove(self, row: int) -> tuple[Proof, ...]:
+        story = self.stories.story(row)
+        line = story.teardown or story.built
+        frames = [seen.proof(seen.tail[-1]) for seen in story.seen if len(seen.tail)]
+        return tuple(([line] if line else []) + frames)
 
     def explain(self, connection: str) -> Explanation:
         """One connection, read again in full.  Raises UsageError where none or several fit."""
@@ -114,7 +157,7 @@ class Case:
         return render(document(self))
 
 
-def read(paths: list[str] | str, options: Options | None = None) -> Case:
+def read(paths: Sequence[str | Path] | str, options: Options | None = None) -> Case:
     """Read everything given and explain it.  Raises InputError if nothing can be read."""
     options = options or Options()
     given = [paths] if isinstance(paths, str) else [str(path) for path in paths]
@@ -124,7 +167,7 @@ def read(paths: list[str] | str, options: Options | None = None) -> Case:
     log = intake.logs()
     judged = judge(_correlate(points, log, options))
     cut = _cut(judged, options)
-    return Case(given, options, intake.sources, intake.skipped, log, cut, judged.stories)
+    return Case(given, options, intake.sources, intake.skipped, points, log, cut, judged.stories)
 
 
 def _correlate(points: Any, log: LogTables, options: Options) -> Stories:
@@ -162,11 +205,16 @@ def _cut(judged: Judged, options: Options) -> Judged:
 
 def event_frames(paths: list[str], options: Options) -> Iterator[pl.DataFrame]:
     """tables.EVENTS in batches, merged by time."""
-    from finis.tracking.copies import marked
+    import polars as pl
 
+    from finis.tables import EVENTS, polars_schema
+
+    schema = polars_schema(EVENTS)
     intake = Intake(options)
     intake.open(paths)
-    yield from marked(intake.events())
+    for events in intake.events():
+        columns = {name: events.get(name) or [None] * len(events["ts"]) for name in schema}
+        yield pl.DataFrame(columns, schema=schema, strict=False)
 
 
 def segment_frames(paths: list[str], options: Options) -> Iterator[pl.DataFrame]:
@@ -175,5 +223,5 @@ def segment_frames(paths: list[str], options: Options) -> Iterator[pl.DataFrame]
 
     intake = Intake(options)
     intake.open(paths)
-    for point, source, batch in intake.segments():
+    for point, source, batch in intake.segments(drops_too=True):
         yield frame(batch, intake.points.names[point], source)

@@ -82,7 +82,7 @@ def diagnose(arguments: argparse.Namespace) -> int:
             emit(document(found), arguments.format, arguments.output)
         if arguments.fail_on:
             least = Harm[arguments.fail_on.upper()]
-            if any(finding.harm >= least for finding in found.found):
+            if any(finding.harm >= least for finding in found.everything):
                 return FOUND
     return DONE
 
@@ -165,18 +165,74 @@ COMMANDS = {
 }
 
 # What fits a terminal; every other format has all columns.
-CONNECTION_COLUMNS = (
-    "conn_id first_ts orig_h orig_p resp_h resp_p orig_bytes resp_bytes duration ended ending "
-    "cause cause_name confidence harm"
-).split()
-DENIAL_COLUMNS = (
-    "ts line msg_id interface src_h src_p dst_h dst_p flags lag_s teardown_reason seen_before "
-    "cause cause_name confidence harm"
-).split()
-EVENT_COLUMNS = (
-    "ts line msg_id kind conn_id a_if a_h a_p b_if b_h b_p duration_s bytes reason flags text_ok"
-).split()
-SEGMENT_COLUMNS = "ts point frame src_h src_p dst_h dst_p flags seq ack win payload_len tls".split()
+CONNECTION_COLUMNS = [
+    "conn_id",
+    "first_ts",
+    "orig_h",
+    "orig_p",
+    "resp_h",
+    "resp_p",
+    "orig_bytes",
+    "resp_bytes",
+    "duration",
+    "ended",
+    "ending",
+    "cause",
+    "cause_name",
+    "confidence",
+    "harm",
+]
+DENIAL_COLUMNS = [
+    "ts",
+    "line",
+    "msg_id",
+    "interface",
+    "src_h",
+    "src_p",
+    "dst_h",
+    "dst_p",
+    "flags",
+    "lag_s",
+    "teardown_reason",
+    "seen_before",
+    "cause",
+    "cause_name",
+    "confidence",
+    "harm",
+]
+EVENT_COLUMNS = [
+    "ts",
+    "line",
+    "msg_id",
+    "kind",
+    "conn_id",
+    "a_if",
+    "a_h",
+    "a_p",
+    "b_if",
+    "b_h",
+    "b_p",
+    "duration_s",
+    "bytes",
+    "reason",
+    "flags",
+    "text_ok",
+]
+SEGMENT_COLUMNS = [
+    "ts",
+    "point",
+    "frame",
+    "src_h",
+    "src_p",
+    "dst_h",
+    "dst_p",
+    "flags",
+    "seq",
+    "ack",
+    "win",
+    "payload_len",
+    "tls",
+]
 
 
 # --- writing -------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from finis.report.document import Bullets, Document, Heading, Line, Para, Span, Table
+from finis.report.document import Bullets, Document, Heading, Line, Para, Span, Style, Table
 from finis.report.explanation import Explanation
 from finis.report.meaning import tell
 from finis.report.steps import Step, ending_start, flag_words, steps
@@ -98,7 +98,7 @@ def document(first: Explanation, second: Explanation) -> Document:
 def _facts_table(first: Explanation, second: Explanation) -> list[list[Line]]:
     def row(name: str, read: Any) -> list[Line]:
         values = [read(told.story.row) or "–" for told in (first, second)]
-        style = "strong" if values[0] != values[1] else "dim"
+        style: Style = "strong" if values[0] != values[1] else "dim"
         return [Span(name, "dim"), *(Span(str(value), style) for value in values)]
 
     return [
@@ -170,7 +170,8 @@ def _follows(
     gaps = [_closing_gap(walk) for walk in (left, right)]
     if gaps[0] is not None and gaps[1] is not None:
         lines.append(
-            f"B closed {duration(gaps[0])} after A in the first, {duration(gaps[1])} in the second: "
+            f"B closed {duration(gaps[0])} after A in the first, "
+            f"{duration(gaps[1])} in the second: "
             "as long as B waits, A's side and the firewall must keep the half-closed connection."
         )
     for told in (first, second):

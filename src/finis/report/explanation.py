@@ -11,7 +11,7 @@ from finis.report.meaning import tell
 from finis.report.proof import alternative_lines, claim_lines
 from finis.report.steps import flag_words, steps
 from finis.terms import Side
-from finis.words import endpoint, seconds, stamp
+from finis.words import duration, endpoint, seconds, stamp
 
 if TYPE_CHECKING:
     from finis.correlation.stories import Clock, Pairing, Story
@@ -116,17 +116,17 @@ def pairing_lines(story: Story, pairing: Pairing) -> list[Line]:
     pairs = len(pairing.pairs)
     basis = f", identified by {pairing.basis}" if pairing.basis else ""
     lines.append(f"{near.point} and {far.point}: {pairs} segments pair one to one{basis}")
-    offsets = [_signed(offset) for offset in pairing.offset]
+    offsets = [_signed(-offset) for offset in pairing.offset]
     if any(pairing.offset):
         lines.append(
-            f"sequence numbers at {far.point} minus {near.point}, constant mod 2^32: "
+            f"sequence numbers at {near.point} minus {far.point}, constant mod 2^32: "
             f"orig {offsets[Side.ORIG]}, resp {offsets[Side.RESP]}"
         )
     else:
         lines.append("sequence numbers are the same at both: nothing rewrites them")
     lines.append(
-        f"clock of {far.point} minus {near.point}: {seconds(pairing.clock_ns / 1e9)}, "
-        f"± {seconds(pairing.clock_slack_ns / 1e9)} (transit is part of it)"
+        f"clock of {near.point} minus {far.point}: {duration(-pairing.clock_ns)}, "
+        f"± {duration(pairing.clock_slack_ns)} (the way between them is part of that)"
     )
     for places, what in (
         (pairing.vanished, "entered the firewall and never left"),
@@ -168,7 +168,7 @@ def facts(told: Explanation) -> dict[str, Any]:
             "teardown": str(told.story.teardown) if told.story.teardown else None,
         },
         "denials": told.story.denials,
-        "pairings": [_pairing_fact(told.story, pairing) for pairing in told.story.pairings],
+        "pairings": [pairing_fact(told.story, pairing) for pairing in told.story.pairings],
         "clocks": [{"name": c.name, "shift_ns": c.shift_ns, "why": c.why} for c in told.clocks],
         "steps": [
             {
@@ -197,7 +197,7 @@ def claim_fact(claim: Claim) -> dict[str, Any]:
     }
 
 
-def _pairing_fact(story: Story, pairing: Pairing) -> dict[str, Any]:
+def pairing_fact(story: Story, pairing: Pairing) -> dict[str, Any]:
     def places(where: list[tuple[int, int]]) -> list[str]:
         return [str(story.seen[n].proof(story.seen[n].tail[at])) for n, at in where]
 
@@ -206,9 +206,10 @@ def _pairing_fact(story: Story, pairing: Pairing) -> dict[str, Any]:
         "far": story.seen[pairing.far].point,
         "pairs": len(pairing.pairs),
         "basis": pairing.basis,
-        "orig_seq_offset": int(_signed(pairing.offset[Side.ORIG])),
-        "resp_seq_offset": int(_signed(pairing.offset[Side.RESP])),
-        "clock_ns": pairing.clock_ns,
+        "offset": "near minus far, mod 2^32",
+        "orig_seq_offset": int(_signed(-pairing.offset[Side.ORIG])),
+        "resp_seq_offset": int(_signed(-pairing.offset[Side.RESP])),
+        "clock_ns": -pairing.clock_ns,
         "clock_slack_ns": pairing.clock_slack_ns,
         "vanished": places(pairing.vanished),
         "created": places(pairing.created),

@@ -19,13 +19,17 @@ from finis.report.document import (
 )
 
 CSS = """
-:root{color-scheme:light dark;--dim:#6b7280;--line:#d1d5db;--bad:#b91c1c;--warn:#a16207;--good:#15803d}
-@media(prefers-color-scheme:dark){:root{--dim:#9ca3af;--line:#374151;--bad:#f87171;--warn:#facc15;--good:#4ade80}}
+:root{color-scheme:light dark;--dim:#6b7280;--line:#d1d5db}
+:root{--bad:#b91c1c;--warn:#a16207;--good:#15803d}
+@media(prefers-color-scheme:dark){
+:root{--dim:#9ca3af;--line:#374151;--bad:#f87171;--warn:#facc15;--good:#4ade80}}
 body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}
 h1,h2,h3{line-height:1.2;margin:1.6em 0 .5em}h1{border-bottom:1px solid var(--line)}
 table{border-collapse:collapse;margin:.5em 0;display:block;overflow-x:auto}
-th,td{text-align:left;padding:.15em .9em .15em 0;white-space:nowrap}th{color:var(--dim);font-weight:500}
-td.r,th.r{text-align:right}pre{overflow-x:auto;padding:.7em;border:1px solid var(--line);border-radius:6px}
+th,td{text-align:left;padding:.15em .9em .15em 0;white-space:nowrap}
+th{color:var(--dim);font-weight:500}
+td.r,th.r{text-align:right}
+pre{overflow-x:auto;padding:.7em;border:1px solid var(--line);border-radius:6px}
 .dim,.proof{color:var(--dim)}.harmful{color:var(--bad);font-weight:600}.depends{color:var(--warn)}
 .harmless{color:var(--good)}.strong{font-weight:600}.label{color:var(--dim)}
 """

@@ -30,14 +30,15 @@ _FLAGS = [
 _ALERTS = [word(member) for member in Alert]
 
 
-def frame(rows: np.ndarray, point: str, source: Source) -> pl.DataFrame:  # type: ignore[type-arg]
+def frame(rows: np.ndarray, point: str, source: Source) -> pl.DataFrame:
     """`rows` of tables.SEGMENT as tables.SEGMENTS; what a row does not have is null."""
     quirks = rows["quirks"]
 
-    def has(bit: Quirk) -> np.ndarray:  # type: ignore[type-arg]
-        return quirks & bit != 0
+    def has(bit: Quirk) -> np.ndarray:
+        found: np.ndarray = quirks & bit != 0
+        return found
 
-    def number(name: str, where: np.ndarray) -> pl.Series:  # type: ignore[type-arg]
+    def number(name: str, where: np.ndarray) -> pl.Series:
         values = pl.Series(rows[name].astype(np.int64))
         return values.zip_with(pl.Series(where), pl.Series([None], dtype=pl.Int64))
 
@@ -72,18 +73,18 @@ def frame(rows: np.ndarray, point: str, source: Source) -> pl.DataFrame:  # type
         "drop": _pick(drops, rows["drop"]),
         "quirks": _quirks(quirks),
     }
-    return pl.DataFrame(columns).cast(dict(polars_schema(SEGMENTS)))
+    return pl.DataFrame(columns).cast(pl.Schema(polars_schema(SEGMENTS)))
 
 
 def _nothing(kind: pl.DataType) -> pl.Series:
     return pl.Series([None], dtype=kind)
 
 
-def _pick(words: list[str] | list[str | None], codes: np.ndarray) -> pl.Series:  # type: ignore[type-arg]
+def _pick(words: list[str] | list[str | None], codes: np.ndarray) -> pl.Series:
     return pl.Series(words, dtype=pl.String).gather(np.minimum(codes, len(words) - 1))
 
 
-def _quirks(quirks: np.ndarray) -> pl.Series:  # type: ignore[type-arg]
+def _quirks(quirks: np.ndarray) -> pl.Series:
     """Names of the bits; few distinct values, so each is spelt once."""
     values, at = np.unique(quirks, return_inverse=True)
     names = [",".join(word(bit) for bit in Quirk if value & bit) for value in values.tolist()]

@@ -57,7 +57,7 @@ def discover(paths: list[str], points: dict[str, str]) -> list[Input]:
         elif here.exists():
             add(path, True)
         else:
-            matches = sorted(glob.glob(path, recursive=True))
+            matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - absolute patterns too
             if not matches:
                 raise InputError(path, "there is no such file or folder")
             for match in matches:
