@@ -102,7 +102,7 @@ FRAMES = [b.ether(p) for p in PACKETS] + [
     b.ether(b.pppoe(PLAIN), ethertype=0x8864),
     b.ether(b.pppoe(PLAIN6), ethertype=0x8864, vlans=[5]),
     b.ether(b"\x12" + b.pppoe(PLAIN)[1:], ethertype=0x8864),
-    b.ether(b"\0\0\x0f\0" + LABEL[:2] + b"\x01\x40" + PLAIN, ethertype=0x8847),
+    b.ether(b"\0\0\x0e\0" + LABEL + PLAIN, ethertype=0x8847),
     b.ether(LABEL + PLAIN6, ethertype=0x8847),
     b.ether(LABEL + b"\0\0\0\0" + PLAIN, ethertype=0x8847),
     b.ether(b"\0\0\0\x40" * 17, ethertype=0x8848),
