@@ -15,9 +15,7 @@ def read(text: str | bytes, **reading: Any) -> tuple[Source, list[dict[str, Any]
     data = text.encode() if isinstance(text, str) else text
     source = Source(0, "logs/fw.log", Points(), "fw")
     rows: list[dict[str, Any]] = []
-    for batch in cisco_asa.read(
-        io.BytesIO(data), source, Reading(**{"tz": UTC, **reading})
-    ):
+    for batch in cisco_asa.read(io.BytesIO(data), source, Reading(**{"tz": UTC, **reading})):
         assert list(batch) == [column.name for column in tables.EVENTS]
         rows += [dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=True)]
     return source, rows

@@ -70,13 +70,14 @@ def lines(stream: Readable, source: Source) -> Iterator[tuple[int, str]]:
     decoder = None
     first = True
     while True:
-        data = stream.read(CHUNK)
+        data = chunk = stream.read(CHUNK)
         if first:
-            decoder = _wide(data)
+            decoder = _wide(chunk)
             first = False
         if decoder is not None:
-            data = decoder.decode(data, final=not data).encode("utf-8", "replace") or data
-        if not data:
+            data = decoder.decode(chunk, final=not chunk).encode("utf-8", "replace")
+        if not chunk:
+            rest += data
             break
         parts = (rest + data).split(b"\n")
         rest = parts.pop()
@@ -232,13 +233,21 @@ def _name(relayed: bool, before: str, after: str) -> str | None:
 
 
 class Headers:
-    """Reads what stands before messages of one file: `read()` per line, `unzoned` etc. after."""
+    """Reads what stands before the messages of one file, line by line, in their order.
+
+    A stamp without a year gets, in this order: the user's year, the year of the relay's stamp on
+    the same line, the year that brings it nearest to the stamp before it or, for the first, to
+    the first dated stamp of the file; else 1970, and `Source.dated` becomes false.
+    """
 
     def __init__(self, source: Source, reading: Reading) -> None:
         self.source = source
         self.reading = reading
         self.fallback = PurePath(source.path).name or source.path
-        self.anchor: int | None = None  # day number of the last dated stamp
+        # Day number of the last stamp without a year, before the first one of the last with a
+        # year: so one wrong year in the file does not carry the others away.
+        self.anchor: int | None = None
+        self._yearless = False
         self.year = reading.year or (reading.date.year if reading.date else None)
         self._cache: dict[str, tuple[int | None, str]] = {}
         self._devices: dict[tuple[bool, str, str], str] = {}
@@ -337,14 +346,14 @@ class Headers:
     def _find_day(self, stamp: Stamp, relay: Stamp | None) -> int | None:
         if stamp.year is not None:
             day = self._day(stamp.year, stamp.month, stamp.day)
-            if day is not None:
+            if day is not None and not self._yearless:
                 self.anchor = day
             return day
         anchor = self.anchor
         if relay is not None and relay.year is not None:
             relayed = self._day(relay.year, relay.month, relay.day)
             anchor = anchor if relayed is None else relayed
-        if self.year is not None and self.anchor is None:
+        if self.year is not None and not self._yearless:
             day = self._day(self.year, stamp.month, stamp.day)
         elif anchor is None:
             self.source.dated = False
@@ -353,6 +362,7 @@ class Headers:
             day = self._nearest(anchor, stamp)
         if day is not None:
             self.anchor = day
+            self._yearless = True
         return day
 
     def _nearest(self, anchor: int, stamp: Stamp) -> int | None:
