@@ -8,45 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from finis import tables
 from finis.correlation.stories import Proof, Refusal
 from finis.diagnosis import denials, engine
 from finis.diagnosis.denials import _drops
 from finis.terms import Answers, Confidence, Harm, RstClass, Teardown, word
-
-SCHEMA = tables.polars_schema(tables.DENIALS + tables.DENIAL_FACTS)
-
-NEUTRAL: dict[str, Any] = {
-    "device": "fw",
-    "file": "asa.log",
-    "line": 7,
-    "unit": "line",
-    "msg_id": "106015",
-    "kind": "state",
-    "proto": "tcp",
-    "interface": "inside",
-    "src_h": "10.0.0.5",
-    "src_p": 443,
-    "dst_h": "198.51.100.7",
-    "dst_p": 50000,
-    "flags": "ACK",
-    "count": 1,
-    "seen_before": "yes",
-    "pending_syn": False,
-    "repeat": 0,
-    "repeats": 1,
-    "src_fanout": 1,
-    "src_refused": 1,
-    "dst_fanin": 1,
-}
-
-
-def denial(**values: Any) -> dict[str, Any]:
-    """A denial row: ASA 106015 `ACK` from a server, about a connection the log knows; every fact
-    not given is null."""
-    unknown = set(values) - set(SCHEMA)
-    assert not unknown, unknown
-    return dict.fromkeys(SCHEMA) | NEUTRAL | values
+from tests.diagnosis.rows import DENIAL, denial
 
 
 def after(reason: Teardown, lag_s: float | None = 0.0, **values: Any) -> dict[str, Any]:
@@ -87,7 +53,7 @@ def causes() -> dict[str, type]:
 
 
 def judged(rows: list[dict[str, Any]], causes: dict[str, type]) -> pl.DataFrame:
-    frame = pl.DataFrame(rows, schema=SCHEMA)
+    frame = pl.DataFrame(rows, schema=DENIAL)
     return engine.judge_table(frame, "denials", causes)[0]
 
 
@@ -449,7 +415,7 @@ def test_exactly_one_cause_remains_without_a_tie(causes: dict[str, type]) -> Non
     rng = np.random.default_rng(3)
     size = 100_000
     drawn = {
-        name: pl.Series(name, values, dtype=SCHEMA[name]).gather(
+        name: pl.Series(name, values, dtype=DENIAL[name]).gather(
             rng.integers(len(values), size=size)
         )
         for name, values in ANYTHING.items()

@@ -10,6 +10,7 @@ import polars as pl
 from finis.correlation.stories import Proof
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import EXAMPLES, TOP_HOSTS
+from finis.diagnosis.telling import span
 
 
 def distinct(denials: pl.DataFrame) -> pl.DataFrame:
@@ -54,3 +55,9 @@ def top(frame: pl.DataFrame, column: str, most: int = TOP_HOSTS) -> tuple[str, .
 def percent(part: float, whole: float) -> str:
     """Rounded down, so that 100 % means all of them."""
     return f"{int(100 * part / whole)} %" if whole else "0 %"
+
+
+def timer(seconds: float) -> str:
+    """The value of a timer: in seconds as configurations state it, long ones also in words."""
+    value = f"{seconds:.3g} s" if seconds < 1000 else f"{seconds:.0f} s"
+    return value if seconds < 300 else f"{value} ({span(seconds)})"

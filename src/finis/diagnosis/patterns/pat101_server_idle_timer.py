@@ -31,8 +31,7 @@ import polars as pl
 
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import EXAMPLES, Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import moment, percent
-from finis.diagnosis.telling import span
+from finis.diagnosis.patterns._rows import moment, percent, timer
 from finis.terms import Confidence, Harm
 
 MIN_GAP_S = 2.0  # a shorter silence is the work between two requests
@@ -101,14 +100,14 @@ class ServerIdleTimer(Pattern):
         claims = [
             Claim(
                 f"{hit} of {total} closes by this server after silence"
-                f" ({percent(hit, total)}) came {span(value)} after the last segment"
+                f" ({percent(hit, total)}) came {timer(value)} after the last segment"
             )
         ]
         usual = next((why for at, why in KNOWN.items() if abs(value - at) <= 0.03 * at), None)
         if usual:
-            claims.append(Claim(f"{span(value)} is {usual}"))
+            claims.append(Claim(f"{timer(value)} is {usual}"))
         return cls.finding(
-            f"{server} closes connections after {span(value)} of silence",
+            f"{server} closes connections after {timer(value)} of silence",
             connections=hit,
             first_ts=moment(row["first"]),
             last_ts=moment(row["last"]),

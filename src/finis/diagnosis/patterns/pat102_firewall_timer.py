@@ -28,8 +28,7 @@ import polars as pl
 
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import EXAMPLES, TOP_HOSTS, Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import moment
-from finis.diagnosis.telling import span
+from finis.diagnosis.patterns._rows import moment, timer
 from finis.terms import Confidence, Harm, Teardown, word
 
 MIN_REMOVED = 8
@@ -80,7 +79,7 @@ class FirewallTimer(Pattern):
         return [
             cls.finding(
                 f"{TIMERS[row['teardown']]} of {row['device'] or 'the firewall'}:"
-                f" about {span(row['value'])}",
+                f" about {timer(row['value'])}",
                 connections=row["total"],
                 first_ts=moment(row["first"]),
                 last_ts=moment(row["last"]),
@@ -88,7 +87,7 @@ class FirewallTimer(Pattern):
                 claims=(
                     Claim(
                         f"{row['equal']} of {row['total']} connections it removed so lived"
-                        f" {span(row['value'])}, none of them shorter"
+                        f" {timer(row['value'])}, none of them shorter"
                     ),
                 ),
                 stories=tuple(row["stories"]),

@@ -44,6 +44,8 @@ MIN_IN_STEP = 10
 MIN_IN_SPIKE = 20
 TIMES_MEDIAN = 4.0
 TIMES_SPREAD = 8.0
+MIN_BESIDE = 2
+TIMES_BESIDE = 2.0  # of the median: a step beside a spike that belongs to it
 MAX_SHARE = 0.25
 MAD_TO_SIGMA = 1.4826
 NS = 1_000_000_000
@@ -78,7 +80,7 @@ class DenialSpike(Pattern):
         counts = np.bincount(steps, minlength=length // (step * NS) + 1)
         usual = float(np.median(counts))
         found = []
-        for low, high in _runs(counts > threshold(counts)):
+        for low, high in _runs(counts):
             part = rows.filter(pl.Series((steps >= low) & (steps <= high))).sort("ts", "row")
             few = high - low + 1 <= MAX_SHARE * len(counts)
             if few and part.height >= MIN_IN_SPIKE:
@@ -113,13 +115,22 @@ def threshold(counts: npt.NDArray[np.int64]) -> float:
     return max(MIN_IN_STEP - 1, TIMES_MEDIAN * median, median + TIMES_SPREAD * spread)
 
 
-def _runs(high: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and last step of each run of true values; a single false one does not end a run."""
-    joined = high.copy()
-    joined[1:-1] |= high[:-2] & high[2:]
-    edges = np.diff(np.concatenate(([0], joined.astype(np.int8), [0])))
-    ends = np.flatnonzero(edges == -1) - 1
-    return list(zip(np.flatnonzero(edges == 1).tolist(), ends.tolist(), strict=True))
+def _runs(counts: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
+    """First and last step of each run above the threshold, with the steps beside it that are
+    clearly raised too: a spike seldom begins on a step's edge.  Runs one step apart are one."""
+    beside = max(MIN_BESIDE, TIMES_BESIDE * float(np.median(counts)))
+    runs: list[tuple[int, int]] = []
+    for step in np.flatnonzero(counts > threshold(counts)).tolist():
+        low = high = step
+        while low > 0 and counts[low - 1] >= beside:
+            low -= 1
+        while high + 1 < len(counts) and counts[high + 1] >= beside:
+            high += 1
+        if runs and low <= runs[-1][1] + 2:
+            runs[-1] = (runs[-1][0], max(high, runs[-1][1]))
+        else:
+            runs.append((low, high))
+    return runs
 
 
 def _shares(part: pl.DataFrame) -> list[tuple[str, str, int]]:
