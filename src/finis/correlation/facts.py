@@ -90,35 +90,39 @@ def _earliest(*times: Array) -> Array:
 
 
 class Picker:
-    """Reads fields of observations by story; indices of -1 give row 0, to be masked after."""
+    """Reads fields of observations by story; an index of -1 reads anything, to be masked after."""
 
     def __init__(self, ev: Evidence, groups: Groups, chosen: Chosen) -> None:
         self.ev, self.groups, self.chosen = ev, groups, chosen
         self.blank = not len(ev)
+        spare = int(self.blank)  # without packets there is one row of zeros to read
+        self.rows = np.zeros(1, ev.rows.dtype) if self.blank else ev.rows
+        self._shift = np.append(chosen.shift, [0] * spare).astype(np.int64)
+        self._flipped = np.append(groups.flipped, [False] * spare).astype(np.int64)
 
     def one(self, name: str, at: Array) -> Array:
         """A field without sides."""
-        field = self.ev.rows[name]
-        found: Array = np.zeros(len(at), field.dtype) if self.blank else field[at]
+        found: Array = self.rows[name][at]
         return found
 
     def side(self, name: str, at: Array, side: int) -> Array:
         """A field of the story's side."""
-        field = self.ev.rows[name]
-        if self.blank:
-            return np.zeros(len(at), field.dtype)
-        found: Array = field[at, side ^ self.groups.flipped[at].astype(np.int64)]
+        found: Array = self.rows[name][at, side ^ self._flipped[at]]
         return found
 
     def who(self, name: str, at: Array) -> Array:
         """A field that names a side (0, 1 or NONE), in the story's terms."""
         value = self.one(name, at).astype(np.int64)
-        if self.blank:
-            return value
-        return np.where(value == NONE, NONE, value ^ self.groups.flipped[at].astype(np.int64))
+        return np.where(value == NONE, NONE, value ^ self._flipped[at])
+
+    def turned(self, at: Array) -> Array:
+        """Are orig and resp of the observation swapped against the story?"""
+        found: Array = self._flipped[at] == 1
+        return found
 
     def shift(self, at: Array) -> Array:
-        return np.zeros(len(at), np.int64) if self.blank else self.chosen.shift[at]
+        found: Array = self._shift[at]
+        return found
 
     def since(self, name: str, at: Array, side: int) -> tuple[Array, Array]:
         """Seconds from the story's beginning to a moment, and where it happened at all."""
@@ -179,7 +183,7 @@ def _counts(pick: Picker, has: Array) -> Columns:
     for side, name in enumerate(("orig", "resp")):
         for column, field in (("pkts", "pkts"), ("bytes", "bytes"), ("ip_bytes", "ip_bytes")):
             out[f"{name}_{column}"] = series(pick.side(field, at, side).astype(np.int64), has)
-    turned = np.zeros(len(at), bool) if pick.blank else pick.groups.flipped[at]
+    turned = pick.turned(at)
     states = pl.Series(endings.CONN_STATES, dtype=pl.String)
     mirrored = pl.Series([_MIRROR.get(s, s) for s in endings.CONN_STATES], dtype=pl.String)
     code = pick.one("conn_state", at).astype(np.uint32)
@@ -313,7 +317,7 @@ def _times(pick: Picker, has: Array) -> Columns:
     started = np.array([u.first_ns for u in ev.units], np.int64)
     stopped = np.array([u.last_ns for u in ev.units], np.int64)
     unit = np.zeros(len(near), np.int64) if pick.blank else ev.unit[full]
-    if pick.blank:
+    if not len(started):
         started = stopped = np.zeros(1, np.int64)
     early = pick.one("first_ns", full) - started[unit] < SECOND
     late = stopped[unit] - pick.one("last_ns", full) < SECOND
@@ -354,6 +358,14 @@ def _side_facts(pick: Picker, has: Array, side: int, letter: str, treated: Treat
     data_ns = pick.side("last_data_ns", own, side)
     quiet = (pick.one("last_ns", own) - data_ns) / SECOND
     out[f"{letter}_last_data_s"] = series(quiet, has & (data_ns != 0))
+    heard_ns = pick.side("last_data_ns", own, 1 - side)
+    for name in ("fin", "rst"):
+        moment = pick.side(f"{name}_ns", own, side)
+        after = (moment - heard_ns) / SECOND
+        out[f"{letter}_{name}_after_data_s"] = series(after, has & (moment != 0) & (heard_ns != 0))
+    spoke_ns = pick.side("last_seg_ns", own, side)
+    silent = (pick.one("last_ns", own) - spoke_ns) / SECOND
+    out[f"{letter}_last_seg_s"] = series(silent, has & (spoke_ns != 0))
     left = _unacked(pick, own, side)
     out[f"{letter}_unacked"] = series(left[0], has & left[1])
     sent = pick.side("pkts", own, side) > 0
@@ -468,6 +480,7 @@ def from_log(ev: Evidence, groups: Groups) -> Columns:
         ("log_bytes", "bytes"), ("built_ts", "built_ts"), ("teardown_ts", "teardown_ts"),
         ("log_duration_s", "duration_s"), ("teardown", "teardown"), ("teardown_by", "teardown_by"),
         ("denials_after", "denials_after"), ("first_denial_lag_s", "first_denial_lag_s"),
+        ("orig_if", "orig_if"), ("resp_if", "resp_if"),
     ):  # fmt: skip
         kind = frame[source].dtype
         if len(frame):
@@ -533,7 +546,7 @@ def _log_turned(groups: Groups, side: int) -> Array:
 
 
 def _endpoint(pick: Picker, at: Array, side: int) -> tuple[pl.Series, Array]:
-    turned = np.zeros(len(at), bool) if pick.blank else pick.groups.flipped[at]
+    turned = pick.turned(at)
     parts = []
     names = ("orig", "resp") if side == 0 else ("resp", "orig")
     for part in ("hi", "lo", "p"):
