@@ -76,6 +76,18 @@ def first(story: Story, what: Role, side: Side) -> Found | None:
     return story.find(what, side)
 
 
+def together(story: Story, *wanted: tuple[Role, Side]) -> list[Found] | None:
+    """These segments as one point saw them, nearest first to whoever sent the first of them; None
+    unless some point saw all of them.  Numbers and times of one point can be compared without
+    knowing what a firewall adds to them."""
+    near = wanted[0][1]
+    for seen in story.seen if near == Side.ORIG else reversed(story.seen):
+        found = [seen.find(what, side) for what, side in wanted]
+        if all(segment is not None for segment in found):
+            return [Found(seen, segment) for segment in found if segment is not None]
+    return None
+
+
 def between(earlier: Found | None, later: Found | None) -> float | None:
     """Seconds from one segment to the other; None unless both were seen."""
     if earlier is None or later is None:
@@ -126,18 +138,18 @@ def fin(story: Story, side: Side, ordinal: str = "closed") -> list[Claim]:
         text += f" (SEQ {number})" if number is not None else ""
         age = since_built(story, found)
         at = column(story, side, "fin_s")
-        if age is not None and age >= 0 and story.built is not None:
-            text += f", about {span(max(age, 1.0))} after the firewall built the connection"
+        if age is not None and age >= 1 and story.built is not None:
+            text += f", about {span(int(age))} after the firewall built the connection"
             shown.append(story.built)
         elif at is not None and not story.row.get("midstream"):
             text += f", {span(at)} after the first segment"
     acked = column(story, side, "fin_acked")
     if acked:
         text += "; it was acknowledged"
-        answer = story.find(Role.ACKS_FIN, Side(1 - side))
-        lag = between(found, answer)
-        if answer is not None:
-            shown.append(answer.proof)
+        pair = together(story, (Role.FIN, side), (Role.ACKS_FIN, Side(1 - side)))
+        if pair is not None:
+            lag = between(pair[0], pair[1])
+            shown.append(pair[1].proof)
             text += f" {span(lag)} later" if lag is not None and lag > 0 else ""
     elif acked is not None:
         text += "; no acknowledgement of it is in the capture"
@@ -145,14 +157,22 @@ def fin(story: Story, side: Side, ordinal: str = "closed") -> list[Claim]:
 
 
 def fin_gap(story: Story, earlier: Side) -> list[Claim]:
-    """How long one side stayed half-open after the other's FIN."""
+    """How long one side stayed half-open after the other's FIN, and after its own ACK of it."""
     later = Side(1 - earlier)
-    start, end = story.find(Role.FIN, earlier), story.find(Role.FIN, later)
-    gap = between(start, end)
-    if start is None or end is None or gap is None or gap < 0:
+    fins = together(story, (Role.FIN, earlier), (Role.FIN, later))
+    if fins is None:
         return []
-    text = f"{upper(who(story, later))} sent its own FIN {span(gap)} after that."
-    return [Claim(text, (start.proof, end.proof))]
+    gap = between(fins[0], fins[1])
+    if gap is None or gap < 0:
+        return []
+    text = f"{upper(who(story, later))} sent its own FIN {span(gap)} after that"
+    shown = [fins[0].proof, fins[1].proof]
+    acknowledged = _at(fins[0], Role.ACKS_FIN, later)
+    since = between(acknowledged, fins[1])
+    if acknowledged is not None and since is not None and since > 0:
+        text += f", {span(since)} after it had acknowledged it"
+        shown.insert(1, acknowledged.proof)
+    return [Claim(text + ".", tuple(shown))]
 
 
 def syn(story: Story) -> list[Claim]:
@@ -212,11 +232,13 @@ def rst(story: Story, side: Side) -> list[Claim]:
 
 def rst_beyond_fin(story: Story, side: Side) -> list[Claim]:
     """FIN, then a RST of the same side: the RST belongs to the side's own abort."""
-    closing, reset = story.find(Role.FIN, side), story.find(Role.RST, side)
-    if closing is None or reset is None:
+    peer = Side(1 - side)
+    own = ((Role.FIN, side), (Role.RST, side))
+    # Preferably where the peer's answer is seen too, so that all numbers can be compared.
+    found = together(story, *own, (Role.RST, peer)) or together(story, *own)
+    if found is None:
         return []
-    if closing.seen is not reset.seen:
-        reset = _at(closing, Role.RST, side, story) or reset
+    closing, reset = found[:2]
     fin_at, rst_at = seq(closing), seq(reset)
     lag = between(closing, reset)
     when = "" if lag is None else ("at once" if lag < 1e-6 else f"{span(lag)} later")
@@ -241,7 +263,7 @@ def rst_beyond_fin(story: Story, side: Side) -> list[Claim]:
     ]
 
 
-def _at(near: Found, what: Role, side: Side, story: Story) -> Found | None:
+def _at(near: Found, what: Role, side: Side) -> Found | None:
     """The segment of a role at the same point as another segment."""
     segment = near.seen.find(what, side)
     return None if segment is None else Found(near.seen, segment)
@@ -253,7 +275,7 @@ def stateless_reply(story: Story, side: Side) -> list[Claim]:
     if found is None or public(story, side, "rst_class") not in ("no-state", "no-state-ack"):
         return []
     peer = Side(1 - side)
-    answered = _at(found, Role.ANSWERED, peer, story) or story.find(Role.ANSWERED, peer)
+    answered = _at(found, Role.ANSWERED, peer) or story.find(Role.ANSWERED, peer)
     shown = [found.proof] if answered is None else [found.proof, answered.proof]
     number = seq(found)
     text = f"{upper(who(story, side))} sent a RST ({_form(found)})"
@@ -276,7 +298,7 @@ def stateless_reply(story: Story, side: Side) -> list[Claim]:
         else ": a segment met no connection (this stack sets the ACK bit all the same)"
     )
     claims = [Claim(text + ".", tuple(shown), NO_CONNECTION_RULE)]
-    peer_rst = _at(found, Role.RST, peer, story)
+    peer_rst = _at(found, Role.RST, peer)
     reset_first = peer_rst is not None and peer_rst.ts_ns <= found.ts_ns
     if what == "FIN" and answered is not None and peer_rst is not None and reset_first:
         text = (
@@ -285,7 +307,7 @@ def stateless_reply(story: Story, side: Side) -> list[Claim]:
         )
         proof = (answered.proof, peer_rst.proof, found.proof)
         claims.append(Claim(text, proof, NO_CONNECTION_RULE))
-    own_fin = _at(found, Role.FIN, side, story)
+    own_fin = _at(found, Role.FIN, side)
     age = between(own_fin, found)
     if own_fin is not None and age is not None and age >= 0:
         claims.append(

@@ -78,14 +78,26 @@ def closed_then_aborted(story: Story, closer: Side) -> list[Claim]:
         *telling.firewall_dropped(story),
         *telling.log_end(story),
         *telling.denied_after(story),
-        Claim(
-            "Both sides had sent FIN before any RST: the resets reached sockets that were closed.",
-            (
-                *telling.proofs(story, Role.FIN, closer)[:1],
-                *telling.proofs(story, Role.FIN, other)[:1],
-            ),
-        ),
+        *nothing_lost(story, closer),
     ]
+
+
+def nothing_lost(story: Story, closer: Side) -> list[Claim]:
+    """Why the resets do no harm: both programs had closed before them."""
+    other = Side(1 - closer)
+    order = telling.together(story, (Role.FIN, closer), (Role.FIN, other), (Role.RST, other))
+    if order is None:
+        return []
+    text = "Both sides had sent FIN before the first RST"
+    shown = [found.proof for found in order]
+    late = story.find(Role.RST, closer)
+    if late is not None and late.ts_ns >= order[2].ts_ns:
+        text += (
+            f", and the {telling.role(closer)}'s RST was addressed to a socket that had already "
+            "reset itself"
+        )
+        shown.append(late.proof)
+    return [Claim(text + ".", tuple(shown))]
 
 
 def server_state(story: Story, side: Side) -> list[Alternative]:
