@@ -87,7 +87,8 @@ def sniff(head: bytes) -> float:
 
 def _looks_old(line: str) -> bool:
     """Is this an unnumbered frame in the old grammar (and not one of tcpdump ≥ 4)?"""
-    return " > " in line and "Flags [" not in line and " IP " not in line and " IP6 " not in line
+    foreign = ("Flags [", " IP ", " IP6 ", "ethertype ")
+    return " > " in line and not any(word in line for word in foreign)
 
 
 def _shows(line: str) -> bool:
@@ -212,7 +213,7 @@ class _Reader(FrameReader):
         if " " in dst:
             return NO_ADDRESSES, None
         vlan = _VLAN.search(prefix)
-        if torn(prefix) or (vlan is None and "vlan#" in prefix):
+        if torn(prefix) or (vlan is None and "802.1Q" in prefix):
             return oldform.CUT_OFF, None
         if vlan is not None:
             row.vlan = int(vlan[1]) & 0xFFF

@@ -96,9 +96,9 @@ class Numbers:
                 relative = max(relative, _distance(number))
                 absolute = max(absolute, _distance(number - bases.of[side]))
         nearer, farther = sorted((relative, absolute))
-        if nearer * 16 < farther:
+        if nearer * 16 < farther and nearer < _SMALL_TWO:
             self.absolute = absolute < relative
-        return relative < absolute
+        return relative < min(absolute, _SMALL_TWO)
 
 
 def _remember(table: dict[_K, _V], key: _K, value: _V) -> None:
@@ -117,8 +117,8 @@ def _distance(difference: int) -> int:
 def _excerpt(row: Row) -> bool:
     """Do the numbers look relative to a segment that is not in the file?"""
     if row.quirks & Quirk.NO_SEQ:
-        return _distance(row.ack) < _SMALL_ONE
-    return max(_distance(row.seq), _distance(row.ack)) < _SMALL_TWO
+        return row.ack < _SMALL_ONE
+    return max(row.seq, row.ack) < _SMALL_TWO
 
 
 def _shift(row: Row, src_base: int, dst_base: int) -> None:
