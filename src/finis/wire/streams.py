@@ -148,27 +148,44 @@ class _ZstdFrames:
 
     @property
     def complete(self) -> bool:
-        """At the end of a frame, or in what is no zstd."""
-        return self.foreign or (self.step == self._magic and not self.header and not self.skip)
+        """At the end of a frame."""
+        return self.step == self._magic and not self.header and not self.skip
 
     def read(self, size: int) -> bytes:
-        if self.foreign:
-            return b""
-        data = self.raw.read(size)
-        at = 0
-        while at < len(data) and not self.foreign:
+        """Raw data up to the end of the frames; a magic number is withheld until it is whole, so
+        that the decompressor never sees what follows them."""
+        out = b""
+        while not out and not self.foreign:
+            data = self.raw.read(size)
+            if not data:
+                break
+            out = self._follow(data)
+        return out
+
+    def _follow(self, data: bytes) -> bytes:
+        at = start = 0
+        prefix = b""
+        while at < len(data):
             if self.skip:
                 step = min(self.skip, len(data) - at)
                 self.skip -= step
                 at += step
                 continue
+            in_magic = self.step == self._magic
+            if in_magic and not self.header:
+                prefix, start = prefix + data[start:at], at
             take = self.want - len(self.header)
             self.header += data[at : at + take]
             at += take
-            if len(self.header) == self.want:
-                header, self.header = self.header, b""
-                self.step(header)
-        return data
+            if len(self.header) < self.want:
+                return prefix if in_magic else prefix + data[start:]
+            header, self.header = self.header, b""
+            self.step(header)
+            if self.foreign:
+                return prefix
+            if in_magic:
+                prefix, start = prefix + header, at
+        return prefix + data[start:]
 
     def _magic(self, header: bytes) -> None:
         magic = int.from_bytes(header, "little")
@@ -215,11 +232,11 @@ class _Zstd:
         try:
             out: bytes = self.reader.read(min(size, PIECE_BYTES))
         except self.error as error:
-            if self.frames.foreign:
-                raise DamageError("what follows the zstd data is something else") from error
             raise DamageError("the zstd data is corrupt") from error
         except MemoryError as error:
             raise DamageError("the zstd data asks for too much memory") from error
+        if not out and self.frames.foreign:
+            raise DamageError("what follows the zstd data is something else")
         if not out and not self.frames.complete:
             raise DamageError("the zstd data is cut off")
         return out
