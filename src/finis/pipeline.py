@@ -20,6 +20,7 @@ from finis.diagnosis.engine import Judged, catalogue, judge
 from finis.diagnosis.findings import Finding, findings, originals
 from finis.diagnosis.patterns._api import PatternFinding, find_all
 from finis.intake import Endpoint, Intake, Options
+from finis.report.document import common_folder
 from finis.report.explanation import Explanation
 from finis.wire.source import Source
 
@@ -126,6 +127,7 @@ class Case:
             remedy=[f"{product}: {what}" for product, what in cause.remedy.items()],
             references=list(cause.references),
             clocks=self.stories.clocks,
+            folder=common_folder([source.path for source in self.sources]),
         )
 
     def _closeup(self, story: Story) -> Story:

@@ -43,6 +43,13 @@ def seconds(value: float | None) -> str:
     return "unknown" if value is None else duration(value * SECOND)
 
 
+def lag(value: float | None) -> str:
+    """How long after the teardown; a log's stamps are whole seconds."""
+    if value is None:
+        return "with no teardown before it"
+    return "in the second of the teardown" if value < 1 else f"{seconds(value)} after the teardown"
+
+
 def stamp(ns: int | None, *, dated: bool = True, digits: int = 6) -> str:
     """UTC time; only the time of day where the date is unknown."""
     if ns is None:

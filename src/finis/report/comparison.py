@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from finis.correlation.stories import Story
 from finis.report.document import Bullets, Document, Heading, Line, Para, Span, Style, Table
 from finis.report.explanation import Explanation
-from finis.report.meaning import tell
+from finis.report.meaning import alert_of, tell
 from finis.report.steps import Step, ending_start, flag_words, steps
 from finis.terms import Alert, Flag, Role, Side
-from finis.words import SECOND, duration, endpoint, seconds
+from finis.words import SECOND, count, duration, endpoint, lag, seconds
 
 SHOWN = 60  # steps of each ending laid side by side
 
@@ -47,16 +48,16 @@ def moves(told: Explanation) -> list[Move]:
         if step.segment["role"] & Role.RETRANSMISSION:
             continue
         who = "A" if step.side == closer else "B"
-        what = _what(step)
+        what = _what(told.story, step)
         out.append(Move(who, what, step.ts_ns - zero, step, meaning.text))
     return out
 
 
-def _what(step: Step) -> str:
+def _what(story: Story, step: Step) -> str:
     flags, size = step.flags, int(step.segment["payload_len"])
     if flags & Flag.RST:
         return "RST" if flags & Flag.ACK else "RST without ACK"
-    alert = size and (step.segment["alert"] != Alert.NONE or step.segment["role"] & Role.ALERT)
+    alert = size and alert_of(story, step) != Alert.NONE
     lead = ("alert" if alert else "data") if size else ""
     if flags & Flag.FIN:
         return f"{lead} + FIN" if lead else "FIN"
@@ -75,6 +76,10 @@ def parting(first: list[Move], second: list[Move]) -> int:
 
 def document(first: Explanation, second: Explanation) -> Document:
     """The report on two connections."""
+    return _document(first, second).shortened(first.folder)
+
+
+def _document(first: Explanation, second: Explanation) -> Document:
     out = Document("Two connections compared")
     names = [first.story.row["conn_id"], second.story.row["conn_id"]]
     out.add(Heading(f"{names[0]} and {names[1]} compared"))
@@ -177,12 +182,11 @@ def _follows(
     for told in (first, second):
         row = told.story.row
         if row["denials_after"]:
-            lag = row["first_denial_lag_s"] or 0.0
+            both = first.story.row["denials_after"] and second.story.row["denials_after"]
             lines.append(
-                f"Only {row['conn_id']} left the firewall something to refuse: "
-                f"{row['denials_after']} denial(s), {duration(lag * SECOND)} after its teardown."
-                if not (first.story.row["denials_after"] and second.story.row["denials_after"])
-                else f"{row['conn_id']}: {row['denials_after']} denial(s) after its teardown."
+                f"{'' if both else 'Only '}{row['conn_id']} left the firewall something to "
+                f"refuse: {count(row['denials_after'], 'denial')}, "
+                f"the first {lag(row['first_denial_lag_s'])}."
             )
     return lines
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from finis import __version__
-from finis.report.document import Block, Bullets, Code, Document, Heading, Line, Para, Span, Table
+from finis.report.document import (
+    Block,
+    Bullets,
+    Code,
+    Document,
+    Heading,
+    Line,
+    Para,
+    Span,
+    Table,
+    common_folder,
+)
 from finis.report.explanation import claim_fact, pairing_fact, pairing_lines
 from finis.report.proof import alternative_lines, claim_lines
 from finis.report.sources import add_sources, period, source_facts
@@ -38,7 +49,7 @@ def document(case: Case) -> Document:
     for finding in case.found:
         number += 1
         out.add(*_finding(number, finding, case))
-    return out
+    return out.shortened(common_folder([source.path for source in case.sources]))
 
 
 def _bullets(lines: list[Any], label: str, indent: int = 2) -> list[Block]:

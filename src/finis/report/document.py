@@ -7,8 +7,9 @@ string, so that a log line or an interface name cannot carry terminal escapes in
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Style = Literal["", "strong", "dim", "harmless", "depends", "harmful", "code", "proof"]
@@ -102,3 +103,37 @@ class Document:
 
     def add(self, *blocks: Block) -> None:
         self.blocks.extend(blocks)
+
+    def shortened(self, folder: str) -> Document:
+        """Proofs without the folder that all files share; the report names it once."""
+        if not folder:
+            return self
+        prefix = folder.rstrip("/") + "/"
+        return Document(self.title, [_shorten(block, prefix) for block in self.blocks])
+
+
+def common_folder(paths: list[str]) -> str:
+    """The folder that all paths lie in, or nothing where that saves nothing."""
+    parents = [os.path.dirname(path) for path in paths if path != "-"]  # noqa: PTH120
+    if not parents or not all(parents):
+        return ""
+    try:
+        return os.path.commonpath(parents)
+    except ValueError:  # absolute and relative paths mixed
+        return ""
+
+
+def _shorten(block: Block, prefix: str) -> Block:
+    def short(line: Line) -> Line:
+        return tuple(
+            replace(span, text=span.text.replace(prefix, "")) if span.style == "proof" else span
+            for span in spans(line)
+        )
+
+    if isinstance(block, Table):
+        return replace(block, rows=[[short(cell) for cell in row] for row in block.rows])
+    if isinstance(block, (Bullets, Pre)):
+        return replace(block, lines=[short(line) for line in block.lines])
+    if isinstance(block, (Heading, Para)):
+        return replace(block, line=short(block.line))
+    return block

@@ -30,6 +30,7 @@ class Explanation:
     remedy: list[str]
     references: list[str]
     clocks: list[Clock]
+    folder: str = ""  # that all files lie in: named once, left out of proofs
 
     def _repr_html_(self) -> str:
         from finis.report.html import render
@@ -44,6 +45,10 @@ class Explanation:
 
 def document(told: Explanation) -> Document:
     """The report on one connection."""
+    return _document(told).shortened(told.folder)
+
+
+def _document(told: Explanation) -> Document:
     row = told.story.row
     title = f"Connection {row['conn_id']}"
     out = Document(title)
@@ -70,11 +75,12 @@ def document(told: Explanation) -> Document:
     if told.references:
         out.add(Bullets(list(told.references), 2, "see"))
     if told.story.seen or told.story.built or told.story.teardown:
-        out.add(Heading("Step by step", 2), ladder(told.story))
+        out.add(Heading("Step by step", 2), ladder(told.story, told.folder))
     for pairing in told.story.pairings:
         out.add(Bullets(pairing_lines(told.story, pairing), 2, "paired"))
-    if told.clocks:
-        out.add(Bullets([f"{clock.name}: {clock.why}" for clock in told.clocks], 2, "clocks"))
+    clocks: list[Line] = [f"{c.name}: {c.why}" for c in told.clocks if c.shift_ns]
+    if clocks:
+        out.add(Bullets(clocks, 2, "clocks"))
     return out
 
 
@@ -94,12 +100,20 @@ def _identity(story: Story) -> list[list[Line]]:
     if row["device"]:
         number = f" #{row['fw_conn_id']}" if row["fw_conn_id"] is not None else ""
         rows.append(["logged by", f"{row['device']}{number}"])
-    rows.append(["lived", seconds(row["duration"])])
+    rows.append(["lived", _life(row)])
     if row["ended"]:
         rows.append(["ended", f"{row['ended']}   {row['ending'] or ''}"])
     if row["conn_state"]:
         rows.append(["Zeek", f"{row['conn_state']}   {row['history'] or ''}"])
     return rows
+
+
+def _life(row: dict[str, Any]) -> str:
+    """Its life as the firewall states it; the part that was captured."""
+    logged, seen = row["log_duration_s"], row["duration"]
+    if logged is None:
+        return seconds(seen)
+    return seconds(logged) + (f" (captured: {seconds(seen)})" if row["has_packets"] else "")
 
 
 def _oriented(orientation: str | None) -> str:
@@ -141,7 +155,8 @@ def pairing_lines(story: Story, pairing: Pairing) -> list[Line]:
             f"{len(pairing.unjudged)} segments seen at one point only could not have been seen "
             "at the other: nothing follows from them"
         )
-    lines += list(pairing.changed)
+    # The offsets are said above; what else was changed follows.
+    lines += [what for what in pairing.changed if not what.startswith("sequence numbers")]
     return lines
 
 

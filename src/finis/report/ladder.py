@@ -9,7 +9,7 @@ from finis.report.document import Line, Pre, Span
 from finis.report.meaning import Told, tell
 from finis.report.steps import Step, flag_words, numbers, steps
 from finis.terms import Side
-from finis.words import SECOND, duration, stamp
+from finis.words import SECOND, duration, lag, stamp
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,8 +18,9 @@ HOP = 12  # columns between two verticals of the ladder
 SHOWN = 400  # steps drawn; the middle of a longer walk is folded into one line
 
 
-def ladder(story: Story) -> Pre:
-    """The ladder as aligned lines; a walk longer than SHOWN steps is folded in its middle."""
+def ladder(story: Story, folder: str = "") -> Pre:
+    """The ladder as aligned lines; a walk longer than SHOWN steps is folded in its middle.
+    `folder` is left out of the names of files."""
     walk = steps(story)
     told = tell(story, walk)
     dated = all(seen.dated for seen in story.seen)
@@ -37,6 +38,9 @@ def ladder(story: Story) -> Pre:
         previous = step.ts_ns
     rows += _log_rows(story)
     rows.sort(key=lambda row: row[0])
+    if folder:
+        for _, cells, _ in rows:
+            cells[-1] = cells[-1].replace(folder.rstrip("/") + "/", "")
     return Pre(_aligned(_header(story, dated), rows))
 
 
@@ -58,8 +62,6 @@ def _heads(story: Story) -> str:
 
 def _segment_row(story: Story, step: Step, previous: int | None, dated: bool) -> list[str]:
     delta = "" if previous is None else "+" + duration(max(0, step.ts_ns - previous))
-    if previous is not None and step.ts_ns == previous:
-        delta = ""
     proof = " ".join(str(proof) for proof in step.proofs)
     when = stamp(step.ts_ns, dated=dated)
     return [when[-15:], delta, draw(story, step), flag_words(step), numbers(step), proof]
@@ -122,8 +124,7 @@ def _log_rows(story: Story) -> list[tuple[int, list[str], Line]]:
         add(row["teardown_ts"], "log: Teardown", story.teardown, meaning, 1)
     for denial in story.denials[:SHOWN]:
         meaning = f"the firewall refuses {denial['flags'] or denial['proto']}"
-        if denial["lag_s"] is not None:
-            meaning += f", {duration(denial['lag_s'] * SECOND)} after the teardown"
+        meaning += f", {lag(denial['lag_s'])}"
         proof = Proof(denial["file"], denial["line"], denial["unit"])
         add(denial["ts"], f"log: {denial['msg_id']}", proof, meaning, 2)
     return out

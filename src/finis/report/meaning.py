@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from finis.correlation.stories import Story
 from finis.report.document import Style
 from finis.report.steps import Step
-from finis.terms import Alert, Answers, Flag, Kind, Role, RstClass, Side
+from finis.terms import Alert, Answers, Flag, Kind, Notify, Role, RstClass, Side
 from finis.words import duration
 
 WHO = {Side.ORIG: "orig", Side.RESP: "resp"}
@@ -99,9 +99,9 @@ def _plain(story: Story, step: Step, memory: _Memory) -> tuple[str, Style]:
             return (f"{who} accepts" + (" again: its SYN ACK is unanswered" if again else "")), ""
         return (f"{who} asks again: no answer yet" if again else f"{who} asks for a connection"), ""
     if flags & Flag.FIN:
-        return _fin(step, memory, again), "strong"
+        return _fin(story, step, memory, again), "strong"
     if segment["payload_len"]:
-        return _data(segment, who, again), ""
+        return _data(story, step, who, again), ""
     if segment["role"] & Role.ACKS_FIN:
         return f"{who} acknowledges the FIN", ""
     if segment["role"] & Role.HANDSHAKE_ACK:
@@ -109,14 +109,14 @@ def _plain(story: Story, step: Step, memory: _Memory) -> tuple[str, Style]:
     return "acknowledges", "dim"
 
 
-def _fin(step: Step, memory: _Memory, again: bool) -> str:
+def _fin(story: Story, step: Step, memory: _Memory, again: bool) -> str:
     side, other = step.side, Side(1 - step.side)
     if again and side in memory.fins:
         return f"FIN again: {WHO[other]} has not acknowledged it"
     memory.fins[side] = step.ts_ns
     data = int(step.segment["payload_len"])
     lead = f"last {data} bytes, and " if data else ""
-    alert = Alert(int(step.segment["alert"]))
+    alert = alert_of(story, step)
     if data and alert in ALERTS:
         lead = f"{ALERTS[alert]}, and "
     if other not in memory.fins:
@@ -125,16 +125,22 @@ def _fin(step: Step, memory: _Memory, again: bool) -> str:
     return f"{lead}{WHO[side]} closes too, {later} after {WHO[other]}"
 
 
-def _data(segment: object, who: str, again: bool) -> str:
-    size = int(segment["payload_len"])  # type: ignore[index]
-    alert = Alert(int(segment["alert"]))  # type: ignore[index]
+def alert_of(story: Story, step: Step) -> Alert:
+    """The TLS alert a segment carries: readable, or likely by its size as its side's last data."""
+    alert = Alert(int(step.segment["alert"]))
+    if alert != Alert.NONE or not step.segment["role"] & Role.LAST_DATA:
+        return alert
+    seen = [story.seen[n] for n in sorted(step.at)][0 if step.side == Side.ORIG else -1]
+    notify = Notify(int(seen.record["notify"][seen.side(step.side)]))
+    return Alert.LIKELY if notify == Notify.LIKELY else Alert.NONE
+
+
+def _data(story: Story, step: Step, who: str, again: bool) -> str:
+    size = int(step.segment["payload_len"])
     if again:
         return f"{size} bytes again"
-    if alert in ALERTS:
-        return f"{size} bytes: {ALERTS[alert]}"
-    if segment["role"] & Role.ALERT:  # type: ignore[index]
-        return f"{size} bytes: {ALERTS[Alert.LIKELY]}"
-    return f"{who} sends {size} bytes"
+    alert = alert_of(story, step)
+    return f"{size} bytes: {ALERTS[alert]}" if alert in ALERTS else f"{who} sends {size} bytes"
 
 
 def _reset(story: Story, step: Step, memory: _Memory) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from finis.report.document import Bullets, Document, Line, Span, Table
+from finis.report.document import Bullets, Document, Line, Para, Span, Table, common_folder
 from finis.words import count, duration, stamp
 
 if TYPE_CHECKING:
@@ -20,13 +20,16 @@ def add_sources(
 ) -> None:
     """The table of sources, then remarks: assumed zones, damage, unreadable parts, clocks."""
     rows = [_row(source) for source in sources[:LISTED]]
+    folder = common_folder([source.path for source in sources])
+    if folder:
+        out.add(Para(Span(f"in {folder}/", "dim")))
     out.add(Table(["read", "as", "", "", "from", "to (UTC)"], rows, "llrrll"))
     lines = [line for source in sources for line in _remarks(source)]
     if len(sources) > LISTED:
         lines.insert(0, f"… and {len(sources) - LISTED} more sources")
-    lines += [f"{clock.name}: {clock.why}" for clock in clocks if clock.why]
+    lines += [f"{clock.name}: {clock.why}" for clock in clocks if clock.shift_ns]
     for path, why in skipped[:SKIPPED]:
-        lines.append(f"{path} {why}: skipped")
+        lines.append((Span(path, "proof"), f" {why}: skipped"))
     if len(skipped) > SKIPPED:
         lines.append(f"… and {count(len(skipped) - SKIPPED, 'other file')} skipped")
     if lines:
@@ -37,7 +40,7 @@ def _row(source: Source) -> list[Line]:
     unit = "line" if source.kind == "log" else "frame"
     what = "event" if source.kind == "log" else "TCP segment"
     return [
-        source.path,
+        Span(source.path, "proof"),
         source.format,
         count(source.rows, unit),
         count(source.used, what),
@@ -47,19 +50,19 @@ def _row(source: Source) -> list[Line]:
 
 
 def _remarks(source: Source) -> list[Line]:
+    name = Span(source.path, "proof")
     lines: list[Line] = []
     if source.used == 0:
         other = ", ".join(f"{n} {what}" for what, n in sorted(source.other.items())[:5])
         what = "line about connections" if source.kind == "log" else "TCP segment"
-        lines.append(f"{source.path}: no {what} in it" + (f" (but {other})" if other else ""))
+        lines.append((name, f": no {what} in it" + (f" (but {other})" if other else "")))
     if source.zone_assumed:
-        lines.append(f"{source.path}: stamps name no time zone, read as given (see --tz)")
+        lines.append((name, ": stamps name no time zone, read as given (see --tz)"))
     if source.truncated:
-        lines.append(f"{source.path}: is cut off; read up to the cut")
+        lines.append((name, ": is cut off; read up to the cut"))
     for reason, times, first in source.problems:
         where = ", ".join(first) + (", …" if times > len(first) else "")
-        tail = Span(f" [{where}]", "proof")
-        lines.append((f"{source.path}: {reason}: {times}", tail))
+        lines.append((name, f": {reason}: {times}", Span(f" [{where}]", "proof")))
     return lines
 
 
