@@ -57,15 +57,15 @@ def torn(t: float | None, conn_id: int | None, a: str | None = CLIENT, b: str | 
 
 def deny(t: float | None, a: str | None = SERVER, b: str | None = CLIENT, flags: str = "RST",
          **columns: Any) -> Line:  # fmt: skip
-    return line(t, "deny", a, b, **({"flags": flags, "msg_id": "106015"} | columns))
+    return line(
+        t, "deny", a, b, **({"flags": flags, "msg_id": "106015", "denial_kind": "state"} | columns)
+    )
 
 
 def events(lines: Iterable[Line], file: str = "asa.log") -> dict[str, list[Any]]:
     names = [column.name for column in EVENTS]
     numbered = [{"file": file, "line": i, **line} for i, line in enumerate(lines, 1)]
-    return {name: [line.get(name) for line in numbered] for name in names} | {
-        "denial_kind": [line.get("denial_kind") for line in numbered]
-    }
+    return {name: [line.get(name) for line in numbered] for name in names}
 
 
 def batches(lines: list[Line], size: int, file: str = "asa.log") -> Iterable[dict[str, list[Any]]]:

@@ -406,7 +406,7 @@ ODD = st.one_of(
                 "conn_id": st.one_of(st.none(), st.integers(0, 3), st.integers(-(2**70), 2**70)),
                 "a_h": st.sampled_from(["1.1.1.1", "2.2.2.2", None]),
                 "b_h": st.sampled_from(["1.1.1.1", "2.2.2.2", None]),
-                "a_p": ODD,
+                "a_p": st.one_of(st.none(), st.integers(-(2**70), 2**70), st.integers(0, 3)),
                 "b_p": st.one_of(st.none(), st.integers(0, 3)),
                 "duration_s": ODD,
                 "bytes": ODD,

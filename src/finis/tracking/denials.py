@@ -21,17 +21,6 @@ if TYPE_CHECKING:
 
 _WATCHED = 1000  # amendments wait for at most this many denials per tuple
 
-# What kind of refusal a message reports, where the dialect does not say (column `denial_kind`).
-_KINDS = {
-    "policy": "106001 106002 106006 106007 106010 106014 106018 106023 106027 106100 106102 106103"
-    " 106024 313001 313008 401004 430002 430003 710003 322001 322002 338004 338006",
-    "state": "106015 106011 313004 313005 710005",
-    "limit": "201002 201003 201008 201009 201010 201011 201012 201013 202001 202010 202011 305016"
-    " 305023 407001 407002 733104 733105 209003",
-    "spoof": "106016 106017 106020 106021 106022",
-}
-KIND_OF = {number: kind for kind, numbers in _KINDS.items() for number in numbers.split()}
-
 # Columns known when the line is read; the rest of the two tables is joined or stays null.
 _NOW = (
     "row", "ts", "device", "file", "line", "msg_id", "proto", "interface", "src_h", "src_p",
@@ -41,6 +30,7 @@ _NOW = (
 )  # fmt: skip
 _SCHEMA = polars_schema(DENIALS) | polars_schema(DENIAL_FACTS)
 _SIDES = ("orig", "resp")
+_ICMP = ("icmp", "icmp6")
 
 
 class Denials:
@@ -86,11 +76,13 @@ class Denials:
         else:
             keys = (hash((src_h, src_p, dst_h, dst_p)), hash((dst_h, dst_p, src_h, src_p)))
             match = _before(device, keys, when)
-            pending = any(key in device.open_tuples for key in keys)
             if match is not None:
-                seen, (log_row, ended, side) = "yes", match
+                seen, (log_row, ended, side, rebuilt) = "yes", match
+                pending = ended is None
                 if ended is not None and at is not None:
                     lag_s = max(0, at - ended) / SECOND
+                if rebuilt:
+                    self.built.pending.append((row, 0.0))
             else:
                 why = device.why_unknown(when)
                 seen = "no" if why is None else "unknown"
@@ -103,9 +95,8 @@ class Denials:
         failover_s = None
         if device.failover is not None and at is not None:
             failover_s = max(0, at - device.failover) / SECOND
-        kind = kind or KIND_OF.get(msg_id) or ("icmp" if proto == "icmp" else "other")
-        if kind == "state" and proto == "icmp":
-            kind = "icmp"
+        if kind is None or kind == "state":  # an ICMP message has no state of its own
+            kind = "icmp" if proto in _ICMP else kind or "other"
         shown = "icmp" if kind == "icmp" else proto  # not that of the packet an ICMP error quotes
         self.rows.pending.append(
             (row, ts, device.name, file, number, msg_id, shown, src_if, src_h, src_p, dst_h, dst_p,
@@ -131,8 +122,11 @@ class Denials:
     ) -> None:
         """A connection ended: denials logged just before the Teardown belong to it."""
         wait = int(device.options.wait_s * SECOND)
+        watch = device.watch
         for key in tuples:
-            for when, denial in device.watch.get(key) or ():
+            if (waiting := watch.get(key)) is None:
+                continue
+            for when, denial in waiting:
                 # Signed row: the side that sent it depends on which way the tuple is read.
                 forward = denial >= 0
                 if abs(at - when) <= wait and built <= when:
@@ -146,8 +140,11 @@ class Denials:
     def on_built(self, device: Device, tuples: tuple[int, ...], at: int) -> None:
         """A tuple is built anew: that is what follows the denials waiting for it."""
         ahead = int(device.options.ahead_s * SECOND)
+        watch = device.watch
         for key in tuples:
-            for when, denial in device.watch.get(key) or ():
+            if (waiting := watch.get(key)) is None:
+                continue
+            for when, denial in waiting:
                 if 0 <= at - when <= ahead:
                     number = denial if denial >= 0 else ~denial
                     self.built.pending.append((number, (at - when) / SECOND))
@@ -210,25 +207,31 @@ def copy_among(
     return None
 
 
-def _before(device: Device, keys: tuple[int, int], at: int) -> tuple[int, int | None, str] | None:
-    """(row, log time of its end or None if open, side of the denial's source) of the connection
-    before a denial.  `keys`: its tuple forwards and backwards."""
+def _before(
+    device: Device, keys: tuple[int, int], at: int
+) -> tuple[int, int | None, str, bool] | None:
+    """(row, log time of its end or None if open, side of the denial's source, whether the tuple
+    was built anew in the same second) of the connection before a denial.  `keys`: its tuple
+    forwards and backwards."""
     wait = int(device.options.wait_s * SECOND)
-    best: tuple[int, int, int | None, str] | None = None
+    ended: tuple[int, int, str] | None = None
     for way, key in enumerate(keys):
         found = device.find_ended(key, at + wait)
-        if found is not None and (best is None or found[0] > best[0]):
-            best = (found[0], found[1], found[0], _SIDES[found[2] ^ way])
+        if found is not None and (ended is None or found[0] > ended[0]):
+            ended = (found[0], found[1], _SIDES[found[2] ^ way])
+    rebuilt = False
     for way, key in enumerate(keys):
         number = device.open_tuples.get(key)
         if number is None:
             continue
         row, _, built, orig, *_ = device.open[number]
-        # Built within the log's resolution of the denial: it belongs to the one just ended.
-        fresh = best is not None and best[0] >= built - wait and built >= at - SECOND
-        if built <= at and not fresh:
-            best = (built, row, None, _SIDES[orig ^ way])
-    return None if best is None else best[1:]
+        if built > at:
+            continue
+        # Built within the log's resolution of the denial: that belongs to the one just ended.
+        rebuilt = ended is not None and built >= at - SECOND and ended[0] >= built - wait
+        if not rebuilt:
+            return row, None, _SIDES[orig ^ way], False
+    return None if ended is None else (ended[1], ended[0], ended[2], rebuilt)
 
 
 def _watch(device: Device, keys: tuple[int, int], at: int, row: int) -> None:

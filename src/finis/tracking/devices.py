@@ -224,7 +224,7 @@ class Device:
                 )
             return f"{self.since_why} before it, and no Built or Teardown is logged since"
         idle = int(self.options.idle_s * SECOND)
-        age = at - max(self.since, self.built_since)
+        age = max(0, at - max(self.since, self.built_since))
         if age < idle:
             return f"{self.since_why} {_span(age)} before: the connection may be older"
         if self.counts.lost > 5 and self.counts.lost * 50 > self.counts.teardowns:

@@ -24,7 +24,6 @@ from finis.tracking.eventrow import (
     A_MAPPED_P,
     A_P,
     B_H,
-    B_IF,
     B_MAPPED_H,
     B_MAPPED_P,
     B_P,
@@ -73,6 +72,7 @@ class Lives:
         self.starts = Rows({name: _LOG[name] for name in _AT_START})
         self.ends = Rows({"row": pl.Int64()} | {name: _LOG[name] for name in _AT_END})
         self.count = 0
+        self.wait = int(options.wait_s * SECOND)
         self.forgotten = 0  # open connections dropped at the memory ceiling
 
     def built(self, device: Device, at: int | None, event: int, row: tuple[Any, ...]) -> Any:
@@ -89,7 +89,7 @@ class Lives:
             return None
         real = hash((a_h, a_p, b_h, b_p))
         when = (device.now or 0) if at is None else at
-        wait = self.options.wait_s * SECOND
+        wait = self.wait
         waiting = None
         if number is not None:
             old = device.open.get(number)
@@ -105,7 +105,8 @@ class Lives:
                 if gone is not None and gone[0][0] == real and _close(gone[1], when, wait):
                     device.counts.copies += 1
                     return gone[4]
-                waiting = device.orphans.get(number)
+                if device.orphans:
+                    waiting = device.orphans.get(number)
             device.note_id(number)
         tuples = _tuples(real, row)
         orig, how = _orientation(row[INITIATOR], direction, a_p, b_p)
@@ -135,10 +136,10 @@ class Lives:
         ts: int | None, file: str | None, line: int | None,
     ) -> None:  # fmt: skip
         """Write what is known when a connection is built (or guessed from its Teardown)."""
-        a, b = row[A_IF:B_IF], row[B_IF:INITIATOR]
         if orig:
-            a, b = b, a
-        (o_if, o_h, o_p, om_h, om_p), (r_if, r_h, r_p, rm_h, rm_p) = a, b
+            r_if, r_h, r_p, rm_h, rm_p, o_if, o_h, o_p, om_h, om_p = row[A_IF:INITIATOR]
+        else:
+            o_if, o_h, o_p, om_h, om_p, r_if, r_h, r_p, rm_h, rm_p = row[A_IF:INITIATOR]
         self.starts.pending.append(
             (count, device.name, row[CONN_ID], o_h, o_p, o_if, om_h, om_p, r_h, r_p, r_if, rm_h,
              rm_p, how, row[USER], ts, file, line, row[FLAGS] == "state-bypass")
@@ -152,7 +153,7 @@ class Lives:
             return None
         number, a_h, b_h = row[CONN_ID], row[A_H], row[B_H]
         when = (device.now or 0) if at is None else at
-        wait = self.options.wait_s * SECOND
+        wait = self.wait
         real = hash((a_h, row[A_P], b_h, row[B_P]))
         swapped = False
         old = device.open.get(number)
@@ -216,7 +217,7 @@ class Lives:
         if number is None or duration is None:
             return row[CONN_ID], None
         old = device.open[number]
-        fits = abs(at - duration * SECOND - old[2]) <= self.options.wait_s * SECOND
+        fits = abs(at - duration * SECOND - old[2]) <= self.wait
         return (number, old) if fits else (row[CONN_ID], None)
 
     def _orphan(self, device: Device, at: int, real: int, event: int, row: tuple[Any, ...]) -> None:
@@ -238,7 +239,7 @@ class Lives:
 
     def settle(self, device: Device, at: int | None) -> None:
         """Give up waiting for the Built of Teardowns older than the wait; of all at the end."""
-        wait = self.options.wait_s * SECOND
+        wait = self.wait
         while device.orphans:
             key = next(iter(device.orphans))
             if at is not None and at - device.orphans[key][2] <= wait:

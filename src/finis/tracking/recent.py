@@ -56,9 +56,8 @@ class Recent(Generic[V]):
         found = self.head.get(key)
         if found is None and self.old:
             for _, entries in reversed(self.old):
-                found = entries.get(key)
-                if found is not None:
-                    break
+                if key in entries:
+                    return entries[key]
         return found
 
     def tick(self, now_ns: int) -> None:
