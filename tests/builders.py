@@ -97,7 +97,7 @@ def pseudo_header(src: str, dst: str, length: int, proto: int = 6) -> bytes:
     """What the TCP checksum covers besides the segment (RFC 9293 §3.1)."""
     a, b = ipaddress.ip_address(src), ipaddress.ip_address(dst)
     if a.version == 4:
-        return a.packed + b.packed + struct.pack(">BBH", 0, proto, length)
+        return a.packed + b.packed + struct.pack(">BBH", 0, proto, length & 0xFFFF)
     return a.packed + b.packed + struct.pack(">II", length, proto)
 
 
