@@ -204,6 +204,15 @@ def test_header_alone_says_dropped() -> None:
     assert quirks(row) & Quirk.DROPPED and row["drop"] == 0
 
 
+def test_list_of_captures_says_dropped() -> None:
+    text = "fw# capture X type asp-drop all\nfw# show capture\ncapture Y interface in [Capturing]\n"
+    text += "fw# show capture X\n" + FRAME.format(1, "10:00:00.1")
+    text += "fw# show capture Y\n" + FRAME.format(1, "10:00:00.1")
+    rows, source = read(asa_text, text)
+    assert [bool(quirks(r) & Quirk.DROPPED) for r in rows] == [True, False]
+    assert source.points.names == ["X", "Y"] and not source.problems
+
+
 def test_trace_is_skipped() -> None:
     rows, source = read(asa_text, (ASA / "trace.txt").read_bytes())
     assert not source.problems

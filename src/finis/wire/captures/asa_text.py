@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from finis.terms import Quirk
 from finis.wire.captures._points import MAX_POINTS, InterfacePoints
-from finis.wire.captures._text import oldform
+from finis.wire.captures._text import bits, oldform
 from finis.wire.captures._text.clock import STAMP, Clock
 from finis.wire.captures._text.frames import BAD_STAMP, STRANGE, FrameReader
 from finis.wire.captures._text.lines import sample
@@ -114,7 +113,7 @@ class _Reader(FrameReader):
         self.ended = True  # the next frame begins another capture
         self.title = ""  # name for the next capture, from a prompt or header
         self.asp_drop = False
-        self.next_asp_drop = False
+        self.asp_drops: set[str] = set()  # names of captures of that type
         self.point = 0
         self.last_frame = 0
         self.tracing = False  # inside the Phase: blocks of `trace`
@@ -167,18 +166,25 @@ class _Reader(FrameReader):
         header = _HEADER.match(line)
         prompt = None if header else _PROMPT.match(line)
         if header is not None:
+            self._configured(header)
             self.title = header["name"]
-            self.next_asp_drop = header["type"] == "asp-drop"
         elif prompt is not None:
             shown = _SHOW.match(prompt["command"])
             self.title = shown["name"] if shown else ""
-            self.next_asp_drop = False
+            typed = _HEADER.match(prompt["command"])
+            if typed is not None:
+                self._configured(typed)
         elif not _COUNT.match(line):
             return _PREAMBLE.match(line) is not None
         self.marked = True
         self.tracing = False
         self.ended = True
         return True
+
+    def _configured(self, header: re.Match[str]) -> None:
+        """A capture's type stands where it is listed or typed, not where its frames are."""
+        if header["type"] == "asp-drop" and len(self.asp_drops) < MAX_POINTS:
+            self.asp_drops.add(header["name"])
 
     # --- one frame -------------------------------------------------------------------------
 
@@ -239,9 +245,9 @@ class _Reader(FrameReader):
         match = _DROP.search(rest)
         if match is None:
             if self.asp_drop:
-                row.quirks |= Quirk.DROPPED
+                row.quirks |= bits.DROPPED
             return
-        row.quirks |= Quirk.DROPPED
+        row.quirks |= bits.DROPPED
         name = match["name"]
         if name not in self.drops:
             if len(self.drops) >= MAX_DROPS:
@@ -262,9 +268,8 @@ class _Reader(FrameReader):
         self.captures += 1
         self.point = self._point()
         self.clock = Clock(self.reading, self.source)
+        self.asp_drop = self.title in self.asp_drops
         self.title = ""
-        self.asp_drop = self.next_asp_drop
-        self.next_asp_drop = False
 
     def _point(self) -> int:
         """A capture's own name, unless the user named the point of a file's only capture."""

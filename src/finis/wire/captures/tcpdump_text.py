@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from finis.terms import Flag, Quirk
 from finis.wire.captures._points import MAX_POINTS, InterfacePoints
-from finis.wire.captures._text import oldform
+from finis.wire.captures._text import bits, oldform
 from finis.wire.captures._text.clock import STAMP, Clock
 from finis.wire.captures._text.frames import BAD_STAMP, STRANGE, FrameReader
 from finis.wire.captures._text.lines import sample
@@ -69,15 +68,15 @@ _IPV6 = re.compile(
     r"hlim (?P<ttl>\d{1,3}), next-header [\w-]{1,20} \(\d{1,3}\) payload length:? (?P<len>\d{1,7})"
 )
 _LETTERS = {
-    "F": Flag.FIN,
-    "S": Flag.SYN,
-    "R": Flag.RST,
-    "P": Flag.PSH,
-    ".": Flag.ACK,
-    "U": Flag.URG,
-    "E": Flag.ECE,
-    "W": Flag.CWR,
-    "e": Flag.AE,
+    "F": bits.FIN,
+    "S": bits.SYN,
+    "R": bits.RST,
+    "P": bits.PSH,
+    ".": bits.ACK,
+    "U": bits.URG,
+    "E": bits.ECE,
+    "W": bits.CWR,
+    "e": bits.AE,
 }
 
 NO_FLAGS_QUIET = "no TCP flags printed (tcpdump -q)"
@@ -254,22 +253,22 @@ def _new_segment(text: str, row: Row) -> str | None:
         if letter not in _LETTERS:
             return oldform.UNREADABLE
         row.flags |= _LETTERS[letter]
-    if bool(row.flags & Flag.ACK) != (match["ack"] is not None):
+    if bool(row.flags & bits.ACK) != (match["ack"] is not None):
         return oldform.UNREADABLE
     if match["seq"] is not None:
         row.seq = int(match["seq"])
-        row.quirks &= ~Quirk.NO_SEQ
+        row.quirks &= ~bits.NO_SEQ
         if match["end"] is not None:
             row.payload_len = (int(match["end"]) - row.seq) & U32
     if match["ack"] is not None:
         row.ack = int(match["ack"])
     if match["win"] is not None:
         row.win = int(match["win"])
-        row.quirks &= ~Quirk.NO_WIN
+        row.quirks &= ~bits.NO_WIN
     if match["options"] is not None:
         options(match["options"], row)
     if "[|tcp" in text:
-        row.quirks |= Quirk.TRUNCATED_HEADER
+        row.quirks |= bits.TRUNCATED_HEADER
     if match["len"] is None and "[|tcp" not in text:
         return oldform.CUT_OFF  # a complete line always ends with the length
     if match["len"] is not None and int(match["len"]) != row.payload_len:
@@ -283,24 +282,24 @@ def _headers(prefix: str, row: Row) -> None:
     if vlan is not None:
         row.vlan = int(vlan[1]) & 0xFFF
     if prefix.count(" > ") > ("ethertype" in prefix):
-        row.quirks |= Quirk.TUNNELLED
+        row.quirks |= bits.TUNNELLED
     inner = prefix[max(prefix.rfind("(tos 0x"), prefix.rfind("IP6 (")) :] if "(" in prefix else ""
     match = _IPV4.search(inner) or _IPV6.search(inner)
     if match is None or int(match["ttl"]) > 0xFF:
         return
     row.ttl = int(match["ttl"])
-    row.quirks &= ~Quirk.NO_TTL
+    row.quirks &= ~bits.NO_TTL
     fields = match.groupdict()
     if "id" not in fields:
         row.ip_len = 40 + int(match["len"])
         return
     row.ip_len = int(match["len"])
     row.ip_id = int(match["id"]) & 0xFFFF
-    row.quirks &= ~Quirk.NO_IP_ID
+    row.quirks &= ~bits.NO_IP_ID
     if "DF" in match["flags"]:
-        row.quirks |= Quirk.DF
+        row.quirks |= bits.DF
     if "+" in match["flags"]:
-        row.quirks |= Quirk.FRAGMENT_MISSING
+        row.quirks |= bits.FRAGMENT_MISSING
 
 
 def _checksum(text: str, row: Row) -> None:
@@ -308,7 +307,7 @@ def _checksum(text: str, row: Row) -> None:
     if match is None or match["cksum"] is None or not match["verdict"].startswith("incorrect"):
         return
     if not unfilled(int(match["cksum"], 16), row):
-        row.quirks |= Quirk.BAD_CHECKSUM
+        row.quirks |= bits.BAD_CHECKSUM
 
 
 _WORDS = (

@@ -7,7 +7,7 @@ from datetime import date, datetime, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from finis.terms import Quirk
+from finis.wire.captures._text import bits
 
 if TYPE_CHECKING:
     from finis.wire.source import Reading, Source
@@ -57,7 +57,7 @@ class Clock:
         past = self._midnights(within)
         if self.reading.date is None:
             self.source.dated = False
-            return past * DAY + within, Quirk.UNDATED
+            return past * DAY + within, bits.UNDATED
         try:
             day = date.fromordinal(self.reading.date.toordinal() + past)
         except (ValueError, OverflowError):
@@ -89,5 +89,5 @@ class Clock:
 
     def _resolution(self, digits: int) -> None:
         resolution = 10 ** (9 - digits)
-        if self.last < 0 or resolution < self.source.resolution_ns:
+        if self.source.rows <= 1 or resolution < self.source.resolution_ns:
             self.source.resolution_ns = resolution

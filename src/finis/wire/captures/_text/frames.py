@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from finis.errors import InputError
-from finis.terms import Quirk
+from finis.wire.captures._text import bits
 from finis.wire.captures._text.hexdump import HexDump
 from finis.wire.captures._text.lines import lines
 from finis.wire.captures._text.rows import Batch, Row
@@ -99,5 +99,5 @@ class FrameReader:
         if problem or row is None:
             return False
         if max(row.ip_len, row.payload_len + _HEADERS_BYTES) > _MTU_BYTES:
-            row.quirks |= Quirk.OVERSIZE
+            row.quirks |= bits.OVERSIZE
         return self.batch.add(row)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from finis.terms import Quirk
+from finis.wire.captures._text import bits
 from finis.wire.captures._text.rows import Row
 from finis.wire.decode import Decoded, decode_frame
 from finis.wire.link import LinkType
@@ -21,7 +21,7 @@ _LINE = re.compile(
     r"(?P<groups>[0-9a-fA-F]{2}(?:[0-9a-fA-F]{2})?(?: [0-9a-fA-F]{2}(?:[0-9a-fA-F]{2})?){0,15})"
     r"(?=\s|$)"
 )
-_FROM_TEXT = Quirk.UNDATED | Quirk.DROPPED
+_FROM_TEXT = bits.UNDATED | bits.DROPPED
 _OF_PACKET = frozenset(Row.__slots__) - {"ts_ns", "frame", "point", "drop", "vlan", "quirks"}
 _ENDPOINTS = ("src_hi", "src_lo", "dst_hi", "dst_lo", "src_p", "dst_p")
 
@@ -62,7 +62,7 @@ class HexDump:
         row.vlan = row.vlan or decoded.row["vlan"]
         row.quirks = (row.quirks & _FROM_TEXT) | decoded.row["quirks"]
         if decoded.fragment is not None:
-            row.quirks |= Quirk.FRAGMENT_MISSING
+            row.quirks |= bits.FRAGMENT_MISSING
         return True
 
     def _decode(self, like: Row | None) -> Decoded | None:

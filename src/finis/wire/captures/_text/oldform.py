@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import re
 
-from finis.terms import Flag, Quirk
+from finis.wire.captures._text import bits
 from finis.wire.captures._text.options import options
 from finis.wire.captures._text.rows import U32, Row, too_large
 
 LETTERS = {
-    "S": Flag.SYN,
-    "F": Flag.FIN,
-    "R": Flag.RST,
-    "P": Flag.PSH,
-    "W": Flag.CWR,
-    "E": Flag.ECE,
+    "S": bits.SYN,
+    "F": bits.FIN,
+    "R": bits.RST,
+    "P": bits.PSH,
+    "W": bits.CWR,
+    "E": bits.ECE,
     ".": 0,
 }
 
@@ -60,25 +60,25 @@ def segment(text: str, row: Row) -> str | None:
         row.flags |= LETTERS[letter]
     if match["seq"] is not None:
         row.seq, end, row.payload_len = int(match["seq"]), int(match["end"]), int(match["len"])
-        row.quirks &= ~Quirk.NO_SEQ
+        row.quirks &= ~bits.NO_SEQ
         if (end - row.seq) & U32 != row.payload_len:
             return DISAGREE
     if match["ack"] is not None:
-        row.flags |= Flag.ACK
+        row.flags |= bits.ACK
         row.ack = int(match["ack"])
     no_win = match["win"] is None
     if not no_win:
         row.win = int(match["win"])
-        row.quirks &= ~Quirk.NO_WIN
+        row.quirks &= ~bits.NO_WIN
     if match["urg"] is not None:
-        row.flags |= Flag.URG
+        row.flags |= bits.URG
     if match["options"] is not None:
         options(match["options"], row)
     rest = text[match.end() :]
     if _cut(text, rest, no_win):
         return CUT_OFF
     if "[|tcp]" in rest:
-        row.quirks |= Quirk.TRUNCATED_HEADER
+        row.quirks |= bits.TRUNCATED_HEADER
     _ip_header(rest, row)
     return TOO_LARGE if too_large(row) else None
 
@@ -95,11 +95,11 @@ def _cut(text: str, rest: str, no_win: bool) -> bool:
 def _ip_header(rest: str, row: Row) -> None:
     """``(DF) (ttl 64, id 4711)``, printed by `detail` and by tcpdump -v."""
     if "(DF)" in rest:
-        row.quirks |= Quirk.DF
+        row.quirks |= bits.DF
     match = _IP.search(rest)
     if match is not None and int(match[1]) <= 0xFF and int(match[2]) <= 0xFFFF:
         row.ttl, row.ip_id = int(match[1]), int(match[2])
-        row.quirks &= ~(Quirk.NO_TTL | Quirk.NO_IP_ID)
+        row.quirks &= ~(bits.NO_TTL | bits.NO_IP_ID)
         if match[3] is not None:
             row.ip_len = int(match[3])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from finis.terms import Quirk
+from finis.wire.captures._text import bits
 from finis.wire.captures._text.rows import U32, Row
 
 _TCP = 6  # protocol number
@@ -16,7 +16,7 @@ def options(text: str, row: Row) -> None:
         if reader is not None:
             reader(words[1:], row)
     if "[|tcp" in text or "[bad opt" in text:
-        row.quirks |= Quirk.TRUNCATED_HEADER if "[|tcp" in text else Quirk.BAD_OPTIONS
+        row.quirks |= bits.TRUNCATED_HEADER if "[|tcp" in text else bits.BAD_OPTIONS
 
 
 def _count(word: str) -> int:
@@ -28,22 +28,22 @@ def _mss(words: list[str], row: Row) -> None:
     value = _count(words[0]) if len(words) == 1 else -1
     if 0 <= value <= 0xFFFF:
         row.mss = value
-        row.quirks |= Quirk.HAS_MSS
+        row.quirks |= bits.HAS_MSS
     else:
-        row.quirks |= Quirk.BAD_OPTIONS
+        row.quirks |= bits.BAD_OPTIONS
 
 
 def _wscale(words: list[str], row: Row) -> None:
     value = _count(words[0]) if len(words) == 1 else -1
     if 0 <= value <= 0xFF:
         row.wscale = value
-        row.quirks |= Quirk.HAS_WSCALE
+        row.quirks |= bits.HAS_WSCALE
     else:
-        row.quirks |= Quirk.BAD_OPTIONS
+        row.quirks |= bits.BAD_OPTIONS
 
 
 def _sack_permitted(words: list[str], row: Row) -> None:
-    row.quirks |= Quirk.SACK_PERMITTED
+    row.quirks |= bits.SACK_PERMITTED
 
 
 def _timestamps(words: list[str], row: Row) -> None:
@@ -51,9 +51,9 @@ def _timestamps(words: list[str], row: Row) -> None:
     numbers = [_count(word) for word in words if word not in ("val", "ecr")]
     if len(numbers) == 2 and all(0 <= n <= U32 for n in numbers):
         row.tsval, row.tsecr = numbers
-        row.quirks |= Quirk.HAS_TS
+        row.quirks |= bits.HAS_TS
     else:
-        row.quirks |= Quirk.BAD_OPTIONS
+        row.quirks |= bits.BAD_OPTIONS
 
 
 def _sack(words: list[str], row: Row) -> None:
@@ -63,13 +63,13 @@ def _sack(words: list[str], row: Row) -> None:
     edges = _count(left), _count(right)
     if all(0 <= edge <= U32 for edge in edges):
         row.sack_left, row.sack_right = edges
-        row.quirks |= Quirk.HAS_SACK
+        row.quirks |= bits.HAS_SACK
     else:
-        row.quirks |= Quirk.BAD_OPTIONS
+        row.quirks |= bits.BAD_OPTIONS
 
 
 def _md5(words: list[str], row: Row) -> None:
-    row.quirks |= Quirk.HAS_MD5
+    row.quirks |= bits.HAS_MD5
 
 
 _OPTIONS = {

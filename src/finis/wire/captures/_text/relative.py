@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from finis.terms import Flag, Quirk
+from finis.wire.captures._text import bits
 from finis.wire.captures._text.rows import U32, Row
 
 MAX_PAIRS = 65_536  # pairs of endpoints remembered; the oldest goes first
@@ -51,33 +51,33 @@ class Numbers:
             return
         src = (row.src_hi, row.src_lo, row.src_p)
         dst = (row.dst_hi, row.dst_lo, row.dst_p)
-        if not row.flags & Flag.ACK:
-            if row.flags & Flag.SYN:
+        if not row.flags & bits.ACK:
+            if row.flags & bits.SYN:
                 _remember(self.isns, (src, dst), row.seq)
             return
         pair = (src, dst) if src < dst else (dst, src)
         bases = self.pairs.get(pair)
-        if row.flags & Flag.SYN or bases is None:
+        if row.flags & bits.SYN or bases is None:
             _remember(self.pairs, pair, self._begin(src, dst, row))
         elif not bases.known or self._is_relative(row, src, dst, bases):
             _shift(row, bases.of[src], bases.of[dst])
             if len(bases.known) < 2:
-                row.quirks |= Quirk.RELATIVE_SEQ
+                row.quirks |= bits.RELATIVE_SEQ
 
     def _begin(self, src: Endpoint, dst: Endpoint, row: Row) -> Bases:
-        if not row.flags & Flag.SYN and _excerpt(row):
-            row.quirks |= Quirk.RELATIVE_SEQ
+        if not row.flags & bits.SYN and _excerpt(row):
+            row.quirks |= bits.RELATIVE_SEQ
             return Bases({src: 0, dst: 0}, frozenset())
         of = {src: 0, dst: (row.ack - 1) & U32}
         known = {dst}
-        if not row.quirks & Quirk.NO_SEQ:
+        if not row.quirks & bits.NO_SEQ:
             of[src] = row.seq
             known.add(src)
         elif (src, dst) in self.isns:  # the handshake's last ACK: SEQ = ISN + 1
             of[src] = (self.isns[src, dst] + 1) & U32
             known.add(src)
         edge = row.sack_left
-        if row.quirks & Quirk.HAS_SACK and _distance(edge) < _distance(edge - of[dst]):
+        if row.quirks & bits.HAS_SACK and _distance(edge) < _distance(edge - of[dst]):
             row.sack_left = (row.sack_left + of[dst]) & U32
             row.sack_right = (row.sack_right + of[dst]) & U32
         return Bases(of, frozenset(known))
@@ -89,7 +89,7 @@ class Numbers:
             return True
         relative = absolute = 0
         printed = [(dst, row.ack)]
-        if not row.quirks & Quirk.NO_SEQ:
+        if not row.quirks & bits.NO_SEQ:
             printed.append((src, row.seq))
         for side, number in printed:
             if side in bases.known:
@@ -116,15 +116,15 @@ def _distance(difference: int) -> int:
 
 def _excerpt(row: Row) -> bool:
     """Do the numbers look relative to a segment that is not in the file?"""
-    if row.quirks & Quirk.NO_SEQ:
+    if row.quirks & bits.NO_SEQ:
         return row.ack < _SMALL_ONE
     return max(row.seq, row.ack) < _SMALL_TWO
 
 
 def _shift(row: Row, src_base: int, dst_base: int) -> None:
     row.ack = (row.ack + dst_base) & U32
-    if not row.quirks & Quirk.NO_SEQ:
+    if not row.quirks & bits.NO_SEQ:
         row.seq = (row.seq + src_base) & U32
-    if row.quirks & Quirk.HAS_SACK:
+    if row.quirks & bits.HAS_SACK:
         row.sack_left = (row.sack_left + dst_base) & U32
         row.sack_right = (row.sack_right + dst_base) & U32

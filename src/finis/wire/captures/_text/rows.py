@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from finis.tables import SEGMENT, record_dtype
-from finis.terms import Quirk
 from finis.wire.captures._api import BATCH
+from finis.wire.captures._text import bits
 
 if TYPE_CHECKING:
     from finis.wire.source import Reading, Source
@@ -109,9 +109,7 @@ class Row:
     tsecr: int = 0
     sack_left: int = 0
     sack_right: int = 0
-    quirks: int = int(
-        Quirk.NO_PAYLOAD | Quirk.NO_TTL | Quirk.NO_IP_ID | Quirk.NO_SEQ | Quirk.NO_WIN
-    )
+    quirks: int = bits.NO_PAYLOAD | bits.NO_TTL | bits.NO_IP_ID | bits.NO_SEQ | bits.NO_WIN
     frame: int = 0
     point: int = 0
     src_p: int = 0
@@ -133,7 +131,6 @@ class Row:
 
 _FIELDS = tuple(Row.__slots__)
 _VALUES = attrgetter(*_FIELDS)
-_WIDTH_MAX = {c.name: 256 ** int(c.type[-1]) - 1 for c in SEGMENT if c.type in ("u1", "u2", "u4")}
 
 
 @dataclass(slots=True)
@@ -168,7 +165,4 @@ class Batch:
 
 def too_large(row: Row) -> bool:
     """True if a printed number does not fit its field in the header."""
-    return any(getattr(row, name) > limit for name, limit in _CHECKED)
-
-
-_CHECKED = tuple((n, _WIDTH_MAX[n]) for n in _FIELDS if n in _WIDTH_MAX)
+    return row.win > 0xFFFF or row.seq > U32 or row.ack > U32 or row.payload_len > U32
