@@ -16,7 +16,7 @@ class InputError(FinisError):
     """
 
     def __init__(self, path: str, reason: str, offset: str | None = None) -> None:
-        self.path = path
+        self.path = path = path.replace("\n", "\\n")  # one sentence, one line
         self.reason = reason
         self.offset = offset
         where = f"{path}: {offset}" if offset else path

@@ -18,7 +18,7 @@ from finis.terms import Quirk
 from finis.tracking import drops, segments
 from finis.tracking.events import LogTables, LogTracker, merge
 from finis.wire.discovery import Input, discover
-from finis.wire.readers import Reader, sniff
+from finis.wire.readers import Reader, readers, sniff
 from finis.wire.source import Points, Reading, Source
 from finis.wire.streams import open_input
 
@@ -80,13 +80,13 @@ class Intake:
             if reader is not None:
                 self.inputs.append((given, reader))
             else:
-                why = stream.damage or ("is of no kind known here" if head else "is empty")
+                why = stream.damage or _unknown(head)
                 self.skipped.append((given.path, why))
         if not self.inputs:
             path, why = self.skipped[0]
             others = len(self.skipped) - 1
-            more = f"; nor is anything else of {others + 1} files" if others else ""
-            raise InputError(path, f"{why}: neither a capture nor a firewall's log{more}")
+            more = f"; nor can any other of the {others + 1} files be read" if others else ""
+            raise InputError(path, why + more)
 
     def source(self, given: Input, reader: Reader) -> Source:
         """A fresh record of one file."""
@@ -213,6 +213,19 @@ class Intake:
         for _ in self.events():
             pass
         return self.log.finish()
+
+
+def _unknown(head: bytes) -> str:
+    """Why no reader takes a file that begins so."""
+    if not head:
+        return "is empty"
+    text = sum(32 <= byte < 127 or byte in b"\t\r\n" or byte > 127 for byte in head)
+    kinds = {
+        kind: ", ".join(r.name for r in readers() if r.kind == kind) for kind in ("capture", "log")
+    }
+    if text > 0.95 * len(head) and b"\0" not in head:
+        return f"is text, but neither a log ({kinds['log']}) nor a capture ({kinds['capture']})"
+    return f"is neither a capture ({kinds['capture']}) nor a log ({kinds['log']})"
 
 
 def _of(batch: Batch, only: set[frozenset[Endpoint]]) -> np.ndarray:

@@ -26,7 +26,8 @@ def main(argv: list[str] | None = None) -> int:
     except FinisError as error:
         from finis.report.document import clean
 
-        print(f"finis: {clean(str(error))}", file=sys.stderr)
+        lines = [clean(line) for line in str(error).split("\n")]
+        print("finis: " + "\n".join(lines), file=sys.stderr)
         return UNUSABLE
     except BrokenPipeError:
         # The reader (head, less) has seen enough.

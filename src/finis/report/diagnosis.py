@@ -40,15 +40,14 @@ def document(case: Case) -> Document:
     out.add(*_bullets([*case.log.notes, *case.stories.unmatched], "note"))
     out.add(Heading("Answer"))
     out.add(*_answer(case))
-    if case.found or case.patterns:
+    if case.found:
         out.add(Heading("Findings"))
-    number = 0
-    for pattern in case.patterns:
-        number += 1
-        out.add(*_pattern(number, pattern))
-    for finding in case.found:
-        number += 1
+    for number, finding in enumerate(case.found, 1):
         out.add(*_finding(number, finding, case))
+    if case.patterns:
+        out.add(Heading("Patterns"))
+    for number, pattern in enumerate(case.patterns, len(case.found) + 1):
+        out.add(*_pattern(number, pattern))
     return out.shortened(common_folder([source.path for source in case.sources]))
 
 
@@ -150,9 +149,11 @@ def _finding(number: int, finding: Finding, case: Case) -> list[Block]:
     blocks += _bullets(alternative_lines(list(finding.alternatives)), "or")
     blocks += _bullets(list(finding.not_this), "not")
     blocks += _remedy(finding.remedy)
-    if finding.commands:
-        blocks += [*_bullets(["these captures would settle what is open:"], "prove")]
-        blocks.append(Code(list(finding.commands), 15))
+    commands = next((example.commands for example in finding.examples if example.commands), ())
+    if commands:
+        blocks += _bullets(["captures that would settle what is open, for the example above:"],
+                           "prove")  # fmt: skip
+        blocks.append(Code(list(commands), 15))
     blocks += _bullets([", ".join(finding.references)] if finding.references else [], "see")
     return blocks
 

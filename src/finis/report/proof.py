@@ -27,6 +27,9 @@ def _claim(claim: Claim) -> Line:
 def alternative_lines(alternatives: list[Alternative]) -> list[Line]:
     """One line per alternative, with what would decide."""
     return [
-        (other.text, Span(f" To decide: {other.decide}" if other.decide else "", "dim"))
+        (
+            other.text.rstrip(".") + ".",
+            Span(f" To decide: {other.decide}" if other.decide else "", "dim"),
+        )
         for other in alternatives
     ]
