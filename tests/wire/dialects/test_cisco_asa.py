@@ -1,32 +1,667 @@
-"""The Cisco ASA dialect: headers, messages, reasons, oddities and damage."""
+"""The Cisco ASA dialect: messages, reasons, oddities and damage."""
 
 from __future__ import annotations
 
 import io
+import json
+import time
 from datetime import UTC
+from pathlib import Path
 from typing import Any
 
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from finis import tables
+from finis.terms import EventKind, Teardown, word
 from finis.wire.dialects import cisco_asa
 from finis.wire.source import Points, Reading, Source
+
+DATA = Path(__file__).parents[2] / "data" / "dialects" / "cisco_asa"
+STAMP = "<166>Mar 02 2024 08:00:01 fw1 : "
 
 
 def read(text: str | bytes, **reading: Any) -> tuple[Source, list[dict[str, Any]]]:
     data = text.encode() if isinstance(text, str) else text
     source = Source(0, "logs/fw.log", Points(), "fw")
     rows: list[dict[str, Any]] = []
+    schema = tables.polars_schema(tables.EVENTS)
     for batch in cisco_asa.read(io.BytesIO(data), source, Reading(**{"tz": UTC, **reading})):
-        assert list(batch) == [column.name for column in tables.EVENTS]
-        rows += [dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=True)]
+        frame = pl.DataFrame(batch, schema_overrides={**schema, "ts": pl.Int64()})
+        assert frame.columns == list(schema)
+        rows += frame.to_dicts()
+    assert source.used == len(rows)
     return source, rows
 
 
-def test_built_names_both_endpoints_and_who_began() -> None:
-    _, [row] = read(
-        "<166>Mar 02 2024 08:00:01 fw1 : %ASA-6-302013: Built inbound TCP connection 77 for "
-        "outside:198.51.100.7/50123 (198.51.100.7/50123) to dmz:10.1.1.5/443 (192.0.2.5/443)\n"
+def one(message: str, **reading: Any) -> dict[str, Any]:
+    source, rows = read(STAMP + message, **reading)
+    assert len(rows) == 1, source
+    return rows[0]
+
+
+# --- every message: text after the tag, and what must be read of it ------------------------------
+
+A, B = "198.51.100.7", "10.1.1.5"
+AB = {"a_h": A, "a_p": 50123, "b_h": B, "b_p": 443}
+IFS = {"a_if": "outside", "b_if": "dmz"}
+PAIR = f"outside:{A}/50123 to dmz:{B}/443"
+SRC = f"src outside:{A}/50123 dst dmz:{B}/443"
+MAPPED = f"outside:{A}/50123 ({A}/50123) to dmz:{B}/443 (192.0.2.5/8443)"
+DENY = {"kind": "deny"}
+
+MESSAGES: list[tuple[str, str, dict[str, Any]]] = [
+    ("302013", f"Built inbound TCP connection 77 for {MAPPED}", {
+        **AB, **IFS, "kind": "built", "conn_id": 77, "direction": "inbound", "initiator": "a",
+        "b_mapped_h": "192.0.2.5", "b_mapped_p": 8443, "a_mapped_h": A, "proto": "tcp"}),
+    ("302013", f"Built outbound TCP connection 77 for {MAPPED} (eve)", {
+        **AB, "direction": "outbound", "initiator": "b", "user": "eve"}),
+    ("302013", f"Built inbound Probe TCP connection 77 for {MAPPED}", {**AB, "kind": "built"}),
+    ("302014", f"Teardown TCP connection 77 for {PAIR} duration 0:02:05 bytes 4242 TCP FINs from "
+     "dmz", {
+        **AB, **IFS, "kind": "teardown", "duration_s": 125.0, "bytes": 4242, "reason": "TCP FINs",
+        "reason_by": "dmz", "teardown": "fins", "teardown_side": "b", "initiator": "unknown"}),
+    ("302014", f"Teardown Probe TCP connection 77 for {PAIR} duration 92:24:20 bytes 0 SYN "
+     "Timeout", {
+        "duration_s": 332660.0, "teardown": "syn-timeout", "teardown_side": "device"}),
+    ("302303", f"Built TCP state-bypass connection 9 from {MAPPED}", {
+        **AB, "kind": "built", "flags": "state-bypass", "initiator": "a", "conn_id": 9}),
+    ("302304", f"Teardown TCP state-bypass connection 9 from {PAIR} duration 1:00:02 bytes 245 "
+     "Connection timeout", {**AB, "kind": "teardown", "flags": "state-bypass",
+                            "teardown": "idle-timeout", "bytes": 245}),
+    ("106001", f"Inbound TCP connection denied from {A}/50123 to {B}/443 flags SYN  on interface "
+     "outside", {**DENY, **AB, "a_if": "outside", "flags": "SYN", "initiator": "a",
+                 "denial_kind": "policy"}),
+    ("106015", f"Deny TCP (no connection) from {A}/50123 to {B}/443 flags FIN PSH ACK  on "
+     "interface NP Identity Ifc", {**DENY, **AB, "flags": "FIN PSH ACK", "proto": "tcp",
+                                   "a_if": "NP Identity Ifc", "denial_kind": "state"}),
+    ("106015", f"Deny TCP (no connection) from {A}/50123 to {B}/443 flags  on interface outside",
+     {**DENY, **AB, "flags": None, "a_if": "outside"}),
+    ("106006", f"Deny inbound UDP from {A}/50123 to {B}/443 on interface outside", {
+        **DENY, **AB, "proto": "udp", "a_if": "outside"}),
+    ("106007", f"Deny inbound UDP from {A}/50123 to {B}/443 due to DNS Query", {
+        **DENY, **AB, "reason": "DNS Query"}),
+    ("106010", f"Deny inbound tcp {SRC}", {**DENY, **AB, **IFS, "proto": "tcp"}),
+    ("106010", f"Deny inbound protocol 47 src outside:{A} dst dmz:{B}", {
+        **DENY, "a_h": A, "a_p": None, "b_h": B, "proto": "gre"}),
+    ("106010", f"Deny inbound icmp src outside:{A} dst dmz:{B} (type 8, code 0)", {
+        **DENY, "a_h": A, "b_h": B, "proto": "icmp"}),
+    ("106011", f"Deny inbound (No xlate) tcp {SRC}", {**DENY, **AB, **IFS}),
+    ("106012", f'Deny IP from {A} to {B}, IP options: "Router Alert"', {
+        **DENY, "a_h": A, "b_h": B, "reason": 'IP options: "Router Alert'}),
+    ("106013", f"Dropping echo request from {A} to PAT address {B}", {**DENY, "a_h": A}),
+    ("106014", f"Deny inbound icmp src outside:{A} dst dmz:{B}(type 3, code 2)", {
+        **DENY, **IFS, "a_h": A, "b_h": B, "user": None}),
+    ("106016", f"Deny IP spoof from ({A}) to {B} on interface outside", {
+        **DENY, "a_h": A, "b_h": B, "a_if": "outside", "denial_kind": "spoof"}),
+    ("106017", f"Deny IP due to Land Attack from {A} to {A}", {**DENY, "a_h": A, "b_h": A}),
+    ("106020", f"Deny IP teardrop fragment (size = 1480, offset = 0) from {A} to {B}", {
+        **DENY, "a_h": A, "b_h": B, "reason": "size = 1480, offset = 0"}),
+    ("106021", f"Deny TCP reverse path check from {A} to {B} on interface dmz", {
+        **DENY, "a_h": A, "b_h": B, "a_if": "dmz", "proto": "tcp", "denial_kind": "spoof"}),
+    ("106022", f"Deny tcp connection spoof from {A} to {B} on interface dmz.", {
+        **DENY, "a_h": A, "b_h": B, "a_if": "dmz"}),
+    ("106023", f'Deny tcp {SRC} by access-group "acl_out" [0x71761f18, 0x0]', {
+        **DENY, **AB, **IFS, "acl": "acl_out", "proto": "tcp"}),
+    ("106023", f'Deny icmp src outside:{A} dst dmz:{B} (type 3, code 0) by access-group "x"', {
+        **DENY, "a_h": A, "b_h": B, "proto": "icmp", "acl": "x"}),
+    ("106023", f'Deny tcp {SRC} type 3, code 0, by access-group "x" [0x0, 0x0]', {
+        **AB, "acl": "x"}),
+    ("106023", f'Deny tcp src outside:{A}/50123(9:Tag) dst dmz:{B}/443(host.example.org) by '
+     'access-group "x"', {**AB, "user": "9:Tag"}),
+    ("106027", 'Deny 0x8847 src aaaa.bbbb.cccc dst dddd.eeee.ffff by access-group "l2"', {
+        **DENY, "acl": "l2"}),
+    ("106100", f"access-list a_in permitted tcp outside/{A}(50123) -> dmz/{B}(443) hit-cnt 7 "
+     "300-second interval [0x1, 0x0]", {**AB, **IFS, "kind": "permit", "hit_count": 7,
+                                        "acl": "a_in"}),
+    ("106100", f"access-list a_in est-allowed tcp outside/{A}(50123) -> dmz/{B}(443) hit-cnt 1 "
+     "first hit [0x1, 0x0]", {**AB, "kind": "permit", "reason": "est-allowed"}),
+    ("106100", f"access-list a_in denied udp outside/{A}(50123)(LOCAL\\u) -> dmz/{B}(443) "
+     "hit-cnt 1 first hit [0x1, 0x0]", {**DENY, **AB, "user": "LOCAL\\u", "proto": "udp"}),
+    ("106102", f"access-list v permitted tcp for user eve outside/{A}(50123) -> dmz/{B}(443) "
+     "hit-cnt 1 first hit [0x1, 0x0]", {**AB, "kind": "permit", "user": "eve"}),
+    ("106103", f"access-list v denied tcp for user 'eve' outside/{A}(50123) -> dmz/{B}(443) "
+     "hit-cnt 1 first hit [0x1, 0x0]", {**DENY, **AB, "user": "eve"}),
+    ("108003", f"Terminating ESMTP connection; malicious pattern detected in the mail address "
+     f"from {PAIR}. Data:x", {**AB, **IFS, "kind": "context"}),
+    ("108004", f"ESMTP Classification: Dropped connection for ESMTP Request from {PAIR}; matched "
+     "Class 4", {**DENY, **AB, **IFS}),
+    ("108004", f"ESMTP Inspection: Reset connection for ESMTP Request from {PAIR}; x", {
+        **AB, "kind": "reset"}),
+    ("110002", f"Failed to locate egress interface for TCP from outside:{A}/50123 to {B}/443", {
+        **DENY, **AB, "a_if": "outside", "b_if": None}),
+    ("110003", f"Routing failed to locate next-hop for protocol tcp from {PAIR}", {
+        **DENY, **AB, **IFS, "proto": "tcp"}),
+    ("201010", f"Embryonic connection limit exceeded 10/10 for input packet from {A}/50123 to "
+     f"{B}/443 on interface outside", {**DENY, **AB, "denial_kind": "limit"}),
+    ("201011", f"Connection limit exceeded 9/9 for input packet from {A}/50123 to {B}/443 on "
+     "interface outside", {**DENY, **AB, "a_if": "outside"}),
+    ("201012", f"Per-client embryonic connection limit exceeded 9/9 for input packet from {A}/ "
+     f"50123 to {B}/443 on interface outside", {**DENY, **AB}),
+    ("201013", f"Per-client connection limit exceeded 9/9 for input packet from {A}/50123 to "
+     f"{B}/443 on interface outside", {**DENY, **AB}),
+    ("201009", f"TCP connection limit of 100 for host {B} on dmz exceeded", {
+        "kind": "limit", "a_h": B, "a_if": "dmz"}),
+    ("201002", "Too many TCP connections on static 192.0.2.5! 5 5", {"kind": "limit"}),
+    ("202001", "Out of address translation slots!", {"kind": "limit"}),
+    ("202010", f"PAT pool exhausted. Unable to create TCP connection from {PAIR}", {
+        **DENY, **AB, **IFS, "reason": "PAT pool exhausted", "denial_kind": "limit"}),
+    ("305016", f"Unable to create TCP connection from {PAIR} due to reaching per-host PAT port "
+     "block limit of 4", {**DENY, **AB, "denial_kind": "limit"}),
+    ("305023", f"Unable to create TCP connection from {PAIR} due to IP port block exhaustion in "
+     "PAT pool p IP 192.0.2.9.", {**DENY, **AB}),
+    ("209003", f"Fragment database limit of 200 exceeded: src = {A}, dest = {B}, proto = tcp, "
+     "id = 5", {**DENY, "a_h": A, "b_h": B, "proto": "tcp"}),
+    ("209004", f"Invalid IP fragment, size = 70000 exceeds maximum size = 65535 : src = {A} , "
+     f"dest = {B} , proto = TCP , id = 5", {**DENY, "a_h": A, "b_h": B, "proto": "tcp"}),
+    ("209005", f"Discard IP fragment set with more than 24 elements:  src = {A}, dest = {B}, "
+     "proto = UDP, id = 5", {**DENY, "a_h": A}),
+    ("305005", f"No translation group found for tcp {SRC}", {**DENY, **AB, **IFS}),
+    ("305005", f"No translation group found for icmp src outside:{A} dst dmz:{B} (type 8, code 0)",
+     {**DENY, "a_h": A, "b_h": B}),
+    ("305006", f"portmap translation creation failed for tcp {SRC}", {
+        **DENY, **AB, "reason": "portmap translation creation failed"}),
+    ("305011", f"Built dynamic TCP translation from dmz:{B}/443 to outside(nat_acl):192.0.2.5/1024",
+     {"kind": "xlate-built", "a_h": B, "a_p": 443, "a_mapped_h": "192.0.2.5", "a_mapped_p": 1024,
+      "b_if": "outside"}),
+    ("305012", f"Teardown static TCP translation from dmz:{B}/443(LOCAL\\u) to outside:192.0.2.5/"
+     "1024 duration 0:00:30", {"kind": "xlate-teardown", "duration_s": 30.0, "a_mapped_p": 1024}),
+    ("305013", f"Asymmetric NAT rules matched for forward and reverse flows; Connection for tcp "
+     f"{SRC} denied due to NAT reverse path failure", {**DENY, **AB, **IFS}),
+    ("313001", f"Denied ICMP type=8, code=0 from {A} on interface outside", {
+        **DENY, "a_h": A, "a_if": "outside", "proto": "icmp"}),
+    ("313004", f"Denied ICMP type=0, from laddr {A} on interface outside to {B}: no matching "
+     "session", {**DENY, "a_h": A, "b_h": B, "denial_kind": "state"}),
+    ("313005", f"No matching connection for ICMP error message: icmp src dmz:10.9.9.9 dst outside:"
+     f"{A} (type 3, code 3) on dmz interface.  Original IP payload: tcp src {A}/50123 dst {B}/443.",
+     {**AB, "kind": "icmp", "proto": "tcp", "reason": "ICMP type 3, code 3 from 10.9.9.9",
+      "reason_by": "dmz"}),
+    ("313005", f"No matching connection for ICMP error message: icmp src dmz:{B}(LOCAL\\u) dst "
+     f"outside:{A} (type 3, code 3) on dmz interface. Original IP payload: <unknown>.",
+     {"kind": "icmp", "proto": "icmp", "a_h": B, "b_h": A, "a_p": None}),
+    ("338002", f"Dynamic Filter permitted black listed TCP traffic from {MAPPED}, destination x", {
+        **AB, **IFS, "kind": "threat"}),
+    ("338008", f"Dynamic filter dropped blacklisted TCP traffic from {MAPPED}, destination x", {
+        **DENY, **AB, "denial_kind": "policy"}),
+    ("401004", f"Shunned packet: {A} ==> {B} on interface outside", {**DENY, "a_h": A, "b_h": B}),
+    ("407001", f"Deny traffic for local-host dmz:{B}, license limit of 10 exceeded", {
+        **DENY, "a_h": B, "a_if": "dmz", "denial_kind": "limit"}),
+    ("407002", f"Embryonic limit 9/5 for through connections exceeded.{A}/50123 to 192.0.2.5 "
+     f"({B})/443 on interface outside", {**AB, "kind": "limit", "b_mapped_h": "192.0.2.5"}),
+    ("418001", "Through-the-device packet to/from management-only network is denied: tcp " + SRC, {
+        **DENY, **AB}),
+    ("419001", f"Dropping TCP packet from {PAIR}, reason: MSS exceeded, MSS 1380, data 1460", {
+        **DENY, **AB, "reason": "MSS exceeded, MSS 1380, data 1460"}),
+    ("419002", f"Duplicate TCP SYN from {PAIR} with different initial sequence number", {
+        **AB, **IFS, "kind": "context"}),
+    ("419003", f"Cleared TCP urgent flag from {PAIR}", {**AB, "kind": "context"}),
+    ("419004", f"TCP connection 77 from {MAPPED} is probed by DCD", {**AB, "conn_id": 77}),
+    ("419005", f"TCP connection 77 from {PAIR} duration 1:00:00 data 99, is kept open by DCD as "
+     "valid connection", {**AB, "bytes": 99, "duration_s": 3600.0}),
+    ("419006", f"Teardown TCP connection 77 from {MAPPED} duration 1:00:00 data 99, DCD probe was "
+     "not responded from client interface outside", {**AB, "kind": "context", "bytes": 99}),
+    ("420001", f"IPS card not up and fail-close mode used, dropping TCP packet from {PAIR}", {
+        **DENY, **AB}),
+    ("420002", f"IPS requested to drop TCP packet from {PAIR}", {**DENY, **AB}),
+    ("420003", f"IPS requested to reset TCP connection from {PAIR}", {**AB, "kind": "reset"}),
+    ("434002", f"SFR requested to drop TCP packet from {PAIR}", {**DENY, **AB}),
+    ("434004", f"SFR requested ASA to bypass further packet redirection and process TCP flow from "
+     f"{PAIR} locally", {**AB, "kind": "context"}),
+    ("500003", f"Bad TCP hdr length (hdrlen=4, pktlen=74) from {A}/50123 to {B}/443, flags: "
+     "INVALID, on interface outside", {**DENY, **AB, "flags": "INVALID"}),
+    ("500004", f"Invalid transport field for protocol=TCP, from {A}/50123 to {B}/0", {
+        **DENY, "a_h": A, "b_p": 0, "proto": "tcp"}),
+    ("507001", f"Terminating TCP-Proxy connection from {PAIR} - reassembly limit of 8192 bytes "
+     "exceeded", {**AB, "kind": "context"}),
+    ("507003", f"tcp flow from {PAIR} terminated by inspection engine, reason - inspector "
+     "disconnected, dropped packet.", {**DENY, **AB}),
+    ("507003", f"tcp flow from {PAIR} terminated by inspection engine, reason - inspector drop "
+     "reset.", {**AB, "kind": "reset", "reason": "inspector drop reset"}),
+    ("609001", f"Built local-host outside:{A}", {"kind": "context", "a_h": A, "a_if": "outside"}),
+    ("609002", f"Teardown local-host outside:{A} duration 0:00:16", {"duration_s": 16.0}),
+    ("710003", f"TCP access denied by ACL from {A}/50123 to dmz:{B}/https", {**DENY, **AB}),
+    ("710004", f"TCP connection limit exceeded from {A}/50123 to dmz:{B}/443 (current connections/"
+     "connection limit = 6/5)", {**DENY, **AB, "denial_kind": "limit"}),
+    ("710005", f"TCP request discarded from {A}/50123 to dmz:{B}/443", {
+        **DENY, **AB, "denial_kind": "state"}),
+    ("104001", "(Primary) Switching to ACTIVE - HELLO not heard from mate.", {"kind": "failover"}),
+    ("104002", "(Primary) Switching to STANDBY (cause: Other unit wants me Standby).", {
+        "kind": "failover"}),
+    ("210022", "LU missed 1 updates", {"kind": "failover"}),
+    ("111008", "User 'eve' executed the 'clear conn address 10.1.1.5' command.", {
+        "kind": "admin", "user": "eve", "reason": "clear conn address 10.1.1.5"}),
+    ("111009", "User 'eve' executed cmd: show conn", {"kind": "admin", "reason": "show conn"}),
+    ("111010", "User 'eve', running 'CLI' from IP 10.0.0.9, executed 'clear xlate'", {
+        "kind": "admin", "user": "eve", "reason": "clear xlate"}),
+    ("733100", "[ Scanning] drop rate-1 exceeded. Current burst rate is 0 per second", {
+        "kind": "threat"}),
+    ("733104", "TD_SYSLOG_TCP_INTERCEPT_AVERAGE_RATE_EXCEED", {"kind": "threat"}),
+    ("401002", f"Shun added: {A} 0.0.0.0 0 0", {"kind": "threat"}),
+    ("322001", "Deny MAC address aaaa.bbbb.cccc, possible spoof attempt on interface dmz", {
+        "kind": "threat"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("msg_id", "text", "expected"), MESSAGES)
+def test_every_message(msg_id: str, text: str, expected: dict[str, Any]) -> None:
+    source, rows = read(f"{STAMP}%ASA-6-{msg_id}: {text}\n")
+    assert len(rows) == 1
+    assert {name: rows[0][name] for name in expected} == expected
+    assert (rows[0]["text_ok"], rows[0]["msg_id"]) == ("full", msg_id)
+    assert (rows[0]["device"], rows[0]["line"], rows[0]["file"]) == ("fw1", 1, "logs/fw.log")
+    assert rows[0]["ts"] == 1_709_366_401_000_000_000
+    assert not source.problems
+
+
+def test_kinds_are_of_the_shared_vocabulary() -> None:
+    kinds = {word(kind) for kind in EventKind}
+    refusals = {"policy", "state", "limit", "spoof", "other"}
+    for msg_id, text, _ in MESSAGES:
+        row = one(f"%ASA-6-{msg_id}: {text}")
+        assert row["kind"] in kinds
+        assert (row["denial_kind"] in refusals) == (row["kind"] == "deny"), msg_id
+
+
+@pytest.mark.parametrize(
+    ("msg_id", "text"),
+    [
+        ("302015", f"Built inbound UDP connection 7 for {MAPPED}"),
+        ("302016", f"Teardown UDP connection 7 for {PAIR} duration 0:00:01 bytes 4"),
+        ("302020", f"Built inbound ICMP connection for faddr {A}/1 gaddr {B}/0 laddr {B}/0"),
+        ("302022", f"Built director stub TCP connection for {MAPPED}"),
+        ("305011", f"Built dynamic UDP translation from dmz:{B}/5 to outside:192.0.2.5/1024"),
+        ("106100", f"access-list a permitted udp o/{A}(5) -> d/{B}(5) hit-cnt 1 first hit [0x1]"),
+        ("507003", f"udp flow from {PAIR} terminated by inspection engine, reason - x."),
+        ("402119", "IPSEC: Received an ESP packet"),
+        ("999999", "what is this"),
+    ],
+)
+def test_what_does_not_bear_on_tcp_is_counted(msg_id: str, text: str) -> None:
+    source, rows = read(f"{STAMP}%ASA-6-{msg_id}: {text}\n")
+    assert rows == []
+    assert source.other == {msg_id: 1}
+    assert not source.problems
+    assert source.first_ns == 1_709_366_401_000_000_000
+
+
+# --- reasons -------------------------------------------------------------------------------------
+
+
+def teardown(tail: str) -> str:
+    return f"%ASA-6-302014: Teardown TCP connection 7 for {PAIR} duration 0:00:30 bytes 12 {tail}"
+
+
+@pytest.mark.parametrize("phrase", cisco_asa.REASONS)
+@pytest.mark.parametrize("form", ["{}", "{} from dmz", "{} (eve)", "{} from dmz (LOCAL\\dom\\É b)"])
+def test_every_reason(phrase: str, form: str) -> None:
+    code, who = cisco_asa.REASONS[phrase]
+    row = one(teardown(form.format(phrase)))
+    assert row["reason"] == phrase
+    assert row["teardown"] == word(code)
+    named = "from dmz" in form
+    assert row["teardown_side"] == ("b" if named else "unknown") if who == "side" else who
+    if named:
+        assert row["reason_by"] == "dmz"
+    users = {"{} (eve)": "eve", "{} from dmz (LOCAL\\dom\\É b)": "LOCAL\\dom\\É b"}
+    assert row["user"] == users.get(form)
+    assert row["text_ok"] == "full"
+
+
+@pytest.mark.parametrize(
+    ("tail", "code", "by", "side"),
+    [
+        ("TCP Reset - I", "reset-side-unknown", "I", "unknown"),
+        ("TCP Reset-O", "reset-side-unknown", "O", "unknown"),
+        ("TCP Reset-O from outside", "reset-side-unknown", "outside", "a"),
+        ("TCP Reset-I from elsewhere", "reset-side-unknown", "elsewhere", "unknown"),
+        ("TCP Reset - APPLIANCE", "reset-device", None, "device"),
+        ("TCP FINs", "fins", None, "unknown"),
+        ("tcp fins from outside", "fins", "outside", "a"),
+        ("Flow timed out with reset", "idle-timeout-reset", None, "device"),
+        ("SYN  Timeout", "syn-timeout", None, "device"),
+        ("TCP FINs\u00a0from\u00a0dmz", "fins", "dmz", "b"),
+    ],
+)
+def test_spelling_of_reasons(tail: str, code: str, by: str | None, side: str) -> None:
+    row = one(teardown(tail))
+    assert (row["teardown"], row["reason_by"], row["teardown_side"]) == (code, by, side)
+
+
+def test_a_hairpin_does_not_tell_the_side() -> None:
+    row = one(
+        f"%ASA-6-302014: Teardown TCP connection 7 for in:{A}/5 to in:{B}/6 duration 0:00:30 "
+        "bytes 12 TCP FINs from in"
     )
-    assert (row["a_h"], row["a_p"], row["b_h"], row["b_mapped_h"]) == (
-        "198.51.100.7", 50123, "10.1.1.5", "192.0.2.5",
+    assert (row["reason_by"], row["teardown_side"]) == ("in", "unknown")
+
+
+def test_an_unknown_reason_is_kept_as_printed_and_counted() -> None:
+    source, [row] = read(STAMP + teardown("Gremlins from the deep (eve)"))
+    assert (row["reason"], row["user"]) == ("Gremlins from the deep", "eve")
+    assert (row["teardown"], row["teardown_side"]) == ("unknown", "unknown")
+    assert source.problems.counts == {"unknown teardown reason, kept as printed": 1}
+
+
+def test_reasons_cover_the_vocabulary_of_endings() -> None:
+    codes = {code for code, _ in cisco_asa.REASONS.values()}
+    assert set(Teardown) - codes == {
+        Teardown.RESET_ORIG, Teardown.RESET_RESP, Teardown.LIMIT, Teardown.STILL_OPEN,
+    }  # fmt: skip
+
+
+# --- tags, tokens --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tag", "severity"),
+    [
+        ("%ASA-6-302014: ", 6),
+        ("%ASA-2-302014: ", 2),
+        ("%ASA-6-302014 ", 6),
+        ("%ASA-session-5-302014: ", 5),
+        ("%ASA-tag-switching-5-302014: ", 5),
+        ("%ASA-n-302014: ", None),
+        ("%FTD-6-302014: ", 6),
+        ("%FTD--6-302014: ", 6),
+        ("%FTD<Up>-4-302014: ", 4),
+        ("%PIX-6-302014: ", 6),
+        ("%FWSM-6-302014: ", 6),
+        ("%NGIPS-1-302014: ", 1),
+        ("%ASA-6-302014 - - - ", 6),
+        ("%ASA-6-302014: %ASA-6-302014: ", 6),
+    ],
+)
+def test_tags(tag: str, severity: int | None) -> None:
+    row = one(tag + teardown("TCP FINs").partition(": ")[2])
+    assert (row["severity"], row["conn_id"], row["text_ok"]) == (severity, 7, "full")
+
+
+@pytest.mark.parametrize(
+    ("printed", "host", "text_ok"),
+    [
+        ("10.0.0.1", "10.0.0.1", "full"),
+        ("2001:DB8:0:0::5", "2001:db8::5", "full"),
+        ("fe80::1", "fe80::1", "full"),
+        ("exp_srv", "exp_srv", "full"),
+        ("www.example.org", "www.example.org", "full"),
+        ("web1", "10.7.7.7", "full"),
+        ("web6", "2001:db8::6", "full"),
+        ("10.0.0.555", "10.0.0.555", "full"),  # a name may look like that
+        ("p\u00e9ro", "p\u00e9ro", "full"),
+        ("@!?", "@!?", "partial"),
+        ("to", None, "partial"),
+    ],
+)
+def test_hosts(printed: str, host: str | None, text_ok: str) -> None:
+    names = {"web1": "10.7.7.7", "web6": "2001:DB8::6"}
+    row = one(
+        f"%ASA-6-106015: Deny TCP (no connection) from {printed}/5 to 10.0.0.2/6 flags RST  on "
+        "interface x",
+        names=names,
+    )
+    assert (row["a_h"], row["b_h"], row["text_ok"]) == (host, "10.0.0.2", text_ok)
+
+
+@pytest.mark.parametrize(
+    ("printed", "port", "text_ok"),
+    [("0", 0, "full"), ("65535", 65535, "full"), ("https", 443, "full"),
+     ("65536", None, "partial"), ("514514", None, "partial"), ("nosuch", None, "partial")],
+)  # fmt: skip
+def test_ports(printed: str, port: int | None, text_ok: str) -> None:
+    row = one(f"%ASA-3-710003: TCP access denied by ACL from {A}/5 to dmz:{B}/{printed}")
+    assert (row["b_p"], row["b_h"], row["text_ok"]) == (port, B, text_ok)
+
+
+@pytest.mark.parametrize(
+    ("who", "user"),
+    [
+        ("(LOCAL\\eve)", "LOCAL\\eve"),
+        ("(LOCAL\\dom\\First Last, 9999:Sgt)", "LOCAL\\dom\\First Last, 9999:Sgt"),
+        ("(9999:Sgt)", "9999:Sgt"),
+        ("(eve@example.org)", "eve@example.org"),
+        ("(*****)", "*****"),
+        ("(LOCAL\\Spe\u00e7ial \u00d601)", "LOCAL\\Spe\u00e7ial \u00d601"),
+        ("(LOCAL\\eve (ext))", "LOCAL\\eve (ext)"),
+    ],
+)
+def test_users(who: str, user: str) -> None:
+    head = "%ASA-6-302013: Built inbound TCP connection 7 for "
+    row = one(head + f"o:{A}/5 ({A}/5){who} to d:{B}/6 ({B}/6)")
+    assert (row["user"], row["text_ok"]) == (user, "full")
+    row = one(head + f"o:{A}/5 ({A}/5) to d:{B}/6 ({B}/6){who} (last)")
+    assert (row["user"], row["b_mapped_p"]) == ("last", 6)
+
+
+def test_interfaces_with_colons() -> None:
+    row = one(
+        f'%ASA-4-106023: Deny tcp src v1:out:{A}/5 dst v2:in:2001:db8::9/6 by access-group "x"'
+    )
+    assert (row["a_if"], row["a_h"]) == ("v1:out", A)
+    assert (row["b_if"], row["b_h"], row["b_p"]) == ("v2:in", "2001:db8::9", 6)
+    row = one(f'%ASA-4-106023: Deny tcp src a1:b2:{A}/5 dst in:{B}/6 by access-group "x"')
+    assert (row["a_if"], row["a_h"], row["text_ok"]) == ("a1:b2", A, "full")
+
+
+def test_repeated_messages_count() -> None:
+    row = one(
+        "%ASA-2-106006: message repeated 3 times: [ Deny inbound UDP from 10.0.0.1/137 to "
+        "10.0.0.2/137 on interface inside]"
+    )
+    assert (row["hit_count"], row["a_if"], row["text_ok"]) == (3, "inside", "full")
+
+
+def test_wrappers() -> None:
+    body = f'Deny tcp {SRC} by access-group "x" [0x0, 0x0]'
+    line = f"{STAMP}%ASA-4-106023: {body}"
+    csv = f'"1","{line.replace(chr(34), chr(34) * 2)}","tail ""quoted"""'
+    shipped = json.dumps({"@timestamp": "2030-01-01T00:00:00Z", "event": {"original": line}})
+    bare = json.dumps({"@timestamp": "2024-03-02T08:00:01Z", "message": f"%ASA-4-106023: {body}"})
+    _, rows = read("\n".join([line, csv, shipped, bare]))
+    assert [row["acl"] for row in rows] == ["x"] * 4
+    assert {row["ts"] for row in rows} == {1_709_366_401_000_000_000}
+    assert {row["text_ok"] for row in rows} == {"full"}
+
+
+# --- FTD connection events -----------------------------------------------------------------------
+
+FTD = (
+    "%FTD-1-430003: EventPriority: Low, InstanceID: 2, ConnectionID: 48101, "
+    f"AccessControlRuleAction: {{}}, SrcIP: {A}, DstIP: {B}, SrcPort: 50123, DstPort: 443, "
+    "Protocol: tcp, IngressInterface: outside, EgressInterface: dmz, AccessControlRuleName: r 1, "
+    "User: dom\\eve, {}ConnectionDuration: 30, InitiatorBytes: 100, ResponderBytes: 23, URL: {}"
+)
+
+
+def test_ftd_connection_end() -> None:
+    row = one(FTD.format("Allow", "", "http://x/"))
+    expected = {**AB, **IFS, "kind": "teardown", "bytes": 123, "duration_s": 30.0, "acl": "r 1",
+                "user": "dom\\eve", "initiator": "a", "teardown": "unknown", "conn_id": None,
+                "text_ok": "full"}  # fmt: skip
+    assert {name: row[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("action", ["Block", "Block with reset"])
+def test_ftd_block_is_a_denial(action: str) -> None:
+    row = one(FTD.format(action, "", "http://x/"))
+    assert (row["kind"], row["denial_kind"], row["teardown"]) == ("deny", "policy", None)
+    assert row["reason"] == action
+
+
+def test_what_the_network_wrote_into_an_ftd_line_is_not_believed() -> None:
+    url = "http://x/, SrcIP: 203.0.113.66, DstPort: 1"
+    row = one(FTD.format("Allow", "UserAgent: x, ConnectionDuration: 9, ", url))
+    assert (row["a_h"], row["b_p"], row["duration_s"]) == (None, None, None)
+    assert (row["b_h"], row["a_p"], row["text_ok"]) == (B, 50123, "partial")
+
+
+def test_ftd_other_protocols_are_counted() -> None:
+    source, rows = read("%FTD-1-430002: SrcIP: 10.0.0.1, DstIP: 10.0.0.2, Protocol: udp")
+    assert (rows, source.other) == ([], {"430002": 1})
+    source, [row] = read("%FTD-1-430002: SrcIP: 10.0.")
+    assert (row["text_ok"], row["a_h"]) == ("none", None)
+
+
+# --- damage --------------------------------------------------------------------------------------
+
+
+def test_addresses_lost_in_copying_are_not_invented() -> None:
+    source, rows = read(
+        "Wed Jun 20 11:58:46 2018;; <167>Jun 20 2018 11:58:45 : %ASA-7-302013: Built inbound TCP "
+        "connection 9 for OUT: ( to IN: (\n"
+        "<167>Jun 20 2018 12:00:50 : %ASA-7-302014: Teardown TCP connection 9 for OUT: to IN: "
+        "duration 0:02:05 bytes 107244 TCP FINs from IN\n"
+        "<167>Jun 20 2018 12:00:50 : %ASA-7-106015: Deny TCP (no connection) from to flags RST on "
+        "interface IN\n"
+        "33437: 12:00:47.907301 > F 2320205170:2320205170(0) ack 991843171 win 65535\n"
+        "<167>Jun 20 2018 14:22:34 : %ASA-7-609001: Built local-host OUT:\n"
+        "<167>Jun 20 2018 14:22:34 : %ASA-4-106023: Deny tcp src OUT: dst IN: by access-group "
+        '"x"\n'
+        "<167>Jun 20 2018 14:22:34 : %ASA-2-106016: Deny IP spoof from () to on interface IN\n"
+        "<167>Jun 20 2018 14:22:34 : %ASA-6-106021: Deny TCP reverse path check from to on "
+        "interface IN\n"
+        "<167>Jun 20 2018 14:22:34 : %ASA-6-106012: Deny IP from to , IP options\n"
+    )
+    hosts = ("a_h", "a_p", "b_h", "b_p", "a_mapped_h", "b_mapped_h", "a_mapped_p", "b_mapped_p")
+    assert len(rows) == 8
+    for row in rows:
+        assert [row[name] for name in hosts] == [None] * 8, row
+        assert row["text_ok"] != "full"
+    assert (rows[0]["conn_id"], rows[0]["a_if"], rows[0]["b_if"]) == (9, "OUT", "IN")
+    assert rows[1]["duration_s"] == 125.0
+    assert (rows[1]["teardown"], rows[1]["reason_by"], rows[1]["bytes"]) == ("fins", "IN", 107244)
+    assert (rows[2]["flags"], rows[2]["a_if"]) == ("RST", "IN")
+    assert source.problems.counts["no message tag: not read"] == 1
+    assert source.problems.first["no message tag: not read"] == ["line 4"]
+    assert sum(source.problems.counts.values()) == 9
+
+
+@pytest.mark.parametrize(("msg_id", "text", "expected"), MESSAGES[:12])
+def test_no_prefix_of_a_line_invents_a_value(
+    msg_id: str, text: str, expected: dict[str, Any]
+) -> None:
+    """Cut anywhere, a line gives a true value, or none, or says that it is not whole."""
+    whole = one(f"%ASA-6-{msg_id}: {text}")
+    for cut in range(len(text)):
+        _, [row] = read(f"{STAMP}%ASA-6-{msg_id}: {text[:cut]}")
+        if row["text_ok"] == "full":
+            # Only the end of the last name can be missing; nothing marks that.
+            last = {"a_if", "reason", "reason_by", "teardown_side", "user", "teardown"}
+            assert all(row[n] == whole[n] for n in row if n not in last), text[:cut]
+        else:
+            for name in ("a_h", "a_p", "b_h", "b_p", "conn_id", "b_mapped_h", "duration_s"):
+                assert row[name] in (None, whole[name]), (name, text[:cut])
+
+
+def test_numbers_beyond_all_measure_are_not_read() -> None:
+    huge = "9" * 40
+    row = one(teardown("TCP FINs").replace("bytes 12", f"bytes {huge}"))
+    assert (row["bytes"], row["text_ok"], row["conn_id"]) == (None, "partial", 7)
+
+
+def test_ids_are_counted_in_bounded_memory() -> None:
+    text = "".join(f"%ASA-6-{number}: x\n" for number in range(700_000, 706_000))
+    source, _ = read(text)
+    assert len(source.other) <= 4100
+    assert sum(source.other.values()) + source.used == 6000
+
+
+def test_last_message_repeated_is_said() -> None:
+    source, rows = read(f"{STAMP}%ASA-7-609001: Built local-host outside:{A}\n"
+                        "Mar  2 08:00:02 fw1 last message repeated 2 times\n")  # fmt: skip
+    assert len(rows) == 1
+    assert next(iter(source.problems))[2] == ["line 2"]
+
+
+SAMPLES = [f"{STAMP}%ASA-6-{msg_id}: {text}" for msg_id, text, _ in MESSAGES] + [
+    STAMP + FTD.format("Allow", "", "http://x/"),
+    "Wed Jun 20 11:58:46 2018;10.9.9.1; <167>Jun 20 11:58:45 EDT fw : " + teardown("TCP Reset-I"),
+]
+PIECES = ["", " ", "/", ":", "(", ")", '"', "%ASA-6-302013: ", "\x00", "\x1b[2J", "\u00a0", "é",
+          "99999999999999999999", "to", "[", "]", "{", ",", "0:00:", "\u2028", "٣"]  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(SAMPLES),
+            st.integers(0, 300),
+            st.integers(0, 40),
+            st.sampled_from(PIECES),
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_mutations_never_raise(edits: list[tuple[str, int, int, str]]) -> None:
+    out = [line[:start] + piece + line[start + length :] for line, start, length, piece in edits]
+    source, rows = read("\n".join(out))
+    for row in rows:
+        assert row["text_ok"] in ("full", "partial", "none")
+        for name in ("a_p", "b_p", "a_mapped_p", "b_mapped_p"):
+            assert row[name] is None or 0 <= row[name] <= 65_535
+    assert source.rows <= len(out)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=400), st.sampled_from(SAMPLES))
+def test_bytes_never_raise(junk: bytes, line: str) -> None:
+    read(line.encode() + junk + b"\n" + junk + line.encode())
+
+
+@pytest.mark.parametrize("piece", ["a:", "a ", "(", "((", ")(", "a:a/1 ", "%ASA", "%ASA-6-",
+                                   '"', ", SrcIP: x", "0:00:00 ", "Jan 01 2020 00:00:00 ", "- ",
+                                   "[a ", "<166>", "from "])  # fmt: skip
+def test_hostile_lines_are_read_in_linear_time(piece: str) -> None:
+    filler = piece * (60_000 // len(piece))
+    heads = ["", f"{STAMP}%ASA-6-302013: Built inbound TCP connection 7 for ",
+             teardown(""), f"%ASA-4-106023: Deny tcp src a:{A}/5 dst ", "%FTD-1-430003: ",
+             "%ASA-4-313005: No matching connection for ICMP error message: icmp src ",
+             "%ASA-4-733100: ", "%ASA-6-110003: "]  # fmt: skip
+    started = time.perf_counter()
+    read("\n".join([head + filler for head in heads] + [filler + line for line in SAMPLES[:3]]))
+    assert time.perf_counter() - started < 3
+
+
+# --- the dialect as a whole ----------------------------------------------------------------------
+
+
+def test_sniff() -> None:
+    log = "\n".join(SAMPLES).encode()
+    assert cisco_asa.sniff(log) > 0.9
+    assert 0.5 < cisco_asa.sniff(log[:2000] + b"\nother line" * 200) < 0.9
+    assert cisco_asa.sniff("\n".join(SAMPLES).encode("utf-16")) > 0.9
+    for other in (
+        b"",
+        b"\x00" * 4096,
+        b"Jun 20 12:00:00 host sshd[1]: Accepted publickey\n" * 50,
+        b"<190>Jul 14 2023 08:23:43.398 UTC: %LINK-3-UPDOWN: Interface up\n" * 50,
+        b"1: 08:14:56.464178 10.0.0.1.5 > 10.0.0.2.6: S 1:1(0) win 5\n",
+    ):
+        assert cisco_asa.sniff(other) == 0.0
+    assert cisco_asa.sniff(b"\xd4\xc3\xb2\xa1" + (b"\x00" * 200 + log[:300]) * 9) <= 0.1
+
+
+def test_batches_are_bounded() -> None:
+    line = f"{STAMP}%ASA-7-609001: Built local-host outside:{A}\n"
+    source = Source(0, "x", Points(), "x")
+    data = io.BytesIO(line.encode() * 40_000)
+    sizes = [len(batch["ts"]) for batch in cisco_asa.read(data, source, Reading(UTC))]
+    assert sizes == [16_384, 16_384, 7_232]
+    assert (source.rows, source.used, source.kind, source.format) == (
+        40_000, 40_000, "log", "cisco-asa",
     )  # fmt: skip
-    assert (row["initiator"], row["device"], row["text_ok"]) == ("a", "fw1", "full")
+
+
+@pytest.mark.parametrize("log", sorted(DATA.glob("*.log")), ids=lambda path: path.stem)
+def test_fixture(log: Path) -> None:
+    """Each log beside what must be read of it: rows in order, named columns only."""
+    expected = json.loads(log.with_suffix(".expected.json").read_text())
+    source, rows = read(log.read_bytes(), **expected.get("reading", {}))
+    assert len(rows) == len(expected["rows"])
+    for row, wanted in zip(rows, expected["rows"], strict=True):
+        assert {name: row[name] for name in wanted} == wanted
+    assert source.other == expected["other"]
+    assert source.problems.counts == expected["problems"]

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+
 from finis.wire.dialects import _syslog
 from finis.wire.source import Points, Reading, Source
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+
 from finis.wire.dialects._template import compile_template
 
 

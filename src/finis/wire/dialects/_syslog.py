@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 LONGEST = 65_536  # characters of one line that are read; the rest is cut
+HEADER = 4096  # characters before a message that are searched for its time and device
 CACHED = 4096  # headers remembered: all lines of one second share theirs
 NS = 1_000_000_000
 
@@ -57,7 +58,7 @@ _NOT_HOST = re.compile(
 _DOTTED = re.compile(r"[0-9a-fA-F:.]*[0-9a-fA-F.]")
 _RFC5424 = re.compile(r"<\d{1,3}>\d{1,2} $")
 # Structured data; what it holds (time quality, origin) is neither the device nor its clock.
-_STRUCTURED = re.compile(r"(?<=[\s\]])\[[\w@.-]{1,64}(?: (?:[^\]\\]|\\.)*)?\]")
+_STRUCTURED = re.compile(r"(?<=[\s\]])\[[\w@.-]{1,64}(?: (?:[^\]\\]|\\.){0,1024})?\]")
 _WITH_PORT = re.compile(r"(\d+\.\d+\.\d+\.\d+):\d+")
 _QUOTE_END = re.compile(r'(?<!")"(?:""")*(?!")')
 
@@ -268,6 +269,7 @@ class Headers:
         known = self._cache.get(prefix)
         if known is not None:
             return known
+        prefix = prefix[-HEADER:]
         whole, prefix = prefix, _STRUCTURED.sub("", prefix) if "[" in prefix else prefix
         found = list(STAMP.finditer(prefix))
         if not found:

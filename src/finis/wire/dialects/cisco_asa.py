@@ -103,7 +103,7 @@ def parse_reason(tail: str) -> tuple[str | None, str | None, str | None, str, st
     m = _USER_AT_END.search(tail)
     if m:
         user, tail = m[1], tail[: m.start()]
-    tail = tail.strip(" \t\xa0.,\"'")
+    tail = " ".join(tail.split()).strip(" .,\"'")
     if not tail:
         return None, None, user, *_NOT_KNOWN, True
     by = None
@@ -227,8 +227,8 @@ MESSAGES = _events.messages(
     {b:socket} flags[ {flags}] on interface {a_if:tail_if}
 106015        deny:state     tcp      Deny TCP (no connection) from {a:socket} to {b:socket} flags[
     {flags}] on interface {a_if:tail_if}
-106006        deny:policy    udp      Deny {direction} UDP from {a:socket} to {b:socket}[ on
-    interface {a_if:tail_if}]
+106006        deny:policy    udp      Deny {direction} UDP from {a:socket} to {b:socket} on
+    interface {a_if:tail_if}
 106007        deny:policy    udp      Deny {direction} UDP from {a:socket} to {b:socket} due to
     {reason}
 106010        deny:policy    -        Deny {direction} {proto} src {a:place} dst
@@ -329,13 +329,13 @@ MESSAGES = _events.messages(
     {duration_s}
 415001-415013 context        tcp      {reason:phrase} from {a:endpoint} to {b:endpoint}
 108003        context        tcp      {reason:phrase} from {a:endpoint} to {b:endpoint}\.[~{:rest}]
-108004        context        tcp      {action:colon}:~{:colon} from
+108004        context        tcp      {:colon}:~{action:colon} from
     {a_if:if}:{a_h:host_after_if}{:slash}{a_p:port} to
     {b_if:if}:{b_h:host_after_if}{:slash}{b_p:port};~{:rest}
 110002,110003 deny           -        {reason:phrase} for {proto} from {a:place} to {b:place}
 110002,110003 deny           -        {reason:phrase} for {proto} from {a:place} to {b:bare}
-209003,209004,209005 deny           -        {reason:phrase}[:]~[,]~src = {a_h:host},~dest =
-    {b_h:host},~ proto = {proto},~id = {:rest}
+209003-209005 deny           -        {reason:phrase}~[:]~[,]~src = {a_h:host}~,~dest =
+    {b_h:host}~,~proto = {proto}~,~id = {:rest}
 209006        deny           -        {reason:phrase}, dropped {proto} fragment from {a:bare} to
     {b:bare} on {a_if:word} interface\.
 338001-338008 threat         tcp-only Dynamic {:word} {action:word} {:phrase} {proto} traffic from
