@@ -243,6 +243,7 @@ has_log          bool seen in a log (Built or Teardown)
 n_points         i8 points it was seen at
 midstream        bool first segment seen was no SYN
 cut_start        bool the capture began after it did, or within 1 s of its first segment
+near_start       bool the capture's first packet is within 1 s of its first segment
 cut_end          bool the capture ended within 1 s of its last segment
 o_syns           i8 SYNs from orig
 r_syns           i8 SYN ACKs (or SYNs) from resp

@@ -326,6 +326,7 @@ def _times(pick: Picker, has: Array) -> Columns:
         "last_ts": series(chosen.last, dated).cast(stamp),
         "duration": series((chosen.last - chosen.base) / SECOND, has),
         "cut_start": series((pick.one("midstream", full) == 1) | early, has),
+        "near_start": series(early, has),
         "cut_end": series(late, has),
         "idle_s": series(pick.one("max_gap_ns", full) / SECOND, has),
         "closing_gap_s": series(gap / SECOND, has & (gap != 0)),

@@ -321,6 +321,18 @@ def stateless_reply(story: Story, side: Side) -> list[Claim]:
     return claims
 
 
+def first_bytes(story: Story, side: Side) -> tuple[Proof, ...]:
+    """The segment that carries the side's first payload, where it is still in the tail."""
+    for seen in story.seen:
+        at = seen.side(side)
+        for segment in seen.tail:
+            if segment["side"] == at and segment["payload_len"] and segment["head_len"]:
+                if segment["head"] == seen.record["head"][at]:
+                    return (seen.proof(segment),)
+                break
+    return ()
+
+
 def close_notify(story: Story, side: Side) -> list[Claim]:
     """The side's closing TLS alert, known or likely."""
     known = public(story, side, "close_notify")

@@ -41,7 +41,7 @@ class SynAckWithoutSyn(Cause):
     title = "a SYN ACK without its SYN: the directions take different paths"
     beats = ("END102", "END103", "END601")
     confidence = facts.confidence(
-        (facts.positive("r_syns") & facts.no(pl.col("cut_start")), Confidence.LIKELY),
+        (facts.positive("r_syns") & facts.no(pl.col("near_start")), Confidence.LIKELY),
         otherwise=Confidence.POSSIBLE,
     )
     harm = Harm.HARMFUL

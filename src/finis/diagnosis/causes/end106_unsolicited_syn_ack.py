@@ -40,7 +40,7 @@ class UnsolicitedSynAck(Cause):
     title = "a SYN ACK that nobody had asked for, reset by its receiver"
     beats = ("END103", "END105", "END311", "END601")
     confidence = facts.confidence(
-        (facts.no(pl.col("cut_start")), Confidence.LIKELY), otherwise=Confidence.POSSIBLE
+        (facts.no(pl.col("near_start")), Confidence.LIKELY), otherwise=Confidence.POSSIBLE
     )
     harm = Harm.DEPENDS
     harm_why = "harmless to the receiver; the sender may be under a SYN flood"

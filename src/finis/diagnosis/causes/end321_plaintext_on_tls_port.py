@@ -62,4 +62,5 @@ class PlaintextOnTlsPort(Cause):
             f"The client's first bytes to {telling.who(story, Side.RESP)} are HTTP in the clear; "
             "the server's first bytes are a TLS record."
         )
-        return [Claim(text, (), "RFC 8446 §5.1"), *telling.log_end(story)]
+        shown = (*telling.first_bytes(story, Side.ORIG), *telling.first_bytes(story, Side.RESP))
+        return [Claim(text, shown, "RFC 8446 §5.1"), *telling.log_end(story)]

@@ -59,4 +59,5 @@ class TlsOnPlaintextPort(Cause):
             f"The client's first bytes are TLS, those of {telling.who(story, Side.RESP)} are "
             f"{speaks}."
         )
-        return [Claim(text, (), "RFC 8446 §5.1"), *telling.log_end(story)]
+        shown = (*telling.first_bytes(story, Side.ORIG), *telling.first_bytes(story, Side.RESP))
+        return [Claim(text, shown, "RFC 8446 §5.1"), *telling.log_end(story)]

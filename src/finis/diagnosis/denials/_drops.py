@@ -7,7 +7,7 @@ for, read together with RFC 9293 and RFC 5961.  Groups decide which cause takes 
 ``check``   a connection exists, but the segment does not fit what the firewall expects of it
 ``policy``  a rule refused it        ``spoof``  its source cannot be there
 ``limit``   a resource or limit      ``shun``   the source is shunned
-``ips``     an inspection engine asked for it
+``ips``     an inspection engine asked for it       ``route``  nowhere to send it
 """
 
 from __future__ import annotations
@@ -73,12 +73,18 @@ tcp-conn-limit          limit  ! the limit of connections was reached
 conn-limit              limit  ! the limit of connections was reached
 connection-limit        limit  ! the limit of connections was reached
 nat-xlate-failed        limit  ! no translation could be created
+no-flow                 state  ? no connection for it
+rate-exceeded           limit  ! a configured rate was exceeded
+host-limit              limit  ! the limit of hosts was reached
 acl-drop                policy ? an access list refused it
+l2-acl                  policy ? a layer-2 access list refused it
 sp-security-failed      policy ? the security policy of the interface refused it
+ip-spoofing             spoof  ? an address that cannot be the source here
+land-attack             spoof  ? source and destination are the same
 rpf-violated            spoof  ? the route back to its source leads elsewhere
-interface-down          check  ! the interface it should leave by is down
-no-route                check  ! no route to its destination
-no-adjacency            check  ! no next hop for it
+interface-down          route  ! the interface it should leave by is down
+no-route                route  ! no route to its destination
+no-adjacency            route  ! no next hop for it
 shunned                 shun   ? the source is shunned by command or by threat detection
 ips-request             ips    ? the inspection module asked to drop it
 ips-fail-close          ips    ! the inspection module was down and the policy is to refuse

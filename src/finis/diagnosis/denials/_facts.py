@@ -24,10 +24,26 @@ SPOOF_IDS = ("106016", "106017", "106020", "106021", "106022")
 NO_XLATE_IDS = ("305005", "305006", "106011")
 ASYMMETRIC_NAT_IDS = ("305013",)
 ICMP_ERROR_IDS = ("313004", "313005")
-TO_BOX_IDS = ("710003", "710005", "313001", "313008")
+NO_ROUTE_IDS = ("110002", "110003")
+MALFORMED_IDS = (
+    "106012",
+    "209003",
+    "209004",
+    "209005",
+    "209006",
+    "313009",
+    "500003",
+    "500004",
+)
+MSS_IDS = ("419001",)
+TO_BOX_IDS = ("710003", "710005", "710006", "313001", "313008")
 SHUN_IDS = ("401002", "401004")
-IPS_IDS = ("420002", "420003", "430001", "434002", "434004")
-LIMIT_IDS = ("201002", "201003", "201009", "201010", "201011", "201012", "201013", "202010")
+IPS_IDS = ("420001", "420002", "420003", "420006", "430001", "434001", "434002", "434004")
+IPS_DOWN_IDS = ("420001", "420006", "434001")
+LIMIT_IDS = (
+    *("201002", "201003", "201009", "201010", "201011", "201012", "201013"),
+    *("202010", "305016", "305023", "407001", "710004"),
+)
 
 _SPECIFIC = (
     *SPOOF_IDS,
@@ -38,6 +54,9 @@ _SPECIFIC = (
     *SHUN_IDS,
     *IPS_IDS,
     *LIMIT_IDS,
+    *NO_ROUTE_IDS,
+    *MALFORMED_IDS,
+    *MSS_IDS,
 )
 
 _msg = pl.col("msg_id")
@@ -87,7 +106,8 @@ state = (kind("state") | (msg("106001") & _established) | drop_group("state")) &
 ).fill_null(True)
 policy = kind("policy") | (msg("106001") & ~_established.fill_null(False)) | drop_group("policy")
 
-pending = pl.col("pending_syn").fill_null(False) | (
+# Open now; where a Teardown is given, tracking found that the denial belongs to that older one.
+pending = (pl.col("pending_syn").fill_null(False) & pl.col("teardown").is_null()) | (
     pl.col("teardown") == word(Teardown.STILL_OPEN)
 ).fill_null(False)
 known = pl.col("teardown").is_not_null() & ~pending  # a connection of the tuple was removed before
@@ -117,6 +137,10 @@ def after(*reasons: Teardown) -> pl.Expr:
 
 
 closed = after(Teardown.FINS, *RESETS)  # the hosts themselves ended it
+# … or the log cannot tell, so that packets may (not: the log shows that there was none).
+ended_or_unknown = (closed & late) | (
+    state & unknown_tuple & (pl.col("seen_before") != "no").fill_null(True)
+)
 
 
 def choose(condition: pl.Expr, one: Harm | Confidence, other: Harm | Confidence) -> pl.Expr:

@@ -5,11 +5,36 @@ from __future__ import annotations
 
 from typing import Any
 
+from finis import words
 from finis.correlation.stories import Proof, Refusal
 from finis.diagnosis import missing
 from finis.diagnosis.cause import Alternative, Claim
 from finis.diagnosis.denials import _drops
 from finis.diagnosis.telling import span
+from finis.terms import Answers, RstClass, word
+
+NO_CONNECTION_RULE = "RFC 9293 §3.10.7.1"
+FORMS = {
+    word(RstClass.ABORT): "its SEQ is its sender's next number: a process that had state gave up",
+    word(RstClass.NO_STATE): "it has the form a host without state must use: no ACK bit, and as"
+    " SEQ the ACK of the segment it answers",
+    word(RstClass.NO_STATE_ACK): "its SEQ is the ACK of the segment it answers: the form of a host"
+    " without state, in the manner of stacks that set the ACK bit as well",
+    word(RstClass.REFUSAL): "it refuses a SYN",
+    word(RstClass.DATA_AFTER_CLOSE): "it answers data that came after its sender had closed",
+    word(RstClass.BAD_ACK): "it answers a bad ACK in the handshake",
+    word(RstClass.REPEAT): "its sender had reset the connection before",
+    word(RstClass.SUSPECT): "it fits nothing its supposed sender could know",
+}
+ANSWERED = {
+    word(Answers.SYN): "a SYN",
+    word(Answers.SYN_ACK): "a SYN ACK",
+    word(Answers.ACK): "an ACK",
+    word(Answers.DATA): "data",
+    word(Answers.FIN): "the peer's FIN",
+    word(Answers.KEEP_ALIVE): "a keep-alive",
+    word(Answers.CHALLENGE_ACK): "a challenge ACK",
+}
 
 
 def ends(row: dict[str, Any]) -> str:
@@ -19,43 +44,51 @@ def ends(row: dict[str, Any]) -> str:
         host, port = row.get(f"{side}_h"), row.get(f"{side}_p")
         if host is None:
             return "an unreadable address"
-        return f"{host}:{port}" if port is not None else str(host)
+        return str(host) if port is None else words.endpoint(host, port)
 
     return f"{end('src')} to {end('dst')}"
 
 
 def denied(refusal: Refusal) -> Claim:
     row = refusal.row
-    flags = row.get("flags")
-    what = f"{flags} " if flags else f"{row.get('proto') or 'packet'} "
+    what = row.get("flags") or f"a packet ({row['proto']})" if row.get("proto") else "a packet"
     where = f" on interface {row['interface']}" if row.get("interface") else ""
-    acl = f' by access list "{row["acl"]}"' if row.get("acl") else ""
+    acl = f" by access list “{row['acl']}”" if row.get("acl") else ""
     count = row.get("count") or 1
     times = f", {count} packets" if count > 1 else ""
+    by = f"{row.get('msg_id')}" if row.get("unit") == "frame" else f"message {row.get('msg_id')}"
     return Claim(
-        f"refused{acl}: {what}from {ends(row)}{where}{times} ({row.get('msg_id')})",
+        f"The firewall refused {what} from {ends(row)}{where}{acl}{times} ({by}).",
         (refusal.proof,),
     )
 
 
-def lag(row: dict[str, Any]) -> str:
-    lag_s = row.get("lag_s")
-    if lag_s is None:
-        return "after"
-    if lag_s <= 0:
-        return "in the same second as"
-    return f"{span(lag_s)} after"
+def permitted(refusal: Refusal) -> list[Claim]:
+    """An access list let the same packet through just before: not a matter of rules."""
+    row = refusal.row
+    if row.get("permitted_by") is None or row.get("permitted_file") is None:
+        return []
+    proof = Proof(row["permitted_file"], row["permitted_line"] or 0, "line")
+    text = f"Access list “{row['permitted_by']}” had permitted it: the state check refused it."
+    return [Claim(text, (proof,))]
 
 
 def removed(refusal: Refusal) -> Claim:
     """The connection that had been there, and why it was gone."""
     row = refusal.row
+    lag_s, lived = row.get("lag_s"), row.get("conn_duration_s")
+    if lag_s is None:
+        when = "before"
+    elif lag_s < 1:
+        when = "in the same second"
+    else:
+        when = f"{span(lag_s)} before"
     number = "" if row.get("conn_id") is None else f" {row['conn_id']}"
     reason = row.get("teardown_reason") or row.get("teardown") or "unknown"
-    lived = row.get("conn_duration_s")
-    life = "" if lived is None else f", after {span(lived)} and {row.get('conn_bytes') or 0} bytes"
+    carried = words.count(row.get("conn_bytes") or 0, "byte")
+    life = "" if lived is None else f", after {span(lived)} and {carried}"
     proofs = (refusal.teardown,) if refusal.teardown else ()
-    return Claim(f'{lag(row)} the firewall removed connection{number}: "{reason}"{life}', proofs)
+    return Claim(f"It had removed connection{number} {when} as “{reason}”{life}.", proofs)
 
 
 def packet(refusal: Refusal) -> list[Claim]:
@@ -64,29 +97,59 @@ def packet(refusal: Refusal) -> list[Claim]:
     if row.get("segment_file") is None or row.get("segment_frame") is None:
         return []
     proof = Proof(row["segment_file"], row["segment_frame"], "frame")
-    form, answers = row.get("segment_rst_class"), row.get("segment_answers")
-    if form in (None, "none"):
-        return [Claim("the capture shows the refused packet", (proof,))]
-    said = f"; it answers {answers}" if answers not in (None, "none", "unseen") else ""
-    return [Claim(f"the capture shows the refused RST: its form is {form}{said}", (proof,))]
+    form = row.get("segment_rst_class")
+    if form not in FORMS:
+        shown = Claim("The capture shows the refused packet.", (proof,))
+        return [] if row.get("unit") == "frame" else [shown]
+    stateless = form in (word(RstClass.NO_STATE), word(RstClass.NO_STATE_ACK))
+    rule = NO_CONNECTION_RULE if stateless else ""
+    claims = [Claim(f"The capture shows that RST: {FORMS[form]}.", (proof,), rule)]
+    if row.get("segment_answers") in ANSWERED:
+        text = f"It answers {ANSWERED[row['segment_answers']]}."
+        if stateless:
+            text = f"{text[:-1]}; a RST is never answered with a RST."
+        claims.append(Claim(text, (proof,), rule))
+    return claims
 
 
 def repeated(refusal: Refusal) -> list[Claim]:
     total = refusal.row.get("repeats") or 0
     if total < 2:
         return []
-    return [Claim(f"the same tuple was refused {total} times since", (refusal.proof,))]
+    return [Claim(f"Segments of this tuple were refused {total} times.", (refusal.proof,))]
 
 
 def drop_reason(refusal: Refusal) -> list[Claim]:
     drop = _drops.find(refusal.row.get("msg_id"))
-    return [Claim(f"{refusal.row['msg_id']}: {drop.meaning}", (refusal.proof,))] if drop else []
+    if drop is None:
+        return []
+    return [Claim(f"Its reason {refusal.row['msg_id']} means: {drop.meaning}.", (refusal.proof,))]
 
 
 def history(refusal: Refusal) -> list[Claim]:
     """The usual evidence: the denial, what had been removed before, the packet, repetitions."""
     before = [removed(refusal)] if refusal.row.get("teardown") else []
-    return [denied(refusal), *before, *packet(refusal), *repeated(refusal)]
+    return [
+        denied(refusal),
+        *permitted(refusal),
+        *before,
+        *packet(refusal),
+        *repeated(refusal),
+    ]
+
+
+def never_built(refusal: Refusal) -> Claim:
+    reach_s = refusal.row.get("reach_s")
+    within = "" if reach_s is None else f" within the {span(reach_s)} before"
+    return Claim(
+        f"The log shows no connection of this tuple{within}, and would have shown it.",
+        (refusal.proof,),
+    )
+
+
+def fanout(refusal: Refusal) -> Claim:
+    targets = words.count(refusal.row.get("src_fanout") or 0, "target")
+    return Claim(f"This source was refused at {targets} in all.", (refusal.proof,))
 
 
 def captures(refusal: Refusal, *, drop: str = "tcp-not-syn") -> list[str]:
@@ -99,14 +162,7 @@ def captures(refusal: Refusal, *, drop: str = "tcp-not-syn") -> list[str]:
     ]
 
 
-def would_decide(refusal: Refusal, text: str, *, drop: str = "tcp-not-syn") -> Alternative:
+def would_decide(refusal: Refusal, text: str) -> Alternative:
     """An alternative that the packets would decide, with the command that shows the refused one."""
-    command = missing.asa_drops(missing.Where.of_denial(refusal.row), drop)
+    command = missing.asa_drops(missing.Where.of_denial(refusal.row), "tcp-not-syn")
     return Alternative(text, f"a capture of the next case: {command}")
-
-
-def never_built(refusal: Refusal) -> Claim:
-    return Claim(
-        "the log shows no connection of this tuple before, and would have shown it",
-        (refusal.proof,),
-    )

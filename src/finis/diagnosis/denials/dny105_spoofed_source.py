@@ -62,7 +62,7 @@ class SpoofedSource(Cause):
         source = missing.plain(story.row.get("src_h"), "SOURCE")
         return [
             Alternative(
-                "the source is forged, or the routing to it is asymmetric",
+                "The source is forged, or the routing to it is asymmetric.",
                 f"`show route {source}` on the firewall, and where packets of it come in",
             )
         ]

@@ -5,7 +5,8 @@ The intrusion prevention or next-generation module decided against the packet, o
 policy says to refuse in that case.
 
 ## Evidence
-ASA 420002, 420003, 434002; FTD 430001; `ips-request` and `ips-fail-close` in an asp-drop capture.
+ASA 420001 (module down), 420002, 420003, 434002; FTD 430001; `ips-request` and
+`ips-fail-close` in an asp-drop capture.
 
 ## Look-alikes
 Segments refused after the module ended a connection come as DNY312.
@@ -37,7 +38,9 @@ class RefusedByIps(Cause):
     title = "dropped on request of the inspection module"
     table = "denials"
     confidence = Confidence.CERTAIN
-    harm = _facts.choose(_facts.drop("ips-fail-close"), Harm.HARMFUL, Harm.DEPENDS)
+    harm = _facts.choose(
+        _facts.drop("ips-fail-close") | _facts.msg(*_facts.IPS_DOWN_IDS), Harm.HARMFUL, Harm.DEPENDS
+    )
     harm_why = "protection or a false positive: the module's own event tells which"
     remedy = {"FTD": "find the intrusion event of this tuple; tune the rule if it is wrong"}
     references = ("Cisco ASA syslog messages 420002, 420003, 434002; FTD 430001",)

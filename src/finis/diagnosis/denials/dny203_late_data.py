@@ -62,7 +62,7 @@ class LateData(Cause):
     def alternatives(cls, story: Refusal) -> list[Alternative]:
         return [
             _words.would_decide(
-                story, "a retransmission of data that had arrived, rather than new data"
+                story, "It is a retransmission of data that had arrived, not new data."
             )
         ]
 

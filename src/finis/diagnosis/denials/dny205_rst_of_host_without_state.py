@@ -18,8 +18,7 @@ overtook its FIN behind the capture point, the host lost its state to that RST a
 in the same way: the host still had no state, but for another reason.
 
 ## Harm
-Harmless: both sides had closed, and the RST was addressed to a socket already gone. Should the
-capture show that it answers data, it depends: that data was not read.
+Harmless: both sides had closed, and the RST was addressed to a socket already gone.
 
 ## What to change
 Nothing is needed. To see fewer of them, let the first closer keep its FIN-WAIT-2 state longer, let
@@ -37,13 +36,15 @@ import polars as pl
 from finis.correlation.stories import Refusal
 from finis.diagnosis.cause import Alternative, Cause, Claim
 from finis.diagnosis.denials import _facts, _words
-from finis.terms import Confidence, Harm, RstClass, Teardown, word
+from finis.terms import Answers, Confidence, Harm, RstClass, Teardown, word
 
 _form = pl.col("segment_rst_class")
 _answers = pl.col("segment_answers")
-_seen = _form.is_in([word(RstClass.NO_STATE), word(RstClass.NO_STATE_ACK)])
-_unseen = _form.is_null() | (_form == word(RstClass.UNKNOWN)) | (_form == word(RstClass.NONE))
-_proven = (_form == word(RstClass.NO_STATE)) & (_answers == "fin")
+_seen = _form.is_in([word(RstClass.NO_STATE), word(RstClass.NO_STATE_ACK)]) & (
+    _answers.is_null() | (_answers != word(Answers.DATA))
+)
+_unseen = _form.is_null() | _form.is_in([word(RstClass.UNKNOWN), word(RstClass.NONE)])
+_proven = (_form == word(RstClass.NO_STATE)) & (_answers == word(Answers.FIN))
 _first_closer = (pl.col("from_side") == pl.col("teardown_by")).fill_null(True) | (
     ~pl.col("teardown_by").is_in(["orig", "resp"])
 )
@@ -54,7 +55,7 @@ class RstOfHostWithoutState(Cause):
     name = "rst-of-host-without-state"
     title = "a RST from a host that had already forgotten the connection"
     table = "denials"
-    beats = ("DNY204", "DNY404")
+    beats = ("DNY204", "DNY315", "DNY404", "DNY901")
     confidence = (
         pl.when(_proven)
         .then(int(Confidence.CERTAIN))
@@ -62,7 +63,7 @@ class RstOfHostWithoutState(Cause):
         .then(int(Confidence.LIKELY))
         .otherwise(int(Confidence.POSSIBLE))
     )
-    harm = _facts.choose(_answers == "data", Harm.DEPENDS, Harm.HARMLESS)
+    harm = Harm.HARMLESS
     harm_why = "harmless: the connection was over, the RST went to a socket already gone"
     remedy = {
         "anyone": "leave it",
@@ -82,24 +83,31 @@ class RstOfHostWithoutState(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        packets = _facts.closed & _facts.late & _facts.rst & _seen
+        # A capture that shows the RST and the FIN it answers proves it without the log's history.
+        packets = (_facts.ended_or_unknown & _facts.rst & _seen) & (_facts.closed | _proven)
         log = _facts.after(Teardown.FINS) & _facts.bare_rst & _facts.same_moment & _unseen
         return packets | log
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
-        form = Claim(
-            "no ACK bit: the form of an answer to a segment that meets no connection",
-            (story.proof,),
-            rule="RFC 9293 §3.10.7.1",
-        )
-        bare = "ACK" not in (story.row.get("flags") or "")
-        return [*_words.history(story), *([form] if bare else [])]
+        row = story.row
+        claims = _words.history(story)
+        if row.get("segment_rst_class") not in _words.FORMS:
+            text = "It carries no ACK bit: the form of an answer that meets no connection."
+            claims.append(Claim(text, (story.proof,), _words.NO_CONNECTION_RULE))
+        if row.get("teardown_by") in ("orig", "resp") and story.teardown:
+            first = row["teardown_by"] == row.get("from_side")
+            text = f"By that line {'its sender' if first else 'the other side'} had closed first."
+            claims.append(Claim(text, (story.teardown,)))
+        return claims
 
     @classmethod
     def alternatives(cls, story: Refusal) -> list[Alternative]:
-        first = "the host freed its state early: a short FIN-WAIT-2 timer, a load balancer or proxy"
-        other = "the peer's RST overtook its FIN and removed the state just before"
+        first = (
+            "The host had freed its state early: a short FIN-WAIT-2 timer, or a load balancer or"
+            " proxy in its address."
+        )
+        other = "A RST of the peer overtook its FIN and had removed the state just before."
         decide = "a capture on the host itself, or the lag between FINs over many connections"
         return [Alternative(first, decide), Alternative(other, decide)]
 

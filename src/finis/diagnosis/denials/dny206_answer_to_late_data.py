@@ -5,7 +5,7 @@ One side closed its socket entirely while the other was still sending. The data 
 the host answered with a RST. The firewall had already removed the connection.
 
 ## Evidence
-The capture shows the RST: no ACK bit, SEQ equal to the ACK of a data segment that came after the
+The capture shows the RST: its SEQ equals the ACK of a data segment, usually one that came after the
 sender's own FIN.
 
 ## Look-alikes
@@ -30,15 +30,15 @@ import polars as pl
 from finis.correlation.stories import Refusal
 from finis.diagnosis.cause import Cause, Claim
 from finis.diagnosis.denials import _facts, _words
-from finis.terms import Confidence, Harm, RstClass, word
+from finis.terms import Answers, Confidence, Harm, RstClass, word
 
 
 class AnswerToLateData(Cause):
     id = "DNY206"
     name = "answer-to-late-data"
-    title = "a RST answering data that came after the close"
+    title = "a RST answering data that met no connection"
     table = "denials"
-    beats = ("DNY204", "DNY404")
+    beats = ("DNY204", "DNY315", "DNY404", "DNY901")
     confidence = Confidence.CERTAIN
     harm = Harm.DEPENDS
     harm_why = "data sent after the close was not read; harmful if the peer needed it"
@@ -47,8 +47,12 @@ class AnswerToLateData(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        late_data = pl.col("segment_rst_class") == word(RstClass.DATA_AFTER_CLOSE)
-        return _facts.closed & _facts.late & _facts.rst & late_data
+        form = pl.col("segment_rst_class")
+        stateless = form.is_in([word(RstClass.NO_STATE), word(RstClass.NO_STATE_ACK)])
+        data = (form == word(RstClass.DATA_AFTER_CLOSE)) | (
+            stateless & (pl.col("segment_answers") == word(Answers.DATA))
+        )
+        return _facts.ended_or_unknown & _facts.rst & data
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:

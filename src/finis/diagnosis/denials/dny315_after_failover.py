@@ -75,6 +75,6 @@ class AfterFailover(Cause):
         after = (
             []
             if since is None
-            else [Claim(f"{span(since)} after a failover of the device", (story.proof,))]
+            else [Claim(f"The device had failed over {span(since)} before.", (story.proof,))]
         )
         return [*_words.history(story), *after]

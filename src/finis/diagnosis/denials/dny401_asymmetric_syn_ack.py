@@ -65,7 +65,9 @@ class AsymmetricSynAck(Cause):
 
     @classmethod
     def alternatives(cls, story: Refusal) -> list[Alternative]:
-        return [_words.would_decide(story, "an answer to a SYN somebody forged with this address")]
+        return [
+            _words.would_decide(story, "It answers a SYN that somebody forged with this address.")
+        ]
 
     @classmethod
     def missing(cls, story: Refusal) -> list[str]:

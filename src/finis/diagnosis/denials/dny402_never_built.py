@@ -61,7 +61,7 @@ class NeverBuilt(Cause):
     def alternatives(cls, story: Refusal) -> list[Alternative]:
         return [
             _words.would_decide(
-                story, "a connection older than the firewall's idle timer, silent until now"
+                story, "The connection is older than the log reaches and was silent until now."
             )
         ]
 

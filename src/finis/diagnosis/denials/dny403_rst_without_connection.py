@@ -55,8 +55,8 @@ class RstWithoutConnection(Cause):
     @classmethod
     def alternatives(cls, story: Refusal) -> list[Alternative]:
         return [
-            _words.would_decide(story, "the answer to a segment that came another way"),
-            _words.would_decide(story, "the answer to a segment forged with this address"),
+            _words.would_decide(story, "It answers a segment that came another way."),
+            _words.would_decide(story, "It answers a segment forged with this address."),
         ]
 
     @classmethod

@@ -57,5 +57,5 @@ class BeforeTupleReuse(Cause):
         again = story.row.get("syn_after_s")
         if again is None:
             return _words.history(story)
-        built = f"the same tuple was built again {span(again)} after this line"
+        built = f"The same tuple was built again {span(again)} after this line."
         return [*_words.history(story), Claim(built, (story.proof,))]

@@ -49,14 +49,14 @@ class OpenConnectionRefused(Cause):
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
-        built = [Claim("the connection is logged as built", (story.built,))] if story.built else []
+        built = [Claim("The connection is logged as built.", (story.built,))] if story.built else []
         return [_words.denied(story), *built, *_words.packet(story)]
 
     @classmethod
     def alternatives(cls, story: Refusal) -> list[Alternative]:
         return [
-            Alternative("the Teardown was not logged or was lost", "gaps in the log's numbers"),
-            _words.would_decide(story, "the segment came in on another interface"),
+            Alternative("The Teardown was not logged or was lost.", "gaps in the log's numbers"),
+            _words.would_decide(story, "The segment came in on another interface."),
         ]
 
     @classmethod

@@ -62,6 +62,4 @@ class ScanDenied(Cause):
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
-        fanout = story.row.get("src_fanout")
-        many = Claim(f"this source was refused at {fanout} targets", (story.proof,))
-        return [_words.denied(story), many]
+        return [_words.denied(story), _words.fanout(story)]

@@ -57,10 +57,10 @@ class BackscatterDenied(Cause):
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
-        fanout = story.row.get("src_fanout")
-        many = Claim(f"this source was refused at {fanout} targets", (story.proof,))
-        return [_words.denied(story), many, _words.never_built(story)]
+        return [_words.denied(story), _words.fanout(story), _words.never_built(story)]
 
     @classmethod
     def alternatives(cls, story: Refusal) -> list[Alternative]:
-        return [Alternative("asymmetric routing", "whether the destinations are in use at all")]
+        return [
+            Alternative("The routing is asymmetric.", "whether the destinations are in use at all")
+        ]

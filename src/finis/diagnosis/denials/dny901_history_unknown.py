@@ -55,7 +55,7 @@ class HistoryUnknown(Cause):
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
         why = story.row.get("unknown_why") or "the log shows no Built or Teardown of this tuple"
-        return [*_words.history(story), Claim(f"undetermined: {why}", (story.proof,))]
+        return [*_words.history(story), Claim(f"Undetermined: {why}.", (story.proof,))]
 
     @classmethod
     def missing(cls, story: Refusal) -> list[str]:

@@ -1,0 +1,215 @@
+"""Traffic written as text, through tracking and correlation, to the verdict: what rules expect of
+facts is what facts are."""
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from finis.correlation.correlate import correlate
+from finis.diagnosis import engine
+from finis.diagnosis.findings import findings
+from tests.correlation.world import denials, log, point
+
+OPEN = """
++0    C > S S  0:0(0)
++.010 S > C S. 0:0(0) ack 1
++.010 C > S .  1:1(0) ack 1
+"""
+TALK = (
+    OPEN
+    + """
++.001 C > S P. 1:301(300) ack 1
++.010 S > C .  1:1(0) ack 301
++.020 S > C P. 1:1001(1000) ack 301
++.010 C > S .  301:301(0) ack 1001
+"""
+)
+TLS = (
+    OPEN
+    + """
++.001 C > S P. 1:301(300) ack 1 head=1603010127010001
+"""
+)
+HELLO = "+.020 S > C P. 1:1001(1000) ack 301 head=1603030051020000\n"
+
+# id → (confidence, harm, {name: traffic})
+TRAFFIC: dict[str, tuple[str, str, dict[str, str]]] = {
+    "END101": ("certain", "depends", {
+        "port closed": "+0 C > S S 0:0(0)\n+.01 S > C R. 0:0(0) ack 1 win 0",
+    }),
+    "END102": ("likely", "depends", {
+        "no answer": "+0 C > S S 0:0(0)\n+1 C > S S 0:0(0)\n+2 C > S S 0:0(0)",
+    }),
+    "END103": ("certain", "depends", {
+        "SYN ACKs in vain": "+0 C > S S 0:0(0)\n+.01 S > C S. 0:0(0) ack 1\n"
+        "+1 S > C S. 0:0(0) ack 1\n+2 S > C S. 0:0(0) ack 1",
+    }),
+    "END104": ("certain", "harmless", {
+        "half-open check": "+0 C > S S 0:0(0)\n+.01 S > C S. 0:0(0) ack 1\n"
+        "+.01 C > S R 1:1(0) win 0",
+    }),
+    "END105": ("likely", "harmful", {
+        "SYN ACKs alone": "+0 S > C S. 0:0(0) ack 1\n+1 S > C S. 0:0(0) ack 1\n"
+        "+2 S > C S. 0:0(0) ack 1",
+    }),
+    "END106": ("likely", "depends", {
+        "backscatter": "+0 S > C S. 0:0(0) ack 1\n+.0001 C > S R 1:1(0) win 0",
+    }),
+    "END201": ("certain", "harmless", {
+        "four segments": TALK + "+1 C > S F. 301:301(0) ack 1001\n+.01 S > C . ack 302\n"
+        "+.01 S > C F. 1001:1001(0) ack 302\n+.01 C > S . 302:302(0) ack 1002",
+        "three segments": TALK + "+1 C > S F. 301:301(0) ack 1001\n"
+        "+.01 S > C F. 1001:1001(0) ack 302\n+.01 C > S . 302:302(0) ack 1002",
+        "RST after it": TALK + "+1 C > S F. 301:301(0) ack 1001\n"
+        "+.01 S > C F. 1001:1001(0) ack 302\n+.01 C > S . 302:302(0) ack 1002\n"
+        "+.01 C > S R. 302:302(0) ack 1002",
+    }),
+    "END202": ("certain", "harmless", {
+        "idle close": TALK + "+60 S > C F. 1001:1001(0) ack 301\n"
+        "+.01 C > S F. 301:301(0) ack 1002\n+.01 S > C . ack 302",
+    }),
+    "END203": ("certain", "harmless", {
+        "crossed": TALK + "+1 C > S F. 301:301(0) ack 1001\n+.001 S > C F. 1001:1001(0) ack 301\n"
+        "+.01 C > S . 302:302(0) ack 1002\n+.001 S > C . 1002:1002(0) ack 302",
+    }),
+    "END204": ("certain", "harmless", {
+        "response after the FIN": OPEN + "+.01 C > S FP. 1:301(300) ack 1\n+.01 S > C . ack 302\n"
+        "+.1 S > C P. 1:1401(1400) ack 302\n+.01 C > S . 302:302(0) ack 1401\n"
+        "+.1 S > C F. 1401:1401(0) ack 302\n+.01 C > S . 302:302(0) ack 1402",
+    }),
+    "END205": ("certain", "harmless", {
+        "FIN repeated": TALK + "+1 C > S F. 301:301(0) ack 1001\n"
+        "+.01 S > C F. 1001:1001(0) ack 302\n+.4 S > C F. 1001:1001(0) ack 302\n"
+        "+.8 S > C F. 1001:1001(0) ack 302",
+    }),
+    "END301": ("likely", "depends", {
+        "data just before": TALK + "+1 S > C P. 1001:2001(1000) ack 301\n"
+        "+.0002 C > S F. 301:301(0) ack 2001\n+.0001 C > S R. 302:302(0) ack 2001",
+    }),
+    "END302": ("certain", "harmless", {
+        "server first": TALK + "+1 S > C F. 1001:1001(0) ack 301\n+.01 C > S . ack 1002\n"
+        "+2.5 C > S F. 301:301(0) ack 1002\n= C > S R. 302:302(0) ack 1002 win 0",
+        "and the server had forgotten": TALK + "+1 S > C F. 1001:1001(0) ack 301\n"
+        "+.01 C > S . ack 1002\n+2.5 C > S F. 301:301(0) ack 1002\n"
+        "= C > S R. 302:302(0) ack 1002 win 0\n+.00006 S > C R 1002:1002(0) win 0",
+    }),
+    "END303": ("certain", "harmless", {
+        "client first": TALK + "+1 C > S F. 301:301(0) ack 1001\n+.01 S > C . ack 302\n"
+        "+1 S > C F. 1001:1001(0) ack 302\n+.0001 S > C R. 1002:1002(0) ack 302",
+    }),
+    "END304": ("certain", "depends", {
+        "server still open": TALK + "+1 C > S F. 301:301(0) ack 1001\n"
+        "+.0001 C > S R. 302:302(0) ack 1001",
+    }),
+    "END305": ("certain", "depends", {"abort": TALK + "+1 C > S R. 301:301(0) ack 1001"}),
+    "END306": ("certain", "depends", {"abort": TALK + "+1 S > C R. 1001:1001(0) ack 301"}),
+    "END310": ("certain", "depends", {
+        "response to a client that left": OPEN + "+.01 C > S P. 1:301(300) ack 1\n"
+        "+.01 S > C . ack 301\n+1 C > S F. 301:301(0) ack 1\n+.01 S > C . ack 302\n"
+        "+1 S > C P. 1:1001(1000) ack 302\n+.0001 C > S R 302:302(0) win 0",
+    }),
+    "END311": ("certain", "harmless", {
+        "FIN to a freed socket": TALK + "+1 S > C F. 1001:1001(0) ack 301\n+.01 C > S . ack 1002\n"
+        "+70 C > S F. 301:301(0) ack 1002\n+.0001 S > C R 1002:1002(0) win 0",
+    }),
+    "END312": ("likely", "harmful", {
+        "after a restart": TALK + "+3600 C > S P. 301:401(100) ack 1001\n"
+        "+.0001 S > C R 1001:1001(0) win 0",
+    }),
+    "END313": ("likely", "harmful", {
+        "request crosses the close": TALK + "+60 S > C F. 1001:1001(0) ack 301\n"
+        "+.004 C > S P. 301:601(300) ack 1001\n+.0001 S > C R 1001:1001(0) win 0",
+    }),
+    "END316": ("possible", "depends", {
+        "alien TTL": TALK + "+1 S > C R. 1001:1001(0) ack 301 ttl=119",
+    }),
+    "END320": ("certain", "harmful", {
+        "handshake_failure": TLS + "+.02 S > C P. 1:8(7) ack 301 head=15030300020228 alert=fatal "
+        "desc=40\n= S > C F. 8:8(0) ack 301\n+.01 C > S F. 301:301(0) ack 9\n"
+        "+.01 S > C . ack 302",
+    }),
+    "END321": ("likely", "harmful", {
+        "HTTP to TLS": OPEN + "+.001 C > S P. 1:301(300) ack 1 head=474554202f204854\n"
+        "+.02 S > C P. 1:8(7) ack 301 head=15030100020246 alert=fatal desc=70\n"
+        "= S > C F. 8:8(0) ack 301\n+.01 C > S F. 301:301(0) ack 9\n+.01 S > C . ack 302",
+    }),
+    "END322": ("likely", "harmful", {
+        "TLS to HTTP": TLS + "+.02 S > C P. 1:301(300) ack 301 head=485454502f312e31\n"
+        "= S > C F. 301:301(0) ack 301\n+.01 C > S F. 301:301(0) ack 302\n+.01 S > C . ack 302",
+    }),
+    "END323": ("likely", "harmful", {
+        "RST to the ClientHello": TLS + "+.02 S > C R. 1:1(0) ack 301",
+    }),
+    "END405": ("likely", "depends", {
+        "server never closes": TALK + "+1 C > S F. 301:301(0) ack 1001\n+.01 S > C . ack 302",
+    }),
+    "END406": ("likely", "harmful", {
+        "reader stuck": TALK + "+1 S > C P. 1001:2001(1000) ack 301\n"
+        "+.01 C > S . 301:301(0) ack 2001 win 0\n+.5 S > C . 2000:2000(0) ack 301\n"
+        "+.01 C > S . 301:301(0) ack 2001 win 0\n+1 S > C . 2000:2000(0) ack 301\n"
+        "+.01 C > S . 301:301(0) ack 2001 win 0",
+    }),
+    "END407": ("likely", "harmful", {
+        "into silence": TALK + "+1 S > C P. 1001:2001(1000) ack 301\n"
+        + "".join(f"+{2**n} S > C P. 1001:2001(1000) ack 301\n" for n in range(5)),
+    }),
+    "END408": ("likely", "harmful", {
+        "probes in vain": TALK
+        + "+60 C > S . 300:300(0) ack 1001\n" * 4 + "+60 C > S R. 301:301(0) ack 1001",
+    }),
+    "END601": ("possible", "depends", {
+        "client only": "+0 C > S P. 1:301(300) ack 1\n+.1 C > S . 301:301(0) ack 1001\n"
+        "+.1 C > S P. 301:601(300) ack 2001",
+    }),
+    "END901": ("likely", "depends", {"goes on": TALK}),
+}  # fmt: skip
+
+BESIDE = {
+    "and the server had forgotten": {"END311"},
+    "RST after it": {"END206"},
+}
+ROWS = [(key, name) for key, (_, _, cases) in TRAFFIC.items() for name in cases]
+
+
+def judged(traffic: str, margin_s: float = 700.0) -> engine.Judged:
+    seen = point("inside", traffic, margin_s=margin_s)
+    return engine.judge(correlate([seen], log(), denials()))
+
+
+@pytest.mark.parametrize(("key", "name"), ROWS)
+def test_verdict_and_words(key: str, name: str) -> None:
+    confidence, harm, cases = TRAFFIC[key]
+    got = judged(cases[name])
+    assert got.connections.height == 1
+    row: dict[str, Any] = got.connections.row(0, named=True)
+    story = f"{row['ending']} {row['ended']} {row['orig_rst_class']} {row['resp_rst_class']}"
+    assert (row["cause"], row["confidence"], row["harm"]) == (key, confidence, harm), story
+    assert BESIDE.get(name, set()) <= set(row["contributing"].split(","))
+    (found,) = findings(got)
+    (example,) = found.examples
+    assert example.claims and all(claim.text.endswith(".") for claim in example.claims)
+    frames = {proof.number for claim in example.claims for proof in claim.proofs}
+    assert frames <= set(range(1, cases[name].count(" > ") + 1))
+    assert frames or key == "END901"  # which rests on what is absent
+
+
+def test_a_capture_that_stops_says_so() -> None:
+    closing = TALK + "+1 C > S F. 301:301(0) ack 1001"
+    for traffic in (TALK, closing):
+        assert judged(traffic, margin_s=0.0).connections["cause"].to_list() == ["END903"]
+
+
+def test_verdicts_do_not_depend_on_the_company() -> None:
+    """All connections in one capture, each with a port of its own: the same verdicts."""
+    everything = "".join(
+        f"name C 192.0.2.1:{40000 + at}\nname S 198.51.100.{at + 1}:443\n"
+        f"start 2024-05-01T1{at % 10}:{at:02d}:00\n" + TRAFFIC[key][2][name] + "\n"
+        for at, (key, name) in enumerate(ROWS)
+    )
+    table = judged(everything).connections.sort(pl.col("orig_p") + pl.col("resp_p"))
+    expected = {40000 + at: key for at, (key, _) in enumerate(ROWS)}
+    ports = table.select(pl.max_horizontal("orig_p", "resp_p")).to_series().to_list()
+    got = dict(zip(ports, table["cause"].to_list(), strict=True))
+    # The whole capture begins with the first connection only: being cut is told from its edges.
+    assert got == expected
