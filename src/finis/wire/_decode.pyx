@@ -2,7 +2,7 @@
 payload.py and decode.py function by function; names and reasons are explained there."""
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from finis.wire.segment cimport Segment
 
@@ -480,24 +480,39 @@ cdef inline uint64_t halves(uint64_t value) noexcept nogil:
     return (value & 0xFFFF) + (value >> 16 & 0xFFFF) + (value >> 32 & 0xFFFF) + (value >> 48)
 
 
+cdef uint64_t sum16(const uint8_t* p, uint32_t size) noexcept nogil:
+    """Sum of big-endian 16-bit words modulo 65535.  Words are added in the machine's own order and
+    width, and swapped at the end (RFC 1071 §2)."""
+    cdef uint64_t total = 0
+    cdef uint32_t word, i
+    cdef uint32_t words = size >> 2
+    cdef uint16_t probe = 1
+    for i in range(words):
+        memcpy(&word, p + 4 * i, 4)
+        total += word
+    total = fold(total)
+    if (<uint8_t*>&probe)[0] == 1:
+        total = (total & 0xFF) << 8 | total >> 8
+    p += 4 * words
+    if size & 2:
+        total += be16(p)
+        p += 2
+    if size & 1:
+        total += <uint32_t>p[0] << 8
+    return total
+
+
 cdef bint bad_checksum(
     const uint8_t* p, uint32_t size, bint is_v4, const Segment* row
 ) noexcept nogil:
     cdef uint32_t given = be16(p + 16)
     cdef uint64_t mask = <uint64_t>0xFFFFFFFF if is_v4 else ~<uint64_t>0
     cdef uint64_t pseudo = 6
-    cdef uint64_t even = 0, odd = 0
-    cdef uint32_t i
     pseudo += halves(row.src_hi) + halves(row.dst_hi)
     pseudo += halves(row.src_lo & mask) + halves(row.dst_lo & mask)
     if given == 0 or given == fold(pseudo) or given == fold(pseudo + size):
         return False
-    for i in range(size >> 1):
-        even += p[2 * i]
-        odd += p[2 * i + 1]
-    if size & 1:
-        even += p[size - 1]
-    return fold(pseudo + size + (even << 8) + odd) != 0xFFFF
+    return fold(pseudo + size + sum16(p, size)) != 0xFFFF
 
 
 cdef void read_payload(
