@@ -107,6 +107,15 @@ def test_small_steps_back_are_kept() -> None:
     assert second - first == -6000
 
 
+def test_midnights_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three frames a day: the days must not run out of int64."""
+    monkeypatch.setattr("finis.wire.captures._text.clock.MAX_DAYS", 2)
+    tods = ["00:00:00.0", "11:00:00.0", "22:00:00.0"] * 4
+    rows, source = read(asa_text, "".join(FRAME.format(i + 1, t) for i, t in enumerate(tods)))
+    assert len(rows) == 9
+    assert source.problems.counts == {"stamp impossible": 3}
+
+
 def test_date_and_zone_of_the_user() -> None:
     zone = ZoneInfo("Europe/Berlin")
     first, second = stamps("23:30:00.5", "00:30:00.5", day=date(2024, 6, 1), tz=zone)

@@ -92,6 +92,13 @@ def test_epoch_and_nanoseconds() -> None:
     assert source.resolution_ns == 1 and source.dated and not source.zone_assumed
 
 
+@pytest.mark.parametrize("stamp", ["9999999999.000000", "2299-01-01 00:00:00.000000"])
+def test_stamps_beyond_the_calendar(stamp: str) -> None:
+    text = f"{stamp} IP 10.0.0.1.1 > 10.0.0.2.2: Flags [R], seq 7, win 0, length 0\n"
+    rows, source = read(tcpdump_text, text)
+    assert not len(rows) and problems(source) == {"stamp impossible": ["line 1"]}
+
+
 def test_quiet_and_cut_forms_are_problems() -> None:
     text = lines(
         "10.0.0.1.1 > 10.0.0.2.2: tcp 31",

@@ -164,12 +164,11 @@ class _Reader(FrameReader):
         if match["epoch"] is not None:
             stamp = self.clock.epoch(match["epoch"], match["digits"])
         else:
-            dated = self.clock.at(match["date"], match["tod"])
-            if dated is None:
-                return BAD_STAMP, None
-            stamp = dated
-            if self.source.rows == 1 and not match["date"] and not stamp[0]:
-                self.problem(RELATIVE_STAMPS)
+            stamp = self.clock.at(match["date"], match["tod"])
+        if stamp is None:
+            return BAD_STAMP, None
+        if self.source.rows == 1 and stamp == (0, bits.UNDATED):
+            self.problem(RELATIVE_STAMPS)
         row = Row(ts_ns=stamp[0], frame=self.pending_line & U32)
         row.quirks |= stamp[1]
         if match["number"] is not None and 0 < int(match["number"]) <= U32:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND
+MAX_DAYS = 106_000  # what int64 nanoseconds can hold: up to the year 2260
 
 # Pattern of a wall-clock stamp: optional date, time of day, 1 to 9 decimals.
 STAMP = r"(?:(?P<date>\d{4}-\d\d-\d\d)[ T])?(?P<tod>\d\d:\d\d:\d\d\.\d{1,9})"
@@ -57,6 +58,8 @@ class Clock:
         past = self._midnights(within)
         if self.reading.date is None:
             self.source.dated = False
+            if past > MAX_DAYS:
+                return None
             return past * DAY + within, bits.UNDATED
         try:
             day = date.fromordinal(self.reading.date.toordinal() + past)
@@ -64,8 +67,10 @@ class Clock:
             return None
         return self._dated(day, hour, minute, second, fraction)
 
-    def epoch(self, seconds: str, digits: str) -> tuple[int, int]:
-        """(ts_ns, 0) of ``seconds.digits`` since 1970 UTC; at most 10 and 9 digits."""
+    def epoch(self, seconds: str, digits: str) -> tuple[int, int] | None:
+        """(ts_ns, 0) of ``seconds.digits`` since 1970 UTC; None if beyond `MAX_DAYS`."""
+        if int(seconds) > MAX_DAYS * 86_400:
+            return None
         self._resolution(len(digits))
         return int(seconds) * SECOND + int(digits.ljust(9, "0")), 0
 
@@ -81,7 +86,7 @@ class Clock:
     def _dated(
         self, day: date, hour: int, minute: int, second: int, fraction: int
     ) -> tuple[int, int] | None:
-        if not 1970 <= day.year < 2262:  # what int64 nanoseconds can hold
+        if not 1970 <= day.year < 2260:  # see MAX_DAYS
             return None
         self.source.zone_assumed = True
         whole = _utc_second(day, hour, minute, second, self.reading.tz)
