@@ -201,8 +201,8 @@ def _bounds(parts: Iterable[_Part]) -> Bounds:
 
 
 def to_reference(ev: Evidence, edges: list[Edge], day: date | None) -> Solution:
-    """Walk from the reference clock (the log, else the first dated capture) along the surest
-    edges; what cannot be reached keeps its own clock."""
+    """Walk from the reference clock (the log, else the dated capture first by name) along the
+    surest edges; what cannot be reached keeps its own clock."""
     count, devices = len(ev.units), len(ev.log.devices)
     known = [unit.dated for unit in ev.units]
     out = Solution([0] * count, known, [0] * devices, [0] * count, [-1] * count)
@@ -340,5 +340,6 @@ def spoken(ns: int) -> str:
         return f"{sign}{text}"
     for unit, scale in (("s", SECOND), ("ms", 1_000_000), ("µs", 1000)):
         if size >= scale:
-            return f"{sign}{round(size / scale, 3 if unit == 's' else 1):g} {unit}"
+            digits = f"{size / scale:.{3 if unit == 's' else 1}f}".rstrip("0").rstrip(".")
+            return f"{sign}{digits} {unit}"
     return f"{sign}{size} ns"

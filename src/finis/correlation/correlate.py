@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Options", "PointData", "correlate"]
 
 MESSAGES = 20  # ambiguous matches put into words
+ENOUGH_TO_SET = 1000  # candidates looked at more closely where a clock could not be set
 NAMED = 3  # candidates named per ambiguous match
 
 
@@ -102,7 +103,12 @@ def _edges(
     for u, v, at in _by_two(ev.unit[a], ev.unit[b]):
         bounds = clocks.pair_bounds(ev, a[at], b[at], flip[at], strong[at])
         one, two = ev.units[u].dated, ev.units[v].dated
-        shift = clocks.solve(bounds, undated=not (one and two), both_undated=not (one or two))
+        options = {"undated": not (one and two), "both_undated": not (one or two)}
+        shift = clocks.solve(bounds, **options)
+        if shift is None:
+            sure = strong[at] | _printed_alike(ev, a[at], b[at])
+            bounds = clocks.pair_bounds(ev, a[at], b[at], flip[at], sure)
+            shift = clocks.solve(bounds, **options)
         if shift is not None:
             edges.append(Edge(u, v, shift, True))
     row, conn = logged
@@ -112,6 +118,14 @@ def _edges(
         if shift is not None:
             edges.append(Edge(u, -1 - device, shift, False))
     return edges
+
+
+def _printed_alike(ev: Evidence, a: Array, b: Array) -> Array:
+    """Which pairs of one tuple share a fingerprint too; a thousand are enough to set a clock."""
+    rows = np.unique(np.concatenate((a[:ENOUGH_TO_SET], b[:ENOUGH_TO_SET])))
+    pairs = joining.fingerprints(ev, rows).pairs
+    found = [(int(x), int(y)) in pairs for x, y in zip(a[:ENOUGH_TO_SET], b, strict=False)]
+    return np.array(found + [False] * (len(a) - len(found)), bool)
 
 
 def _by_two(x: Array, y: Array) -> list[tuple[int, int, Array]]:
@@ -135,7 +149,8 @@ def _refined(edges: list[Edge], paired: Paired) -> list[Edge]:
             found.sort()
             ns, slack = found[len(found) // 2][0], sorted(s for _, s in found)[len(found) // 2]
             plain = edge.shift.ns
-            exact = plain if abs(ns - plain) <= slack + 1000 else ns
+            agrees = edge.shift.how != "offset" and abs(ns - plain) <= slack + 1000
+            exact = plain if agrees else ns
             shift = Shift(exact, edge.shift.how, edge.shift.connections, slack)
             edge = Edge(edge.a, edge.b, shift, True)
         out.append(edge)

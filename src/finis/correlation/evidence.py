@@ -92,7 +92,8 @@ class LogSide:
 
 
 def gather(points: Sequence[PointData], log: pl.DataFrame) -> Evidence:
-    """Flatten the input; nothing is decided here."""
+    """Flatten the input, points by name so that their order cannot matter; nothing is decided."""
+    points = sorted(points, key=lambda data: data.name)
     rows, tails, point, start = [], [], [], []
     base = 0
     for number, data in enumerate(points):

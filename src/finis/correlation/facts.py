@@ -86,7 +86,8 @@ def choose(ev: Evidence, groups: Groups, paired: Paired, clocks: Solution) -> Ch
 
 def _earliest(*times: Array) -> Array:
     never = np.iinfo(np.int64).max
-    return np.minimum.reduce([np.where(t == 0, never, t) for t in times])
+    found: Array = np.minimum.reduce([np.where(t == 0, never, t) for t in times])
+    return found
 
 
 class Picker:
@@ -96,7 +97,7 @@ class Picker:
         self.ev, self.groups, self.chosen = ev, groups, chosen
         self.blank = not len(ev)
         spare = int(self.blank)  # without packets there is one row of zeros to read
-        self.rows = np.zeros(1, ev.rows.dtype) if self.blank else ev.rows
+        self.rows: Array = np.zeros(1, ev.rows.dtype) if self.blank else ev.rows
         self._shift = np.append(chosen.shift, [0] * spare).astype(np.int64)
         self._flipped = np.append(groups.flipped, [False] * spare).astype(np.int64)
 

@@ -10,11 +10,21 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from finis.correlation.translation import ACK, WRAP, Offsets, Segment, changes, shifted
+from finis.correlation.translation import (
+    ACK,
+    WRAP,
+    Offsets,
+    Segment,
+    after_change,
+    changes,
+    shifted,
+)
 from finis.terms import Flag, Quirk, Role
 
 FAR_AWAY = 1 << 60
 MARGIN_NS = 1_000_000  # a twin may be this much later than clocks and transit say
+LATE_TWIN_NS = 150_000_000  # below any retransmission timer (RFC 6298 §2.4; Linux: 200 ms)
+SEVERAL = 3  # pairs that agree on a delay
 OUTSIDE_BUCKET = 32  # identical segments aligned by time; beyond, in order
 APART_NS = 10_000_000_000  # what disagreeing IP IDs cost against time
 
@@ -70,33 +80,57 @@ def pair(one: list[Segment], two: list[Segment], offsets: Offsets, clock_ns: int
     """Pair two tails one by one.  Identical segments (retransmissions, repeated ACKs) are paired
     by time, IP IDs permitting."""
     pairs: list[tuple[Segment, Segment]] = []
-    left, right = list(one), list(two)
-    for main in (True, False):
-        ways = _ways(offsets, main)
-        for way in ways:
-            left, right = _pass(left, right, way, pairs, clock_ns)
-    changed = len({_used(a, b) for a, b in pairs if a.side == 0 and not a.no_seq}) > 1
-    changed |= len({_used(a, b) for a, b in pairs if a.side == 1 and not a.no_seq}) > 1
-    stretched = _stretched(left, right, offsets, pairs)
+    left, right = _pass(list(one), list(two), offsets, pairs, clock_ns)
+    _reject_others(pairs, left, right)
+    changed = False
+    if pairs and left and right:
+        middle = _middle(pairs)
+        other = after_change(left, right, offsets, middle, LATE_TWIN_NS)
+        if other is not None:
+            before = len(pairs)
+            left, right = _pass(left, right, other, pairs, middle)
+            _reject_others(pairs, left, right)
+            changed = len(pairs) > before
+        changed |= _stretched(left, right, offsets, pairs, middle)
     pairs.sort(key=lambda p: (p[0].at, p[1].at))
-    raw = Raw(offsets, pairs, (left, right), changed or stretched)
+    raw = Raw(offsets, pairs, (left, right), changed)
     for a, b in pairs:
         raw.deltas[a.side].append(b.ts_ns - a.ts_ns)
     return raw
 
 
-def _ways(offsets: Offsets, main: bool) -> list[tuple[int | None, int | None]]:
-    orig = offsets.of[0] or (None,)
-    resp = offsets.of[1] or (None,)
-    first = [(orig[0], resp[0])]
-    return first if main else [(o, r) for o in orig for r in resp if (o, r) not in first]
+def _reject_others(
+    pairs: list[tuple[Segment, Segment]], left: list[Segment], right: list[Segment]
+) -> None:
+    """Undo pairs that are much later than the rest, or carry other IP IDs where the rest carry the
+    same: a repetition whose own twin was not kept."""
+    if len(pairs) < SEVERAL:
+        return
+    middle = _middle(pairs)
+    same = [_same_id(a, b) for a, b in pairs]
+    kept_ids = same.count(True) > same.count(False)
+    for (a, b), ids in zip(list(pairs), same, strict=True):
+        late = abs(b.ts_ns - a.ts_ns - middle) > LATE_TWIN_NS and not ids
+        if late or (kept_ids and ids is False):
+            pairs.remove((a, b))
+            left.append(a)
+            right.append(b)
+    left.sort(key=lambda s: s.at)
+    right.sort(key=lambda s: s.at)
 
 
-def _used(a: Segment, b: Segment) -> int:
-    return 0 if b.no_seq else (b.seq - a.seq) % WRAP
+def _same_id(a: Segment, b: Segment) -> bool | None:
+    """Do the IP IDs agree?  None where one of them is not known."""
+    if (a.quirks | b.quirks) & Quirk.NO_IP_ID or not a.ip_id or not b.ip_id:
+        return None
+    return a.ip_id == b.ip_id
 
 
-def _key(s: Segment, way: tuple[int | None, int | None], second: bool) -> tuple[int, ...]:
+def _middle(pairs: list[tuple[Segment, Segment]]) -> int:
+    return sorted(b.ts_ns - a.ts_ns for a, b in pairs)[len(pairs) // 2]
+
+
+def _key(s: Segment, way: Offsets, second: bool) -> tuple[int, ...]:
     """What two sightings of one segment have in common, numbers brought to the first point's."""
     seq_by, ack_by = way[s.side], way[1 - s.side]
     seq = ack = -1
@@ -110,7 +144,7 @@ def _key(s: Segment, way: tuple[int | None, int | None], second: bool) -> tuple[
 def _pass(
     one: list[Segment],
     two: list[Segment],
-    way: tuple[int | None, int | None],
+    way: Offsets,
     pairs: list[tuple[Segment, Segment]],
     clock_ns: int | None,
 ) -> tuple[list[Segment], list[Segment]]:
@@ -141,7 +175,7 @@ def _pass(
 def _align(
     one: list[Segment],
     two: list[Segment],
-    way: tuple[int | None, int | None],
+    way: Offsets,
     clock: int | None,
 ) -> list[tuple[Segment, Segment]]:
     """Pair like with like in order, leaving out whom it costs least to leave out."""
@@ -174,12 +208,12 @@ def _align(
     return out[::-1]
 
 
-def _cost(a: Segment, b: Segment, way: tuple[int | None, int | None], clock: int | None) -> int:
+def _cost(a: Segment, b: Segment, way: Offsets, clock: int | None) -> int:
     by = way[a.side]
     if a.bare_ack and by is not None and not (a.no_seq or b.no_seq) and (b.seq - a.seq - by) % WRAP:
         return FAR_AWAY  # keep-alives and probes are no twins of the ACKs around them
     cost = 0 if clock is None else abs(b.ts_ns - a.ts_ns - clock)
-    if a.ip_id and b.ip_id and a.ip_id != b.ip_id and not (a.quirks | b.quirks) & Quirk.NO_IP_ID:
+    if _same_id(a, b) is False:
         cost += APART_NS
     return cost
 
@@ -189,15 +223,18 @@ def _stretched(
     right: list[Segment],
     offsets: Offsets,
     pairs: list[tuple[Segment, Segment]],
+    clock: int,
 ) -> bool:
     """Pair leftover data that begins at the same place but has another length: rewritten."""
     found = False
     for a in list(left):
-        if not a.payload_len or not offsets.of[a.side]:
+        by = offsets[a.side]
+        if not a.payload_len or by is None:
             continue
         for b in list(right):
-            starts = any((b.seq - a.seq - by) % WRAP == 0 for by in offsets.of[a.side])
-            if b.side == a.side and b.payload_len and starts and b.control == a.control:
+            alike = b.side == a.side and b.payload_len and b.control == a.control
+            soon = abs(b.ts_ns - a.ts_ns - clock) <= LATE_TWIN_NS
+            if alike and soon and (b.seq - a.seq - by) % WRAP == 0:
                 pairs.append((a, b))
                 left.remove(a)
                 right.remove(b)
@@ -224,7 +261,7 @@ def judge(raw: Raw, near: View, far: View, clock: int, slack: int, placed: bool)
     for which, alone in enumerate(raw.alone):
         other = far if which == 0 else near
         step = clock if which == 0 else -clock
-        offset = [raw.offsets.main(s) * (1 if which == 0 else -1) for s in (0, 1)]
+        offset = [(by or 0) * (1 if which == 0 else -1) for by in raw.offsets]
         for segment in alone:
             place = (which, segment.at)
             if segment.quirks & Quirk.DROPPED:

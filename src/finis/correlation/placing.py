@@ -283,7 +283,7 @@ def _pairing(
     return Pairing(
         near=at,
         far=at + 1,
-        offset=(signed(raw.offsets.main(0)), signed(raw.offsets.main(1))),
+        offset=(signed(raw.offsets[0] or 0), signed(raw.offsets[1] or 0)),
         clock_ns=clock,
         clock_slack_ns=slack,
         pairs=[(x.at, y.at) for x, y in raw.pairs],
@@ -297,15 +297,10 @@ def _pairing(
 
 def turned(raw: Raw) -> Raw:
     """The same pairing with its two tails exchanged."""
-    offsets = type(raw.offsets)(
-        (
-            tuple(-o % WRAP for o in raw.offsets.of[0]),
-            tuple(-o % WRAP for o in raw.offsets.of[1]),
-        )
-    )
+    orig, resp = (None if by is None else -by % WRAP for by in raw.offsets)
     pairs: list[tuple[Segment, Segment]] = [(b, a) for a, b in raw.pairs]
     deltas = ([-d for d in raw.deltas[0]], [-d for d in raw.deltas[1]])
-    return Raw(offsets, pairs, (raw.alone[1], raw.alone[0]), raw.lengths_changed, deltas)
+    return Raw((orig, resp), pairs, (raw.alone[1], raw.alone[0]), raw.lengths_changed, deltas)
 
 
 def _clock(raw: Raw, near: Member, far: Member) -> tuple[int, int, bool]:

@@ -9,7 +9,6 @@ point nearer to orig; inside this module, *second minus first* of the two tails 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from finis.correlation.keys import Array
@@ -19,7 +18,6 @@ WRAP = 1 << 32
 SFR = int(Flag.SYN | Flag.FIN | Flag.RST)
 ACK = int(Flag.ACK)
 LENGTHS_CHANGED = 1 << 16  # a second offset this near the first is inspection at work
-PAIRS_SHOWN = 3  # offsets tried per direction
 
 _FIELDS = [
     "ts_ns", "side", "flags", "seq", "ack", "payload_len", "quirks", "ip_id", "payload_hash",
@@ -72,14 +70,7 @@ def segments(tail: Array, flipped: bool) -> list[Segment]:
     return out
 
 
-@dataclass(frozen=True, slots=True)
-class Offsets:
-    """Per side the offsets in force, the main one first; empty: could not be solved."""
-
-    of: tuple[tuple[int, ...], tuple[int, ...]]
-
-    def main(self, side: int) -> int:
-        return self.of[side][0] if self.of[side] else 0
+Offsets = tuple[int | None, int | None]  # per side; None: could not be solved
 
 
 def solve(
@@ -113,7 +104,35 @@ def solve(
             if a.flags & ACK:
                 other = 1 - a.side
                 _vote(votes[other], times[other], (b.ack - a.ack) % WRAP, weight, delta)
-    return Offsets((_best(votes[0], times[0], isn[0]), _best(votes[1], times[1], isn[1])))
+    return _best(votes[0], times[0], isn[0]), _best(votes[1], times[1], isn[1])
+
+
+def after_change(
+    one: list[Segment], two: list[Segment], way: Offsets, clock_ns: int, window_ns: int
+) -> Offsets | None:
+    """Offsets that hold for segments the main ones leave over: payload of another length shifts
+    all that follows.  None unless two segments at the right time agree on it."""
+    found = list(way)
+    for side in (0, 1):
+        main = way[side]
+        votes: Counter[int] = Counter()
+        for a in one:
+            for b in two:
+                alike = a.side == b.side and a.flags == b.flags and a.payload_len == b.payload_len
+                if not alike or abs(b.ts_ns - a.ts_ns - clock_ns) > window_ns:
+                    continue
+                if a.side == side and not (a.bare_ack or a.no_seq or b.no_seq):
+                    votes[(b.seq - a.seq) % WRAP] += 1
+                elif a.side != side and a.flags & ACK:
+                    votes[(b.ack - a.ack) % WRAP] += 1
+        for offset, count in votes.most_common(1):
+            if main is not None and count >= 2 and _distance(offset, main) < LENGTHS_CHANGED:
+                found[side] = offset
+    return None if tuple(found) == tuple(way) else (found[0], found[1])
+
+
+def _distance(a: int, b: int) -> int:
+    return min((a - b) % WRAP, (b - a) % WRAP)
 
 
 def _vote(
@@ -125,11 +144,11 @@ def _vote(
 
 def _best(
     votes: Counter[int], times: dict[int, list[int]], isn: int | None
-) -> tuple[int, ...]:
+) -> int | None:
     """The offset most segments agree on.  Series of equal lengths fit several offsets nearly as
     well: among those, the ISNs' own, then none at all, then the one whose delays vary least."""
     if not votes:
-        return () if isn is None else (isn,)
+        return isn
     top = max(votes.values())
     near = [offset for offset, count in votes.items() if count >= 0.7 * top]
     if isn is not None and isn in near:
@@ -138,12 +157,7 @@ def _best(
         main = 0
     else:
         main = min(near, key=lambda o: (_spread(times[o]) / votes[o], -votes[o], o))
-    second = [
-        offset
-        for offset, count in votes.most_common(16)
-        if offset != main and min((offset - main) % WRAP, (main - offset) % WRAP) < LENGTHS_CHANGED
-    ]
-    return (main, *second[: PAIRS_SHOWN - 1])
+    return main
 
 
 def _spread(deltas: list[int]) -> float:
@@ -172,7 +186,7 @@ def signed(offset: int) -> int:
 
 def shifted(offsets: Offsets, near: str, far: str) -> list[str]:
     """The offsets in words, as the near point's numbers stand against the far point's."""
-    by = [-signed(offsets.main(side)) for side in (0, 1)]
+    by = [-signed(offset or 0) for offset in offsets]
     if not any(by):
         return []
     return [f"sequence numbers at {near} against {far}: resp {by[1]:+d}, orig {by[0]:+d}"]
