@@ -6,6 +6,7 @@ are seconds after `START`.  `events` makes a batch of them.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 from typing import Any
 
@@ -87,7 +88,42 @@ def track(
     return tracker.finish()
 
 
+def only(lines: list[Line], **options: Any) -> dict[str, Any]:
+    """The last denial of a log."""
+    chosen = LogOptions(**options) if options else None
+    return track(lines, options=chosen).denials.row(-1, named=True)
+
+
 def rows(frame: pl.DataFrame, *names: str) -> list[Any]:
     """Values of the named columns: a list of tuples, or of values where one is named."""
     picked = frame.select(names).rows()
     return [row[0] for row in picked] if len(names) == 1 else picked
+
+
+def seconds(frame: pl.DataFrame, column: str) -> list[float | None]:
+    """Times as seconds after `START`."""
+    values = frame[column].cast(pl.Int64).to_list()
+    return [None if v is None else (v - START * NS) / NS for v in values]
+
+
+def log(count: int = 40, seed: int = 1) -> list[Line]:
+    """Connections that begin and end, and denials of some of them, in order of time."""
+    random_ = random.Random(seed)
+    lines = []
+    for i in range(count):
+        t = i * 7.0
+        a = f"outside:192.0.2.{i % 5}/{1000 + i}"
+        end = t + random_.choice((0, 1, 30, 100))
+        lines.append(built(t, i, a))
+        lines.append(torn(end, i, a, duration_s=end - t, teardown_side="b"))
+        # No two alike within a second: at the seam of two files such a pair looks like a copy.
+        lines += [
+            deny(end + d, SERVER, a) for d in random_.sample((0, 2), random_.choice((0, 1, 2)))
+        ]
+    return sorted(lines, key=lambda line: line["ts"])
+
+
+def facts(frame: pl.DataFrame, *drop: str) -> list[Any]:
+    """A table's rows without what names a file or a row."""
+    places = [n for n in frame.columns if n.endswith(("file", "line")) or n in ("row", "log_row")]
+    return sorted(map(repr, frame.drop(*places, *drop).rows()))

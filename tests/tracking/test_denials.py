@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from finis.tracking.events import LogOptions
 from tests.tracking.eventlist import (
     CLIENT,
     SERVER,
-    Line,
     built,
     deny,
     line,
+    only,
     rows,
     torn,
     track,
@@ -21,12 +18,6 @@ from tests.tracking.eventlist import (
 
 HOUR = 3600.0
 X, Y = "outside:192.0.2.50/5555", "inside:10.0.0.50/80"
-
-
-def only(lines: list[Line], **options: Any) -> dict[str, Any]:
-    """The last denial of a log."""
-    chosen = LogOptions(**options) if options else None
-    return track(lines, options=chosen).denials.row(-1, named=True)
 
 
 # --- the connection before it --------------------------------------------------------------------
@@ -150,69 +141,6 @@ def test_ended_connections_are_remembered_as_long_as_they_matter(
     assert (row["seen_before"] == "yes") is known
     if known:
         assert row["lag_s"] == after
-
-
-# --- never seen ----------------------------------------------------------------------------------
-
-
-def busy(start: float, end: float, step: float = 60.0, first_id: int = 100) -> list[Line]:
-    """Other connections, so that the log is seen to be whole."""
-    lines, t, number = [], start, first_id
-    while t <= end:
-        lines += [built(t, number, X, Y), torn(t + 1, number, X, Y, duration_s=1.0)]
-        t, number = t + step, number + 1
-    return lines
-
-
-def test_never_seen_where_the_log_could_have_shown_it() -> None:
-    row = only([*busy(0, 2 * HOUR), deny(2 * HOUR + 2)])
-    assert (row["seen_before"], row["unknown_why"], row["log_row"]) == ("no", None, None)
-    assert row["reach_s"] >= HOUR
-
-
-def unknown(lines: list[Line], **options: Any) -> str:
-    row = only(lines, **options)
-    assert row["seen_before"] == "unknown"
-    return str(row["unknown_why"])
-
-
-def test_unknown_where_the_log_is_younger_than_the_idle_timer() -> None:
-    assert "the log starts 30 min before" in unknown([*busy(0, 1800), deny(1802)])
-
-
-def test_idle_timer_is_an_option() -> None:
-    assert only([*busy(0, 1800), deny(1802)], idle_s=600)["seen_before"] == "no"
-
-
-def test_unknown_without_built_and_teardown_lines() -> None:
-    lines = [deny(t * 60.0, X, Y) for t in range(200)]
-    assert "logging trap" in unknown([*lines, deny(12_001)])
-    no_teardowns = [one for one in busy(0, 2 * HOUR) if one["kind"] == "built"]
-    assert "logging trap" in unknown([*no_teardowns, deny(2 * HOUR + 2)])
-
-
-def test_unknown_after_a_silence() -> None:
-    lines = [*busy(0, 2 * HOUR), *busy(4 * HOUR, 4.5 * HOUR, first_id=300), deny(4.5 * HOUR + 2)]
-    assert "silent" in unknown(lines)
-
-
-def test_unknown_where_numbers_are_missing() -> None:
-    lines = busy(0, 2 * HOUR)
-    for one in lines:
-        one["conn_id"] *= 50
-    assert "excerpt" in unknown([*lines, deny(2 * HOUR + 2)])
-
-
-def test_unknown_where_built_lines_are_missing() -> None:
-    lines = [one for i, one in enumerate(busy(0, 2 * HOUR, step=20)) if i % 6]
-    assert "no Built in the log" in unknown([*lines, deny(2 * HOUR + 2)])
-
-
-def test_unknown_beyond_the_memory() -> None:
-    lines = busy(0, 2 * HOUR, step=2)
-    for i, one in enumerate(lines):
-        one["a_p"] = 1000 + i // 2
-    assert "memory ceiling" in unknown([*lines, deny(2 * HOUR + 2)], ended_most=300)
 
 
 @pytest.mark.parametrize("proto", ["udp", "icmp", None])

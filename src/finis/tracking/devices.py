@@ -7,6 +7,7 @@ tuple or integer; everything else about it already stands in the output columns,
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -115,7 +116,8 @@ class Device:
     ended: Recent[int] = field(init=False)  # hash → pack(teardown, row, orig)
     expired: Recent[int] = field(init=False)
     torn: Recent[tuple[Any, ...]] = field(init=False)  # number → (tuples, built, torn, row, event)
-    orphans: dict[Any, Any] = field(default_factory=dict)  # Teardowns waiting for their Built
+    # Teardowns waiting for their Built; ordered, because its front is taken off again and again.
+    orphans: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
     lines: Recent[Any] = field(init=False)  # fingerprints of lines without a number of their own
     watch: Recent[list[tuple[int, int]]] = field(init=False)  # hash → [(denial time, row)]
     permits: Recent[tuple[int, str | None, str | None, int | None]] = field(init=False)

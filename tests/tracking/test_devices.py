@@ -1,0 +1,76 @@
+"""What one firewall's log could have shown: when "never seen" may be claimed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from finis.tracking.devices import pack, unpack
+from tests.tracking.eventlist import Line, built, deny, only, torn
+
+HOUR = 3600.0
+X, Y = "outside:192.0.2.50/5555", "inside:10.0.0.50/80"
+
+
+def test_packing_keeps_all_three() -> None:
+    for packed in ((0, 0, 0), (-(2**62), 2**40 - 1, 1), (1_700_000_000_000_000_000, 12345, 1)):
+        assert unpack(pack(*packed)) == packed
+
+
+def busy(start: float, end: float, step: float = 60.0, first_id: int = 100) -> list[Line]:
+    """Other connections, so that the log is seen to be whole."""
+    lines, t, number = [], start, first_id
+    while t <= end:
+        lines += [built(t, number, X, Y), torn(t + 1, number, X, Y, duration_s=1.0)]
+        t, number = t + step, number + 1
+    return lines
+
+
+def test_never_seen_where_the_log_could_have_shown_it() -> None:
+    row = only([*busy(0, 2 * HOUR), deny(2 * HOUR + 2)])
+    assert (row["seen_before"], row["unknown_why"], row["log_row"]) == ("no", None, None)
+    assert row["reach_s"] >= HOUR
+
+
+def unknown(lines: list[Line], **options: Any) -> str:
+    row = only(lines, **options)
+    assert row["seen_before"] == "unknown"
+    return str(row["unknown_why"])
+
+
+def test_unknown_where_the_log_is_younger_than_the_idle_timer() -> None:
+    assert "the log starts 30 min before" in unknown([*busy(0, 1800), deny(1802)])
+
+
+def test_idle_timer_is_an_option() -> None:
+    assert only([*busy(0, 1800), deny(1802)], idle_s=600)["seen_before"] == "no"
+
+
+def test_unknown_without_built_and_teardown_lines() -> None:
+    lines = [deny(t * 60.0, X, Y) for t in range(200)]
+    assert "logging trap" in unknown([*lines, deny(12_001)])
+    no_teardowns = [one for one in busy(0, 2 * HOUR) if one["kind"] == "built"]
+    assert "logging trap" in unknown([*no_teardowns, deny(2 * HOUR + 2)])
+
+
+def test_unknown_after_a_silence() -> None:
+    lines = [*busy(0, 2 * HOUR), *busy(4 * HOUR, 4.5 * HOUR, first_id=300), deny(4.5 * HOUR + 2)]
+    assert "silent" in unknown(lines)
+
+
+def test_unknown_where_numbers_are_missing() -> None:
+    lines = busy(0, 2 * HOUR)
+    for one in lines:
+        one["conn_id"] *= 50
+    assert "excerpt" in unknown([*lines, deny(2 * HOUR + 2)])
+
+
+def test_unknown_where_built_lines_are_missing() -> None:
+    lines = [one for i, one in enumerate(busy(0, 2 * HOUR, step=20)) if i % 6]
+    assert "no Built in the log" in unknown([*lines, deny(2 * HOUR + 2)])
+
+
+def test_unknown_beyond_the_memory() -> None:
+    lines = busy(0, 2 * HOUR, step=2)
+    for i, one in enumerate(lines):
+        one["a_p"] = 1000 + i // 2
+    assert "memory ceiling" in unknown([*lines, deny(2 * HOUR + 2)], ended_most=300)
