@@ -137,6 +137,19 @@ def test_spike_says_when_it_began() -> None:
     assert one.claims[-1].proofs
 
 
+def test_patterns_that_count_verdicts_are_as_harmless_as_these() -> None:
+    """What is harmless denial by denial does not become a problem by being counted."""
+    calm = [{"ts": at(60.0 * n), "src_h": f"10.1.0.{n % 9}"} for n in range(120)]
+    burst = [{"ts": at(3600 + n / 10), "src_h": "10.9.9.9"} for n in range(300)]
+    late = {"harm": "harmless", "teardown": "fins", "lag_s": 0.0}
+    rows = [row | late for row in calm + burst]
+    harms = {one.id: one.harm for one in find_all(NO_CONNECTIONS, denials(rows))}
+    assert harms == {"PAT201": Harm.HARMLESS, "PAT202": Harm.HARMLESS, "PAT203": Harm.HARMLESS}
+    rows[-1]["harm"] = "harmful"
+    harms = {one.id: one.harm for one in find_all(NO_CONNECTIONS, denials(rows))}
+    assert harms == {"PAT201": Harm.DEPENDS, "PAT202": Harm.DEPENDS, "PAT203": Harm.DEPENDS}
+
+
 def test_spike_out_of_silence_needs_the_period_of_the_log() -> None:
     burst = denials([{"ts": at(3600 + n / 10)} for n in range(100)])
     whole = connections([{"start": 60.0 * n} for n in range(120)])
@@ -205,12 +218,12 @@ def lagging(lags: list[float], harm: str, teardown: str = "fins") -> list[dict[s
 def test_lags_by_class() -> None:
     rows = lagging([0, 0, 0, 0, 1, 1, -1, 3, 14, 15, 100], "harmless")
     [one] = found("PAT203", refused=denials(rows))
-    assert one.title.startswith("63 % of 11 denials came within 1 s")
+    assert one.title.startswith("64 % of 11 denials came within 1 s")
     texts = [claim.text for claim in one.claims]
-    assert texts[0].startswith("7 (63 %) within 1 s")
+    assert texts[0].startswith("7 (64 %) within 1 s")
     assert texts[1].startswith("3 (27 %) within 15 s")
     assert texts[2].startswith("1 (9 %) within 4 min")
-    assert texts[3].startswith("at most 9 (81 %) would be absorbed")
+    assert texts[3].startswith("At most 9 (82 %) would be absorbed")
     assert one.harm == Harm.HARMLESS
 
 

@@ -161,7 +161,9 @@ def _facts(entry: Entry) -> list[str]:
     """Harm, confidence and precedence as a small table."""
     why = getattr(entry, "harm_why", "")
     harm = level(entry.harm)
-    rows = [("harm", f"{harm}: {why}" if why and not why.startswith(harm) else why or harm)]
+    if harm in why:  # the reason says it itself
+        harm, why = why, ""
+    rows = [("harm", f"{harm}; {why}" if why else harm)]
     rows.append(("confidence", level(entry.confidence)))
     if issubclass(entry, Cause):
         others = catalogue().values()

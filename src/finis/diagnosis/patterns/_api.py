@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from finis.correlation.stories import Proof
 from finis.diagnosis.cause import Claim
 from finis.terms import Confidence, Harm
+from finis.words import endpoint
 
 if TYPE_CHECKING:
     import polars as pl
@@ -136,7 +137,8 @@ def _proven(
     rows = connections.filter(connections["row"].is_in(list(found.stories[:EXAMPLES])))
     claims = tuple(
         Claim(
-            f"for example {row['orig_h']}:{row['orig_p']} to {row['resp_h']}:{row['resp_p']}",
+            f"For example {endpoint(row['orig_h'], row['orig_p'])} to"
+            f" {endpoint(row['resp_h'], row['resp_p'])}.",
             prove(row["row"]),
         )
         for row in rows.iter_rows(named=True)

@@ -11,6 +11,8 @@ from finis.correlation.stories import Proof
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import EXAMPLES, TOP_HOSTS
 from finis.diagnosis.telling import span
+from finis.terms import Harm, word
+from finis.words import endpoint
 
 
 def distinct(denials: pl.DataFrame) -> pl.DataFrame:
@@ -31,13 +33,13 @@ def said(ts: datetime | None) -> str:
 def refused(row: dict[str, Any]) -> Claim:
     """One denial as a claim with its proof."""
     flags = row["flags"] or row["proto"] or "packet"
-    text = f"refused: {flags} from {end(row, 'src')} to {end(row, 'dst')}"
+    text = f"The firewall refused {flags} from {end(row, 'src')} to {end(row, 'dst')}."
     return Claim(text, (Proof(row["file"] or "?", row["line"] or 0, row["unit"] or "line"),))
 
 
 def end(row: dict[str, Any], side: str) -> str:
     host, port = row[f"{side}_h"], row[f"{side}_p"]
-    return str(host) if port is None else f"{host}:{port}"
+    return str(host or "?") if port is None else endpoint(host, port)
 
 
 def examples(denials: pl.DataFrame) -> tuple[Claim, ...]:
@@ -52,9 +54,11 @@ def top(frame: pl.DataFrame, column: str, most: int = TOP_HOSTS) -> tuple[str, .
     return tuple(ranked[column].to_list())
 
 
-def percent(part: float, whole: float) -> str:
-    """Rounded down, so that 100 % means all of them."""
-    return f"{int(100 * part / whole)} %" if whole else "0 %"
+def harm_of(rows: pl.DataFrame) -> Harm:
+    """A pattern that only counts verdicts is as harmless as they are; what is not harmless has
+    findings of its own, so that the pattern never says more than "depends"."""
+    grave = rows.filter(pl.col("harm").fill_null("depends") != word(Harm.HARMLESS))
+    return Harm.HARMLESS if grave.is_empty() else Harm.DEPENDS
 
 
 def timer(seconds: float) -> str:

@@ -31,8 +31,9 @@ import polars as pl
 
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import EXAMPLES, Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import moment, percent, timer
+from finis.diagnosis.patterns._rows import moment, timer
 from finis.terms import Confidence, Harm
+from finis.words import endpoint, share
 
 MIN_GAP_S = 2.0  # a shorter silence is the work between two requests
 MIN_CLOSES = 8
@@ -96,16 +97,16 @@ class ServerIdleTimer(Pattern):
     @classmethod
     def _finding(cls, row: dict) -> PatternFinding:  # type: ignore[type-arg]
         value, hit, total = row["value"], row["hit"], row["total"]
-        server = f"{row['resp_h']}:{row['resp_p']}"
+        server = endpoint(row["resp_h"], row["resp_p"])
         claims = [
             Claim(
-                f"{hit} of {total} closes by this server after silence"
-                f" ({percent(hit, total)}) came {timer(value)} after the last segment"
+                f"{hit} of its {total} closes after a silence ({share(hit, total)}) came"
+                f" {timer(value)} after the last segment."
             )
         ]
         usual = next((why for at, why in KNOWN.items() if abs(value - at) <= 0.03 * at), None)
         if usual:
-            claims.append(Claim(f"{timer(value)} is {usual}"))
+            claims.append(Claim(f"That is {usual}."))
         return cls.finding(
             f"{server} closes connections after {timer(value)} of silence",
             connections=hit,

@@ -59,7 +59,9 @@ class FirewallTimer(Pattern):
     def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
         removed = connections.filter(
             pl.col("teardown").is_in(list(TIMERS)) & (pl.col("log_duration_s") > 0)
-        ).select("device", "teardown", "row", "resp_h", "teardown_ts", lived="log_duration_s")
+        ).select(
+            "device", "teardown", "row", "resp_h", "teardown_ts", "harm", lived="log_duration_s"
+        )
         shortest = pl.col("lived").min()
         equal = pl.col("lived") <= shortest + EQUAL_S
         grouped = (
@@ -68,6 +70,7 @@ class FirewallTimer(Pattern):
                 total=pl.len(),
                 value=shortest,
                 equal=equal.sum(),
+                harmless=(pl.col("harm") == word(Harm.HARMLESS)).fill_null(False).all(),
                 first=pl.col("teardown_ts").min(),
                 last=pl.col("teardown_ts").max(),
                 hosts=pl.col("resp_h").drop_nulls().unique().sort().head(TOP_HOSTS),
@@ -80,6 +83,7 @@ class FirewallTimer(Pattern):
             cls.finding(
                 f"{TIMERS[row['teardown']]} of {row['device'] or 'the firewall'}:"
                 f" about {timer(row['value'])}",
+                harm=Harm.HARMLESS if row["harmless"] else Harm.DEPENDS,
                 connections=row["total"],
                 first_ts=moment(row["first"]),
                 last_ts=moment(row["last"]),
@@ -87,7 +91,7 @@ class FirewallTimer(Pattern):
                 claims=(
                     Claim(
                         f"{row['equal']} of {row['total']} connections it removed so lived"
-                        f" {timer(row['value'])}, none of them shorter"
+                        f" {timer(row['value'])}, none shorter."
                     ),
                 ),
                 stories=tuple(row["stories"]),

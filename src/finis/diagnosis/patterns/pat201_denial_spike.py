@@ -33,9 +33,10 @@ import polars as pl
 
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import distinct, examples, moment, percent, said, top
+from finis.diagnosis.patterns._rows import distinct, examples, harm_of, moment, said, top
 from finis.diagnosis.telling import span
 from finis.terms import Confidence, Harm
+from finis.words import share
 
 STEPS_S = (1, 5, 10, 60, 300, 900, 3600, 86400)
 MAX_STEPS = 1440
@@ -92,14 +93,15 @@ class DenialSpike(Pattern):
         first, last = moment(part["ts"].min()), moment(part["ts"].max())
         lasted = span(max((last - first) / timedelta(seconds=1), 1.0)) if first and last else "?"
         claims = [
-            Claim(f"up to {peak} denials in {span(step)}, where {usual:g} are usual"),
+            Claim(f"up to {peak} denials in {span(step)}, where {usual:g} are usual."),
             *(
-                Claim(f"{percent(n, part.height)} of them: {what} {value}")
+                Claim(f"{share(n, part.height)} of them {what} {value}.")
                 for what, value, n in _shares(part)
             ),
         ]
         return cls.finding(
             f"denials rose at {said(first)}, for {lasted}: {part.height} of them",
+            harm=harm_of(part),
             denials=part.height,
             first_ts=first,
             last_ts=last,
@@ -136,7 +138,7 @@ def _runs(counts: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
 def _shares(part: pl.DataFrame) -> list[tuple[str, str, int]]:
     """What most denials of the spike have in common: (what, value, how many)."""
     out = []
-    names = {"src_h": "from", "dst_h": "to", "device": "at", "cause_name": "caused by"}
+    names = {"src_h": "came from", "dst_h": "went to", "device": "were logged by", "cause": "are"}
     for column, what in names.items():
         best = part.filter(pl.col(column).is_not_null()).group_by(column).len("n")
         for row in best.sort(["n", column], descending=[True, False]).head(1).iter_rows():

@@ -25,8 +25,9 @@ import polars as pl
 
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import distinct, examples, moment, percent, top
+from finis.diagnosis.patterns._rows import distinct, examples, harm_of, moment, top
 from finis.terms import Confidence, Harm
+from finis.words import share
 
 MIN_DENIALS = 20
 MIN_HOSTS = 3
@@ -55,20 +56,21 @@ class DenialsOfOneHost(Pattern):
             if n < MIN_SHARE * known.height:
                 continue
             part = known.filter(pl.col(column) == host).sort("ts", "row")
-            causes = top(part, "cause_name", 3)
+            causes = top(part, "cause", 3)
             out.append(
                 cls.finding(
-                    f"{host} {verb} {percent(n, known.height)} of the denials",
+                    f"{host} {verb} {share(n, known.height)} of the denials",
+                    harm=harm_of(part),
                     denials=n,
                     first_ts=moment(part["ts"].min()),
                     last_ts=moment(part["ts"].max()),
                     hosts=(host,),
                     claims=(
                         Claim(
-                            f"{n} of {known.height} denials, the others spread over"
-                            f" {counted.height - 1} hosts"
+                            f"{n} of {known.height} denials; the others are spread over"
+                            f" {counted.height - 1} hosts."
                         ),
-                        *((Claim(f"most often: {', '.join(causes)}"),) if causes else ()),
+                        *((Claim(f"Most often {', '.join(causes)}."),) if causes else ()),
                         *examples(part),
                     ),
                 )

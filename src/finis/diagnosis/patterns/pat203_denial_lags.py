@@ -30,8 +30,9 @@ import polars as pl
 
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import distinct, examples, moment, percent, top
+from finis.diagnosis.patterns._rows import distinct, examples, harm_of, moment, top
 from finis.terms import Confidence, Harm, Teardown, word
+from finis.words import share
 
 MIN_DENIALS = 10
 CLASSES = (
@@ -69,7 +70,7 @@ class DenialLags(Pattern):
             if part.height:
                 reasons = ", ".join(top(part, "teardown", 3))
                 claims.append(
-                    Claim(f"{part.height} ({percent(part.height, total)}) {what} (after {reasons})")
+                    Claim(f"{part.height} ({share(part.height, total)}) {what} (after {reasons}).")
                 )
             low = high
         soon = rows.filter(pl.col("lag_s") <= 1.0).height
@@ -79,16 +80,15 @@ class DenialLags(Pattern):
         if kept:
             claims.append(
                 Claim(
-                    f"at most {kept} ({percent(kept, total)}) would be absorbed by a firewall that"
-                    " remembers normally closed connections for 15 s"
+                    f"At most {kept} ({share(kept, total)}) would be absorbed by a firewall that"
+                    " remembers normally closed connections for 15 s."
                 )
             )
-        all_harmless = rows.filter(pl.col("harm").fill_null("depends") != "harmless").is_empty()
         return [
             cls.finding(
-                f"{percent(soon, total)} of {total} denials came within 1 s of the end of their"
+                f"{share(soon, total)} of {total} denials came within 1 s of the end of their"
                 " connection",
-                harm=Harm.HARMLESS if all_harmless else Harm.DEPENDS,
+                harm=harm_of(rows),
                 denials=total,
                 first_ts=moment(rows["ts"].min()),
                 last_ts=moment(rows["ts"].max()),

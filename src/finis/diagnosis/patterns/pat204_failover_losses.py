@@ -75,7 +75,7 @@ class FailoverLosses(Pattern):
                     last_ts=last,
                     hosts=top(part, "src_h"),
                     claims=(
-                        Claim(f"refused for lack of a connection over {lasted}"),
+                        Claim(f"They were refused for lack of a connection over {lasted}."),
                         *examples(part),
                     ),
                 )

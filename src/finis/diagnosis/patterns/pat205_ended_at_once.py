@@ -84,8 +84,8 @@ class EndedAtOnce(Pattern):
                 last_ts=moment(row["till"]),
                 hosts=(row["host"],),
                 claims=(
-                    Claim(f"they had begun over {span(row['apart'])}"),
-                    Claim(f"otherwise this host ended {row['others']:.2g} per second"),
+                    Claim(f"They had begun over {span(row['apart'])}."),
+                    Claim(f"Otherwise this host ended {row['others']:.2g} per second."),
                 ),
                 stories=tuple(row["stories"]),
             )

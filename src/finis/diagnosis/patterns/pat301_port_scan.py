@@ -28,8 +28,9 @@ import polars as pl
 
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import EXAMPLES, Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import distinct, examples, moment, percent
+from finis.diagnosis.patterns._rows import distinct, examples, moment
 from finis.terms import Confidence, Ended, Harm, Teardown, word
+from finis.words import share
 
 MIN_TARGETS = 20
 MIN_SHARE = 0.8
@@ -84,14 +85,14 @@ class PortScan(Pattern):
         mine = refused.filter(pl.col("src_h") == source).sort("ts", "row")
         return cls.finding(
             f"{source} tried {row['targets']} targets ({row['hosts']} hosts, {row['ports']} ports),"
-            f" {percent(failed, total)} failed",
+            f" {share(failed, total)} failed",
             connections=failed - row["denied"],
             denials=row["denied"],
             first_ts=moment(row["first"]),
             last_ts=moment(row["last"]),
             hosts=(source,),
             claims=(
-                Claim(f"{failed} of {total} attempts were refused, unanswered or denied"),
+                Claim(f"{failed} of {total} attempts were refused, unanswered or denied."),
                 *examples(mine),
             ),
             stories=tuple(row["stories"]),

@@ -28,9 +28,10 @@ import polars as pl
 
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import EXAMPLES, Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import moment, percent
+from finis.diagnosis.patterns._rows import moment
 from finis.diagnosis.patterns.pat301_port_scan import failed
 from finis.terms import Confidence, Harm
+from finis.words import endpoint, share
 
 MIN_IN_A_MINUTE = 60
 MIN_SOURCES = 50
@@ -82,15 +83,15 @@ class SynFlood(Pattern):
         )
         return [
             cls.finding(
-                f"{row['resp_h']}:{row['resp_p']} got {row['n']} SYNs from {row['sources']}"
-                " addresses that were never completed",
+                f"{endpoint(row['resp_h'], row['resp_p'])} got {row['n']} SYNs from"
+                f" {row['sources']} addresses that were never completed",
                 connections=row["n"],
                 first_ts=moment(row["first"]),
                 last_ts=moment(row["last"]),
                 hosts=(row["resp_h"],),
                 claims=(
-                    Claim(f"up to {row['peak']} in one minute"),
-                    Claim(f"{percent(row['n'], row['total'])} of all attempts at this port"),
+                    Claim(f"Up to {row['peak']} came in one minute."),
+                    Claim(f"That is {share(row['n'], row['total'])} of all attempts at this port."),
                 ),
                 stories=tuple(row["stories"]),
             )

@@ -29,8 +29,9 @@ import polars as pl
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.denials import _facts
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import distinct, examples, moment, percent
+from finis.diagnosis.patterns._rows import distinct, examples, moment
 from finis.terms import Confidence, Harm
+from finis.words import endpoint, share
 
 MIN_TARGETS = 10
 MIN_SHARE = 0.8
@@ -79,16 +80,16 @@ class Backscatter(Pattern):
             ).sort("ts", "row")
             out.append(
                 cls.finding(
-                    f"{row['src_h']}:{row['src_p']} answered {row['targets']} targets that never"
-                    " asked",
+                    f"{endpoint(row['src_h'], row['src_p'])} answered {row['targets']} targets"
+                    " that never asked",
                     denials=row["n"],
                     first_ts=moment(row["first"]),
                     last_ts=moment(row["last"]),
                     hosts=(row["src_h"],),
                     claims=(
                         Claim(
-                            f"{percent(row['silent'], row['targets'])} of these targets open no"
-                            " connection in this log"
+                            f"{share(row['silent'], row['targets'])} of these targets open no"
+                            " connection in this log."
                         ),
                         *examples(mine),
                     ),

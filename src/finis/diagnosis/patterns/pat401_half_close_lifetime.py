@@ -83,9 +83,9 @@ class HalfCloseLifetime(Pattern):
                 last_ts=moment(row["last"]),
                 hosts=(row["host"],),
                 claims=(
-                    Claim(f"{row['kept']} FINs within {span(row['kept_max'])} were acknowledged"),
+                    Claim(f"{row['kept']} FINs within {span(row['kept_max'])} were acknowledged."),
                     Claim(
-                        f"{row['lost']} FINs after {span(row['lost_min'])} or more drew a RST",
+                        f"{row['lost']} FINs after {span(row['lost_min'])} or more drew a RST.",
                         rule="RFC 9293 §3.10.7.1",
                     ),
                 ),
