@@ -237,7 +237,7 @@ cdef class Decoder:
             part = u32(p + 4, big)
             captured = u32(p + 8, big)
             wire_len = u32(p + 12, big)
-            if captured > self.max_len or not (seconds | part | captured | wire_len):
+            if captured > self.max_len or not (captured | wire_len):
                 return STOP_CORRUPT
             if at + self.header_len + captured > size:
                 return STOP_DATA

@@ -149,7 +149,7 @@ class Decoder:
             if self._n >= _FULL:
                 return Stop.FULL, at
             captured, wire_len = self._u32(data, at + 8), self._u32(data, at + 12)
-            if captured > self._max_len or not any(data[at : at + 16]):
+            if captured > self._max_len or captured == wire_len == 0:
                 return Stop.CORRUPT, at
             if body + captured > len(data):
                 return Stop.DATA, at

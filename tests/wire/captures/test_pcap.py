@@ -125,6 +125,53 @@ def test_absurd_lengths_stop_without_allocating(length: int) -> None:
     assert positions == [f"byte {len(b.pcap(TALK))}, after frame 4"]
 
 
+def test_reading_goes_on_behind_a_damaged_record() -> None:
+    garbage = struct.pack("<IIII", 1, 2, 2**31, 60) + bytes(range(1, 200))
+    good = b.pcap(TALK)
+    rows, source = read(good + garbage + good[24:])
+    assert rows["frame"].tolist() == [1, 3, 4, 5, 7, 8]
+    assert list(source.problems) == [
+        (
+            "corrupt record: passed over to the next that fits",
+            1,
+            [f"byte {len(good)} to {len(good) + len(garbage)}, after frame 4"],
+        )
+    ]
+    assert not source.truncated
+
+
+def test_records_of_another_day_are_no_way_back() -> None:
+    garbage = struct.pack("<IIII", 1, 2, 2**31, 60)
+    other = b.pcap([(ts + 10**6 * 10**9, frame) for ts, frame, *_ in TALK])[24:]
+    rows, source = read(b.pcap(TALK) + garbage + other)
+    assert len(rows) == 3
+    assert source.truncated
+
+
+def test_endless_damage_ends() -> None:
+    garbage = struct.pack("<IIII", 1, 2, 2**31, 60)
+    good = b.pcap(TALK)[24:]
+    rows, source = read(b.pcap(TALK) + (garbage + good) * 200)
+    assert len(rows) == 65 * 3
+    assert source.truncated
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_files_put_one_after_another(order: str) -> None:
+    rows, source = read(b.pcap(TALK) + b.pcap(TALK, order=order, magic=b.MAGIC_US))
+    assert rows["frame"].tolist() == [1, 3, 4, 5, 7, 8]
+    assert not source.problems
+    rows, source = read(b.pcap(TALK) + b.pcap(TALK, linktype=101))
+    assert len(rows) == 3
+    assert source.truncated
+
+
+def test_frame_without_a_byte() -> None:
+    rows, source = read(b.pcap([(b.EPOCH_NS, b""), *TALK]))
+    assert rows["frame"].tolist() == [2, 4, 5]
+    assert source.problems.counts == {"frame without a byte": 1}
+
+
 def test_zeros_at_the_end_are_no_frames() -> None:
     rows, source = read(b.pcap(TALK) + bytes(4096))
     assert (len(rows), source.rows, source.truncated) == (3, 4, True)

@@ -200,8 +200,10 @@ def test_absurd_block_lengths(block: int, length: int) -> None:
     data, ends = small()
     at = ends[block - 1] + 4
     rows, source = read(data[:at] + struct.pack("<I", length) + data[at + 4 :])
-    assert source.truncated
-    assert len(rows) == (1 if block == 3 else 0)
+    resynced = block == 3 and length < 16
+    assert source.truncated != resynced
+    assert len(rows) == {1: 0, 2: 0, 3: 1 + resynced}[block]
+    assert sum(source.problems.counts.values()) == 1
 
 
 def test_the_second_length_must_agree() -> None:
@@ -211,6 +213,16 @@ def test_the_second_length_must_agree() -> None:
     assert len(rows) == 0
     assert list(source.problems) == [
         ("corrupt block: not read further", 1, [f"byte {ends[1]}, after frame 0"])
+    ]
+    at = ends[4] - 4
+    rows, source = read(data[:at] + b"\0\1\0\0" + b.ng_packet(EPOCH_US, SYN))
+    assert rows["frame"].tolist() == [1, 2]
+    assert list(source.problems) == [
+        (
+            "corrupt block: passed over to the next that fits",
+            1,
+            [f"byte {ends[3]} to {ends[4]}, after frame 1"],
+        )
     ]
 
 

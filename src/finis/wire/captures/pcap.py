@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from finis.errors import InputError
 from finis.wire.captures._points import CookedPoints
+from finis.wire.captures._resync import MAX_RESYNCS, next_record
 from finis.wire.captures._window import END, Window, batches
 from finis.wire.kernel import decoder as new_decoder
 from finis.wire.link import SUPPORTED
-from finis.wire.stamps import stamp
+from finis.wire.stamps import SECOND_NS, stamp
 from finis.wire.walk import MAX_CAPTURED, Interface, Stop
 
 if TYPE_CHECKING:
@@ -63,25 +64,85 @@ def read(stream: Readable, source: Source, reading: Reading) -> Iterator[np.ndar
     source.kind, source.format, source.resolution_ns = "capture", NAME, magic.tick_ns
     if linktype not in SUPPORTED:
         source.problems.add(f"link type {linktype} is not supported", "byte 20")
-    decoder = new_decoder(source.id)
-    limit = max(MAX_CAPTURED, min(snaplen, MAX_SNAPLEN))
-    decoder.set_pcap(magic.order == ">", magic.record_header, magic.tick_ns, limit)
-    point = source.points.id(source.point)
-    decoder.add_interface(Interface(linktype, point, snaplen, stamp()))
-    cooked = CookedPoints(source.points)
-
-    def handle(why: Stop, at: int) -> int:
-        if why == Stop.POINT:
-            ahead = _ifindexes(window.data, at, magic)
-            cooked.add(decoder, source.point, several=len(ahead) > 1)
-            return at
-        position = f"byte {window.offset + at}, after frame {decoder.frames}"
-        source.truncated = True
-        source.problems.add("corrupt record header: not read further", position)
-        return END
-
+    records = _Records(window, source, magic, linktype, snaplen)
     window.skip(HEADER_BYTES)
-    yield from batches(window, decoder, decoder.walk_pcap, handle, source)
+    yield from batches(window, records.decoder, records.decoder.walk_pcap, records.handle, source)
+
+
+class _Records:
+    """Decides where the walker does not know on."""
+
+    def __init__(
+        self, window: Window, source: Source, magic: _Magic, linktype: int, snaplen: int
+    ) -> None:
+        self.window = window
+        self.source = source
+        self.linktype = linktype
+        self.resyncs = 0
+        self.cooked = CookedPoints(source.points)
+        self.decoder = new_decoder(source.id)
+        point = source.points.id(source.point)
+        self.decoder.add_interface(Interface(linktype, point, snaplen, stamp()))
+        self._set(magic, snaplen)
+
+    def _set(self, magic: _Magic, snaplen: int) -> None:
+        self.magic = magic
+        self.limit = max(MAX_CAPTURED, min(snaplen, MAX_SNAPLEN))
+        order = magic.order == ">"
+        self.decoder.set_pcap(order, magic.record_header, magic.tick_ns, self.limit)
+
+    def handle(self, why: Stop, at: int) -> int:
+        if why == Stop.POINT:
+            ahead = _ifindexes(self.window.data, at, self.magic)
+            self.cooked.add(self.decoder, self.source.point, several=len(ahead) > 1)
+            return at
+        self.window.advance(at)
+        data = self.window.data
+        magic = _MAGICS.get(data[:4])
+        if magic is not None and len(data) >= HEADER_BYTES:
+            return self._another_file(magic, data)
+        if any(data[:8]) and not any(data[8:16]):  # nothing on the wire, yet with a time
+            self.decoder.frames += 1
+            self.source.problems.add("frame without a byte", f"frame {self.decoder.frames}")
+            return self.magic.record_header
+        return self._resync(data)
+
+    def _another_file(self, magic: _Magic, data: bytes) -> int:
+        """A file header where a record should be: files were put one after another."""
+        snaplen, network = struct.unpack_from(magic.order + "II", data, 16)
+        if network & 0xFFFF != self.linktype:
+            self._stop("another pcap file of another link type follows: not read")
+            return END
+        self._set(magic, snaplen)
+        return HEADER_BYTES
+
+    def _resync(self, data: bytes) -> int:
+        self.decoder.settle(self.source)
+        near_ns = self.source.last_ns
+        found = None
+        if near_ns is not None and self.resyncs < MAX_RESYNCS:
+            self.resyncs += 1
+            magic = self.magic
+            found = next_record(
+                data,
+                magic.order,
+                magic.record_header,
+                magic.tick_ns,
+                self.limit,
+                near_ns // SECOND_NS,
+            )
+        if found is None:
+            self._stop("corrupt record header: not read further")
+            return END
+        start = self.window.offset
+        position = f"byte {start} to {start + found}, after frame {self.decoder.frames}"
+        self.source.problems.add("corrupt record: passed over to the next that fits", position)
+        return found
+
+    def _stop(self, reason: str) -> None:
+        self.source.truncated = True
+        position = f"byte {self.window.offset}, after frame {self.decoder.frames}"
+        self.source.problems.add(reason, position)
 
 
 def _ifindexes(data: bytes, at: int, magic: _Magic) -> set[int]:

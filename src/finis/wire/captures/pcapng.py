@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from finis.errors import InputError
 from finis.wire.captures._points import CookedPoints, InterfacePoints, clean
+from finis.wire.captures._resync import MAX_RESYNCS, next_block
 from finis.wire.captures._window import END, Window, batches
 from finis.wire.kernel import decoder as new_decoder
 from finis.wire.link import SUPPORTED
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 NAME = "pcapng"
 MAX_INTERFACES = 4096  # per section
+MAX_PACKET_BLOCK = 1 << 24  # a larger one is a damaged length field
 _SECTION = b"\x0a\x0d\x0d\x0a"
 _ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 _IF_NAME, _IF_DESCRIPTION, _IF_TSRESOL, _IF_TSOFFSET = 2, 3, 9, 14
@@ -71,6 +73,8 @@ class _Blocks:
         self.cooked = CookedPoints(source.points)
         self.strange_links: set[int] = set()
         self.section = 0
+        self.resyncs = 0
+        self.frames_before = 0  # of this section
         self.lost: dict[tuple[int, bytes, int], int] = {}
 
     def handle(self, why: Stop, at: int) -> int:
@@ -87,6 +91,7 @@ class _Blocks:
             self.order = order
             self.decoder.set_section(order == ">")
             self.section += 1
+            self.frames_before = self.decoder.frames
             self.interfaces = 0
             self.bases.clear()
         kind: int
@@ -162,6 +167,8 @@ class _Blocks:
         """Pass over a block too large to hold."""
         start = self.window.offset + at
         if kind in (ENHANCED_BLOCK, PACKET_BLOCK, SIMPLE_BLOCK):
+            if length > MAX_PACKET_BLOCK:
+                return self._corrupt(at)
             self.decoder.frames += 1
             self.source.problems.add("packet too large to be one", f"frame {self.decoder.frames}")
         if not self.window.skip(at + length - 4):
@@ -181,7 +188,18 @@ class _Blocks:
         self.source.problems.add("the file is cut off inside a record", position)
 
     def _corrupt(self, at: int) -> int:
-        position = f"byte {self.window.offset + at}, after frame {self.decoder.frames}"
-        self.source.truncated = True
-        self.source.problems.add("corrupt block: not read further", position)
-        return END
+        self.window.advance(at)
+        start, found = self.window.offset, None
+        # Before the first packet an interface might be lost, and all after it be misnumbered.
+        packets = self.decoder.frames > self.frames_before
+        if packets and self.resyncs < MAX_RESYNCS:
+            self.resyncs += 1
+            found = next_block(self.window.data, self.order, MAX_BLOCK)
+        if found is None:
+            self.source.truncated = True
+            position = f"byte {start}, after frame {self.decoder.frames}"
+            self.source.problems.add("corrupt block: not read further", position)
+            return END
+        position = f"byte {start} to {start + found}, after frame {self.decoder.frames}"
+        self.source.problems.add("corrupt block: passed over to the next that fits", position)
+        return found
