@@ -152,6 +152,21 @@ def test_prompts_name_the_points() -> None:
     assert not quirks(rows[4]) & (Quirk.DF | Quirk.NO_IP_ID | Quirk.NO_TTL)
 
 
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "fw# show capture inside",
+        "fw/act/pri# show capture inside detail",
+        "fw(config)# sh cap inside | include 10.0.0.1",
+        "> show capture inside",
+        "admin@fw> show capture inside packet-number 1 trace",
+    ],
+)
+def test_forms_of_prompts(prompt: str) -> None:
+    _, source = read(asa_text, prompt + "\n\n" + FRAME.format(1, "10:00:00.1"))
+    assert source.points.names == ["inside"] and not source.problems
+
+
 def test_a_given_point_is_kept_for_the_first_capture() -> None:
     _, source = read(asa_text, (ASA / "several.txt").read_bytes(), point_given=True)
     assert source.points.names == ["here", "here/CAPO"]

@@ -40,8 +40,8 @@ _COUNT = re.compile(r"\s*\d{1,10} packets? (?:captured|shown)\b")
 _HEADER = re.compile(
     r"\s*capture (?P<name>[\w.+-]{1,64}) (?:type (?P<type>[\w-]{1,32})|interface |access-list |\[)"
 )
-_PROMPT = re.compile(r"\s*[A-Za-z0-9][\w.()/@:-]{0,80}[#>](?: |$)(?P<command>.{0,200})")
-_SHOW = re.compile(r" ?sh(?:ow?)? cap(?:ture?)? (?:/?[a-z]+ )?(?P<name>[\w.+-]{1,64})")
+_PROMPT = re.compile(r"\s*(?:[A-Za-z0-9][\w.()/@:-]{0,80}[#>]|>)(?: |$)(?P<command>.{0,200})")
+_SHOW = re.compile(r" ?sh\w{0,2} cap\w{0,4} (?P<name>[\w.+-]{1,64})")
 _VLAN = re.compile(r"vlan#(\d{1,4}) P\d")
 _DROP = re.compile(r"Drop-reason: \((?P<name>[\w.+-]{1,64})\)")
 _HEX = re.compile(r"\s*0x[0-9a-fA-F]{4}:?\s")  # for sniffing only
