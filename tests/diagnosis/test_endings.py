@@ -2,6 +2,10 @@
 
 import polars as pl
 import pytest
+
+from finis.diagnosis import engine
+from finis.diagnosis.cause import Cause
+from finis.terms import Confidence, Harm, Teardown, word
 from tests.diagnosis.endings import (
     REFERENCE,
     Row,
@@ -16,10 +20,6 @@ from tests.diagnosis.endings import (
     seen,
     stories,
 )
-
-from finis.diagnosis import engine
-from finis.diagnosis.cause import Cause
-from finis.terms import Confidence, Harm, Teardown, word
 
 SURE, LIKELY, POSSIBLE = "certain", "likely", "possible"
 NO, MAYBE, YES = "harmless", "depends", "harmful"

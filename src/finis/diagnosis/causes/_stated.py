@@ -31,6 +31,9 @@ class FirewallStated(Cause):
     table: ClassVar[Literal["connections", "denials"]] = "connections"
     harm: ClassVar[Any] = Harm.DEPENDS
     references: ClassVar[tuple[str, ...]] = ("Cisco ASA syslog 302014",)
+    not_this: ClassVar[tuple[str, ...]] = (
+        "not an ending by client or server: the firewall names a reason of its own",
+    )
 
     @classmethod
     def where(cls) -> pl.Expr:

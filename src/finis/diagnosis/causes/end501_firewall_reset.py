@@ -39,6 +39,7 @@ class FirewallReset(FirewallStated):
     id, name = "END501", "firewall-reset"
     title = "the firewall itself reset the connection"
     reasons = ("reset-device",)
+    not_this = ("not a RST of client or server: none entered the firewall, or its log says so",)
     beats = SYMPTOMS
     harm = Harm.HARMFUL
     harm_why = "to both sides: neither of them asked for the reset"
