@@ -66,6 +66,19 @@ MESSAGES: list[tuple[str, str, dict[str, Any]]] = [
     ("302014", f"Teardown Probe TCP connection 77 for {PAIR} duration 92:24:20 bytes 0 SYN "
      "Timeout", {
         "duration_s": 332660.0, "teardown": "syn-timeout", "teardown_side": "device"}),
+    ("302013", f"Built inbound TCP connection 77 for {MAPPED} Internal-Data0/1:RX[3] (eve)", {
+        **AB, "user": "eve"}),
+    ("302014", f"Teardown TCP connection 77 for {PAIR} duration 0:00:05 bytes 7 TCP Reset-O from "
+     "outside Internal-Data0/1:RX[3] max-rate 5/2000 (eve)", {
+         **AB, "reason": "TCP Reset-O", "teardown_side": "a", "user": "eve"}),
+    ("302014", f"Teardown TCP connection 146454459412553183 for outside:{A} /50123 to dmz:{B} /443 "
+     "duration 0:00:00 bytes 1076 TCP Reset-I", {**AB, "conn_id": 146454459412553183}),
+    ("302001", f"Built inbound TCP connection 7 for faddr {A}/50123 gaddr 192.0.2.5/8443 laddr "
+     f"{B}/443 (eve)", {**AB, "kind": "built", "initiator": "a", "b_mapped_p": 8443,
+                        "user": "eve"}),
+    ("302002", f"Teardown TCP connection 7 faddr {A}/50123 gaddr 192.0.2.5/8443 laddr {B}/443 "
+     "duration 0:00:07 bytes 99 (TCP Reset-O)", {**AB, "kind": "teardown", "reason_by": "O",
+                                                 "reason": "TCP Reset-O"}),
     ("302303", f"Built TCP state-bypass connection 9 from {MAPPED}", {
         **AB, "kind": "built", "flags": "state-bypass", "initiator": "a", "conn_id": 9}),
     ("302304", f"Teardown TCP state-bypass connection 9 from {PAIR} duration 1:00:02 bytes 245 "
@@ -537,7 +550,10 @@ def test_addresses_lost_in_copying_are_not_invented() -> None:
     assert sum(source.problems.counts.values()) == 9
 
 
-@pytest.mark.parametrize(("msg_id", "text", "expected"), MESSAGES[:12])
+CUTTABLE = ("302013", "302014", "302303", "302304", "106001", "106006", "106015")
+
+
+@pytest.mark.parametrize(("msg_id", "text", "expected"), [m for m in MESSAGES if m[0] in CUTTABLE])
 def test_no_prefix_of_a_line_invents_a_value(
     msg_id: str, text: str, expected: dict[str, Any]
 ) -> None:

@@ -55,6 +55,7 @@ TOKENS = {
     "parens": r"[^()]{0,160}",
     "colon": r"[^:;]{1,160}?",
     "slash": r"[/|]",
+    "ring": r"\S{1,64}:RX\[\d{1,9}\]",
     "arrow": r"[=-]{1,2}>?",
     "rest": r".*",
 }
@@ -75,9 +76,9 @@ DEFAULT_TOKENS = {
 
 # name → template text with @ for the prefix; `«…»` is an atomic group.
 COMPOSITES = {
-    "endpoint": "«{@_if:if}:{@_h:host_after_if}/{@_p:port}»[{@_who:who}]",
+    "endpoint": "«{@_if:if}:{@_h:host_after_if}~/{@_p:port}»[{@_who:who}]",
     "place": "«{@_if:if}:{@_h:host_after_if}[/{@_p:port}]{:end}»[~{@_who:id_who}]",
-    "socket": "«{@_h:host}/{@_p:port}»[{@_who:who}]",
+    "socket": "«{@_h:host}~/{@_p:port}»[{@_who:who}]",
     "bare": "«{@_h:host}[/{@_p:port}]{:end}»[{@_who:who}]",
     "mapped": "~(«{@_mapped_h:host}/{@_mapped_p:port}»)[{@_who2:who}]",
     "acl_endpoint": "«{@_if:if}/{@_h:host}»({@_p:port})[{@_who:who}]",

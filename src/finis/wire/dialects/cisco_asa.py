@@ -93,17 +93,19 @@ def _key(phrase: str) -> str:
 _REASON_OF = {_key(phrase): (word(code), who) for phrase, (code, who) in REASONS.items()}
 _RESET = word(Teardown.RESET_SIDE_UNKNOWN)
 _NOT_KNOWN = (word(Teardown.UNKNOWN), "unknown")
-_USER_AT_END = re.compile(r"\s+\(((?:[^()]|\([^()]*\))*+)\)$")
+_INTERNAL = re.compile(r" (?:\S{1,64}:RX\[\d{1,9}\]|max-rate \S{1,64})")
+_USER_AT_END = re.compile(r" \(((?:[^()]|\([^()]*\))*+)\)$")
 
 
 @lru_cache(4096)
 def parse_reason(tail: str) -> tuple[str | None, str | None, str | None, str, str, bool]:
     """The end of a 302014: reason, who the line names, user, our word, who caused it, known?"""
     user = None
+    tail = " ".join(tail.split())
     m = _USER_AT_END.search(tail)
     if m:
         user, tail = m[1], tail[: m.start()]
-    tail = " ".join(tail.split()).strip(" .,\"'")
+    tail = _INTERNAL.sub("", tail).strip(" .,\"'")
     if not tail:
         return None, None, user, *_NOT_KNOWN, True
     by = None
@@ -216,7 +218,12 @@ def _by_words(row: Row, fields: Fields) -> None:
 MESSAGES = _events.messages(
     r"""
 302013        built          tcp      Built {direction} [Probe ]TCP connection {conn_id} for
-    {a:endpoint}{a:mapped} to {b:endpoint}{b:mapped}[~{user}]
+    {a:endpoint}{a:mapped} to {b:endpoint}{b:mapped}[ {:ring}][~{user}]
+302001        built          tcp      Built {direction} TCP connection {conn_id} for faddr
+    {a:socket} gaddr {b_mapped_h:host}/{b_mapped_p:port} laddr {b:socket}[~{user}]
+302002        teardown       tcp      Teardown TCP connection {conn_id} [for ]faddr {a:socket} gaddr
+    {b_mapped_h:host}/{b_mapped_p:port} laddr {b:socket} duration {duration_s} bytes {bytes}[
+    ({tail:parens})]
 302014        teardown       tcp      Teardown [Probe ]TCP connection {conn_id} for {a:endpoint} to
     {b:endpoint} duration {duration_s} bytes {bytes}[ {tail}]
 302303        built          tcp      Built TCP state-bypass connection {conn_id} from
@@ -354,7 +361,9 @@ MESSAGES = _events.messages(
 111010        admin          -        User {user:quote_word},~{:phrase} executed {reason}
 """,
     {
-        "302013": _built, "302014": _torn, "302303": _bypass, "302304": _bypass,
+        "302013": _built,
+        "302001": _built,
+        "302002": _torn, "302014": _torn, "302303": _bypass, "302304": _bypass,
         "106001": _syn, "106015": _syn, "500003": _syn,
         "106100": _hit, "106102": _hit, "106103": _hit,
         "305011": _mapped, "305012": _mapped, "313005": _icmp_error,
