@@ -48,6 +48,12 @@ def test_real_or_mapped_addresses(server: str, client: str, turned: bool) -> Non
     assert row["from_side"] == ("orig" if turned else "resp")
 
 
+def test_addresses_of_a_translation_logged_on_its_own() -> None:
+    xlate = line(0, "xlate-built", CLIENT, None, a_mapped_h="172.16.0.9", a_mapped_p=61000)
+    row = only([xlate, built(0, 7), torn(10, 7), deny(11, SERVER, "o:172.16.0.9/61000")])
+    assert (row["conn_id"], row["from_side"], row["lag_s"]) == (7, "resp", 1.0)
+
+
 def test_another_port_is_another_connection() -> None:
     row = only([built(0, 7), torn(10, 7), deny(10, "inside:10.0.0.5/444", CLIENT)])
     assert (row["conn_id"], row["lag_s"], row["from_side"]) == (None, None, None)

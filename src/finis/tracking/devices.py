@@ -121,6 +121,7 @@ class Device:
     lines: Recent[Any] = field(init=False)  # fingerprints of lines without a number of their own
     watch: Recent[list[tuple[int, int]]] = field(init=False)  # hash → [(denial time, row)]
     permits: Recent[tuple[int, str | None, str | None, int | None]] = field(init=False)
+    xlates: Recent[tuple[Any, Any]] = field(init=False)  # hash of a real (host, port) → mapped
     failover: int | None = None
     since: int = 0  # log time from which the log is whole, as far as is known
     since_why: str = "the log starts"
@@ -140,6 +141,7 @@ class Device:
         self.lines = Recent(2 * MINUTE, o.lines_most)
         self.watch = Recent(int(o.ahead_s * second), o.lines_most)
         self.permits = Recent(int(o.wait_s * second), o.lines_most)
+        self.xlates = Recent(MINUTE, o.lines_most)
         self.budget.members += [self.ended, self.expired]
 
     # --- time ------------------------------------------------------------------------------
@@ -172,8 +174,13 @@ class Device:
                 self.last_ns = stamp_ns
         return stamp_ns + clock.shift, move
 
+    def _remembered(self) -> tuple[Recent[Any], ...]:
+        return (
+            self.ended, self.expired, self.torn, self.lines, self.watch, self.permits, self.xlates,
+        )  # fmt: skip
+
     def _tick(self, now: int) -> None:
-        for recent in (self.ended, self.expired, self.torn, self.lines, self.watch, self.permits):
+        for recent in self._remembered():
             recent.tick(now)
         self.budget.check()
         self.next_tick = now + _TICK
@@ -182,8 +189,9 @@ class Device:
         """The clock was set back or the firewall restarted: what had ended before can no longer
         be dated against what follows.  Open connections stay; a number used again is a new one."""
         self.counts.epochs += 1
-        for recent in (self.ended, self.expired, self.torn, self.watch, self.permits):
-            recent.clear()
+        for recent in self._remembered():
+            if recent is not self.lines:  # copies of lines before the step may still come
+                recent.clear()
         self.failover = None
         self._restart(now, "the device's clock steps back")
 

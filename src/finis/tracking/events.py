@@ -22,6 +22,8 @@ from finis.tracking.devices import Counts, Device, LogOptions
 from finis.tracking.eventrow import (
     A_H,
     A_IF,
+    A_MAPPED_H,
+    A_MAPPED_P,
     A_P,
     ACL,
     B_H,
@@ -50,8 +52,9 @@ __all__ = ["DeviceSummary", "LogOptions", "LogTables", "LogTracker", "merge"]
 _BUILT, _TEARDOWN, _DENY = (
     word(kind) for kind in (EventKind.BUILT, EventKind.TEARDOWN, EventKind.DENY)
 )
-_PERMIT, _FAILOVER, _ICMP = (
-    word(kind) for kind in (EventKind.PERMIT, EventKind.FAILOVER, EventKind.ICMP)
+_PERMIT, _FAILOVER, _ICMP, _XLATE = (
+    word(kind)
+    for kind in (EventKind.PERMIT, EventKind.FAILOVER, EventKind.ICMP, EventKind.XLATE_BUILT)
 )
 # Failover messages that tell of no switch: a unit is well again, replication has trouble.
 _NO_SWITCH = {"104004", *(str(number) for number in range(210001, 210023))}
@@ -173,7 +176,10 @@ class LogTracker:
             return self._deny(device, at, path, event, row)
         if kind == _PERMIT:
             return self._permit(device, at, path, event, row)
-        if kind == _FAILOVER and row[MSG_ID] not in _NO_SWITCH:
+        if kind == _XLATE and row[A_MAPPED_H] is not None:
+            mapped = (row[A_MAPPED_H], row[A_MAPPED_P])
+            device.xlates.put(hash((row[A_H], row[A_P])), mapped, device.now or 0)
+        elif kind == _FAILOVER and row[MSG_ID] not in _NO_SWITCH:
             device.failover = device.now if at is None else at
         return None
 

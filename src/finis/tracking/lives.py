@@ -43,6 +43,7 @@ from finis.tracking.eventrow import (
     TS,
     USER,
 )
+from finis.tracking.recent import Recent
 
 _LOG = polars_schema(LOG_CONNECTIONS)
 _AT_END = [
@@ -108,7 +109,7 @@ class Lives:
                 if device.orphans:
                     waiting = device.orphans.get(number)
             device.note_id(number)
-        tuples = _tuples(real, row)
+        tuples = _tuples(real, row, device.xlates)
         orig, how = _orientation(row[INITIATOR], direction, a_p, b_p)
         if device.built_since is None:
             device.built_since = when
@@ -287,12 +288,18 @@ def _close(a: int | None, b: int, slack: float) -> bool:
     return a is not None and abs(a - b) <= slack
 
 
-def _tuples(real: int, row: tuple[Any, ...]) -> tuple[int, ...]:
-    """Hashes of a connection's tuples a → b: real first, then with mapped addresses."""
+def _tuples(real: int, row: tuple[Any, ...], xlates: Recent[tuple[Any, Any]]) -> tuple[int, ...]:
+    """Hashes of a connection's tuples a → b: real first, then with mapped addresses, those of a
+    translation logged just before where the Built itself names none."""
     a_h, a_p, am_h, am_p = row[A_H], row[A_P], row[A_MAPPED_H], row[A_MAPPED_P]
     b_h, b_p, bm_h, bm_p = row[B_H], row[B_P], row[B_MAPPED_H], row[B_MAPPED_P]
     a_same = am_h is None or (am_h == a_h and am_p == a_p)
     b_same = bm_h is None or (bm_h == b_h and bm_p == b_p)
+    if xlates.head or xlates.old:
+        if a_same and (found := xlates.get(hash((a_h, a_p)))) is not None:
+            a_same, (am_h, am_p) = False, found
+        if b_same and (found := xlates.get(hash((b_h, b_p)))) is not None:
+            b_same, (bm_h, bm_p) = False, found
     if a_same:
         return (real,) if b_same else (real, hash((a_h, a_p, bm_h, bm_p)))
     if b_same:
