@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
 from itertools import combinations
 
 import numpy as np
 
+from finis.correlation import keys
 from finis.correlation.clocks import SECOND, Solution
 from finis.correlation.evidence import Evidence
 from finis.correlation.grouping import Groups
@@ -163,7 +165,7 @@ def _two(
 
 def _place(ev: Evidence, groups: Groups, members: list[Member], two: _Two) -> bool | None:
     """Is the first of the two nearer to orig?  The log's translation decides, else both
-    directions together, else TTLs; None if they do not."""
+    directions together, else TTLs, else which addresses are private; None if they do not."""
     near = groups.log_near[members[two.i].row], groups.log_near[members[two.j].row]
     if set(near) == {1, 2}:
         return bool(near[0] == 1)
@@ -176,7 +178,8 @@ def _place(ev: Evidence, groups: Groups, members: list[Member], two: _Two) -> bo
         middle = sorted(orig)[len(orig) // 2] - sorted(resp)[len(resp) // 2]
         if abs(middle) > _resolution(ev, members, two):
             return middle > 0
-    return _by_ttl(two.raw)
+    by_ttl = _by_ttl(two.raw)
+    return _by_address(ev, members, two) if by_ttl is None else by_ttl
 
 
 def _resolution(ev: Evidence, members: list[Member], two: _Two) -> int:
@@ -194,6 +197,26 @@ def _by_ttl(raw: Raw) -> bool | None:
         vote += 1 if sender_side_first == (a.side == 0) else -1
     return None if not vote else vote > 0
 
+
+def _by_address(ev: Evidence, members: list[Member], two: _Two) -> bool | None:
+    """Translation hides private addresses (RFC 1918, RFC 4193) from the side away from them."""
+    vote = 0
+    a, b = members[two.i], members[two.j]
+    for side in (0, 1):
+        ends = []
+        for member in (a, b):
+            record = ev.rows[member.row]
+            which = "resp" if (side == 1) ^ member.flipped else "orig"
+            text = keys.address(int(record[f"{which}_hi"]), int(record[f"{which}_lo"]))
+            ends.append(any(ip_address(text) in net for net in _PRIVATE))
+        if ends[0] != ends[1]:
+            vote += 1 if ends[0] == (side == 0) else -1
+    return None if not vote else vote > 0
+
+
+_PRIVATE = [
+    ip_network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+]
 
 _Hosts = dict[tuple[str, str, int, int], int]
 
