@@ -146,20 +146,21 @@ ENDING_TEARDOWNS = frozenset(
 
 def log_bounds(ev: Evidence, row: Array, conn: Array) -> Bounds:
     """What candidate pairs (observation, logged connection) allow for log clock − capture clock."""
-    rows, log = ev.rows[row], ev.log
+    log = ev.log
+    first_ns, last_ns = ev.rows["first_ns"][row], ev.rows["last_ns"][row]
     ends = np.array([word in ENDING_TEARDOWNS for word in log.teardown_word], bool)
     built, teardown = log.built[conn], log.teardown[conn]
     has_built, has_end = built > 0, teardown > 0
-    syn = has_built & ((rows["isn_known"] == 1).any(axis=1)) & (rows["midstream"] == 0)
-    last = np.maximum(rows["fin_ns"].max(axis=1), rows["rst_ns"].max(axis=1))
+    fresh = (ev.rows["midstream"][row] == 0) & (ev.rows["isn_known"][row] == 1).any(axis=1)
+    syn = has_built & fresh
+    last = np.maximum(ev.rows["fin_ns"][row].max(axis=1), ev.rows["rst_ns"][row].max(axis=1))
     end = has_end & (last > 0) & (ends[conn] if len(ends) else False)
     wide = has_built & has_end & ~syn & ~end
     sure = np.zeros(len(row), bool)
     parts = (
-        _part(syn, built - rows["first_ns"] - LATE, built - rows["first_ns"] + STAMP, row, 1, sure),
-        _part(end, teardown - rows["last_ns"] - LATE, teardown - last + STAMP, row, 1, sure),
-        _part(wide, built - rows["first_ns"] - LATE, teardown - rows["last_ns"] + LATE, row, 0,
-              sure),
+        _part(syn, built - first_ns - LATE, built - first_ns + STAMP, row, 1, sure),
+        _part(end, teardown - last_ns - LATE, teardown - last + STAMP, row, 1, sure),
+        _part(wide, built - first_ns - LATE, teardown - last_ns + LATE, row, 0, sure),
     )
     return _bounds(parts)
 
@@ -167,17 +168,15 @@ def log_bounds(ev: Evidence, row: Array, conn: Array) -> Bounds:
 def pair_bounds(ev: Evidence, a: Array, b: Array, flip: Array, strong: Array) -> Bounds:
     """What candidate pairs of observations allow for b's clock − a's clock: the same SYN, FIN and
     RST seen at both, transit and queues at most half a second."""
-    one, two = ev.rows[a], ev.rows[b]
-    parts = []
+    rows, parts = ev.rows, []
     for side in (0, 1):
         other = np.where(flip, 1 - side, side)
-        at = np.arange(len(a))
         for name, ok in (
-            ("first_seg_ns", (one["isn_known"][:, side] == 1) & (two["isn_known"][at, other] == 1)),
+            ("first_seg_ns", (rows["isn_known"][a, side] & rows["isn_known"][b, other]) == 1),
             ("fin_ns", True),
             ("rst_ns", True),
         ):
-            x, y = one[name][:, side], two[name][at, other]
+            x, y = rows[name][a, side], rows[name][b, other]
             use = (x != 0) & (y != 0) & ok
             delta = y - x
             parts.append(_part(use, delta - SECOND // 2, delta + SECOND // 2, a, 1, strong))

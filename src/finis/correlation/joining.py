@@ -76,9 +76,8 @@ def _same_tuple_as_log(ev: Evidence, row: Array, conn: Array) -> tuple[Array, Ar
 
 def log_side_of(ev: Evidence, row: Array, conn: Array, side: tuple[Array, ...]) -> Array:
     """1: orig of the observation is orig of the logged tuple; 2: swapped; 0: another tuple."""
-    rows = ev.rows[row]
-    one = [rows[n].astype(np.uint64) for n in ("orig_hi", "orig_lo", "orig_p")]
-    two = [rows[n].astype(np.uint64) for n in ("resp_hi", "resp_lo", "resp_p")]
+    one = [ev.rows[n][row] for n in ("orig_hi", "orig_lo", "orig_p")]
+    two = [ev.rows[n][row] for n in ("resp_hi", "resp_lo", "resp_p")]
     mine = [part[conn] for part in side]
     same = np.logical_and.reduce([x == y for x, y in zip(one + two, mine, strict=True)])
     swapped = np.logical_and.reduce([x == y for x, y in zip(two + one, mine, strict=True)])
@@ -103,8 +102,7 @@ def match_log(ev: Evidence, row: Array, conn: Array, clocks: Solution) -> Array:
     shift = np.array(clocks.shift_ns, np.int64)[ev.unit[row]]
     slack = np.array(clocks.slack_ns, np.int64)[ev.unit[row]] + STAMP
     device = np.array(clocks.device_ns, np.int64)[ev.log.device[conn]]
-    rows = ev.rows[row]
-    first, last = rows["first_ns"] + shift, rows["last_ns"] + shift
+    first, last = ev.rows["first_ns"][row] + shift, ev.rows["last_ns"][row] + shift
     has_built, has_end = ev.log.built[conn] != NEVER, ev.log.teardown[conn] != NEVER
     built = np.where(has_built, ev.log.built[conn] + device, first)
     end = np.where(has_end, ev.log.teardown[conn] + device, np.maximum(last, built))
@@ -112,7 +110,8 @@ def match_log(ev: Evidence, row: Array, conn: Array, clocks: Solution) -> Array:
     late = end + slack + SECOND
     alive = (first <= late) & (last >= early)
     known = np.array(clocks.known, bool)[ev.unit[row]]
-    fresh = (rows["midstream"] == 0) & has_built & rows["isn_known"].any(axis=1)
+    fresh = (ev.rows["midstream"][row] == 0) & has_built
+    fresh &= ev.rows["isn_known"][row].any(axis=1)
     started = np.abs(first - built)
     alive &= ~(fresh & (started > LATE + slack + SYN_REPEATS))
     cost = np.where(fresh, started, np.maximum(0, built - first)) + np.maximum(0, last - end)
@@ -175,11 +174,10 @@ def tuple_candidates(ev: Evidence, shift: Array | None = None) -> Candidates:
 
 def same_tuple(ev: Evidence, a: Array, b: Array) -> tuple[Array, Array]:
     """Is the tuple the same, and are orig and resp swapped?"""
-    one, two = ev.rows[a], ev.rows[b]
 
     def equal(x: str, y: str) -> Any:
-        parts = ("hi", "lo", "p")
-        return np.logical_and.reduce([one[f"{x}_{n}"] == two[f"{y}_{n}"] for n in parts])
+        parts = [ev.rows[f"{x}_{n}"][a] == ev.rows[f"{y}_{n}"][b] for n in ("hi", "lo", "p")]
+        return np.logical_and.reduce(parts)
 
     straight = equal("orig", "orig") & equal("resp", "resp")
     swapped = equal("orig", "resp") & equal("resp", "orig") & ~straight
@@ -188,13 +186,13 @@ def same_tuple(ev: Evidence, a: Array, b: Array) -> tuple[Array, Array]:
 
 def same_numbers(ev: Evidence, a: Array, b: Array, flip: Array) -> Array:
     """Both ISNs, or both final sequence numbers, are equal: 64 bits of identity."""
-    one, two, at = ev.rows[a], ev.rows[b], np.arange(len(a))
     equal = {"isn": np.ones(len(a), bool), "nxt": np.ones(len(a), bool)}
     for side in (0, 1):
         other = np.where(flip, 1 - side, side)
         for name, ok in equal.items():
-            known = (one[f"{name}_known"][:, side] == 1) & (two[f"{name}_known"][at, other] == 1)
-            ok &= known & (one[name][:, side] == two[name][at, other])
+            have = ev.rows[f"{name}_known"]
+            known = (have[a, side] == 1) & (have[b, other] == 1)
+            ok &= known & (ev.rows[name][a, side] == ev.rows[name][b, other])
     return equal["isn"] | equal["nxt"]
 
 
@@ -207,12 +205,11 @@ def match_points(ev: Evidence, found: Candidates, clocks: Solution) -> Candidate
     slack = np.array(clocks.slack_ns, np.int64)
     a, b = found.a, found.b
     together = group[ev.unit[a]] == group[ev.unit[b]]
-    one, two = ev.rows[a], ev.rows[b]
     margin = SLACK + slack[ev.unit[a]] + slack[ev.unit[b]]
-    a_first, a_last = (one[n] + shift[ev.unit[a]] for n in ("first_ns", "last_ns"))
-    b_first, b_last = (two[n] + shift[ev.unit[b]] for n in ("first_ns", "last_ns"))
+    a_first, a_last = (ev.rows[n][a] + shift[ev.unit[a]] for n in ("first_ns", "last_ns"))
+    b_first, b_last = (ev.rows[n][b] + shift[ev.unit[b]] for n in ("first_ns", "last_ns"))
     overlap = np.minimum(a_last, b_last) - np.maximum(a_first, b_first)
-    both = (one["midstream"] == 0) & (two["midstream"] == 0)
+    both = (ev.rows["midstream"][a] == 0) & (ev.rows["midstream"][b] == 0)
     apart = np.abs(a_first - b_first)
     ok = together & (overlap >= -margin) & ~(both & (apart > SYN_REPEATS + margin))
     cost = np.where(both, apart, -np.minimum(overlap, 0)) + np.abs(a_last - b_last) // 16

@@ -50,23 +50,28 @@ def row_keys(rows: Array) -> Array:
 def parse(texts: pl.Series) -> tuple[Array, Array, Array]:
     """Addresses in text → upper halves, lower halves, and whether it was an address at all
     (a log may print names)."""
-    values = texts.unique()
-    high, low, good = {}, {}, set()
-    for value in values.to_list():
-        if value is None:
-            continue
+    import polars as pl
+
+    number: dict[str, tuple[int, int]] = {}
+    for value in texts.drop_nulls().unique().to_list():
         try:
-            number = int(ipaddress.ip_address(value.split("%", 1)[0]))
+            whole = int(ipaddress.ip_address(value.split("%", 1)[0]))
         except ValueError:
             continue
         if ":" not in value:
-            number |= V4_PREFIX
-        high[value], low[value] = number >> 64, number & (2**64 - 1)
-        good.add(value)
-    listed = texts.to_list()
-    his = np.fromiter((high.get(v, 0) for v in listed), np.uint64, len(listed))
-    los = np.fromiter((low.get(v, 0) for v in listed), np.uint64, len(listed))
-    return his, los, np.fromiter((v in good for v in listed), bool, len(listed))
+            whole |= V4_PREFIX
+        number[value] = whole >> 64, whole & (2**64 - 1)
+    table = pl.DataFrame(
+        {
+            "text": list(number),
+            "hi": [hi for hi, _ in number.values()],
+            "lo": [lo for _, lo in number.values()],
+        },
+        schema={"text": pl.String, "hi": pl.UInt64, "lo": pl.UInt64},
+    )
+    found = pl.DataFrame({"text": texts}).join(table, "text", "left", maintain_order="left")
+    good = found["hi"].is_not_null().to_numpy()
+    return found["hi"].fill_null(0).to_numpy(), found["lo"].fill_null(0).to_numpy(), good
 
 
 def address(hi: int, lo: int) -> str:
@@ -80,8 +85,8 @@ def texts(hi: Array, lo: Array) -> pl.Series:
     """Addresses as text, each distinct one formatted once."""
     import polars as pl
 
-    both = np.empty(len(hi), np.dtype([("hi", "u8"), ("lo", "u8")]))
-    both["hi"], both["lo"] = hi, lo
-    distinct, at = np.unique(both, return_inverse=True)
-    words = pl.Series([address(int(v["hi"]), int(v["lo"])) for v in distinct], dtype=pl.String)
-    return words.gather(at.reshape(-1))
+    both = pl.DataFrame({"hi": hi.astype(np.uint64), "lo": lo.astype(np.uint64)})
+    distinct = both.unique()
+    words = [address(high, low) for high, low in distinct.iter_rows()]
+    named = distinct.with_columns(pl.Series("text", words, pl.String))
+    return both.join(named, ["hi", "lo"], "left", maintain_order="left")["text"]

@@ -142,10 +142,11 @@ def _text_hash(texts: pl.Series) -> Array:
 
 def _ids(fingerprint: Array) -> list[str]:
     """Short text ids; equal ones are told apart by their place in time, the first unchanged."""
-    letters = np.array(list(ID_ALPHABET))
+    letters = np.frombuffer(ID_ALPHABET.encode(), np.uint8)
     shifts = (np.arange(ID_LENGTH) * 5).astype(np.uint64)
     digits = (fingerprint[:, None] >> shifts) & np.uint64(31)
-    out = ["".join(word) for word in letters[digits.astype(np.int64)]]
+    packed = np.ascontiguousarray(letters[digits.astype(np.int64)])
+    out: list[str] = packed.view(f"S{ID_LENGTH}").reshape(-1).astype(f"U{ID_LENGTH}").tolist()
     if len(set(out)) < len(out):
         count: dict[str, int] = {}
         taken = set(out)
