@@ -124,6 +124,7 @@ _KEYWORDS = frozenset(
 _PLAIN_NAME = re.compile(r"[\w.$*-]+(?:%[\w.-]+)?")
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}", re.ASCII)
 _HOSTS_CACHED = 131_072
+_PORTS_CACHED = 70_000
 PROTOCOLS = {
     "1": "icmp", "2": "igmp", "6": "tcp", "17": "udp", "47": "gre", "50": "esp", "51": "ah",
     "58": "icmp6", "88": "eigrp", "89": "ospf", "103": "pim", "112": "vrrp", "132": "sctp",
@@ -136,15 +137,16 @@ class Values:
     def __init__(self, names: Mapping[str, str], ports: Mapping[str, int]) -> None:
         self.names = names
         self.ports = ports
-        self._hosts: dict[str, tuple[str | None, bool]] = {}
+        self.hosts: dict[str, tuple[str | None, bool]] = {}
+        self._ports: dict[str, int | None] = {}
 
     def host(self, token: str) -> tuple[str | None, bool]:
         """Address in canonical form, or the name; False if it is neither."""
-        known = self._hosts.get(token)
+        known = self.hosts.get(token)
         if known is None:
-            if len(self._hosts) >= _HOSTS_CACHED:
-                self._hosts.clear()
-            known = self._hosts[token] = self._host(token)
+            if len(self.hosts) >= _HOSTS_CACHED:
+                self.hosts.clear()
+            known = self.hosts[token] = self._host(token)
         return known
 
     def _host(self, token: str) -> tuple[str | None, bool]:
@@ -158,10 +160,14 @@ class Values:
         return token, bool(_PLAIN_NAME.fullmatch(token))
 
     def port(self, token: str) -> int | None:
-        if token.isascii() and token.isdecimal():
-            number = int(token[:6])
-            return number if number <= 65_535 and len(token) < 6 else None
-        return self.ports.get(token.lower())
+        if token in self._ports:
+            return self._ports[token]
+        port = self.ports.get(token.lower())
+        if token.isascii() and token.isdecimal() and len(token) < 6:
+            port = int(token) if int(token) <= 65_535 else None
+        if len(self._ports) < _PORTS_CACHED:
+            self._ports[token] = port
+        return port
 
 
 def _duration(text: str) -> float:
@@ -238,12 +244,12 @@ class Shape:
             text = groups[group]
             if text is not None:
                 row[column] = convert(text)
-        host_of = self.values.host
+        host_of, known = self.values.host, self.values.hosts
         for group, column, interface in self.hosts:
             text = groups[group]
             if text is None:
                 continue
-            host, good = host_of(text)
+            host, good = known.get(text) or host_of(text)
             if not good:
                 host, good = self._split_again(row, interface, text, host)
                 if not good:
@@ -436,7 +442,7 @@ class Reader:
         return row, None
 
 
-def rows_to_batch(rows: list[Row]) -> Events:
+def rows_to_batch(rows: list[tuple[Any, ...]]) -> Events:
     columns = zip(*rows, strict=True)
     return {name: list(column) for name, column in zip(COLUMNS, columns, strict=True)}
 
@@ -448,7 +454,7 @@ def read(grammar: Grammar, stream: Readable, source: Source, reading: Reading) -
     first = list(islice(numbered, 2000))
     tagged = ((line, grammar.tag.search(line)) for _, line in first)
     reader.headers.learn(line[: m.start()] for line, m in tagged if m)
-    rows: list[Row] = []
+    rows: list[tuple[Any, ...]] = []
     for part in (first, numbered):
         for number, line in part:
             source.rows += 1
@@ -456,7 +462,7 @@ def read(grammar: Grammar, stream: Readable, source: Source, reading: Reading) -
             if row is None:
                 continue
             source.used += 1
-            rows.append(row)
+            rows.append(tuple(row))  # the collector of cycles does not follow tuples of text
             if len(rows) >= BATCH:
                 yield rows_to_batch(rows)
                 rows = []
