@@ -172,9 +172,13 @@ CASES: list[tuple[str, str, str, str, Row]] = [
     ("END508", SURE, MAYBE, "clear xlate", logged("admin")),
     ("END509", SURE, YES, "limit", logged("limit")),
     ("END510", SURE, MAYBE, "SYN control", logged("syn-control")),
-    ("END511", SURE, NO, "parent closed", logged("parent")),
+    ("END511", SURE, NO, "parent closed",
+     logged("parent", teardown_reason="Parent flow is closed")),
+    ("END511", SURE, MAYBE, "pinhole", logged("parent", teardown_reason="Pinhole Timeout")),
     ("END512", SURE, NO, "packet-tracer", logged("injected")),
     ("END513", SURE, NO, "cluster stub", logged("cluster")),
+    ("END514", SURE, YES, "loop", logged("loopback")),
+    ("END901", LIKELY, MAYBE, "silent with data open", seen(o_unacked=100)),
     # --- the path
     ("END601", POSSIBLE, MAYBE, "one direction only",
      seen(midstream=True, o_syns=0, r_syns=0, resp_pkts=0, resp_bytes=None, established=False)),
@@ -182,12 +186,12 @@ CASES: list[tuple[str, str, str, str, Row]] = [
     ("END603", SURE, YES, "SYN in, nothing out",
      embryonic(o_syns=3, paired=True, n_points=2, o_dropped=3)),
     # --- not determined
-    ("END901", LIKELY, MAYBE, "nothing ends it", seen()),
-    ("END901", LIKELY, MAYBE, "Built and no Teardown", logged()),
+    ("END901", LIKELY, NO, "nothing ends it", seen()),
+    ("END901", LIKELY, NO, "Built and no Teardown", logged()),
     ("END902", POSSIBLE, MAYBE, "the firewall says Unknown", logged("unknown")),
     ("END902", POSSIBLE, MAYBE, "nothing known at all", row()),
-    ("END903", LIKELY, MAYBE, "the capture stops", seen(cut_end=True)),
-    ("END903", LIKELY, MAYBE, "the capture stops after one FIN",
+    ("END903", LIKELY, NO, "the capture stops", seen(cut_end=True)),
+    ("END903", LIKELY, NO, "the capture stops after one FIN",
      seen(**fins("orig", ended="half-closed", r_fin=False, r_fins=0, cut_end=True))),
 ]  # fmt: skip
 
@@ -294,7 +298,7 @@ LOOK_ALIKES: list[tuple[str, str, Row]] = [
           (502, "inspection"), (503, "ips"), (504, "tcp-intercept"), (505, "normalizer"),
           (506, "policy"), (507, "failover"), (508, "admin"), (509, "limit"),
           (510, "syn-control"), (511, "parent"), (512, "probe"), (513, "cluster"),
-          (602, "route"))),
+          (514, "loopback"), (602, "route"))),
 ]  # fmt: skip
 
 # (row, ids that must be named beside the primary cause)

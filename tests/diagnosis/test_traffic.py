@@ -162,7 +162,7 @@ TRAFFIC: dict[str, tuple[str, str, dict[str, str]]] = {
         "client only": "+0 C > S P. 1:301(300) ack 1\n+.1 C > S . 301:301(0) ack 1001\n"
         "+.1 C > S P. 301:601(300) ack 2001",
     }),
-    "END901": ("likely", "depends", {"goes on": TALK}),
+    "END901": ("likely", "harmless", {"goes on": TALK}),
 }  # fmt: skip
 
 BESIDE = {

@@ -333,19 +333,38 @@ def first_bytes(story: Story, side: Side) -> tuple[Proof, ...]:
     return ()
 
 
+# Bytes on the wire of a TLS alert record by protection: two bytes of alert, five of header, the
+# rest nonce, tag or padding (arithmetic of RFC 5246 §6.2.3, RFC 8446 §5.2).
+ALERT_SIZES = {
+    7: "an alert in the clear",
+    23: "a TLS 1.2 alert under ChaCha20-Poly1305 or AES-CCM-8",
+    24: "a TLS 1.3 alert",
+    31: "a TLS 1.2 alert under AES-GCM",
+    37: "a TLS 1.0 alert under AES-CBC",
+    53: "a TLS 1.1 or 1.2 alert under AES-CBC",
+    57: "a TLS 1.1 or 1.2 alert under AES-CBC with encrypt-then-MAC",
+    69: "a TLS 1.2 alert under AES-CBC with SHA-256",
+    85: "a TLS 1.2 alert under AES-CBC with SHA-384",
+}
+
+
 def close_notify(story: Story, side: Side) -> list[Claim]:
     """The side's closing TLS alert, known or likely."""
     known = public(story, side, "close_notify")
     if known not in ("yes", "likely"):
         return []
-    found = story.find(Role.ALERT, side)
-    size = "" if found is None else count(int(found.segment["payload_len"]), "byte")
+    shown = proofs(story, Role.ALERT, side) or proofs(story, Role.LAST_DATA, side)
     if known == "yes":
-        text = f"{upper(who(story, side))} sent a TLS closing alert (close_notify)"
+        text = f"{upper(who(story, side))} said farewell in TLS (close_notify)"
     else:
-        text = f"{upper(who(story, side))}'s last data has the form of a TLS closing alert"
-        text += f" ({size}): close_notify, likely" if size else ": close_notify, likely"
-    return [Claim(text + ".", proofs(story, Role.ALERT, side), "RFC 8446 §6.1")]
+        found = story.find(Role.ALERT, side) or story.find(Role.LAST_DATA, side)
+        size = 0 if found is None else int(found.segment["payload_len"])
+        text = f"{upper(who(story, side))}'s last data"
+        text += f" is {count(size, 'byte')}" if size else " has the form of a TLS alert"
+        if size in ALERT_SIZES:
+            text += f", the size of {ALERT_SIZES[size]}"
+        text += ": close_notify, likely"
+    return [Claim(text + ".", shown, "RFC 8446 §6.1")]
 
 
 def rst_proofs(story: Story, side: Side) -> tuple[Proof, ...]:
@@ -374,21 +393,26 @@ def firewall_dropped(story: Story) -> list[Claim]:
     """Segments that entered the firewall and never left it, as far as two captures show."""
     claims = []
     for pairing in story.pairings:
-        for at, row in pairing.vanished:
+        for at, index in pairing.vanished:
             seen = story.seen[at]
-            segment = seen.tail[row]
+            segment = seen.tail[index]
             sender = Side(int(segment["side"])) if not seen.flipped else Side(1 - segment["side"])
             flags = int(segment["flags"])
             what = "RST" if flags & Flag.RST else "FIN" if flags & Flag.FIN else "segment"
             other = story.seen[pairing.far if at == pairing.near else pairing.near]
-            claims.append(
-                Claim(
-                    f"The {role(sender)}'s {what} was seen at {seen.point} and has no twin at "
-                    f"{other.point}, though that capture shows its neighbours: the firewall "
-                    "dropped it.",
-                    (seen.proof(segment),),
-                )
+            shown = [seen.proof(segment)]
+            text = (
+                f"The {role(sender)}'s {what} was seen at {seen.point} and has no twin at "
+                f"{other.point}: it entered the firewall and never left it"
             )
+            lines = [
+                Proof(row["file"], row["line"], row["unit"])
+                for row in story.denials
+                if (row["segment_file"], row["segment_frame"]) == (shown[0].file, shown[0].number)
+            ]
+            if lines:
+                text += "; the firewall's log says that it refused it"
+            claims.append(Claim(text + ".", (*shown, *lines[:1])))
     return claims[:4]
 
 

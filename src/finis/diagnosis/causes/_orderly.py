@@ -27,6 +27,7 @@ def claims(story: Story, closer: Side) -> list[Claim]:
         *telling.fin_gap(story, closer),
         *telling.fin(story, other, "closed too"),
         *three_segments(story, closer),
+        *farewell(story, closer),
         *telling.log_end(story),
         *telling.denied_after(story),
     ]
@@ -40,3 +41,22 @@ def three_segments(story: Story, closer: Side) -> list[Claim]:
         return []
     text = "The close took three segments: the second FIN acknowledged the first."
     return [Claim(text, (second.proof,), "RFC 9293 §3.6")]
+
+
+def farewell(story: Story, closer: Side) -> list[Claim]:
+    """TLS farewells; one sent after the first FIN was still accepted by the side that closed."""
+    other = Side(1 - closer)
+    claims = [*telling.close_notify(story, closer), *telling.close_notify(story, other)]
+    after = telling.column(story, other, "data_after_fin") or 0
+    if claims and after:
+        text = (
+            f"The {telling.role(other)}'s last {telling.count(after, 'byte')} came after the "
+            f"{telling.role(closer)}'s FIN, and the {telling.role(closer)} accepted them: it had "
+            "closed its sending half only."
+        )
+        shown = (
+            *telling.proofs(story, Role.LAST_DATA, other),
+            *telling.proofs(story, Role.LAST_ACK, closer),
+        )
+        claims.append(Claim(text, shown, "RFC 9293 §3.6"))
+    return claims

@@ -45,7 +45,8 @@ def _answered(side: facts.Half) -> pl.Expr:
 
 
 def _after_own_fin(side: facts.Half) -> pl.Expr:
-    return side.stateless_rst & (side.col("rst_after_own_fin_s") >= 0)
+    answer = side.rst_answers("fin", "ack", "keep-alive")  # one unseen may have been data
+    return side.stateless_rst & answer & (side.col("rst_after_own_fin_s") >= 0)
 
 
 class HostWithoutState(Cause):

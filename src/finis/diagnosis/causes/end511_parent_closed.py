@@ -11,7 +11,8 @@ The teardown reason (`Parent flow is closed`, `Pinhole Timeout`).
 An idle timeout (END401) of an independent connection.
 
 ## Harm
-None, unless the control connection itself ended wrongly.
+None where the control connection is gone. A pinhole that timed out unused depends: the secondary
+connection may have been refused elsewhere.
 
 ## What to change
 Nothing; see the control connection.
@@ -22,6 +23,9 @@ Cisco ASA syslog 302014: Pinhole Timeout
 
 from __future__ import annotations
 
+import polars as pl
+
+from finis.diagnosis import facts
 from finis.diagnosis.causes._stated import FirewallStated
 from finis.terms import Harm
 
@@ -30,6 +34,9 @@ class ParentClosed(FirewallStated):
     id, name = "END511", "parent-closed"
     title = "the connection ended with the one it belonged to"
     reasons = ("parent",)
-    harm = Harm.HARMLESS
-    harm_why = "it had no purpose without the connection it belonged to"
+    harm = facts.harm(
+        (pl.col("teardown_reason").str.contains("(?i)parent"), Harm.HARMLESS),
+        otherwise=Harm.DEPENDS,
+    )
+    harm_why = "none with its parent gone; a pinhole that nobody used may have been needed"
     references = ("Cisco ASA syslog 302014: Pinhole Timeout",)

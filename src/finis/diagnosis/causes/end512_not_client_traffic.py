@@ -1,11 +1,10 @@
 """A probe or test of the firewall itself.
 
 ## What happened
-The firewall's own monitoring probe, a packet-tracer run, or a loop inside it.
+The firewall's own monitoring probe, or a packet-tracer run.
 
 ## Evidence
-The teardown reason (`Probe …`, `Free the flow created as result of packet injection`, `Flow is a
-loopback`).
+The teardown reason (`Probe …`, `Free the flow created as result of packet injection`, and others).
 
 ## Look-alikes
 None.
@@ -29,7 +28,7 @@ from finis.terms import Harm
 class NotClientTraffic(FirewallStated):
     id, name = "END512", "not-client-traffic"
     title = "not client traffic: the firewall's own probe or test"
-    reasons = ("probe", "injected", "loopback")
+    reasons = ("probe", "injected")
     harm = Harm.HARMLESS
     harm_why = "no client and no server took part"
     references = ("Cisco ASA syslog 302014: Probe",)

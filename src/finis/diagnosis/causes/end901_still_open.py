@@ -10,7 +10,7 @@ The absence of FIN, RST and Teardown in all inputs.
 A host that vanished leaves the same picture.
 
 ## Harm
-Depends: none if it went on.
+None: nothing ended. It depends only where data was left unacknowledged or a window closed.
 
 ## What to change
 Nothing.
@@ -39,8 +39,11 @@ class StillOpen(Cause):
     beats = ("END902",)
     fallback = True
     confidence = Confidence.LIKELY
-    harm = Harm.DEPENDS
-    harm_why = "none if the connection went on after the observation"
+    harm = facts.harm(
+        (facts.data_lost() | pl.col("o_last_win0") | pl.col("r_last_win0"), Harm.DEPENDS),
+        otherwise=Harm.HARMLESS,
+    )
+    harm_why = "nothing ended; it depends only where data was left unacknowledged"
     references = ("RFC 9293 §3.3.2",)
 
     @classmethod

@@ -11,7 +11,7 @@ No complete ending, and the capture's last packet within a second of the connect
 A host that vanished at just that moment.
 
 ## Harm
-Depends: nothing is known of the rest.
+None up to the end of the capture; nothing is known of the rest.
 
 ## What to change
 Capture longer, in a ring buffer.
@@ -40,8 +40,8 @@ class CaptureEnded(Cause):
     beats = ("END901", "END902")
     fallback = True
     confidence = Confidence.LIKELY
-    harm = Harm.DEPENDS
-    harm_why = "nothing is known of what came after the capture"
+    harm = facts.harm((facts.data_lost(), Harm.DEPENDS), otherwise=Harm.HARMLESS)
+    harm_why = "nothing is wrong up to there; what came after the capture is not known"
     remedy = {"capture": "a ring buffer: tcpdump -C 100 -W 20, or circular-buffer on an ASA"}
     references = ("tcpdump(8): -C, -G, -W",)
     not_this = ("not known to be cut off: the capture simply stops",)
