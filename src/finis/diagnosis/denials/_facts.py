@@ -6,6 +6,8 @@ of one second: lag 0 means "the same second", and -5 … 0 a Teardown logged jus
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import polars as pl
 
 from finis.diagnosis.denials import _drops
@@ -60,7 +62,6 @@ _SPECIFIC = (
 )
 
 _msg = pl.col("msg_id")
-_drop = _msg.str.replace_all("_", "-", literal=True).str.to_lowercase()
 
 
 def msg(*ids: str) -> pl.Expr:
@@ -69,12 +70,13 @@ def msg(*ids: str) -> pl.Expr:
 
 
 def drop(*names: str) -> pl.Expr:
-    """The denial is a packet of an asp-drop capture with one of these reasons."""
-    return _drop.is_in(names)
+    """The denial is a packet of an asp-drop capture with one of these reasons, written with
+    hyphens or underscores."""
+    return _msg.is_in([*names, *(name.replace("-", "_") for name in names)])
 
 
 def drop_group(group: str) -> pl.Expr:
-    return _drop.is_in(_drops.names(group))
+    return drop(*_drops.names(group))
 
 
 def kind(*kinds: str) -> pl.Expr:
@@ -82,25 +84,43 @@ def kind(*kinds: str) -> pl.Expr:
     return pl.col("kind").is_in(kinds) & ~msg("106001", *_SPECIFIC) & ~drop(*_drops.DROPS)
 
 
-def flag(name: str) -> pl.Expr:
-    return pl.col("flags").str.contains(rf"\b{name}\b")
+def _written(have: str, lack: str = "") -> list[str]:
+    """Every way to write a set of flags that has all of `have` and none of `lack`."""
+    needed, banned = set(have.split()), set(lack.split())
+    return [" ".join(way) for way in _WAYS if needed <= set(way) and not banned & set(way)]
+
+
+# Comparing whole texts with a set is many times faster than searching each text.
+_WAYS = [
+    way
+    for size in range(7)
+    for way in permutations(("FIN", "SYN", "RST", "PSH", "ACK", "URG"), size)
+]
+_flags = pl.col("flags")
+
+
+def flags(have: str, lack: str = "") -> pl.Expr:
+    """The segment's flags have all of `have` and none of `lack` (words with blanks between)."""
+    return _flags.is_in(_written(have, lack))
 
 
 # The forms of a refused segment.  They exclude each other.
-syn_ack = flag("SYN") & flag("ACK")
-syn = flag("SYN") & ~flag("ACK")
-rst = flag("RST") & ~flag("SYN")
-bare_rst = rst & ~flag("ACK")
-rst_ack = rst & flag("ACK")
-_plain = ~flag("SYN") & ~flag("RST")
-fin = _plain & flag("FIN") & flag("ACK")
-data = _plain & ~flag("FIN") & flag("PSH") & flag("ACK")
-ack = _plain & ~flag("FIN") & ~flag("PSH") & flag("ACK")  # a full-sized data segment looks so too
-no_ack_bit = _plain & ~flag("ACK")  # FIN alone, nothing at all, FIN PSH URG: no stack sends these
+syn_ack = flags("SYN ACK")
+syn = flags("SYN", "ACK")
+rst = flags("RST", "SYN")
+bare_rst = flags("RST", "SYN ACK")
+rst_ack = flags("RST ACK", "SYN")
+fin = flags("FIN ACK", "SYN RST")
+fin_data = flags("FIN PSH ACK", "SYN RST")
+data = flags("PSH ACK", "SYN RST FIN")
+ack = flags("ACK", "SYN RST FIN PSH")  # a full-sized data segment looks so, too
+no_ack_bit = flags("", "SYN RST ACK")  # FIN alone, nothing, FIN PSH URG: no stack sends these
+_established = _flags.is_in(
+    [*_written("ACK"), *_written("RST", "ACK"), *_written("FIN", "ACK RST")]
+)
 
 # A segment refused because it meets no connection in the firewall's table (ASA 106015 and such).
 # 106001 refuses by policy unless the segment is one that only an open connection may carry.
-_established = flag("ACK") | flag("RST") | flag("FIN")
 state = (kind("state") | (msg("106001") & _established) | drop_group("state")) & (
     pl.col("proto").str.to_lowercase() == "tcp"
 ).fill_null(True)

@@ -40,7 +40,7 @@ class LateFin(Cause):
     table = "denials"
     beats = ("DNY316",)
     confidence = Confidence.LIKELY
-    harm = _facts.choose(_facts.flag("PSH"), Harm.DEPENDS, Harm.HARMLESS)
+    harm = _facts.choose(_facts.fin_data, Harm.DEPENDS, Harm.HARMLESS)
     harm_why = "harmless unless it carries data (PSH) that was never delivered"
     remedy = {
         "anyone": "leave it",

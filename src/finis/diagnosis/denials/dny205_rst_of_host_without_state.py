@@ -97,7 +97,9 @@ class RstOfHostWithoutState(Cause):
             claims.append(Claim(text, (story.proof,), _words.NO_CONNECTION_RULE))
         if row.get("teardown_by") in ("orig", "resp") and story.teardown:
             first = row["teardown_by"] == row.get("from_side")
-            text = f"By that line {'its sender' if first else 'the other side'} had closed first."
+            text = (
+                f"By the Teardown {'its sender' if first else 'the other side'} had closed first."
+            )
             claims.append(Claim(text, (story.teardown,)))
         return claims
 

@@ -32,7 +32,7 @@ from finis.diagnosis.cause import Cause, Claim
 from finis.diagnosis.denials import _facts, _words
 from finis.terms import Confidence, Harm, Teardown
 
-_DATA = _facts.data | (_facts.fin & _facts.flag("PSH"))
+_DATA = _facts.data | _facts.fin_data
 
 
 class AfterHalfClosedTimeout(Cause):

@@ -31,7 +31,7 @@ from finis.diagnosis.cause import Cause, Claim
 from finis.diagnosis.denials import _facts, _words
 from finis.terms import Confidence, Harm
 
-_tcp_or_udp = pl.col("proto").str.to_lowercase().is_in(["tcp", "udp"])
+_tcp_or_udp = pl.col("proto").is_in(["tcp", "TCP", "udp", "UDP"])
 
 
 class ScanDenied(Cause):
