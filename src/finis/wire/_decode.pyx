@@ -4,6 +4,7 @@ payload.py and decode.py function by function; names and reasons are explained t
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from finis.wire._bytes cimport be16, be32, be64, le64
 from finis.wire.segment cimport Segment
 
 # outcomes.Outcome
@@ -43,31 +44,6 @@ cdef enum:
 
 cdef uint64_t PRIME = 0x9E3779B97F4A7C15ULL
 cdef uint8_t[13] ALERT_LENGTHS = [2, 18, 22, 24, 26, 28, 32, 34, 36, 48, 52, 64, 80]
-
-
-cdef inline uint32_t be16(const uint8_t* p) noexcept nogil:
-    return <uint32_t>p[0] << 8 | p[1]
-
-
-cdef inline uint32_t be32(const uint8_t* p) noexcept nogil:
-    return <uint32_t>p[0] << 24 | <uint32_t>p[1] << 16 | <uint32_t>p[2] << 8 | p[3]
-
-
-cdef inline uint64_t be64(const uint8_t* p) noexcept nogil:
-    return <uint64_t>be32(p) << 32 | be32(p + 4)
-
-
-cdef inline uint64_t le64(const uint8_t* p, uint32_t count) noexcept nogil:
-    """Up to 8 bytes, little-endian, padded with zeros."""
-    cdef uint64_t value = 0
-    cdef uint32_t i
-    if count >= 8:
-        return (<uint64_t>p[0] | <uint64_t>p[1] << 8 | <uint64_t>p[2] << 16 | <uint64_t>p[3] << 24
-                | <uint64_t>p[4] << 32 | <uint64_t>p[5] << 40 | <uint64_t>p[6] << 48
-                | <uint64_t>p[7] << 56)
-    for i in range(count):
-        value |= <uint64_t>p[i] << (8 * i)
-    return value
 
 
 # --- link.py ---------------------------------------------------------------------------------

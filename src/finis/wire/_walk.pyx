@@ -6,6 +6,7 @@ import numpy as np
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove, memset
 
+from finis.wire._bytes cimport u16, u32
 from finis.wire._decode cimport Extra, decode_frame, fingerprint
 from finis.wire.segment cimport Segment
 
@@ -42,18 +43,6 @@ cdef enum:
 
 cdef int64_t SECOND_NS = 1000000000
 cdef int64_t MAX_AGE_NS = 30 * SECOND_NS
-
-
-cdef inline uint32_t u32(const uint8_t* p, bint big) noexcept nogil:
-    if big:
-        return <uint32_t>p[0] << 24 | <uint32_t>p[1] << 16 | <uint32_t>p[2] << 8 | p[3]
-    return <uint32_t>p[3] << 24 | <uint32_t>p[2] << 16 | <uint32_t>p[1] << 8 | p[0]
-
-
-cdef inline uint32_t u16(const uint8_t* p, bint big) noexcept nogil:
-    if big:
-        return <uint32_t>p[0] << 8 | p[1]
-    return <uint32_t>p[1] << 8 | p[0]
 
 
 cdef struct Interface:
