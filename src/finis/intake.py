@@ -18,8 +18,8 @@ from finis.terms import Quirk
 from finis.tracking import drops, segments
 from finis.tracking.events import LogTables, LogTracker, merge
 from finis.wire.discovery import Input, discover
-from finis.wire.readers import Reader, readers, sniff
-from finis.wire.source import Points, Reading, Source
+from finis.wire.readers import Reader, readers, takers
+from finis.wire.source import NOT_A_FRAME, NOT_A_MESSAGE, Points, Reading, Source
 from finis.wire.streams import open_input
 
 if TYPE_CHECKING:
@@ -76,10 +76,10 @@ class Intake:
                 stream.close()
             else:
                 self._stdin = stream
-            reader = sniff(head) if head else None
-            if reader is not None:
-                self.inputs.append((given, reader))
-            else:
+            taken = takers(head) if head else []
+            # Standard input passes by once only.
+            self.inputs += [(given, reader) for reader in taken[: 1 if given.path == "-" else 2]]
+            if not taken:
                 why = stream.damage or _unknown(head)
                 self.skipped.append((given.path, why))
         if not self.inputs:
@@ -104,6 +104,9 @@ class Intake:
                 if self.options.progress is not None:
                     self.options.progress(source.path, stream.consumed_bytes)
             stream.settle(source)
+        if sum(given.path == source.path for given, _ in self.inputs) > 1:
+            source.problems.drop(NOT_A_FRAME)
+            source.problems.drop(NOT_A_MESSAGE)
 
     def _reading(self, path: str) -> Reading:
         options = self.options

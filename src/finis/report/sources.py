@@ -61,9 +61,15 @@ def _remarks(source: Source) -> list[Line]:
     if source.truncated:
         lines.append((name, ": is cut off; read up to the cut"))
     for reason, times, first in source.problems:
-        where = ", ".join(first) + (", …" if times > len(first) else "")
+        where = ", ".join(first) + (", …" if times > sum(map(_span, first)) else "")
         lines.append((name, f": {reason}: {times}", Span(f" [{where}]", "proof")))
     return lines
+
+
+def _span(position: str) -> int:
+    """How many lines a position such as ``line 3-7`` stands for."""
+    start, dash, end = position.rpartition(" ")[2].partition("-")
+    return int(end) - int(start) + 1 if dash else 1
 
 
 def source_facts(source: Source) -> dict[str, Any]:

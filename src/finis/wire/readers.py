@@ -41,7 +41,13 @@ def readers() -> tuple[Reader, ...]:
     return tuple(sorted(found, key=lambda reader: reader.name))
 
 
-def sniff(head: bytes) -> Reader | None:
-    """The reader most certain of `head` (the first 64 KiB, decompressed), or None."""
-    best = max(readers(), key=lambda reader: float(reader.module.sniff(head)))
-    return best if best.module.sniff(head) >= ENOUGH else None
+def takers(head: bytes) -> list[Reader]:
+    """The readers for a file that begins so (64 KiB, decompressed): the most certain one, and
+    for text that holds both a log and a capture the most certain of either kind."""
+    best: dict[str, tuple[float, Reader]] = {}
+    for reader in readers():
+        score = float(reader.module.sniff(head))
+        if score >= ENOUGH and score > best.get(reader.kind, (0.0, reader))[0]:
+            best[reader.kind] = score, reader
+    ranked = sorted(best.values(), key=lambda pair: -pair[0])
+    return [reader for _, reader in ranked]

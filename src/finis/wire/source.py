@@ -8,13 +8,19 @@ from dataclasses import dataclass, field
 from datetime import date, tzinfo
 
 SHOWN = 5  # positions kept per kind of problem; the rest is counted
+LINES_SHOWN = 40  # of text inputs: runs of lines, so that a short file is told line by line
+
+
+# Lines that another kind of reader would take: no problem where the file is read by both.
+NOT_A_FRAME = "log line within a capture"
+NOT_A_MESSAGE = "no message tag: not read"
 
 
 @dataclass(slots=True)
 class Problems:
     """What could not be read: counted per reason, with the first positions (``line 3``,
-    ``frame 12``, ``byte 400``).  Memory is bounded by the number of distinct reasons, so reasons
-    must not contain input text."""
+    ``frame 12``, ``byte 400``); lines that follow each other are one position (``line 3-7``).
+    Memory is bounded by the number of distinct reasons, so reasons must not contain input text."""
 
     counts: dict[str, int] = field(default_factory=dict)
     first: dict[str, list[str]] = field(default_factory=dict)
@@ -22,8 +28,18 @@ class Problems:
     def add(self, reason: str, position: str, count: int = 1) -> None:
         self.counts[reason] = self.counts.get(reason, 0) + count
         shown = self.first.setdefault(reason, [])
-        if len(shown) < SHOWN:
+        if not position.startswith("line "):
+            if len(shown) < SHOWN:
+                shown.append(position)
+        elif shown and (longer := _extended(shown[-1], position)):
+            shown[-1] = longer
+        elif len(shown) < LINES_SHOWN:
             shown.append(position)
+
+    def drop(self, reason: str) -> None:
+        """Forget a reason that turned out to be none."""
+        self.counts.pop(reason, None)
+        self.first.pop(reason, None)
 
     def __bool__(self) -> bool:
         return bool(self.counts)
@@ -31,6 +47,15 @@ class Problems:
     def __iter__(self) -> Iterator[tuple[str, int, list[str]]]:
         for reason, count in self.counts.items():
             yield reason, count, self.first[reason]
+
+
+def _extended(run: str, position: str) -> str | None:
+    """``line 3-7`` and ``line 8`` as ``line 3-8``; None where they do not follow each other."""
+    start, _, end = run.removeprefix("line ").partition("-")
+    number = position.removeprefix("line ")
+    if not (start.isdecimal() and number.isdecimal()):
+        return None
+    return f"line {start}-{number}" if int(number) == int(end or start) + 1 else None
 
 
 class Points:

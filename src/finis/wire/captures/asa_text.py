@@ -26,6 +26,7 @@ from finis.wire.captures._text.frames import BAD_STAMP, STRANGE, FrameReader
 from finis.wire.captures._text.lines import sample
 from finis.wire.captures._text.rows import NO_ADDRESSES, U32, Row, endpoints, torn
 from finis.wire.captures._text.services import asa_port
+from finis.wire.source import NOT_A_FRAME
 
 if TYPE_CHECKING:
     from finis.wire.captures._api import Readable
@@ -56,7 +57,6 @@ _SYSLOG = re.compile(r"%(?:ASA|FTD|PIX|FWSM|NGIPS)[-<]")
 # What a terminal may have put on a line of its own, without indenting it.
 _WRAPPED = re.compile(r"<[a-z]|win \d|ack \d|Drop-|\(DF\)|\(ttl |802\.1Q |\d{1,10}:\d{1,10}\(")
 
-LOG_LINE = "log line within a capture"
 
 
 def sniff(head: bytes) -> float:
@@ -129,7 +129,7 @@ class _Reader(FrameReader):
         if _SYSLOG.search(line):
             full = self.flush()
             self.tracing = False
-            self.problem(LOG_LINE, number)
+            self.problem(NOT_A_FRAME, number)
             return full
         if self.pending and self._continues(line):
             self.join(line)

@@ -18,6 +18,7 @@ from finis.wire.dialects import _syslog
 from finis.wire.dialects._api import BATCH, Events
 from finis.wire.dialects._template import Template, compile_template
 from finis.wire.names import canonical
+from finis.wire.source import NOT_A_MESSAGE
 
 if TYPE_CHECKING:
     from finis.wire.captures._api import Readable
@@ -397,7 +398,7 @@ class Reader:
         return (special(body, self.values) if special is not None else None), None
 
     def _untagged(self, number: int, line: str) -> None:
-        what = "no message tag: not read"
+        what = NOT_A_MESSAGE
         if "last message repeated" in line:
             what = "“last message repeated”: copies not counted"
         self.source.problems.add(what, f"line {number}")
