@@ -244,7 +244,8 @@ class Headers:
     def __init__(self, source: Source, reading: Reading) -> None:
         self.source = source
         self.reading = reading
-        self.fallback = PurePath(source.path).name or source.path
+        stdin = source.path == "-"
+        self.fallback = "stdin" if stdin else PurePath(source.path).name or source.path
         # Day number of the last stamp without a year, before the first one of the last with a
         # year: so one wrong year in the file does not carry the others away.
         self.anchor: int | None = None
