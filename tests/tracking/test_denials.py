@@ -112,6 +112,25 @@ def test_next_built_of_the_tuple_is_looked_for() -> None:
     assert only(late)["syn_after_s"] is None
 
 
+def test_a_built_logged_too_early_is_still_the_next_one() -> None:
+    row = only([built(12, 7), deny(10)])
+    assert (row["conn_id"], row["pending_syn"], row["syn_after_s"]) == (None, False, 2.0)
+
+
+@pytest.mark.parametrize(("first", "second"), [("fins", "idle-timeout"), ("idle-timeout", "fins")])
+def test_the_last_counts_however_they_ended(first: str, second: str) -> None:
+    row = only(
+        [built(0, 7), torn(10, 7, teardown=first), built(20, 8), torn(30, 8, teardown=second),
+         deny(33)]
+    )  # fmt: skip
+    assert (row["conn_id"], row["lag_s"], row["teardown"]) == (8, 3.0, second)
+
+
+def test_a_tuple_taken_over_stays_open_when_its_first_owner_ends() -> None:
+    row = only([built(0, 7), built(20, 8), torn(25, 7, duration_s=25.0), deny(60)])
+    assert (row["conn_id"], row["pending_syn"]) == (8, True)
+
+
 def test_repeats_are_counted_since_the_teardown() -> None:
     lines = [
         built(0, 7), torn(10, 7), deny(10), deny(11), deny(11, flags="ACK"), deny(12),

@@ -64,6 +64,17 @@ def test_unknown_where_numbers_are_missing() -> None:
     assert "excerpt" in unknown([*lines, deny(2 * HOUR + 2)])
 
 
+def test_numbers_of_other_protocols_make_skipped_ones_suspicious() -> None:
+    lines = busy(0, 2 * HOUR)
+    for one in lines:
+        one["conn_id"] = one["conn_id"] * 4
+    assert only([*lines, deny(2 * HOUR + 2)])["seen_before"] == "no"  # the rest may be UDP
+    udp = [built(one["conn_id"] * 15.0, one["conn_id"] + 1, X, Y, proto="udp") for one in lines]
+    mixed = sorted([*lines, *[u | {"ts": o["ts"]} for u, o in zip(udp, lines, strict=True)]],
+                   key=lambda one: one["ts"])  # fmt: skip
+    assert "excerpt" in unknown([*mixed, deny(2 * HOUR + 2)])
+
+
 def test_unknown_where_built_lines_are_missing() -> None:
     lines = [one for i, one in enumerate(busy(0, 2 * HOUR, step=20)) if i % 6]
     assert "no Built in the log" in unknown([*lines, deny(2 * HOUR + 2)])

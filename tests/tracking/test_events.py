@@ -18,6 +18,7 @@ from tests.tracking.eventlist import (
     deny,
     events,
     facts,
+    line,
     log,
     rows,
     torn,
@@ -143,6 +144,20 @@ def test_one_stray_stamp_moves_no_clock() -> None:
         out = track(lines)
         assert rows(out.denials, "seen_before", "lag_s") == [("yes", 1.0)]
         assert out.devices[0].counts.epochs == 0
+
+
+def test_a_line_with_a_stray_stamp_has_no_lag() -> None:
+    for stray in (-7200, 80 * 365 * 86400):
+        out = track([built(0, 1), torn(10, 1), deny(stray), deny(11)])
+        assert rows(out.denials, "seen_before", "lag_s") == [("yes", None), ("yes", 1.0)]
+        assert any("not believed" in note for note in out.notes)
+
+
+def test_two_lines_of_one_second_confirm_a_step() -> None:
+    back = [line(-7200, "context", None, None)] * 2
+    out = track([built(0, 1), torn(10, 1), *back, deny(11 - 7200)])
+    assert out.devices[0].counts.epochs == 1
+    assert rows(out.denials, "seen_before") == ["unknown"]
 
 
 def test_lines_without_a_stamp_take_their_place() -> None:

@@ -86,6 +86,16 @@ def test_other_unit_of_a_pair_ends_it_under_its_own_number() -> None:
     assert rows(out, "device", "fw_conn_id", "teardown") == [("pair", 7, "fins")]
 
 
+def test_but_only_if_it_is_as_old_as_the_teardown_says() -> None:
+    out = track([built(0, 7), torn(60, 9, duration_s=3.0)]).connections
+    assert rows(out, "fw_conn_id", "teardown") == [(7, "still-open"), (9, "fins")]
+
+
+def test_same_number_and_tuple_much_later_is_a_new_connection() -> None:
+    out = track([built(0, 7), built(100, 7), torn(110, 7)]).connections
+    assert rows(out, "teardown") == ["still-open", "fins"]
+
+
 def test_devices_are_apart_unless_united() -> None:
     lines = [built(0, 7, device="a"), torn(9, 7, device="b")]
     assert len(track(lines).connections) == 2

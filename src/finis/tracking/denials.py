@@ -75,14 +75,14 @@ class Denials:
             why = "an address or port is unreadable"
         else:
             keys = (hash((src_h, src_p, dst_h, dst_p)), hash((dst_h, dst_p, src_h, src_p)))
-            match = _before(device, keys, when)
+            match, rebuilt = _before(device, keys, when)
+            if rebuilt is not None and at is not None:
+                self.built.pending.append((row, (rebuilt - at) / SECOND))
             if match is not None:
-                seen, (log_row, ended, side, rebuilt) = "yes", match
+                seen, (log_row, ended, side) = "yes", match
                 pending = ended is None
                 if ended is not None and at is not None:
                     lag_s = max(0, at - ended) / SECOND
-                if rebuilt:
-                    self.built.pending.append((row, 0.0))
             else:
                 why = device.why_unknown(when)
                 seen = "no" if why is None else "unknown"
@@ -209,29 +209,29 @@ def copy_among(
 
 def _before(
     device: Device, keys: tuple[int, int], at: int
-) -> tuple[int, int | None, str, bool] | None:
-    """(row, log time of its end or None if open, side of the denial's source, whether the tuple
-    was built anew in the same second) of the connection before a denial.  `keys`: its tuple
-    forwards and backwards."""
+) -> tuple[tuple[int, int | None, str] | None, int | None]:
+    """The connection before a denial: (row, log time of its end or None if open, side of the
+    denial's source), or None; and the log time at which its tuple was built anew, if that is
+    known already.  `keys`: the denial's tuple forwards and backwards."""
     wait = int(device.options.wait_s * SECOND)
     ended: tuple[int, int, str] | None = None
     for way, key in enumerate(keys):
         found = device.find_ended(key, at + wait)
         if found is not None and (ended is None or found[0] > ended[0]):
             ended = (found[0], found[1], _SIDES[found[2] ^ way])
-    rebuilt = False
+    rebuilt = None
     for way, key in enumerate(keys):
         number = device.open_tuples.get(key)
         if number is None:
             continue
         row, _, built, orig, *_ = device.open[number]
-        if built > at:
-            continue
         # Built within the log's resolution of the denial: that belongs to the one just ended.
-        rebuilt = ended is not None and built >= at - SECOND and ended[0] >= built - wait
-        if not rebuilt:
-            return row, None, _SIDES[orig ^ way], False
-    return None if ended is None else (ended[1], ended[0], ended[2], rebuilt)
+        just_now = ended is not None and built >= at - SECOND and ended[0] >= built - wait
+        if built <= at and not just_now:
+            return (row, None, _SIDES[orig ^ way]), None
+        if built - at <= device.options.ahead_s * SECOND:
+            rebuilt = max(built, at)
+    return None if ended is None else (ended[1], ended[0], ended[2]), rebuilt
 
 
 def _watch(device: Device, keys: tuple[int, int], at: int, row: int) -> None:
