@@ -130,6 +130,14 @@ FRAMES_BY_LINK: list[tuple[int, bytes]] = (
         (104, b"\x0f\0\x08\0" + PLAIN),
         (117, b"\x3d\x02\0\0" + bytes(60) + PLAIN),
     ]
+    + [(239, b.nflog(p, order)) for p in (PLAIN, PLAIN6) for order in "<>"]
+    + [(239, b"\x02\0\0\0" + b"\4\0\1\0" * 40), (239, b"\x02\0\0\0" + bytes(40))]
+    + [
+        (258, b.pktap(b.ether(PLAIN))),
+        (258, b.pktap(PLAIN6, 101)),
+        (258, b.pktap(b.null(PLAIN), 0)),
+    ]
+    + [(258, b.pktap(PLAIN, 105)), (258, bytes(200))]
     + [(147, PLAIN), (117, b"\x3d\x63\0\0" + bytes(60) + PLAIN)]
 )
 

@@ -74,7 +74,7 @@ def test_lost_addresses_are_problems_with_positions() -> None:
     assert len(rows) == 0
     assert source.rows == 3
     assert problems(source) == {
-        "addresses missing": ["line 1", "line 2", "line 4"],
+        "addresses missing": ["line 1-2", "line 4"],
         "log line within a capture": ["line 3"],
     }
 

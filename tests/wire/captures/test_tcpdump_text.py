@@ -117,7 +117,7 @@ def test_quiet_and_cut_forms_are_problems() -> None:
         "no TCP flags printed (tcpdump -q)": ["line 1"],
         "TCP segment cut off": ["line 2"],
         "SEQ and length of the line disagree": ["line 3"],
-        "TCP segment unreadable": ["line 4", "line 5"],
+        "TCP segment unreadable": ["line 4-5"],
         "TCP header cut off before the flags": ["line 6"],
         "address is a name": ["line 7"],
         "port name unknown": ["line 8"],
