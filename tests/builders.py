@@ -227,6 +227,20 @@ def null(packet: bytes, order: str = "<", family: int | None = None) -> bytes:
     return struct.pack(order + "I", kind) + packet
 
 
+def nflog(packet: bytes, order: str = "<") -> bytes:
+    """LINKTYPE_NFLOG (239): a prefix attribute, then the packet."""
+    family = 10 if packet[0] >> 4 == 6 else 2
+    prefix = struct.pack(order + "HH", 9, 10) + b"drop\0\0\0\0"
+    return (
+        bytes([family, 0, 0, 5]) + prefix + struct.pack(order + "HH", 4 + len(packet), 9) + packet
+    )
+
+
+def pktap(frame: bytes, linktype: int = 1) -> bytes:
+    """LINKTYPE_PKTAP (258), little-endian, with a header of 108 bytes."""
+    return struct.pack("<III", 108, 1, linktype) + b"en0".ljust(96, b"\0") + frame
+
+
 def ppp(packet: bytes, *, hdlc: bool = True) -> bytes:
     """LINKTYPE_PPP (9), with or without the FF 03 of HDLC framing."""
     kind = b"\0\x57" if packet[0] >> 4 == 6 else b"\0\x21"

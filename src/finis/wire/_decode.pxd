@@ -1,4 +1,4 @@
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t
 
 from finis.wire.segment cimport Segment
 
@@ -17,7 +17,4 @@ cdef struct Extra:
 
 cdef int decode_frame(
     const uint8_t* data, uint32_t size, uint32_t wire_len, int linktype, Segment* row, Extra* extra
-) noexcept nogil
-cdef uint64_t fingerprint(
-    const uint8_t* data, uint32_t size, uint32_t payload_len
 ) noexcept nogil

@@ -7,7 +7,8 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove, memset
 
 from finis.wire._bytes cimport u16, u32
-from finis.wire._decode cimport Extra, decode_frame, fingerprint
+from finis.wire._decode cimport Extra, decode_frame
+from finis.wire._payload cimport fingerprint
 from finis.wire.segment cimport Segment
 
 from finis.tables import SEGMENT, record_dtype

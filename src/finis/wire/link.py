@@ -27,6 +27,8 @@ class LinkType(IntEnum):
     PFLOG = 117
     IPV4 = 228
     IPV6 = 229
+    NFLOG = 239
+    PKTAP = 258
     LINUX_SLL2 = 276
 
 
@@ -57,6 +59,9 @@ _AF_INET6 = frozenset({10, 23, 24, 28, 30})  # Linux, Windows, BSDs, macOS
 _ARPHRD_NETLINK = 824  # its protocol field is no EtherType
 MAX_NESTED = 8  # tags and tunnels below one frame
 MAX_LABELS = 16  # MPLS labels
+MAX_ATTRIBUTES = 32  # before the packet in a netfilter log
+MAX_PKTAP = 1024  # bytes of Apple's header
+_NFLOG_PAYLOAD = 9
 
 
 class Network(NamedTuple):
@@ -92,6 +97,10 @@ def network(linktype: int, data: bytes) -> Network | Outcome:
         return _by_ethertype(data, 4, _u16(data, 2)) if len(data) >= 4 else Outcome.SHORT_LINK
     if linktype == LinkType.PFLOG:
         return _pflog(data)
+    if linktype == LinkType.NFLOG:
+        return _nflog(data)
+    if linktype == LinkType.PKTAP:
+        return _pktap(data)
     return Outcome.UNKNOWN_LINK
 
 
@@ -196,6 +205,45 @@ def _cooked(data: bytes, at: int, kind: int, arphrd: int) -> Network | Outcome:
     if kind < 0x600 and kind != 4:  # 4: an LLC header follows
         return Outcome.NOT_IP
     return _by_ethertype(data, at, kind)
+
+
+def _nflog(data: bytes) -> Network | Outcome:
+    """Linux netfilter log: attributes in the byte order of the machine that captured; the one
+    that holds the packet is the last of them."""
+    if len(data) < 4:
+        return Outcome.SHORT_LINK
+    if data[0] != _AF_INET and data[0] not in _AF_INET6:
+        return Outcome.NOT_IP
+    at = 4
+    for _ in range(MAX_ATTRIBUTES):
+        if len(data) < at + 4:
+            return Outcome.SHORT_LINK
+        little = data[at + 3] == 0  # types are small: the zero byte tells the order
+        length = data[at] | data[at + 1] << 8 if little else _u16(data, at)
+        kind = data[at + 2] if little else data[at + 3]
+        if length < 4:
+            return Outcome.BAD_LINK
+        if kind == _NFLOG_PAYLOAD:
+            return Network(at + 4)
+        at += length + 3 & ~3
+    return Outcome.NESTED
+
+
+def _pktap(data: bytes) -> Network | Outcome:
+    """Apple's header before the frame: its own length, and the frame's link type."""
+    if len(data) < 12:
+        return Outcome.SHORT_LINK
+    at = int.from_bytes(data[:4], "little")
+    linktype = int.from_bytes(data[8:12], "little")
+    if not 12 <= at <= MAX_PKTAP:
+        return Outcome.BAD_LINK
+    if linktype in _RAW:
+        return Network(at)
+    if len(data) < at + 14:
+        return Outcome.SHORT_LINK
+    if linktype == LinkType.ETHERNET:
+        return _by_ethertype(data, at + 14, _u16(data, at + 12))
+    return Network(at + 4) if linktype == LinkType.NULL else Outcome.UNKNOWN_LINK
 
 
 def _pflog(data: bytes) -> Network | Outcome:
