@@ -529,3 +529,30 @@ def test_drop_names_are_sorted_into_groups() -> None:
     assert found is not None and found.group == "state"
     assert _drops.find("no-such-drop") is None
     assert _drops.find(None) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"flags": "RST", "proto": None}, "The firewall refused RST from "),
+        ({"flags": None, "proto": "udp"}, "The firewall refused a udp packet from "),
+        ({"flags": "", "proto": None}, "The firewall refused a packet from "),
+        ({"src_h": None}, " from an unreadable address to 198.51.100.7:50000 "),
+        ({"dst_h": "2001:db8::1", "dst_p": 80}, " to [2001:db8::1]:80 "),
+        ({"count": 7}, ", 7 packets (message 106015)."),
+        ({"acl": "OUT"}, " by access list “OUT”"),
+        ({"interface": None}, "198.51.100.7:50000 (message 106015)."),
+    ],
+)
+def test_denial_in_words(causes: dict[str, type], values: dict[str, Any], text: str) -> None:
+    refusal = Refusal(denial(**values), Proof("asa.log", 7, "line"))
+    assert text in causes["DNY999"].claims(refusal)[0].text
+
+
+def test_an_access_list_that_permitted_the_packet_is_named(causes: dict[str, type]) -> None:
+    row = never(permitted_by="IN", permitted_file="asa.log", permitted_line=5, reach_s=7200.0)
+    claims = causes["DNY402"].claims(Refusal(row, Proof("asa.log", 7, "line")))
+    assert any(
+        "“IN” had permitted it" in c.text and str(c.proofs[0]) == "asa.log:5" for c in claims
+    )
+    assert "within the 2 h before" in claims[-1].text

@@ -342,6 +342,13 @@ def test_port_scan_from_the_log_alone() -> None:
     [
         attempts([("10.0.0.5", 443)] * 500),  # one server down
         attempts([("10.0.0.5", n) for n in range(19)]),
+        attempts(  # health checks: SYN, SYN ACK, RST
+            [(f"10.0.1.{n}", 443) for n in range(50)],
+            established=None,
+            ended=None,
+            teardown="reset-orig",
+            log_bytes=0,
+        ),
         attempts([(f"10.0.1.{n}", 443) for n in range(99)], ended="closed", established=True),
         attempts([(f"10.0.1.{n}", 80) for n in range(25)])
         + attempts([(f"10.0.2.{n}", 80) for n in range(25)], ended="closed", established=True),

@@ -51,7 +51,7 @@ def ends(row: dict[str, Any]) -> str:
 
 def denied(refusal: Refusal) -> Claim:
     row = refusal.row
-    what = row.get("flags") or f"a packet ({row['proto']})" if row.get("proto") else "a packet"
+    what = row.get("flags") or (f"a {row['proto']} packet" if row.get("proto") else "a packet")
     where = f" on interface {row['interface']}" if row.get("interface") else ""
     acl = f" by access list “{row['acl']}”" if row.get("acl") else ""
     count = row.get("count") or 1

@@ -5,7 +5,8 @@ Somebody sent a packet to one of the firewall's own addresses, for a service it 
 or refuses to that source.
 
 ## Evidence
-ASA 710003 (refused), 710005 (discarded, no session), 313001 (ICMP to the firewall).
+ASA 710003 (refused), 710005 (discarded, no session), 313001 (ICMP to the firewall), 106013 (echo
+request to an address that only serves translation).
 
 ## Look-alikes
 710005 also appears for answers that arrive after the firewall's own session ended.

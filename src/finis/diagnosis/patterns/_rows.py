@@ -32,8 +32,8 @@ def said(ts: datetime | None) -> str:
 
 def refused(row: dict[str, Any]) -> Claim:
     """One denial as a claim with its proof."""
-    flags = row["flags"] or row["proto"] or "packet"
-    text = f"The firewall refused {flags} from {end(row, 'src')} to {end(row, 'dst')}."
+    what = row["flags"] or (f"a {row['proto']} packet" if row["proto"] else "a packet")
+    text = f"The firewall refused {what} from {end(row, 'src')} to {end(row, 'dst')}."
     return Claim(text, (Proof(row["file"] or "?", row["line"] or 0, row["unit"] or "line"),))
 
 

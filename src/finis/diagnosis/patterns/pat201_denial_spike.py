@@ -85,18 +85,22 @@ class DenialSpike(Pattern):
             part = rows.filter(pl.Series((steps >= low) & (steps <= high))).sort("ts", "row")
             few = high - low + 1 <= MAX_SHARE * len(counts)
             if few and part.height >= MIN_IN_SPIKE:
-                found.append(cls._finding(part, usual, step, int(counts[low : high + 1].max())))
+                found.append(
+                    cls._finding(part, rows, usual, step, int(counts[low : high + 1].max()))
+                )
         return sorted(found, key=lambda one: -one.denials)
 
     @classmethod
-    def _finding(cls, part: pl.DataFrame, usual: float, step: int, peak: int) -> PatternFinding:
+    def _finding(
+        cls, part: pl.DataFrame, rows: pl.DataFrame, usual: float, step: int, peak: int
+    ) -> PatternFinding:
         first, last = moment(part["ts"].min()), moment(part["ts"].max())
         lasted = span(max((last - first) / timedelta(seconds=1), 1.0)) if first and last else "?"
         claims = [
-            Claim(f"up to {peak} denials in {span(step)}, where {usual:g} are usual."),
+            Claim(f"Up to {peak} denials came in {span(step)}, where {usual:g} are usual."),
             *(
                 Claim(f"{share(n, part.height)} of them {what} {value}.")
-                for what, value, n in _shares(part)
+                for what, value, n in _shares(part, rows)
             ),
         ]
         return cls.finding(
@@ -135,13 +139,16 @@ def _runs(counts: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
     return runs
 
 
-def _shares(part: pl.DataFrame) -> list[tuple[str, str, int]]:
-    """What most denials of the spike have in common: (what, value, how many)."""
+def _shares(part: pl.DataFrame, rows: pl.DataFrame) -> list[tuple[str, str, int]]:
+    """What half of the spike or more have in common (what, value, how many), unless all denials
+    of the log have it."""
     out = []
     names = {"src_h": "came from", "dst_h": "went to", "device": "were logged by", "cause": "are"}
     for column, what in names.items():
+        if rows[column].n_unique() < 2:
+            continue
         best = part.filter(pl.col(column).is_not_null()).group_by(column).len("n")
-        for row in best.sort(["n", column], descending=[True, False]).head(1).iter_rows():
-            if row[1] >= part.height / 2:
-                out.append((what, str(row[0]), int(row[1])))
+        for value, n in best.sort(["n", column], descending=[True, False]).head(1).iter_rows():
+            if n >= part.height / 2:
+                out.append((what, str(value), int(n)))
     return out

@@ -35,10 +35,9 @@ from finis.words import share
 MIN_TARGETS = 20
 MIN_SHARE = 0.8
 FAILED = [word(Ended.REFUSED), word(Ended.UNANSWERED)]
-RESETS = [
-    word(reason)
-    for reason in (Teardown.RESET_ORIG, Teardown.RESET_RESP, Teardown.RESET_SIDE_UNKNOWN)
-]
+# Not RESET_ORIG: who resets after the answer got one (a health check, or an open port).
+RESETS = [word(Teardown.RESET_RESP), word(Teardown.RESET_SIDE_UNKNOWN)]
+GIVEN_UP = [word(Teardown.SYN_TIMEOUT), word(Teardown.TCP_INTERCEPT)]
 REFUSALS = ["DNY101", "DNY102", "DNY601", "DNY602"]
 
 
@@ -102,9 +101,7 @@ class PortScan(Pattern):
 def failed() -> pl.Expr:
     """A connection attempt that came to nothing, as packets or the log show it."""
     nothing = pl.col("log_bytes") == 0
-    by_log = (pl.col("teardown") == word(Teardown.SYN_TIMEOUT)) | (
-        pl.col("teardown").is_in(RESETS) & nothing
-    )
+    by_log = pl.col("teardown").is_in(GIVEN_UP) | (pl.col("teardown").is_in(RESETS) & nothing)
     return (
         pl.col("ended").is_in(FAILED).fill_null(False)
         | (by_log & ~pl.col("established").fill_null(False))
