@@ -641,6 +641,20 @@ def test_hostile_lines_are_read_in_linear_time(piece: str) -> None:
     assert time.perf_counter() - started < 3
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", "\u00a0", " \u2003"])
+def test_blanks_do_not_slow_any_message(blank: str) -> None:
+    run = blank * 20_000
+    lines = []
+    for msg_id, text, _ in MESSAGES:
+        middle = text.find(" ", len(text) // 2)
+        lines += [f"%ASA-6-{msg_id}: {text[:middle]}{run}{rest}" for rest in (text[middle:], "x")]
+    lines.append(f"%ASA-6-106006: message repeated 2 times: [{run}x{run}")
+    started = time.perf_counter()
+    _, rows = read("\n".join(lines))
+    assert time.perf_counter() - started < 5
+    assert sum(row["text_ok"] == "full" for row in rows) >= len(MESSAGES)
+
+
 # --- the dialect as a whole ----------------------------------------------------------------------
 
 

@@ -327,7 +327,8 @@ def salvage(row: Row, body: str, values: Values) -> None:
 
 # --- lines to rows -------------------------------------------------------------------------------
 
-_REPEATED = re.compile(r"message repeated (\d{1,6}) times: \[\s*(.*?)\s*\]?\s*$", re.DOTALL)
+_REPEATED = re.compile(r"message repeated (\d{1,6}) times: \[")
+_BLANKS = re.compile(r"\s{3,}")
 _RFC5424_TAIL = re.compile(r"(?:- ){1,3}(?:\[[^\]]{0,1024}\] )?")
 _IDS_COUNTED = 4096  # ids counted on their own; a hostile file could name ten million
 _UNREADABLE = {
@@ -342,8 +343,10 @@ def _unwrap(prefix: str, body: str) -> tuple[int, str]:
         body = _syslog.unquote(prefix, body)
     if body.startswith("- "):
         body = _RFC5424_TAIL.sub("", body, count=1)
+    if "   " in body or not body.isprintable():
+        body = _BLANKS.sub("  ", body)  # templates allow blanks in many places: keep runs short
     if body.startswith("message repeated") and (m := _REPEATED.match(body)):
-        return int(m[1]), m[2]
+        return int(m[1]), body[m.end() :].rstrip().removesuffix("]").strip()
     return 1, body
 
 

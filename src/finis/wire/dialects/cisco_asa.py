@@ -321,7 +321,7 @@ MESSAGES = _events.messages(
     to {b:endpoint}[ {:rest}]
 434004        context        tcp-only {reason:phrase} packet redirection and process {proto} flow
     from {a:endpoint} to {b:endpoint} locally
-421001        context        -        {proto} flow from {a:endpoint} to {b:endpoint} is {reason}
+421001        context        tcp-only {proto} flow from {a:endpoint} to {b:endpoint} is {reason}
 500003        deny           tcp      {reason:phrase} from {a:socket} to
     {b:socket},~flags:[~{flags}],~on interface {a_if:tail_if}
 500004        deny           -        {reason:phrase} for protocol=~{proto},~from {a:socket} to
