@@ -99,6 +99,8 @@ CASES: list[tuple[str, str, str, str, Row]] = [
     ("END305", SURE, MAYBE, "client RST without FIN", seen(**rst("orig"))),
     ("END305", SURE, NO, "connect and reset, no data",
      seen(**rst("orig"), orig_bytes=0, resp_bytes=0)),
+    ("END305", SURE, NO, "client RST after the server's FIN",
+     seen(**(fins("resp", o_fin=False, o_fins=0) | rst("orig")))),
     ("END306", SURE, MAYBE, "server RST after its response", seen(**rst("resp"))),
     ("END306", SURE, YES, "server RST to a request", seen(**rst("resp"), resp_bytes=0)),
     ("END306", SURE, YES, "response not acknowledged", seen(**rst("resp"), r_unacked=1448)),

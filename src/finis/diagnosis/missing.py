@@ -139,13 +139,14 @@ def asa_collect() -> list[str]:
     return [*(f"show capture {name} dump" for name in names), *(f"no capture {n}" for n in names)]
 
 
-def tcpdump(where: Where, host: str = "client or server") -> str:
-    """tcpdump on a host that carries the connection."""
+def tcpdump(where: Where, host: str = "server") -> str:
+    """tcpdump on the client or the server, with the addresses that host sees."""
+    client = where.client if host == "client" else where.client_mapped or where.client
+    server = where.server if host == "server" else where.server_mapped or where.server
     port = f" and port {where.server_p}" if where.server_p else ""
-    name = re.sub(r"\W+", "-", host)
     return (
-        f"tcpdump -i any -nn -s {_SNAPLEN_BYTES} -w finis-{name}.pcap "
-        f"'tcp and host {where.client} and host {where.server}{port}'"
+        f"tcpdump -i any -nn -s {_SNAPLEN_BYTES} -w finis-{host}.pcap "
+        f"'tcp and host {client} and host {server}{port}'"
     )
 
 

@@ -15,7 +15,8 @@ keep-alive probes without answer it is END408.
 
 ## Harm
 Depends: a client may abort what it no longer wants. Harmless where no data had been sent at all, as
-health checks and scanners do after the handshake.
+health checks and scanners do after the handshake, and where the server had closed before and all
+it sent was acknowledged: Linux, for one, sends no FIN when a socket is closed with unread bytes.
 
 ## What to change
 Nothing, unless users complain. Programs should shut down, read to the end of file and close; health
@@ -45,13 +46,12 @@ class ClientAborted(Cause):
     title = "the client aborted the connection (RST without FIN)"
     beats = ("END207", "END311", "END331", "END391", "END405")
     harm = facts.harm(
-        (
-            (pl.col("orig_bytes") == 0) & (pl.col("resp_bytes") == 0) & facts.no(facts.data_lost()),
-            Harm.HARMLESS,
-        ),
+        (facts.data_lost(), Harm.DEPENDS),
+        ((pl.col("orig_bytes") == 0) & (pl.col("resp_bytes") == 0), Harm.HARMLESS),
+        (facts.RESP.fin & facts.RESP.col("fin_acked"), Harm.HARMLESS),
         otherwise=Harm.DEPENDS,
     )
-    harm_why = "on whether the client had what it wanted; without any data it was a mere check"
+    harm_why = "on whether the client had what it wanted; none if the server had closed before"
     remedy = {
         "client": "shut down, read to the end of file, close; no SO_LINGER of zero",
         "load balancer": "a monitor that closes with FIN, if {client} is a health check",
@@ -69,6 +69,7 @@ class ClientAborted(Cause):
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:
         return [
+            *telling.fin(story, Side.RESP, "had closed before"),
             *telling.rst(story, Side.ORIG),
             *telling.unacknowledged(story),
             *telling.log_end(story),

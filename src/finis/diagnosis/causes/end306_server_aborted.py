@@ -69,6 +69,7 @@ class ServerAborted(Cause):
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:
         return [
+            *telling.fin(story, Side.ORIG, "had closed before"),
             *telling.rst(story, Side.RESP),
             *telling.unacknowledged(story),
             *telling.log_end(story),
