@@ -49,7 +49,7 @@ src_lo       u8 source address, lower 64 bits
 dst_hi       u8 destination address, upper 64 bits
 dst_lo       u8 destination address, lower 64 bits
 head         u8 first payload bytes, big-endian, left-aligned, head_len of them valid
-payload_hash u8 fingerprint of the first captured payload bytes and of payload_len; 0: none
+payload_hash u8 fingerprint of payload_len and the first 16 (upper half), 64 bytes (lower); 0: none
 conn         u8 number of the connection within its tracker (filled by tracking)
 seq          u4 [SEG.SEQ] sequence number; see Quirk.NO_SEQ
 ack          u4 [SEG.ACK] acknowledgement number; meaningful with Flag.ACK
