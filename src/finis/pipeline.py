@@ -17,7 +17,7 @@ from finis.correlation.evidence import Options as CorrelationOptions
 from finis.correlation.evidence import PointData
 from finis.correlation.selection import select
 from finis.diagnosis.engine import Judged, catalogue, judge
-from finis.diagnosis.findings import Finding, findings, originals
+from finis.diagnosis.findings import Finding, findings, originals, remedies
 from finis.diagnosis.patterns._api import PatternFinding, find_all
 from finis.intake import Endpoint, Intake, Options
 from finis.report.document import common_folder
@@ -124,7 +124,7 @@ class Case:
             claims=cause.claims(story),
             alternatives=cause.alternatives(story),
             contributing=[(name, causes[name].title) for name in also if name in causes],
-            remedy=[f"{product}: {what}" for product, what in cause.remedy.items()],
+            remedy=[f"{product}: {what}" for product, what in remedies(cause, story.row).items()],
             references=list(cause.references),
             clocks=self.stories.clocks,
             folder=common_folder([source.path for source in self.sources]),
