@@ -81,10 +81,11 @@ class Connection(Record):
         self._judge_reset(seg, x, r, accept, rst_class)
         if accept == Accept.IN_WINDOW:
             r.provoked = 1  # RFC 5961 §3.2
+        form = endings.RST | (endings.FIN if seg.flags & Flag.FIN else 0)
         if accept == Accept.OUTSIDE:
             x.out_of_window += 1
-            return endings.RST | endings.OUTSIDE
-        return endings.RST
+            form |= endings.OUTSIDE
+        return form
 
     def _judge_reset(
         self, seg: Segment, x: Half, r: Half, accept: Accept, rst_class: RstClass
@@ -179,7 +180,7 @@ class Connection(Record):
 
     def _syn_states(self, seg: Segment, x: Half, r: Half, with_ack: bool) -> None:
         x.state = after(x.state, Stimulus.SYN_ACK if with_ack else Stimulus.SYN)
-        seg.role |= Role.SYN_ACK if with_ack else Role.SYN
+        self._pin(seg, Role.SYN_ACK if with_ack else Role.SYN)
         x.sent_syn_ack |= int(with_ack)
         if not with_ack:
             if r.isn_known and r.state == State.SYN_SENT:
@@ -296,7 +297,7 @@ class Connection(Record):
         """States that a segment besides SYN, SYN ACK, RST moves by being sent at all."""
         if has_ack and r.isn_known and r.state == State.SYN_ACK_SENT and diff(ack, r.isn) > 0:
             x.state = after(x.state, Stimulus.HANDSHAKE_ACK)
-            seg.role |= Role.HANDSHAKE_ACK
+            self._pin(seg, Role.HANDSHAKE_ACK)
         else:
             x.state = after(x.state, Stimulus.ACK)
 

@@ -31,12 +31,14 @@ MAX_CONNECTIONS = 1 << 18
 MAX_PAYLOAD = 1 << 24  # no segment is larger; text could claim more
 
 Key = tuple[int, int, int, int, int, int, int]
-PAIRS = tuple(column.name for column in OBSERVATION if column.type[:-2] == "2")
-SINGLES = tuple(
-    column.name
+# columns by name, with the mask of unsigned ones: counters wrap rather than fail
+MASKS = {"u1": 0xFF, "u2": 0xFFFF, "u4": MASK, "u8": (1 << 64) - 1, "i8": 0}
+PAIRS = {column.name: MASKS[column.type[-2:]] for column in OBSERVATION if column.type[:-2] == "2"}
+SINGLES = {
+    column.name: MASKS[column.type]
     for column in OBSERVATION
-    if not column.type[:-2] and column.name not in ("tail_at", "tail_n")
-)
+    if column.type in MASKS and column.name not in ("tail_at", "tail_n")
+}
 
 
 class ReferenceTracker:
@@ -70,7 +72,7 @@ class ReferenceTracker:
         Quirk.COPY into it."""
         for at, row in enumerate(batch.tolist()):
             seg = Segment(*row)
-            seg.ts_ns = max(-SPAN_NS, min(SPAN_NS, seg.ts_ns))
+            seg.ts_ns = max(-SPAN_NS, min(SPAN_NS, seg.ts_ns)) or 1  # 0 means "none" in columns
             seg.payload_len = min(seg.payload_len, MAX_PAYLOAD)
             self._segment(seg)
             target = batch[at]
@@ -248,12 +250,13 @@ def _tables(done: list[Connection]) -> Observations:
     for at, conn in enumerate(done):
         conclude(conn)
         row = rows[at]
-        for name in SINGLES:
-            row[name] = getattr(conn, name)
+        for name, mask in SINGLES.items():
+            row[name] = getattr(conn, name) & mask if mask else getattr(conn, name)
         row["history"][: len(conn.history)] = list(conn.history)
         row["ending"][: len(conn.ending)] = conn.ending
-        for name in PAIRS:
-            row[name] = [getattr(half, name) for half in conn.halves]
+        for name, mask in PAIRS.items():
+            pair = [getattr(half, name) for half in conn.halves]
+            row[name] = [value & mask for value in pair] if mask else pair
         row["tail_at"], row["tail_n"] = len(tails), len(conn.kept)
         tails.extend(conn.kept)
     tail = np.zeros(len(tails), record_dtype(SEGMENT))

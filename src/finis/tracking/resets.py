@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from finis.tracking.segment import Segment
 
 ANSWER_NS = 3_000_000_000  # an answer takes a round trip between the point and X, and no more
-STALE = 1 << 20  # midstream, numbers this far before the first seen may still be late segments
+STALE = 1 << 26  # midstream, numbers this far before the first seen may still be in flight
 FAR = 1 << 30  # no window is larger (RFC 7323 §2.3): beyond this numbers belong elsewhere
 
 _ANSWERS = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from finis.terms import Flag, Quirk
 
 MASK = 0xFFFFFFFF
-SPAN_NS = 1 << 62  # stamps beyond are brought back into range: differences must fit 64 bits
+SPAN_NS = 1 << 61  # stamps beyond are brought back into range: differences must fit 64 bits
 
 
 @dataclass(slots=True)

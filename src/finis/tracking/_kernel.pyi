@@ -1,0 +1,24 @@
+from typing import Any
+
+import numpy as np
+
+from finis.tracking._api import Observations
+
+CONN: np.dtype[Any]
+HALF: np.dtype[Any]
+
+class KernelTracker:
+    def __init__(
+        self,
+        *,
+        max_connections: int = ...,
+        linger_ns: int = ...,
+        embryonic_ns: int = ...,
+        idle_ns: int = ...,
+        reuse_ns: int = ...,
+    ) -> None: ...
+    @property
+    def evicted(self) -> int: ...
+    def feed(self, batch: np.ndarray[Any, Any]) -> None: ...
+    def take(self) -> Observations: ...
+    def finish(self) -> Observations: ...

@@ -1,0 +1,170 @@
+"""The compiled kernel gives what the readable reference gives, bit for bit: on random and hostile
+segments over few tuples, small number spaces next to the wrap, and in batches of any size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from finis.tables import OBSERVATION, SEGMENT, record_dtype
+from finis.terms import Flag, Quirk
+from finis.tracking._api import Observations, SegmentTracker
+from finis.tracking.reference import ReferenceTracker
+from tests.script import segments
+from tests.tracking.test_reference import ENDINGS, KINDS, OPEN, RESETS
+
+kernel = pytest.importorskip("finis.tracking._kernel")
+
+SECOND = 1_000_000_000
+FLAGS = [
+    Flag.SYN, Flag.SYN | Flag.ACK, Flag.ACK, Flag.ACK, Flag.ACK, Flag.PSH | Flag.ACK,
+    Flag.FIN | Flag.ACK, Flag.FIN | Flag.ACK, Flag.RST, Flag.RST | Flag.ACK, Flag.FIN,
+    Flag.FIN | Flag.RST, Flag.SYN | Flag.FIN, Flag.SYN | Flag.RST, Flag(0),
+]  # fmt: skip
+QUIRKS = [0, 0, 0, Quirk.NO_SEQ, Quirk.NO_WIN, Quirk.NO_TTL, Quirk.NO_PAYLOAD, Quirk.HAS_TS,
+          Quirk.BAD_CHECKSUM, Quirk.HAS_MSS, Quirk.HAS_MSS | Quirk.HAS_WSCALE,
+          Quirk.TRUNCATED_HEADER, Quirk.RELATIVE_SEQ, Quirk.COPY]  # fmt: skip
+NUMBERS = [0, 1, 2, 3, 50, 100, 101, 102, 150, 200, 201, 300, 1000, 70_000, 1 << 27, 1 << 31]
+WRAP = (1 << 32) - 120
+DTYPE = record_dtype(SEGMENT)
+
+
+@st.composite
+def traffic(draw: st.DrawFn) -> np.ndarray:  # type: ignore[type-arg]
+    """Segments between a few endpoints, each near plausible for somebody."""
+    n = draw(st.integers(1, 60))
+    pick = draw(st.randoms(use_true_random=False))
+    tuples = pick.choice([1, 1, 2, 4])
+    hosts = [(0, 10, 443), (0, 11, 40000), (7, 10, 40001), (0, 11, 443)]
+    base = pick.choice([0, WRAP, 1 << 31])
+    now = pick.choice([0, 1, 1_700_000_000 * SECOND])
+    rows = np.zeros(n, DTYPE)
+    for row in rows:
+        now += pick.choice([0, 0, 1, 1000, 1_000_000, SECOND, 3 * SECOND, 60 * SECOND,
+                            121 * SECOND, 300 * SECOND, -5 * SECOND])  # fmt: skip
+        if pick.random() < 0.01:
+            now += pick.choice([90_000 * SECOND, -90_000 * SECOND])
+        a = hosts[0]
+        b = hosts[pick.randrange(tuples)] if pick.random() < 0.02 else hosts[
+            1 + pick.randrange(max(tuples - 1, 1))]  # fmt: skip
+        if pick.random() < 0.5:
+            a, b = b, a
+        row["src_hi"], row["src_lo"], row["src_p"] = a
+        row["dst_hi"], row["dst_lo"], row["dst_p"] = b
+        row["ts_ns"] = now
+        row["flags"] = pick.choice(FLAGS)
+        row["seq"] = (base + pick.choice(NUMBERS)) & 0xFFFFFFFF
+        row["ack"] = (base + pick.choice(NUMBERS)) & 0xFFFFFFFF
+        if pick.random() < 0.05:
+            row["seq"] = 0
+        row["payload_len"] = pick.choice([0, 0, 0, 1, 2, 31, 50, 100, 100, 1000])
+        row["ip_len"] = 40 + row["payload_len"]
+        row["win"] = pick.choice([0, 1, 100, 1000, 65535])
+        row["wscale"] = pick.choice([0, 3, 7, 200])
+        row["mss"] = pick.choice([0, 1460])
+        row["ttl"] = pick.choice([0, 63, 64, 255])
+        row["ip_id"] = pick.choice([0, 1, 1, 2])
+        row["vlan"] = pick.choice([0, 0, 0, 5])
+        row["quirks"] = pick.choice(QUIRKS) | pick.choice([0, Quirk.NO_IP_ID])
+        row["payload_hash"] = pick.choice([0, 1, 1])
+        row["alert"] = pick.choice([0, 0, 0, 1, 2, 3, 4, 5])
+        row["alert_desc"] = pick.randrange(4)
+        row["head"] = pick.choice([0, 0x1603010000000000, 0x4745542000000000])
+        row["head_len"] = pick.choice([0, 3, 8, 200])
+        row["tsval"] = pick.choice([1, 2])
+    rows["frame"] = np.arange(1, n + 1)
+    return rows
+
+
+def plain(found: Observations) -> tuple[list[object], list[object]]:
+    rows = [{name: row[name].tolist() for name in found.rows.dtype.names} for row in found.rows]
+    tail = [{name: row[name].tolist() for name in found.tail.dtype.names} for row in found.tail]
+    return rows, tail
+
+
+def run(one: SegmentTracker, rows: np.ndarray, cuts: list[int]) -> list[object]:  # type: ignore[type-arg]
+    batch = rows.copy()
+    out: list[object] = []
+    for start, end in zip([0, *cuts], [*cuts, len(batch)], strict=True):
+        one.feed(batch[start:end])
+        out.append(plain(one.take()))
+    out.append(plain(one.finish()))
+    out.append(batch.tolist())
+    return out
+
+
+LIMITS = [{}, {"max_connections": 1}, {"max_connections": 2, "linger_ns": SECOND},
+          {"idle_ns": 2 * SECOND, "embryonic_ns": SECOND, "reuse_ns": SECOND}]  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(traffic(), st.sampled_from(LIMITS), st.data())
+def test_kernel_is_the_reference(
+    rows: np.ndarray,  # type: ignore[type-arg]
+    limits: dict[str, int],
+    data: st.DataObject,
+) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=3)))
+    expected = run(ReferenceTracker(**limits), rows, cuts)
+    got = run(kernel.KernelTracker(**limits), rows, cuts)
+    assert got == expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(traffic(), st.data())
+def test_where_the_batches_are_cut_does_not_matter(
+    rows: np.ndarray,  # type: ignore[type-arg]
+    data: st.DataObject,
+) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=10)))
+
+    def all_of(cuts: list[int]) -> list[object]:
+        *parts, batch = run(kernel.KernelTracker(), rows, cuts)
+        found = [row for part, _ in parts for row in part]  # type: ignore[misc]
+        tail = [row for _, part in parts for row in part]  # type: ignore[misc]
+        for row in found:
+            row["tail_at"] = 0
+        order = sorted(range(len(found)), key=lambda i: found[i]["conn"])
+        return [[found[i] for i in order], sorted(map(repr, tail)), batch]
+
+    assert all_of(cuts) == all_of([])
+
+
+SCRIPTS = [case[1] for case in ENDINGS] + [OPEN + case[1] for case in KINDS] + [
+    case[1] for case in RESETS
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(SCRIPTS)))
+def test_kernel_is_the_reference_on_every_script(number: int) -> None:
+    rows = segments(SCRIPTS[number])
+    assert run(kernel.KernelTracker(), rows, []) == run(ReferenceTracker(), rows, [])
+
+
+def test_every_column_is_filled_by_name() -> None:
+    known = set(kernel.CONN.names) | set(kernel.HALF.names) | {"tail_at", "tail_n"}
+    assert {column.name for column in OBSERVATION} <= known
+
+
+def test_the_table_grows_and_empties() -> None:
+    rows = np.zeros(20_000, DTYPE)
+    rows["ts_ns"] = 1 + np.arange(len(rows))
+    rows["src_lo"] = np.arange(len(rows)) % 7_000
+    rows["src_p"], rows["dst_p"], rows["flags"] = 40000, 443, int(Flag.SYN)
+    one = kernel.KernelTracker()
+    one.feed(rows)
+    assert len(one.take().rows) == 0
+    found = one.finish()
+    assert found.rows["conn"].tolist() == list(range(7_000))
+    assert found.rows["pkts"].sum() == 20_000
+    one.feed(rows)
+    assert len(one.finish().rows) == 7_000
+
+
+def test_a_batch_of_another_shape_is_refused() -> None:
+    with pytest.raises(TypeError):
+        kernel.KernelTracker().feed(np.zeros(3, "u8"))
+    with pytest.raises(TypeError):
+        kernel.KernelTracker().feed(np.zeros(8, DTYPE)[::2])
