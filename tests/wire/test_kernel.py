@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import random
 from collections.abc import Callable
+from datetime import UTC
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finis.wire import walk
-from finis.wire.source import Points, Source
+from finis.wire.captures import pcap, pcapng
+from finis.wire.source import Points, Reading, Source
 from finis.wire.stamps import stamp
 from finis.wire.walk import DTYPE, Interface, Stop
 from tests import builders as b
@@ -178,3 +181,32 @@ def test_corpus_holds_every_outcome_a_frame_can_have() -> None:
             seen.add(found if isinstance(found, Outcome) else Outcome.TCP)
     assert seen >= {o for o in Outcome if o <= Outcome.NESTED}
     assert FRAMES
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damaged_files(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    dice = random.Random(seed)
+    linktype = dice.choice((1, 1, 276, 113, 0, 9))
+    frames: list[b.Frame] = [
+        (b.EPOCH_NS + n, mutate(frame, dice))
+        for n, (_, frame) in enumerate(dice.sample(FRAMES_BY_LINK, 60))
+    ]
+    format_ = dice.choice((pcap, pcapng))
+    order = dice.choice("<>")
+    if format_ is pcap:
+        data = bytearray(b.pcap(frames, order=order, linktype=linktype))
+    else:
+        data = bytearray(b.pcapng(frames, order=order, linktype=linktype))
+    for _ in range(dice.choice((0, 1, 5))):
+        data[dice.randrange(12, len(data))] = dice.choice((0, 1, 6, 255, dice.randrange(256)))
+    results = []
+    for pure in ("", "1"):
+        monkeypatch.setenv("FINIS_PURE", pure)
+        source = Source(0, "x", Points(), "x")
+        batches = format_.read(io.BytesIO(data), source, Reading(UTC))
+        results.append((b"".join(rows.tobytes() for rows in batches), source.points.names, source))
+    (rows, names, one), (rows2, names2, two) = results
+    assert rows == rows2
+    assert names == names2
+    for attribute in ("problems", "other", "rows", "used", "first_ns", "last_ns", "truncated"):
+        assert getattr(one, attribute) == getattr(two, attribute)
