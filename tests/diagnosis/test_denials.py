@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 from typing import Any
 
 import numpy as np
@@ -556,3 +557,11 @@ def test_an_access_list_that_permitted_the_packet_is_named(causes: dict[str, typ
         "“IN” had permitted it" in c.text and str(c.proofs[0]) == "asa.log:5" for c in claims
     )
     assert "within the 2 h before" in claims[-1].text
+
+
+def test_why_never_contradicts_the_harm_of_a_case(causes: dict[str, type]) -> None:
+    """A finding prints one reason per cause: it must fit every level of harm it can come with."""
+    for case, _, key, _, harm in CASES:
+        claimed = re.match(r"(harmless|harmful)\b(?! (if|once|unless|for|with|after|where))",
+                           causes[key].harm_why)  # fmt: skip
+        assert claimed is None or claimed[1] == word(harm), (case, key)

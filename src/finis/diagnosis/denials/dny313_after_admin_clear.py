@@ -38,7 +38,7 @@ class AfterAdminClear(Cause):
     beats = ("DNY316",)
     confidence = Confidence.CERTAIN
     harm = _facts.choose(_facts.rst | _facts.fin, Harm.DEPENDS, Harm.HARMFUL)
-    harm_why = "harmful once, to whoever used the connection"
+    harm_why = "harmful once, to whoever used the connection; a FIN or RST was its end anyway"
     remedy = {"ASA": "`clear conn address IP` instead of clearing everything"}
     references = ("Cisco ASA syslog messages 302014, 111009, 111010",)
 

@@ -39,7 +39,7 @@ class AfterRouteChange(Cause):
     beats = ("DNY316",)
     confidence = Confidence.CERTAIN
     harm = _facts.choose(_facts.rst | _facts.fin, Harm.DEPENDS, Harm.HARMFUL)
-    harm_why = "harmful: connections in use were cut"
+    harm_why = "connections in use were cut; a FIN or RST was their end anyway"
     remedy = {"ASA": "`show route`, `show vpn-sessiondb`; review `timeout floating-conn`"}
     references = ("Cisco ASA syslog message 302014",)
 

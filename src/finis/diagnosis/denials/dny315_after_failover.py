@@ -50,7 +50,7 @@ class AfterFailover(Cause):
         .otherwise(int(Confidence.POSSIBLE))
     )
     harm = _facts.choose(_facts.rst | _facts.fin, Harm.DEPENDS, Harm.HARMFUL)
-    harm_why = "harmful: connections that were not handed over break"
+    harm_why = "connections that were not handed over break; a FIN or RST was their end anyway"
     remedy = {
         "ASA": "`failover link` (stateful failover), `failover replication http`;"
         " `show failover` tells whether state is copied",

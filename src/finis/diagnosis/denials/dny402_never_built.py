@@ -41,7 +41,7 @@ class NeverBuilt(Cause):
     table = "denials"
     confidence = Confidence.LIKELY
     harm = _facts.choose(_facts.fin, Harm.DEPENDS, Harm.HARMFUL)
-    harm_why = "harmful: the connection stalls"
+    harm_why = "refused data stalls the connection; a lone FIN only closes it"
     remedy = {
         "routing": "bring both directions through the same firewall",
         "ASA": "`set connection advanced-options tcp-state-bypass` for this pair as a last resort",

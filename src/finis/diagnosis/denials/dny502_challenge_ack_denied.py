@@ -56,7 +56,9 @@ class ChallengeAckDenied(Cause):
     beats = ("DNY201", "DNY205", "DNY206", "DNY207", "DNY404", "DNY501", "DNY503")
     confidence = _facts.choose(_log, Confidence.LIKELY, Confidence.POSSIBLE)
     harm = _facts.choose(_log, Harm.HARMFUL, Harm.DEPENDS)
-    harm_why = "harmful: the client cannot connect until the server forgets the old connection"
+    harm_why = (
+        "if it is this, the client cannot connect until the server forgets the old connection"
+    )
     remedy = {
         "client": "a wider range of local ports, no fixed source port",
         "server": "keep-alives, so that old connections end before their ports come back",

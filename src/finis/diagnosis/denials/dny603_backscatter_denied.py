@@ -42,7 +42,9 @@ class BackscatterDenied(Cause):
     beats = ("DNY315", "DNY401", "DNY403")
     confidence = _facts.choose(_silent, Confidence.LIKELY, Confidence.POSSIBLE)
     harm = _facts.choose(_silent, Harm.HARMLESS, Harm.DEPENDS)
-    harm_why = "harmless for you: somebody else is attacked with your addresses"
+    harm_why = (
+        "harmless for you if these destinations are unused; else it may be asymmetric routing"
+    )
     remedy = {"anyone": "leave it"}
     references = ("RFC 4987", "RFC 2827")
     not_this = ("asymmetric routing: the destinations open connections of their own (DNY401)",)

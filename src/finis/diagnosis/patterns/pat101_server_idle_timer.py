@@ -75,6 +75,8 @@ class ServerIdleTimer(Pattern):
         closes = connections.filter(by_server & (pl.col("closing_gap_s") >= MIN_GAP_S)).select(
             *server, "row", "orig_h", "last_ts", gap="closing_gap_s"
         )
+        enough = closes.group_by(server).len("n").filter(pl.col("n") >= MIN_CLOSES)
+        closes = closes.join(enough, on=server, how="semi")
         clusters = densest(closes, server, "gap", SPREAD)
         grouped = (
             closes.join(clusters, on=server)
