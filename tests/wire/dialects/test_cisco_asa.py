@@ -251,6 +251,8 @@ MESSAGES: list[tuple[str, str, dict[str, Any]]] = [
     ("733100", "[ Scanning] drop rate-1 exceeded. Current burst rate is 0 per second", {
         "kind": "threat"}),
     ("733104", "TD_SYSLOG_TCP_INTERCEPT_AVERAGE_RATE_EXCEED", {"kind": "threat"}),
+    ("400032", f"IPS:4051 UDP Snork attack from {A} to {B} on interface dmz", {
+        "kind": "threat", "a_h": A, "b_h": B, "a_if": "dmz"}),
     ("401002", f"Shun added: {A} 0.0.0.0 0 0", {"kind": "threat"}),
     ("322001", "Deny MAC address aaaa.bbbb.cccc, possible spoof attempt on interface dmz", {
         "kind": "threat"}),

@@ -118,9 +118,18 @@ def test_a_stamp_without_zone_is_read_in_the_users() -> None:
     assert not src.zone_assumed
 
 
-def test_an_unknown_zone_is_counted() -> None:
-    when, device, src = header("Apr 15 2014 09:34:34 XYZT fw7 : ")
-    assert (when, device) == (at("2014-04-15T09:34:34"), "fw7")
+@pytest.mark.parametrize(
+    ("prefix", "device"),
+    [
+        ("Apr 15 2014 09:34:34 XYZT fw7 : ", "fw7"),
+        ("Apr 15 2014 09:34:34 IST: ", "fw.log"),
+        ("Apr 15 2014 09:34:34 IST fw7 : ", "fw7"),
+        ("Apr 15 09:34:35 gate : Apr 15 2014 09:34:34 XYZT: ", "gate"),
+    ],
+)
+def test_an_unknown_zone_is_counted(prefix: str, device: str) -> None:
+    when, name, src = header(prefix)
+    assert (when, name) == (at("2014-04-15T09:34:34"), device)
     assert src.zone_assumed
     assert src.problems.counts == {"unknown time zone: read as assumed": 1}
 

@@ -26,16 +26,18 @@ HEADER = 4096  # characters before a message that are searched for its time and 
 CACHED = 4096  # headers remembered: all lines of one second share theirs
 NS = 1_000_000_000
 
-# Hours east of UTC.  Abbreviations that mean several zones in use (IST, AST …) are left out:
-# such stamps are read in the user's zone and counted.
+# Hours east of UTC.
 ZONES = {
     "Z": 0.0, "UTC": 0.0, "GMT": 0.0, "WET": 0.0, "WEST": 1.0, "BST": 1.0, "CET": 1.0,
     "CEST": 2.0, "MEZ": 1.0, "MESZ": 2.0, "EET": 2.0, "EEST": 3.0, "MSK": 3.0, "SAST": 2.0,
     "EST": -5.0, "EDT": -4.0, "CST": -6.0, "CDT": -5.0, "MST": -7.0, "MDT": -6.0, "PST": -8.0,
     "PDT": -7.0, "AKST": -9.0, "AKDT": -8.0, "HST": -10.0, "BRT": -3.0, "SGT": 8.0, "HKT": 8.0,
     "JST": 9.0, "KST": 9.0, "AWST": 8.0, "ACST": 9.5, "ACDT": 10.5, "AEST": 10.0, "AEDT": 11.0,
-    "NZST": 12.0, "NZDT": 13.0,
+    "NZST": 12.0, "NZDT": 13.0, "PKT": 5.0, "ICT": 7.0, "WIB": 7.0, "EAT": 3.0, "CAT": 2.0,
+    "WAT": 1.0, "ART": -3.0, "COT": -5.0, "PET": -5.0, "NPT": 5.75,
 }  # fmt: skip
+# Several zones in use share the name: such stamps are read in the user's zone, and counted.
+AMBIGUOUS = frozenset(("IST", "AST", "ADT", "GST", "ECT", "AMT", "SST", "BDT"))
 MONTHS = {
     name: number
     for number, name in enumerate(
@@ -282,7 +284,7 @@ class Headers:
         start, end = last.span()
         offset = stamp.offset_s if stamp else None
         if offset is None:
-            offset, end = self._zone(prefix, end, number)
+            offset, end = self._zone(prefix, end, number, len(found) > 1)
         device = self._device(prefix, found, start, end)
         if stamp is None:
             self.source.problems.add("stamp is no valid time", f"line {number}")
@@ -302,7 +304,7 @@ class Headers:
             self._cache[prefix] = (ns, device)
         return ns, device
 
-    def _zone(self, prefix: str, end: int, number: int) -> tuple[int | None, int]:
+    def _zone(self, prefix: str, end: int, number: int, relayed: bool) -> tuple[int | None, int]:
         """Offset of a zone named behind the stamp, and where the rest begins."""
         m = _ZONE.match(prefix, end)
         if m is None:
@@ -311,8 +313,10 @@ class Headers:
             return _offset(m[2]), m.end()
         if m[1] in ZONES:
             return int(ZONES[m[1]] * 3600), m.end()
-        # An unknown abbreviation is a zone only if a host follows; alone it is the host.
-        if len(m[1]) >= 3 and prefix[m.end() : m.end() + 1] == " " and _hosts(prefix[m.end() :]):
+        # An unknown abbreviation is a zone if the device is named elsewhere, else it is the host.
+        rest = prefix[m.end() :]
+        named = (relayed and rest.startswith(":")) or (rest.startswith(" ") and _hosts(rest))
+        if m[1] in AMBIGUOUS or (len(m[1]) >= 3 and named):
             self.source.problems.add("unknown time zone: read as assumed", f"line {number}")
             return None, m.end()
         return None, end

@@ -351,6 +351,8 @@ MESSAGES = _events.messages(
     traffic from {a:endpoint}{a:mapped} to {b:endpoint}{b:mapped},~{:rest}
 401004        deny:policy    ip       Shunned packet: {a_h:host} {:arrow} {b_h:host} on interface
     {a_if:tail_if}
+400000-400051 threat         -        {reason:phrase} from {a_h:host} to {b_h:host} on interface
+    {a_if:tail_if}
 401001,401002,401003,401005 threat         -        {reason}
 733100,733101,733102,733103,733104,733105,322001,322002,322003 threat         -        {reason}
 104001,104002,104003,104004 failover       -        {reason}
