@@ -187,6 +187,9 @@ CASES: list[tuple[str, str, str, str, Row]] = [
     ("END602", SURE, YES, "route change", logged("route")),
     ("END603", SURE, YES, "SYN in, nothing out",
      embryonic(o_syns=3, paired=True, n_points=2, o_dropped=3)),
+    ("END605", SURE, MAYBE, "RST in, nothing out",
+     seen(paired=True, n_points=2, r_rsts=1, r_dropped=1, r_dropped_rst=True, rst_by="resp",
+          resp_rst_class="abort")),
     # --- not determined
     ("END901", LIKELY, NO, "nothing ends it", seen()),
     ("END901", LIKELY, NO, "Built and no Teardown", logged()),
@@ -291,6 +294,7 @@ LOOK_ALIKES: list[tuple[str, str, Row]] = [
     ("END601", "both directions", seen(midstream=True, o_syns=0, r_syns=0)),
     ("END603", "the SYN left the firewall", embryonic(paired=True, o_dropped=0)),
     ("END604", "nothing was dropped", seen(paired=True, o_dropped=0, r_dropped=0)),
+    ("END605", "both had closed", REFERENCE),
     ("END901", "closed", seen(**fins("orig"))),
     ("END903", "the capture goes on", seen()),
     ("END903", "closed before", seen(**fins("orig", cut_end=True))),

@@ -3,6 +3,7 @@ facts is what facts are."""
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -10,6 +11,7 @@ from finis.correlation.correlate import correlate
 from finis.diagnosis import engine
 from finis.diagnosis.findings import findings
 from tests.correlation.world import denials, log, point
+from tests.script import segments
 
 OPEN = """
 +0    C > S S  0:0(0)
@@ -192,6 +194,48 @@ def test_verdict_and_words(key: str, name: str) -> None:
     frames = {proof.number for claim in example.claims for proof in claim.proofs}
     assert frames <= set(range(1, cases[name].count(" > ") + 1))
     assert frames or key == "END901"  # which rests on what is absent
+
+
+def across(inside: str, outside: str) -> engine.Judged:
+    """The client's side and the server's side of a firewall, 20 µs apart."""
+    points = []
+    for number, (name, traffic) in enumerate((("inside", inside), ("outside", outside))):
+        rows = segments(traffic)
+        if number:
+            from_client = rows["src_p"] == 40000
+            rows["ts_ns"] += np.where(from_client, 20_000, -20_000)
+        points.append(point(name, rows, file=number, margin_s=700.0))
+    return engine.judge(correlate(points, log(), denials()))
+
+
+CHALLENGED = """
++0    C > S S 100:100(0)
++.010 S > C . 7777:7777(0) ack 9999
+"""
+TWICE = CHALLENGED + "+.001 C > S R 9999:9999(0) win 0\n", CHALLENGED
+FROM_SERVER = "+1 S > C R. 1001:1001(0) ack 301"
+ACROSS = {
+    "reset by the server, passed on": ("END306", TALK + FROM_SERVER, TALK + FROM_SERVER),
+    "made by the firewall": ("END501", TALK + FROM_SERVER, TALK),
+    "made by the firewall for both": (
+        "END501", TALK + FROM_SERVER, TALK + "+1 C > S R. 301:301(0) ack 1001",
+    ),
+    "eaten by the firewall": ("END605", TALK, TALK + FROM_SERVER),
+    "RST to a challenge ACK eaten": (
+        "END107", TWICE[0] + TWICE[0].replace("+0 ", "+1 "),
+        TWICE[1] + TWICE[1].replace("+0 ", "+1.001 "),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ACROSS)
+def test_two_sides_of_a_firewall(name: str) -> None:
+    key, inside, outside = ACROSS[name]
+    got = across(inside, outside)
+    row = got.connections.row(0, named=True)
+    assert (row["points"], row["cause"], row["confidence"]) == ("inside,outside", key, "certain")
+    (found,) = findings(got)
+    assert any("firewall" in claim.text for claim in found.examples[0].claims) == (key != "END306")
 
 
 def test_a_capture_that_stops_says_so() -> None:

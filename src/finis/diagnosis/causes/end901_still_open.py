@@ -4,7 +4,7 @@
 Nothing that was read shows an end. The connection may simply have gone on.
 
 ## Evidence
-The absence of FIN, RST and Teardown in all inputs.
+The absence of FIN, Teardown and of any RST that its receiver had to accept, in all inputs.
 
 ## Look-alikes
 A host that vanished leaves the same picture.
@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from finis.diagnosis import facts, missing
+from finis.diagnosis import facts, missing, telling
 from finis.diagnosis.cause import Cause, Claim
-from finis.terms import Confidence, Harm
+from finis.terms import Confidence, Harm, Side
 
 if TYPE_CHECKING:
     from finis.correlation.stories import Story
@@ -40,7 +40,14 @@ class StillOpen(Cause):
     fallback = True
     confidence = Confidence.LIKELY
     harm = facts.harm(
-        (facts.data_lost() | pl.col("o_last_win0") | pl.col("r_last_win0"), Harm.DEPENDS),
+        (
+            facts.data_lost()
+            | facts.ORIG.rst
+            | facts.RESP.rst
+            | pl.col("o_last_win0")
+            | pl.col("r_last_win0"),
+            Harm.DEPENDS,
+        ),
         otherwise=Harm.HARMLESS,
     )
     harm_why = "nothing ended; it depends only where data was left unacknowledged"
@@ -53,6 +60,9 @@ class StillOpen(Cause):
 
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:
+        if (story.row.get("o_rsts") or 0) + (story.row.get("r_rsts") or 0):
+            text = "It was still open: the RST in the capture was none that its receiver accepted."
+            return [Claim(text), *telling.rst(story, Side.ORIG), *telling.rst(story, Side.RESP)]
         shown = () if story.built is None else (story.built,)
         return [Claim("No FIN, RST or teardown of it is in the inputs.", shown)]
 

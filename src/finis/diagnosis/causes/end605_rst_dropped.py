@@ -1,0 +1,71 @@
+"""A side reset the connection, and the firewall kept the RST from the other.
+
+## What happened
+A RST entered the firewall and did not leave it. Its sender has given the connection up; the other
+side believes in it still and will find out when it speaks, or never.
+
+## Evidence
+Captures on both sides of the firewall: the RST is on one of them only, coming in, and nothing else
+ended the connection.
+
+## Look-alikes
+A RST that the firewall made itself (END501) is on one side only, going out. A RST dropped after
+both sides had closed is no matter (END604 is named beside the verdict then).
+
+## Harm
+Depends: on whether the other side still waits for something.
+
+## What to change
+Ask the firewall for its reason: an asp-drop capture. A RST whose SEQ it did not expect shows there
+as tcp-rstfin-ooo.
+
+## References
+RFC 5961 §3.2; RFC 9293 §3.5.1 (half-open connections); Cisco command reference: capture type
+asp-drop.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from finis.diagnosis import facts, missing, telling
+from finis.diagnosis.cause import Cause, Claim
+from finis.terms import Harm, Side
+
+if TYPE_CHECKING:
+    from finis.correlation.stories import Story
+
+
+class RstDropped(Cause):
+    id, name, table = "END605", "rst-dropped-by-firewall", "connections"
+    title = "a RST ended one side only: the firewall dropped it"
+    beats = ("END207", "END331", "END405", "END406", "END407")
+    harm = Harm.DEPENDS
+    harm_why = "on whether the side that never got the RST still waits for something"
+    remedy = {"ASA": "show asp drop | include rst; a capture of type asp-drop names the check"}
+    references = ("RFC 5961 §3.2", "RFC 9293 §3.5.1", "Cisco ASA command reference: capture")
+    not_this = ("not a reset that both sides know of: the RST never left the firewall",)
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        return (
+            pl.col("paired")
+            & pl.col("established")
+            & facts.ended("open", "half-closed")
+            & (pl.col("o_dropped_rst") | pl.col("r_dropped_rst"))
+        )
+
+    @classmethod
+    def claims(cls, story: Story) -> list[Claim]:
+        return [
+            *telling.rst(story, Side.ORIG),
+            *telling.rst(story, Side.RESP),
+            *telling.firewall_dropped(story),
+            *telling.log_end(story),
+        ]
+
+    @classmethod
+    def missing(cls, story: Story) -> list[str]:
+        return [missing.asa_drops(missing.Where.of(story.row), "tcp-rstfin-ooo")]
