@@ -435,15 +435,16 @@ class Reader:
             return row, problem
         if message.tcp_only and "tcp" not in body.lower():
             return None, None
+        return self._damaged(message, row, body), None
+
+    def _damaged(self, message: Message, row: Row, body: str) -> Row:
         salvage(row, body, self.values)
         if message.finish is not None:
-            fields = {}
-            if m := _TAIL.search(body):
-                fields["tail"] = m[1]
             text_ok = row[_TEXT_OK]
-            message.finish(row, fields)
+            m = _TAIL.search(body)
+            message.finish(row, {"tail": m[1]} if m else {})
             row[_TEXT_OK] = text_ok
-        return row, None
+        return row
 
 
 def rows_to_batch(rows: list[tuple[Any, ...]]) -> Events:
