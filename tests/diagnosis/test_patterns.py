@@ -180,6 +180,15 @@ def test_two_spikes_are_two_findings_the_greater_first() -> None:
     assert [one.denials // 50 for one in result] == [10, 1]
 
 
+def test_spikes_that_recur_are_one_finding() -> None:
+    hourly = [{"ts": at(3600 * hour + n)} for hour in range(20) for n in range(40 + hour)]
+    [one] = found("PAT201", refused=denials(hourly))
+    assert one.title == "denials rose 20 times, most at 2024-05-02 07:00:00 UTC"
+    assert one.claims[0].text == "They come about every 1 h."
+    assert one.denials == len(hourly)
+    assert (one.first_ts, one.last_ts) == (at(0), at(19 * 3600 + 58))
+
+
 # --- PAT202 ----------------------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@ this, some requests will meet a closing connection (keep-alive race).
 Let whatever reuses connections to this server give them up a few seconds earlier than the server.
 
 ## References
-RFC 9112 §9.8 (closing persistent connections).
+RFC 9112 §9.5 (failures and timeouts).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class ServerIdleTimer(Pattern):
         "client": "keep idle connections to this server for less than its timer",
         "server": "a timer longer than that of any proxy or load balancer in front of it",
     }
-    references = ("RFC 9112 §9.8",)
+    references = ("RFC 9112 §9.5",)
     not_this = ("user behaviour: the silences would be spread over a wide range",)
 
     @classmethod

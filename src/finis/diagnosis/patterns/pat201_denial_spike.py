@@ -8,6 +8,7 @@ then: a rule, a route, an application, an attack.
 The period of the log is cut into equal steps. A step belongs to a spike if it holds at least ten
 denials, more than four times the median of all steps and more than eight times their usual
 deviation above it. A spike has twenty denials or more and covers less than a quarter of the period.
+More than three spikes are one finding, with their distance if it is regular.
 
 ## Look-alikes
 A rate that is high all the time is a level, not a spike. A log that begins with the denials cannot
@@ -25,7 +26,9 @@ Rousseeuw, Croux: Alternatives to the Median Absolute Deviation (1993), for the 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +52,8 @@ MIN_BESIDE = 2
 TIMES_BESIDE = 2.0  # of the median: a step beside a spike that belongs to it
 MAX_SHARE = 0.25
 MAD_TO_SIGMA = 1.4826
+MAX_SPIKES = 3  # more of them are told as one that recurs
+REGULAR = 0.05
 NS = 1_000_000_000
 
 
@@ -88,7 +93,27 @@ class DenialSpike(Pattern):
                 found.append(
                     cls._finding(part, rows, usual, step, int(counts[low : high + 1].max()))
                 )
-        return sorted(found, key=lambda one: -one.denials)
+        found.sort(key=lambda one: -one.denials)
+        return found if len(found) <= MAX_SPIKES else [cls._again(found)]
+
+    @classmethod
+    def _again(cls, found: list[PatternFinding]) -> PatternFinding:
+        """Many spikes are one finding: what recurs has one cause."""
+        starts = sorted(one.first_ts for one in found if one.first_ts)
+        gaps = [(b - a) / timedelta(seconds=1) for a, b in pairwise(starts)]
+        usual = float(np.median(gaps))
+        regular = sum(abs(gap - usual) <= REGULAR * usual for gap in gaps) >= len(gaps) / 2
+        every = [Claim(f"They come about every {span(usual)}.")] if regular else []
+        greatest = found[0]
+        return replace(
+            greatest,
+            title=f"denials rose {len(found)} times, most at {said(greatest.first_ts)}",
+            harm=max(one.harm for one in found),
+            denials=sum(one.denials for one in found),
+            first_ts=starts[0],
+            last_ts=max(one.last_ts for one in found if one.last_ts),
+            claims=(*every, *greatest.claims),
+        )
 
     @classmethod
     def _finding(
