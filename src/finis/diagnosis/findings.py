@@ -167,21 +167,47 @@ def remedies(cause: type[Cause], row: Mapping[str, Any]) -> dict[str, str]:
     return {product: filled(text, where) for product, text in cause.remedy.items()}
 
 
+# The two ends of a row, and what makes it telling as an example: seen in captures and log, at
+# several points, with what followed; a denial with the connection and packet it belongs to.
+_ENDS = {
+    "connections": ("orig_h", "orig_p", "resp_h", "resp_p"),
+    "denials": ("src_h", "src_p", "dst_h", "dst_p"),
+}
+
+
+def _telling(table: str) -> pl.Expr:
+    sure = _level(pl.col("confidence"))
+    if table == "connections":
+        return (
+            pl.col("has_packets").fill_null(False).cast(pl.Int8) * 2
+            + pl.col("has_log").fill_null(False).cast(pl.Int8) * 2
+            + pl.min_horizontal(pl.col("n_points").fill_null(0), 2)
+            + (pl.col("denials_after").fill_null(0) > 0).cast(pl.Int8)
+            + sure
+        )
+    return (
+        pl.col("story").is_not_null().cast(pl.Int8) * 2
+        + pl.col("segment_frame").is_not_null().cast(pl.Int8) * 2
+        + pl.col("teardown_file").is_not_null().cast(pl.Int8)
+        + sure
+    )
+
+
 def _of(judged: Judged, frame: pl.DataFrame, table: str, limit: int) -> list[Finding]:
     known = catalogue()
-    groups = _groups(frame, table)
-    if not len(groups):
-        return []
     total = frame.height
     beside = _beside(frame) if table == "connections" else {}
+    # Only what grouping needs is carried along; whole rows are fetched for the few examples.
+    narrow = frame.select(
+        "cause", "harm", "row", *_ENDS[table],
+        pl.int_range(pl.len()).alias("at"), _telling(table).alias("telling"),
+    )  # fmt: skip
+    members_of = narrow.partition_by("cause", "harm", as_dict=True, include_key=False)
     found = []
-    for group in groups.iter_rows(named=True):
+    for group in _groups(frame, table).iter_rows(named=True):
         cause = known[group["cause"]]
-        # Grouping by row numbers would hold every member; a filter per finding holds one group.
-        members = frame.filter(
-            (pl.col("cause") == group["cause"]) & (pl.col("harm") == group["harm"])
-        )
-        chosen = _chosen(members, table, limit)
+        members = members_of[group["cause"], group["harm"]]
+        chosen = [frame.row(at, named=True) for at in _chosen(members, table, limit)]
         found.append(
             Finding(
                 cause=cause,
@@ -197,7 +223,7 @@ def _of(judged: Judged, frame: pl.DataFrame, table: str, limit: int) -> list[Fin
                 last_ts=group["last"],
                 hosts=_hosts(members, table),
                 examples=tuple(_example(judged, cause, table, row) for row in chosen),
-                remedy=_common_remedy(cause, members, table),
+                remedy=_common_remedy(cause, frame, members, table),
             )
         )
     return found
@@ -240,40 +266,24 @@ def _beside(frame: pl.DataFrame) -> dict[str, int]:
     return dict(zip(counted["ids"].to_list(), counted["len"].to_list(), strict=True))
 
 
-def _chosen(members: pl.DataFrame, table: str, limit: int) -> list[dict[str, Any]]:
-    """The most telling members, of different hosts as far as there are any: seen in captures and
-    log, at several points, sure; for denials those with the connection and packet they belong
-    to."""
-    if table == "connections":
-        score = (
-            pl.col("has_packets").fill_null(False).cast(pl.Int8) * 2
-            + pl.col("has_log").fill_null(False).cast(pl.Int8) * 2
-            + pl.min_horizontal(pl.col("n_points").fill_null(0), 2)
-            + (pl.col("denials_after").fill_null(0) > 0).cast(pl.Int8)
-            + _level(pl.col("confidence"))
-        )
-        ends = ["orig_h", "resp_h"]
-    else:
-        score = (
-            pl.col("story").is_not_null().cast(pl.Int8) * 2
-            + pl.col("segment_frame").is_not_null().cast(pl.Int8) * 2
-            + pl.col("teardown_file").is_not_null().cast(pl.Int8)
-            + _level(pl.col("confidence"))
-        )
-        ends = ["src_h", "dst_h"]
-    ranked = members.with_columns(score.alias("score")).sort(
-        ["score", "row"], descending=[True, False], nulls_last=True
-    )
-    distinct = ranked.unique(subset=ends, keep="first", maintain_order=True).head(limit)
-    if distinct.height < limit:
-        rest = ranked.filter(~pl.col("row").is_in(distinct["row"].to_list()))
-        distinct = pl.concat([distinct, rest.head(limit - distinct.height)])
-    return distinct.drop("score").to_dicts()
+def _chosen(members: pl.DataFrame, table: str, limit: int) -> list[int]:
+    """Positions of the most telling members, of different hosts as far as there are any."""
+    order = ["telling", "row"]
+    down = [True, False]
+    host, _, peer, _ = _ENDS[table]
+    best = members.group_by(host, peer).agg(pl.all().sort_by(order, descending=down).first())
+    best = best.sort(order, descending=down).head(limit)
+    if best.height < limit:
+        rest = members.filter(~pl.col("row").is_in(best["row"].to_list()))
+        more = rest.sort(order, descending=down).head(limit - best.height)
+        best = pl.concat([best.select("at"), more.select("at")])
+    positions: list[int] = best["at"].to_list()
+    return positions
 
 
 def _hosts(members: pl.DataFrame, table: str) -> tuple[tuple[str, int], ...]:
     """The hosts in most members.  Polars counts in the frame's own memory; only the top is kept."""
-    ends = ("orig_h", "resp_h") if table == "connections" else ("src_h", "dst_h")
+    ends = _ENDS[table][::2]
     counted = (
         pl.concat([members.select(pl.col(end).alias("host")) for end in ends])
         .drop_nulls()
@@ -285,15 +295,16 @@ def _hosts(members: pl.DataFrame, table: str) -> tuple[tuple[str, int], ...]:
     return tuple(zip(counted["host"].to_list(), counted["len"].to_list(), strict=True))
 
 
-def _common_remedy(cause: type[Cause], members: pl.DataFrame, table: str) -> dict[str, str]:
+def _common_remedy(
+    cause: type[Cause], frame: pl.DataFrame, members: pl.DataFrame, table: str
+) -> dict[str, str]:
     """Remedies for the most frequent server; a client is named only if all members have it."""
     if not cause.remedy:
         return {}
-    ends = ["resp_h", "resp_p"] if table == "connections" else ["src_h", "src_p", "dst_h", "dst_p"]
-    most = members.group_by(ends).agg(pl.len(), pl.col("row").min()).sort(
-        ["len", "row"], descending=[True, False]
-    )  # fmt: skip
-    row = members.filter(pl.col("row") == most["row"][0]).to_dicts()[0]
+    ends = _ENDS[table][2:] if table == "connections" else _ENDS[table]
+    counted = members.group_by(ends).agg(pl.len(), pl.col("row").min(), pl.col("at").min())
+    most = counted.sort(["len", "row"], descending=[True, False])["at"][0]
+    row = frame.row(most, named=True)
     if table == "connections":
         for name in ("orig_h", "orig_p"):
             if members[name].n_unique() > 1:
