@@ -92,6 +92,7 @@ class Intake:
         """A fresh record of one file."""
         source = Source(len(self.sources), given.path, self.points, given.point)
         source.kind, source.format = reader.kind, reader.name
+        source.point_given = given.point_given
         self.sources.append(source)
         return source
 

@@ -83,7 +83,7 @@ READ = {
     "jsonl": lambda path: [json.loads(line) for line in path.read_text().splitlines()],
     "json": lambda path: json.loads(path.read_text()),
     "parquet": lambda path: pl.read_parquet(path).to_dicts(),
-    "arrow": lambda path: pl.read_ipc(path, memory_map=False).to_dicts(),
+    "arrow": lambda path: pl.read_ipc(path).to_dicts(),
 }
 
 

@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from finis import __version__
+from finis.version import VERSION
 
 REPORT = ("text", "json", "md", "html")
 TABLE = ("text", "csv", "jsonl", "json", "parquet", "arrow")
@@ -20,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
         "complains. Reads firewall syslog and packet captures, compressed or not.",
         epilog="Exit status: 0 done, 1 --fail-on met, 2 unusable input or usage.",
     )
-    root.add_argument("--version", action="version", version=f"finis {__version__}")
+    root.add_argument("--version", action="version", version=f"finis {VERSION}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     diagnose = _command(commands, "diagnose", "explain every ending and denial in what is given")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from finis import __version__
 from finis.report.document import (
     Block,
     Bullets,
@@ -21,6 +20,7 @@ from finis.report.explanation import claim_fact, pairing_fact, pairing_lines
 from finis.report.proof import alternative_lines, claim_lines
 from finis.report.sources import add_sources, period, source_facts
 from finis.terms import Harm, word
+from finis.version import VERSION
 from finis.words import count, share
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def facts(case: Case) -> dict[str, Any]:
     """The same as JSON values."""
     connections, denials = case.connections, case.denials
     return {
-        "finis": __version__,
+        "finis": VERSION,
         "sources": [source_facts(source) for source in case.sources],
         "skipped": [{"path": path, "why": why} for path, why in case.skipped],
         "clocks": [

@@ -22,6 +22,7 @@ class Input:
     path: str
     point: str
     named: bool
+    point_given: bool = False  # by --point
 
 
 def point_name(path: str) -> str:
@@ -41,8 +42,8 @@ def discover(paths: list[str], points: dict[str, str]) -> list[Input]:
     found: dict[str, Input] = {}
 
     def add(path: str, named: bool) -> None:
-        point = points.get(path) or points.get(Path(path).name) or point_name(path)
-        found.setdefault(path, Input(path, point, named))
+        point = points.get(path) or points.get(Path(path).name)
+        found.setdefault(path, Input(path, point or point_name(path), named, point is not None))
 
     for path in paths:
         if path == "-":
