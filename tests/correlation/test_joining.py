@@ -116,7 +116,8 @@ def test_a_log_clock_wrong_by_minutes_is_solved_from_several_connections() -> No
         rows.append(
             logged(
                 orig=client, resp="198.51.100.1:443", teardown="fins",
-                built_at=f"2024-05-01T12:{7 * n + 3:02}:37", teardown_at=f"2024-05-01T12:{7 * n + 3:02}:38",
+                built_at=f"2024-05-01T12:{7 * n + 3:02}:37",
+                teardown_at=f"2024-05-01T12:{7 * n + 3:02}:38",
             )
         )  # fmt: skip
     case = correlate([point("p", traffic)], log(*rows), denials())
@@ -178,7 +179,8 @@ def test_timestamps_tell_health_checks_apart() -> None:
     near, far = "", ""
     for n in range(6):
         start = f"2024-05-01T12:00:{n * 5:02}"
-        alike = {"start": start, "req": f"<TS {n * 5000 + 11} 1>", "resp": f"<TS {n * 5000 + 90} 2>"}
+        stamps = n * 5000 + 11, n * 5000 + 90
+        alike = {"start": start, "req": f"<TS {stamps[0]} 1>", "resp": f"<TS {stamps[1]} 2>"}
         near += plain(f"10.1.1.1:{40000 + n}", isn=(n * 1000, n * 3000), **alike)
         far += plain(f"203.0.113.9:{1024 + n}", late=0.0004, isn=(n * 7777, n), **alike)
     near, far = (re.sub(r"(ack \d+) (<TS)", r"\1 \2", text) for text in (near, far))
@@ -188,7 +190,9 @@ def test_timestamps_tell_health_checks_apart() -> None:
 
 
 def test_a_reused_tuple_pairs_with_its_own_time() -> None:
-    traffic = [plain(start=f"2024-05-01T12:0{m}:00", isn=(m * 90_000, m * 70_000)) for m in (0, 4, 8)]
+    traffic = [
+        plain(start=f"2024-05-01T12:0{m}:00", isn=(m * 90_000, m * 70_000)) for m in (0, 4, 8)
+    ]
     near, far = point("near", "".join(traffic)), point("far", "".join(traffic[1:]), file=1)
     case = correlate([near, far], log(), denials())
     assert case.table["n_points"].to_list() == [1, 2, 2]

@@ -6,9 +6,11 @@ import random
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from finis.correlation import placing, twins
 from finis.correlation.correlate import correlate
 from finis.tables import SEGMENT, record_dtype
 from finis.terms import Flag, Quirk
@@ -187,6 +189,19 @@ def test_order_of_points_changes_nothing(world: dict) -> None:  # type: ignore[t
     flat = [c for c in one.table.columns if not c.endswith("_ts")]  # type: ignore[attr-defined]
     assert one.table.select(flat).equals(two.table.select(flat))  # type: ignore[attr-defined]
     assert dict(one.pairings) == dict(two.pairings)  # type: ignore[attr-defined]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(worlds)
+def test_twins_in_bulk_are_what_pairing_one_by_one_finds(world: dict) -> None:  # type: ignore[type-arg]
+    world |= {"loss": 0.0, "mapped": "192.0.2.1:40000"}
+    _, bulk = seen(world)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(placing, "identical", lambda *_: twins.EMPTY)
+        _, single = seen(world)
+    assert bulk.table.equals(single.table)  # type: ignore[attr-defined]
+    assert dict(bulk.pairings) == dict(single.pairings)  # type: ignore[attr-defined]
+    assert bulk.clocks == single.clocks  # type: ignore[attr-defined]
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])

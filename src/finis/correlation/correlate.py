@@ -57,7 +57,7 @@ def correlate(
     paired = pair_all(ev, groups, solution, prints)
     solution = clocks.to_reference(ev, _refined(edges, paired), options.date)
     refusals = denying.join(ev, groups, paired, solution, denials)
-    stories = merge.stories(ev, groups, paired, solution, refusals)
+    stories = merge.stories(ev, groups, paired, solution, refusals, prints)
     stories.unmatched = _unmatched(ev, groups, prints, paired)
     return stories
 
@@ -91,9 +91,7 @@ def _half_swapped(ev: Evidence, a: Array, b: Array) -> Array:
     return found
 
 
-def _edges(
-    ev: Evidence, candidates: list[Candidates], logged: tuple[Array, Array]
-) -> list[Edge]:
+def _edges(ev: Evidence, candidates: list[Candidates], logged: tuple[Array, Array]) -> list[Edge]:
     """What every two clocks say of each other."""
     edges = []
     a = np.concatenate([c.a for c in candidates])
@@ -183,5 +181,3 @@ def tuple_text(ev: Evidence, row: int) -> str:
     orig = keys.address(int(r["orig_hi"]), int(r["orig_lo"]))
     resp = keys.address(int(r["resp_hi"]), int(r["resp_lo"]))
     return f"{orig}:{int(r['orig_p'])} → {resp}:{int(r['resp_p'])}"
-
-

@@ -49,8 +49,10 @@ def join(
     import polars as pl
 
     told = _read(ev, clocks, denials)
-    story = np.where(told.log_at >= 0, groups.log_story[told.log_at], -1) if len(ev.log) else (
-        np.full(len(denials), -1, np.int64)
+    story = (
+        np.where(told.log_at >= 0, groups.log_story[told.log_at], -1)
+        if len(ev.log)
+        else (np.full(len(denials), -1, np.int64))
     )
     found = _segments(ev, groups, paired, clocks, told, story)
     file: list[str | None] = denials["segment_file"].to_list()
@@ -130,6 +132,8 @@ def _segments(
     order = np.argsort(ev.key, kind="stable")
     sorted_keys = ev.key[order]
     settled = _settled(ev, groups, paired)
+    twin = np.zeros(groups.count, bool)  # every segment seen on both sides
+    twin[paired.twins.story] = True
     used: set[int] = set()
     found: dict[int, tuple[int, int]] = {}
     at = np.flatnonzero(told.usable & (told.ns != NEVER))
@@ -152,7 +156,7 @@ def _segments(
                 continue
             if story[denial] < 0:
                 story[denial] = groups.story[row]
-            if told.bits[denial] < 0 or groups.story[row] != story[denial]:
+            if told.bits[denial] < 0 or groups.story[row] != story[denial] or twin[story[denial]]:
                 continue
             if row not in cache:
                 cache[row] = _kept(ev, row, clocks.shift_ns[unit])
@@ -214,4 +218,3 @@ def _confirm(ev: Evidence, groups: Groups, paired: Paired, row: int, index: int)
         if place in pairing.unjudged:
             pairing.unjudged.remove(place)
             pairing.vanished.append(place)
-

@@ -15,6 +15,7 @@ from finis.correlation.grouping import Groups
 from finis.correlation.keys import Array
 from finis.correlation.marks import Treated
 from finis.correlation.placing import Paired
+from finis.correlation.twins import Twins
 from finis.terms import Accept, Alert, Answers, Ended, Notify, Orientation, Role, RstClass, word
 from finis.tracking import endings
 
@@ -40,7 +41,8 @@ class Chosen:
     known: Array  # base is a date
     shift: Array  # per observation
     several: Array  # per story: seen at several points
-    order: dict[int, list[int]]  # of those, observations nearest to orig first
+    order: dict[int, list[int]]  # of those, observations nearest to orig first …
+    twins: Twins  # … or here
 
 
 def choose(ev: Evidence, groups: Groups, paired: Paired, clocks: Solution) -> Chosen:
@@ -53,6 +55,12 @@ def choose(ev: Evidence, groups: Groups, paired: Paired, clocks: Solution) -> Ch
     base = np.where(single >= 0, first[single] if len(ev) else 0, 0)
     end = np.where(single >= 0, last[single] if len(ev) else 0, 0)
     pkts = ev.rows["pkts"]
+    twins = paired.twins
+    near_orig[twins.story], near_resp[twins.story] = twins.near, twins.far
+    less = pkts[twins.near].sum(axis=1) < pkts[twins.far].sum(axis=1)
+    fullest[twins.story] = np.where(less, twins.far, twins.near)
+    base[twins.story] = np.minimum(first[twins.near], first[twins.far])
+    end[twins.story] = np.maximum(last[twins.near], last[twins.far])
     for story, rows in paired.order.items():
         sent = [[int(pkts[r][side ^ int(groups.flipped[r])]) for r in rows] for side in (0, 1)]
         near_orig[story] = next((r for r, n in zip(rows, sent[0], strict=True) if n), rows[0])
@@ -74,6 +82,7 @@ def choose(ev: Evidence, groups: Groups, paired: Paired, clocks: Solution) -> Ch
         shift=shift,
         several=groups.size > 1,
         order=paired.order,
+        twins=paired.twins,
     )
     pick = Picker(ev, groups, out)
     starts = np.stack([_earliest(pick.side("fin_ns", fullest, s), pick.side("rst_ns", fullest, s))
@@ -565,6 +574,11 @@ def _points(ev: Evidence, chosen: Chosen) -> pl.Series:
     at = np.where(chosen.packets, chosen.near_orig, 0)
     points = ev.point[at] if len(ev) else np.zeros(len(at), np.int64)
     out = names.gather(np.where(chosen.packets, points, len(ev.points)).astype(np.uint32))
+    if len(chosen.twins.story):
+        twins = chosen.twins
+        far = names.gather(ev.point[twins.far].astype(np.uint32))
+        told_ = names.gather(ev.point[twins.near].astype(np.uint32)) + "," + far
+        out = out.scatter(twins.story, told_)
     if chosen.order:
         several = list(chosen.order)
         told = [",".join(ev.points[int(ev.point[r])] for r in chosen.order[s]) for s in several]

@@ -23,7 +23,8 @@ class Groups:
     size: Array  # of every story: observations
     first_row: Array  # of every story: its first observation, or -1
     conn: Array  # of every story: its logged connection, or -1
-    multi: list[list[int]]  # observations of the stories that have several
+    twins: tuple[Array, Array]  # observations of the stories that have two, points by name
+    multi: list[list[int]]  # observations of the stories that have more
     flipped: Array  # of every observation: orig and resp are swapped against the story
 
 
@@ -101,16 +102,27 @@ def _number(ev: Evidence, label: Array, link: Array) -> Groups:
     own = conn[story] if rows else link
     link = np.where(own >= 0, own, link)  # of several firewalls the first tells the story
     way, near, told = _against_log(ev, link)
-    multi: list[list[int]] = []
-    several = np.flatnonzero(size[story] > 1) if rows else np.empty(0, np.int64)
-    several = several[np.argsort(story[several], kind="stable")]
-    for part in np.split(several, np.flatnonzero(np.diff(story[several])) + 1):
-        if len(part):
-            multi.append(sorted(part.tolist(), key=lambda r: (ev.points[ev.point[r]], r)))
+    by_story = np.lexsort((np.arange(rows), ev.point, story))
+    several = size[story[by_story]]
+    two = by_story[several == 2].reshape(-1, 2)
+    more = by_story[several > 2]
+    parts = np.split(more, np.flatnonzero(np.diff(story[more])) + 1)
+    multi = [part.tolist() for part in parts if len(part)]
     guessed = ev.rows["orientation"] == Orientation.GUESSED
     flipped = guessed & (way == 2) & told
     return Groups(
-        count, story, log_story, link, way, near, size, first_row, conn, multi, flipped
+        count,
+        story,
+        log_story,
+        link,
+        way,
+        near,
+        size,
+        first_row,
+        conn,
+        (two[:, 0], two[:, 1]),
+        multi,
+        flipped,
     )
 
 

@@ -86,6 +86,7 @@ def _verdicts(
 ) -> tuple[_Places, _Places]:
     vanished: _Places = defaultdict(list)
     created: _Places = defaultdict(list)
+    out.paired[paired.twins.story] = out.judged[paired.twins.story] = True
     for story, pairings in paired.pairings.items():
         rows = paired.order[story]
         for pairing in pairings:
@@ -114,9 +115,7 @@ def _owners(ev: Evidence, indices: list[int]) -> list[int]:
     return [int(r) for r in order[at]]
 
 
-def _count(
-    ev: Evidence, groups: Groups, out: Treated, story: int, row: int, index: int
-) -> None:
+def _count(ev: Evidence, groups: Groups, out: Treated, story: int, row: int, index: int) -> None:
     segment = ev.tail[index]
     side = int(segment["side"]) ^ int(groups.flipped[row])
     out.dropped[side][story] += 1

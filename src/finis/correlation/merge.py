@@ -8,7 +8,7 @@ point reads everything there, so all of this is a choice of indices into the obs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -18,9 +18,10 @@ from finis.correlation.clocks import Solution
 from finis.correlation.denying import Refused
 from finis.correlation.evidence import NEVER, Evidence
 from finis.correlation.grouping import Groups
+from finis.correlation.joining import Prints
 from finis.correlation.keys import Array
-from finis.correlation.placing import Paired
-from finis.correlation.stories import Proof, Seen, Stories
+from finis.correlation.placing import Paired, pair_again
+from finis.correlation.stories import Pairing, Proof, Seen, Stories
 from finis.tables import (
     CONNECTIONS,
     DENIAL_FACTS,
@@ -57,7 +58,12 @@ def _complete(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.Data
 
 
 def stories(
-    ev: Evidence, groups: Groups, paired: Paired, clocks: Solution, refused: Refused
+    ev: Evidence,
+    groups: Groups,
+    paired: Paired,
+    clocks: Solution,
+    refused: Refused,
+    prints: Prints,
 ) -> Stories:
     """The table of stories, in order of time, and what stands behind each row."""
     import polars as pl
@@ -86,13 +92,13 @@ def stories(
         denials = denials.with_columns(
             pl.Series("story", moved).set(pl.Series(moved < 0), None).cast(pl.Int64)
         )
-    view = _View(ev, groups, paired, clocks, order)
+    view = _View(ev, groups, paired, clocks, order, prints)
     return Stories(
         table=frame,
         denials=denials,
         clocks=clocks.clocks,
         seen=_Lazy(groups.count, view.seen),
-        pairings={int(number[s]): found for s, found in paired.pairings.items()},
+        pairings=_Lazy(groups.count, view.pairings, number[view.several()]),
         proofs=_Lazy(groups.count, view.proofs),
     )
 
@@ -170,19 +176,20 @@ V = TypeVar("V")
 class _Lazy(Mapping[int, V]):
     """A mapping from story row to something made on demand."""
 
-    def __init__(self, count: int, make: Callable[[int], V]) -> None:
-        self._count, self._make = count, make
+    def __init__(self, count: int, make: Callable[[int], V], only: Array | None = None) -> None:
+        self._make = make
+        self._rows = range(count) if only is None else dict.fromkeys(np.sort(only).tolist())
 
     def __getitem__(self, row: int) -> V:
-        if not 0 <= row < self._count:
+        if row not in self._rows:
             raise KeyError(row)
         return self._make(row)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(self._count))
+        return iter(self._rows)
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._rows)
 
 
 @dataclass(slots=True)
@@ -193,10 +200,31 @@ class _View:
     clocks: Solution
     order: Array  # story row → story number
 
+    prints: Prints
+    twins: dict[int, int] = field(default_factory=dict)  # story → place in Paired.twins
+
+    def __post_init__(self) -> None:
+        self.twins = {story: at for at, story in enumerate(self.paired.twins.story.tolist())}
+
+    def several(self) -> Array:
+        """Stories that have pairings."""
+        return np.array([*self.paired.pairings, *self.twins], np.int64)
+
+    def pairings(self, row: int) -> list[Pairing]:
+        story = int(self.order[row])
+        if story not in self.twins:
+            return self.paired.pairings[story]
+        twins, at = self.paired.twins, self.twins[story]
+        near, far = int(twins.near[at]), int(twins.far[at])
+        return pair_again(self.ev, self.groups, self.clocks, self.prints, near, far)
+
     def seen(self, row: int) -> list[Seen]:
         story = int(self.order[row])
         first = int(self.groups.first_row[story])
         rows = self.paired.order.get(story, [first] if first >= 0 else [])
+        if story in self.twins:
+            at = self.twins[story]
+            rows = [int(self.paired.twins.near[at]), int(self.paired.twins.far[at])]
         return [self._seen(r) for r in rows]
 
     def _seen(self, row: int) -> Seen:
@@ -223,4 +251,3 @@ class _View:
             for what in ("built", "teardown")
         )
         return built, teardown
-

@@ -7,6 +7,7 @@ segments it kept, and not in a hole of its own (the peer acknowledged what it do
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -21,11 +22,14 @@ from finis.correlation.translation import (
 )
 from finis.terms import Flag, Quirk, Role
 
+_NO_IP_ID, _DROPPED, _RECENT = int(Quirk.NO_IP_ID), int(Quirk.DROPPED), int(Role.RECENT)
+_FIN, _SYN, _RST = int(Flag.FIN), int(Flag.SYN), int(Flag.RST)
 FAR_AWAY = 1 << 60
 MARGIN_NS = 1_000_000  # a twin may be this much later than clocks and transit say
 LATE_TWIN_NS = 150_000_000  # below any retransmission timer (RFC 6298 §2.4; Linux: 200 ms)
 SEVERAL = 3  # pairs that agree on a delay
-OUTSIDE_BUCKET = 32  # identical segments aligned by time; beyond, in order
+LONG = 2000  # segments of a tail searched for one acknowledgement
+BUCKET = 32  # identical segments aligned exactly; beyond, by time alone
 APART_NS = 10_000_000_000  # what disagreeing IP IDs cost against time
 
 
@@ -42,11 +46,18 @@ class View:
     last_ns: int
     tail_n: int
 
+    def around(self, ts_ns: int) -> list[Segment]:
+        """All segments, or of a long tail those near a moment."""
+        if len(self.segments) <= LONG:
+            return self.segments
+        at = bisect_left(self.segments, ts_ns, key=lambda s: s.ts_ns)
+        return self.segments[max(0, at - LONG // 2) : at + LONG // 2]
+
     def complete_from(self) -> int:
         """From this stamp on every segment is in the tail."""
         if self.tail_n >= sum(self.pkts):
             return -FAR_AWAY
-        recent = [s.ts_ns for s in self.segments if s.role & Role.RECENT]
+        recent = [s.ts_ns for s in self.segments if s.role & _RECENT]
         return min(recent) if recent else FAR_AWAY
 
 
@@ -109,19 +120,22 @@ def _reject_others(
     middle = _middle(pairs)
     same = [_same_id(a, b) for a, b in pairs]
     kept_ids = same.count(True) > same.count(False)
-    for (a, b), ids in zip(list(pairs), same, strict=True):
+    kept = []
+    for (a, b), ids in zip(pairs, same, strict=True):
         late = abs(b.ts_ns - a.ts_ns - middle) > LATE_TWIN_NS and not ids
         if late or (kept_ids and ids is False):
-            pairs.remove((a, b))
             left.append(a)
             right.append(b)
+        else:
+            kept.append((a, b))
+    pairs[:] = kept
     left.sort(key=lambda s: s.at)
     right.sort(key=lambda s: s.at)
 
 
 def _same_id(a: Segment, b: Segment) -> bool | None:
     """Do the IP IDs agree?  None where one of them is not known."""
-    if (a.quirks | b.quirks) & Quirk.NO_IP_ID or not a.ip_id or not b.ip_id:
+    if (a.quirks | b.quirks) & _NO_IP_ID or not a.ip_id or not b.ip_id:
         return None
     return a.ip_id == b.ip_id
 
@@ -183,9 +197,11 @@ def _align(
         return []
     if len(one) == 1 == len(two):
         return [(one[0], two[0])] if _cost(one[0], two[0], way, clock) < FAR_AWAY else []
-    if clock is None or max(len(one), len(two)) > OUTSIDE_BUCKET:
+    if clock is None:
         ok = zip(one, two, strict=False)
         return [(a, b) for a, b in ok if _cost(a, b, way, clock) < FAR_AWAY]
+    if max(len(one), len(two)) > BUCKET:
+        return _merge(one, two, way, clock)
     short, long, turned = (one, two, False) if len(one) <= len(two) else (two, one, True)
     best: list[list[tuple[int, bool]]] = [[(0, False)] * (len(long) + 1)]
     for i, a in enumerate(short):
@@ -208,6 +224,23 @@ def _align(
     return out[::-1]
 
 
+def _merge(
+    one: list[Segment], two: list[Segment], way: Offsets, clock: int
+) -> list[tuple[Segment, Segment]]:
+    """Pair two long series in order of time, each with the first that comes at the right time."""
+    out, j = [], 0
+    for a in one:
+        while j < len(two) and two[j].ts_ns - a.ts_ns - clock < -LATE_TWIN_NS:
+            j += 1
+        if j == len(two):
+            break
+        late = two[j].ts_ns - a.ts_ns - clock > LATE_TWIN_NS
+        if not late and _cost(a, two[j], way, clock) < LATE_TWIN_NS:
+            out.append((a, two[j]))
+            j += 1
+    return out
+
+
 def _cost(a: Segment, b: Segment, way: Offsets, clock: int | None) -> int:
     by = way[a.side]
     if a.bare_ack and by is not None and not (a.no_seq or b.no_seq) and (b.seq - a.seq - by) % WRAP:
@@ -226,21 +259,21 @@ def _stretched(
     clock: int,
 ) -> bool:
     """Pair leftover data that begins at the same place but has another length: rewritten."""
-    found = False
-    for a in list(left):
-        by = offsets[a.side]
-        if not a.payload_len or by is None:
-            continue
-        for b in list(right):
-            alike = b.side == a.side and b.payload_len and b.control == a.control
-            soon = abs(b.ts_ns - a.ts_ns - clock) <= LATE_TWIN_NS
-            if alike and soon and (b.seq - a.seq - by) % WRAP == 0:
+    starts: dict[tuple[int, int, int], list[Segment]] = defaultdict(list)
+    for b in right:
+        by = offsets[b.side]
+        if b.payload_len and by is not None:
+            starts[b.side, b.control, (b.seq - by) % WRAP].append(b)
+    found = set()
+    for a in left:
+        for b in starts.get((a.side, a.control, a.seq), []) if a.payload_len else []:
+            if abs(b.ts_ns - a.ts_ns - clock) <= LATE_TWIN_NS and (1, b.at) not in found:
                 pairs.append((a, b))
-                left.remove(a)
-                right.remove(b)
-                found = True
+                found |= {(0, a.at), (1, b.at)}
                 break
-    return found
+    left[:] = [a for a in left if (0, a.at) not in found]
+    right[:] = [b for b in right if (1, b.at) not in found]
+    return bool(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,12 +297,12 @@ def judge(raw: Raw, near: View, far: View, clock: int, slack: int, placed: bool)
         offset = [(by or 0) * (1 if which == 0 else -1) for by in raw.offsets]
         for segment in alone:
             place = (which, segment.at)
-            if segment.quirks & Quirk.DROPPED:
+            if segment.quirks & _DROPPED:
                 vanished.append(place)
             elif (
                 not placed
                 or not _could_see(segment, other, step, slack)
-                or _lost_there(segment, other, offset)
+                or _lost_there(segment, other, offset, step)
             ):
                 unjudged.append(place)
             elif (segment.side == 0) == (which == 0):  # seen on its sender's side of the firewall
@@ -287,31 +320,29 @@ def _could_see(segment: Segment, other: View, step: int, slack: int) -> bool:
         return False
     if not other.pkts[segment.side]:
         return False
-    for bit, counts in ((Flag.RST, other.rsts), (Flag.FIN, other.fins), (Flag.SYN, other.syns)):
+    for bit, counts in ((_RST, other.rsts), (_FIN, other.fins), (_SYN, other.syns)):
         if segment.flags & bit and not counts[segment.side]:
             return True
     return there - margin >= other.complete_from()
 
 
-def _lost_there(segment: Segment, other: View, offset: list[int]) -> bool:
+def _lost_there(segment: Segment, other: View, offset: list[int], step: int) -> bool:
     """Did the peer, as the other point shows it, acknowledge a segment that point does not show?
     Then it passed, and the capture lost it."""
-    occupied = segment.payload_len + bool(segment.flags & Flag.FIN) + bool(segment.flags & Flag.SYN)
-    if not occupied or segment.flags & Flag.RST or segment.no_seq:
+    occupied = segment.payload_len + bool(segment.flags & _FIN) + bool(segment.flags & _SYN)
+    if not occupied or segment.flags & _RST or segment.no_seq:
         return False
-    end = segment.seq + offset[segment.side] + occupied
     start = segment.seq + offset[segment.side]
-    for twin in other.segments:
-        if twin.side != segment.side or twin.no_seq:
-            continue
-        reach = twin.payload_len + bool(twin.flags & Flag.FIN) + bool(twin.flags & Flag.SYN)
-        covers = _upto(twin.seq, start) and _upto(end, twin.seq + reach)
-        if reach and covers and not twin.control & Flag.RST:
-            return False  # it came another time
-    return any(
-        peer.side != segment.side and peer.flags & ACK and _upto(end, peer.ack)
-        for peer in other.segments
-    )
+    end = start + occupied
+    acknowledged = False
+    for twin in other.around(segment.ts_ns + step):
+        if twin.side != segment.side:
+            acknowledged |= bool(twin.flags & ACK) and _upto(end, twin.ack)
+        elif not twin.no_seq and not twin.flags & _RST:
+            reach = twin.payload_len + bool(twin.flags & _FIN) + bool(twin.flags & _SYN)
+            if reach and _upto(twin.seq, start) and _upto(end, twin.seq + reach):
+                return False  # it came another time
+    return acknowledged
 
 
 def _upto(a: int, b: int) -> bool:
@@ -325,5 +356,3 @@ def describe(raw: Raw, near: str, far: str) -> list[str]:
     if raw.lengths_changed:
         out.append("payload lengths changed on the way: the offset is not the same throughout")
     return out
-
-

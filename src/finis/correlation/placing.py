@@ -18,8 +18,10 @@ from finis.correlation.joining import Prints
 from finis.correlation.pairing import FAR_AWAY, Raw, View, describe, judge, pair
 from finis.correlation.stories import Pairing
 from finis.correlation.translation import WRAP, Segment, isn_offsets, segments, signed, solve
+from finis.correlation.twins import EMPTY, Twins, identical
 from finis.terms import Flag, Orientation, Quirk
 
+_NO_TTL = int(Quirk.NO_TTL)
 ALIKE = 0.5  # share of the shorter tail that must pair for two observations to be one connection
 
 
@@ -36,8 +38,9 @@ class Member:
 
 @dataclass(slots=True)
 class Paired:
-    order: dict[int, list[int]] = field(default_factory=dict)  # story → rows, nearest to orig first
-    pairings: dict[int, list[Pairing]] = field(default_factory=dict)
+    twins: Twins  # stories in which nothing was lost or created
+    order: dict[int, list[int]] = field(default_factory=dict)  # others → rows, nearest orig first
+    pairings: dict[int, list[Pairing]] = field(default_factory=dict)  # of those
     measured: dict[tuple[int, int], list[tuple[int, int]]] = field(
         default_factory=lambda: defaultdict(list)
     )  # two units → (clock of the second − of the first, slack) per connection
@@ -57,9 +60,14 @@ class _Two:
 
 def pair_all(ev: Evidence, groups: Groups, clocks: Solution, prints: Prints) -> Paired:
     """Pair every story seen at several points."""
-    out = Paired()
+    one, two_ = groups.twins
+    twins = identical(ev, groups, one, two_)
+    out = Paired(twins)
+    _measure(ev, out)
     waiting: list[tuple[int, list[Member], list[_Two]]] = []
-    for rows in groups.multi:
+    closer = ~np.isin(groups.story[one], twins.story)
+    pairs = np.stack((one[closer], two_[closer]), axis=1)
+    for rows in [*pairs.tolist(), *groups.multi]:
         members = _members(ev, groups, clocks, rows)
         ends = combinations(range(len(members)), 2)
         twos = [_two(ev, groups, prints, members, i, j) for i, j in ends]
@@ -73,6 +81,35 @@ def pair_all(ev: Evidence, groups: Groups, clocks: Solution, prints: Prints) -> 
                 two.first_near = _infer(ev, members, two, hosts)
         _finish(ev, out, story, members, twos)
     return out
+
+
+def pair_again(
+    ev: Evidence, groups: Groups, clocks: Solution, prints: Prints, near: int, far: int
+) -> list[Pairing]:
+    """The pairing of one of `Paired.twins`, made when somebody wants to read it."""
+    out = Paired(EMPTY)
+    rows = sorted((near, far), key=lambda row: (int(ev.point[row]), row))
+    members = _members(ev, groups, clocks, rows)
+    two = _two(ev, groups, prints, members, 0, 1)
+    two.first_near = rows[0] == near
+    _finish(ev, out, 0, members, [two])
+    return out.pairings[0]
+
+
+def _measure(ev: Evidence, out: Paired) -> None:
+    """What the twins say of the clocks."""
+    twins = out.twins
+    sure = twins.bounded
+    u, v = ev.unit[twins.near[sure]], ev.unit[twins.far[sure]]
+    slacks = twins.slack[sure]
+    clock = np.where(u < v, twins.clock[sure], -twins.clock[sure])
+    low, high = np.minimum(u, v), np.maximum(u, v)
+    for one in np.unique(low).tolist():
+        for two in np.unique(high[low == one]).tolist():
+            at = (low == one) & (high == two)
+            middle = int(np.median(clock[at]))
+            slack = int(np.median(slacks[at]))
+            out.measured[one, two] += [(middle, slack)] * int(at.sum())
 
 
 def _members(ev: Evidence, groups: Groups, clocks: Solution, rows: list[int]) -> list[Member]:
@@ -183,15 +220,13 @@ def _place(ev: Evidence, groups: Groups, members: list[Member], two: _Two) -> bo
 
 
 def _resolution(ev: Evidence, members: list[Member], two: _Two) -> int:
-    return max(
-        ev.units[int(ev.unit[members[n].row])].resolution_ns for n in (two.i, two.j)
-    )
+    return max(ev.units[int(ev.unit[members[n].row])].resolution_ns for n in (two.i, two.j))
 
 
 def _by_ttl(raw: Raw) -> bool | None:
     vote = 0
     for a, b in raw.pairs:
-        if (a.quirks | b.quirks) & Quirk.NO_TTL or a.ttl == b.ttl:
+        if (a.quirks | b.quirks) & _NO_TTL or a.ttl == b.ttl:
             continue
         sender_side_first = a.ttl > b.ttl
         vote += 1 if sender_side_first == (a.side == 0) else -1
@@ -267,9 +302,7 @@ def _infer(ev: Evidence, members: list[Member], two: _Two, hosts: _Hosts) -> boo
 # --- pairings ---------------------------------------------------------------------------------
 
 
-def _finish(
-    ev: Evidence, out: Paired, story: int, members: list[Member], twos: list[_Two]
-) -> None:
+def _finish(ev: Evidence, out: Paired, story: int, members: list[Member], twos: list[_Two]) -> None:
     """Order the members along the path and judge neighbours."""
     wins = [0] * len(members)
     for two in twos:

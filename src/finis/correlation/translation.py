@@ -16,9 +16,13 @@ from finis.terms import Flag, Quirk
 
 WRAP = 1 << 32
 SFR = int(Flag.SYN | Flag.FIN | Flag.RST)
-ACK = int(Flag.ACK)
+ACK, SYN = int(Flag.ACK), int(Flag.SYN)
+_NO_SEQ, _COPY, _HAS_TS = int(Quirk.NO_SEQ), int(Quirk.COPY), int(Quirk.HAS_TS)
+_HAS_MSS, _HAS_WSCALE = int(Quirk.HAS_MSS), int(Quirk.HAS_WSCALE)
+_TRUNCATED = int(Quirk.TRUNCATED_HEADER)
 LENGTHS_CHANGED = 1 << 16  # a second offset this near the first is inspection at work
 
+SAMPLE = 48  # segments from either end of a tail that vote
 _FIELDS = [
     "ts_ns", "side", "flags", "seq", "ack", "payload_len", "quirks", "ip_id", "payload_hash",
     "tsval", "tsecr", "win", "ttl", "mss", "wscale", "role", "kind",
@@ -49,7 +53,7 @@ class Segment(NamedTuple):
 
     @property
     def no_seq(self) -> bool:
-        return bool(self.quirks & Quirk.NO_SEQ)
+        return bool(self.quirks & _NO_SEQ)
 
     @property
     def control(self) -> int:
@@ -64,7 +68,7 @@ def segments(tail: Array, flipped: bool) -> list[Segment]:
     """A tail as numbers, copies of one frame left out."""
     out = []
     for at, row in enumerate(tail[_FIELDS].tolist()):
-        if not row[6] & Quirk.COPY:
+        if not row[6] & _COPY:
             side = 1 - row[1] if flipped else row[1]
             out.append(Segment._make((row[0], side, *row[2:], at)))
     return out
@@ -85,6 +89,7 @@ def solve(
     `isn` is the offset between the ISNs where both SYNs were seen; `clock_ns` the second clock
     minus the first where it is known, pairs further apart than `window_ns` then do not vote.
     """
+    one, two = sample(one), sample(two)
     votes: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
     times: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})
     for a in one:
@@ -112,7 +117,7 @@ def after_change(
 ) -> Offsets | None:
     """Offsets that hold for segments the main ones leave over: payload of another length shifts
     all that follows.  None unless two segments at the right time agree on it."""
-    found = list(way)
+    found, one, two = list(way), sample(one), sample(two)
     for side in (0, 1):
         main = way[side]
         votes: Counter[int] = Counter()
@@ -135,6 +140,14 @@ def _distance(a: int, b: int) -> int:
     return min((a - b) % WRAP, (b - a) % WRAP)
 
 
+def sample(tail: list[Segment]) -> list[Segment]:
+    """Enough of a long tail to find a constant: its control segments, its ends."""
+    if len(tail) <= 2 * SAMPLE:
+        return tail
+    middle = [s for s in tail[SAMPLE:-SAMPLE] if s.flags & SFR]
+    return tail[:SAMPLE] + middle[:SAMPLE] + tail[-SAMPLE:]
+
+
 def _vote(
     votes: Counter[int], times: dict[int, list[int]], offset: int, weight: int, delta: int
 ) -> None:
@@ -142,9 +155,7 @@ def _vote(
     times.setdefault(offset, []).append(delta)
 
 
-def _best(
-    votes: Counter[int], times: dict[int, list[int]], isn: int | None
-) -> int | None:
+def _best(votes: Counter[int], times: dict[int, list[int]], isn: int | None) -> int | None:
     """The offset most segments agree on.  Series of equal lengths fit several offsets nearly as
     well: among those, the ISNs' own, then none at all, then the one whose delays vary least."""
     if not votes:
@@ -199,7 +210,7 @@ def changes(pairs: list[tuple[Segment, Segment]]) -> list[str]:
     names = ("orig", "resp")
     for side in (0, 1):
         mine = [(a, b) for a, b in pairs if a.side == side]
-        syns = [(a, b) for a, b in mine if a.control & Flag.SYN]
+        syns = [(a, b) for a, b in mine if a.flags & SYN]
         for a, b in syns[:1]:
             out += _options(names[side], a, b)
         out += _fields(names[side], mine)
@@ -209,40 +220,47 @@ def changes(pairs: list[tuple[Segment, Segment]]) -> list[str]:
 def _options(who: str, a: Segment, b: Segment) -> list[str]:
     out = []
     both = a.quirks & b.quirks
-    if both & Quirk.HAS_MSS and a.mss != b.mss:
+    if both & _HAS_MSS and a.mss != b.mss:
         out.append(f"MSS of {who} {a.mss} → {b.mss}")
-    if both & Quirk.HAS_WSCALE and a.wscale != b.wscale:
+    if both & _HAS_WSCALE and a.wscale != b.wscale:
         out.append(f"window scale of {who} {a.wscale} → {b.wscale}")
-    if (a.quirks | b.quirks) & Quirk.TRUNCATED_HEADER:
+    if (a.quirks | b.quirks) & _TRUNCATED:
         return out
-    for bit, name in (
-        (Quirk.HAS_TS, "timestamps"),
-        (Quirk.HAS_WSCALE, "window scale"),
-        (Quirk.SACK_PERMITTED, "SACK permitted"),
-        (Quirk.HAS_MSS, "MSS"),
-        (Quirk.HAS_MD5, "MD5 signature"),
-    ):
+    for bit, name in _OPTIONS:
         if (a.quirks ^ b.quirks) & bit:
             out.append(f"option {name} of {who} {'removed' if a.quirks & bit else 'added'}")
     return out
 
 
+_OPTIONS = (
+    (_HAS_TS, "timestamps"),
+    (_HAS_WSCALE, "window scale"),
+    (int(Quirk.SACK_PERMITTED), "SACK permitted"),
+    (_HAS_MSS, "MSS"),
+    (int(Quirk.HAS_MD5), "MD5 signature"),
+)
+_FIELDS_KEPT = (
+    ("ttl", int(Quirk.NO_TTL), "TTL"),
+    ("ip_id", int(Quirk.NO_IP_ID), "IP ID"),
+    ("win", int(Quirk.NO_WIN), "window"),
+)
+
+
 def _fields(who: str, mine: list[tuple[Segment, Segment]]) -> list[str]:
     out = []
-    for name, absent in (("ttl", Quirk.NO_TTL), ("ip_id", Quirk.NO_IP_ID), ("win", Quirk.NO_WIN)):
+    for name, absent, label in _FIELDS_KEPT:
         known = [(a, b) for a, b in mine if not (a.quirks | b.quirks) & absent]
         differ = [(getattr(a, name), getattr(b, name)) for a, b in known]
         differ = [(x, y) for x, y in differ if x != y]
         if not differ or len(differ) * 2 <= len(known):
             continue
-        label = {"ttl": "TTL", "ip_id": "IP ID", "win": "window"}[name]
         x, y = differ[0]
         steps = {b - a for a, b in differ}
         if name == "ttl" and len(steps) == 1:
             out.append(f"TTL of {who} {x} → {y}")
         else:
             out.append(f"{label} of {who} rewritten ({x} → {y})")
-    stamped = [(a, b) for a, b in mine if a.quirks & b.quirks & Quirk.HAS_TS]
+    stamped = [(a, b) for a, b in mine if a.quirks & b.quirks & _HAS_TS]
     shifts = {(b.tsval - a.tsval) % WRAP for a, b in stamped}
     if shifts - {0}:
         by = f" by {signed(next(iter(shifts))):+d}" if len(shifts) == 1 else ""
