@@ -3,6 +3,8 @@ segments over few tuples, small number spaces next to the wrap, and in batches o
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -31,50 +33,99 @@ WRAP = (1 << 32) - 120
 DTYPE = record_dtype(SEGMENT)
 
 
-@st.composite
-def traffic(draw: st.DrawFn) -> np.ndarray:  # type: ignore[type-arg]
-    """Segments between a few endpoints, each near plausible for somebody."""
-    n = draw(st.integers(1, 60))
-    pick = draw(st.randoms(use_true_random=False))
-    tuples = pick.choice([1, 1, 2, 4])
-    hosts = [(0, 10, 443), (0, 11, 40000), (7, 10, 40001), (0, 11, 443)]
-    base = pick.choice([0, WRAP, 1 << 31])
-    now = pick.choice([0, 1, 1_700_000_000 * SECOND])
-    rows = np.zeros(n, DTYPE)
-    for row in rows:
-        now += pick.choice([0, 0, 1, 1000, 1_000_000, SECOND, 3 * SECOND, 60 * SECOND,
-                            121 * SECOND, 300 * SECOND, -5 * SECOND])  # fmt: skip
-        if pick.random() < 0.01:
-            now += pick.choice([90_000 * SECOND, -90_000 * SECOND])
-        a = hosts[0]
-        b = hosts[pick.randrange(tuples)] if pick.random() < 0.02 else hosts[
-            1 + pick.randrange(max(tuples - 1, 1))]  # fmt: skip
-        if pick.random() < 0.5:
-            a, b = b, a
+HOSTS = [(0, 10, 443), (0, 11, 40000), (7, 10, 40001), (0, 11, 443)]
+PAUSES = [0, 0, 1, 1000, 1_000_000, SECOND, 3 * SECOND, 60 * SECOND, 121 * SECOND, 300 * SECOND,
+          -5 * SECOND]  # fmt: skip
+
+
+class Talk:
+    """What the endpoints would send next, so that random traffic is mostly nearly right."""
+
+    def __init__(self, pick: random.Random) -> None:
+        self.pick = pick
+        self.base = pick.choice([0, WRAP, 1 << 31])
+        self.calm = pick.choice([0.0, 0.5, 0.9, 0.97])  # how often a segment is to the point
+        self.quick = pick.choice([0.3, 0.95])
+        self.tuples = pick.choice([1, 1, 2, 3])
+        self.nxt: dict[object, int] = {}
+        self.now = pick.choice([0, 1, 1_700_000_000 * SECOND])
+
+    def ends(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+        a, b = HOSTS[0], HOSTS[1 + self.pick.randrange(self.tuples)]
+        if self.pick.random() < 0.005:
+            b = a
+        return (a, b) if self.pick.random() < 0.5 else (b, a)
+
+    def pause(self) -> None:
+        calm = self.pick.random() < self.quick
+        self.now += self.pick.randrange(50_000_000) if calm else self.pick.choice(PAUSES)
+        if self.pick.random() < 0.005:
+            self.now += self.pick.choice([90_000 * SECOND, -90_000 * SECOND])
+
+    def fill(self, row: np.void) -> None:
+        pick = self.pick
+        a, b = self.ends()
         row["src_hi"], row["src_lo"], row["src_p"] = a
         row["dst_hi"], row["dst_lo"], row["dst_p"] = b
-        row["ts_ns"] = now
-        row["flags"] = pick.choice(FLAGS)
-        row["seq"] = (base + pick.choice(NUMBERS)) & 0xFFFFFFFF
-        row["ack"] = (base + pick.choice(NUMBERS)) & 0xFFFFFFFF
-        if pick.random() < 0.05:
+        self.pause()
+        row["ts_ns"] = self.now
+        known, peer = self.nxt.get((a, b)), self.nxt.get((b, a))
+        calm = pick.random() < self.calm
+        flags = pick.choice(FLAGS)
+        if calm:
+            if known is None:
+                flags = Flag.SYN if peer is None else Flag.SYN | Flag.ACK
+            elif flags & Flag.SYN:
+                flags = Flag.ACK
+        length = pick.choice([0, 0, 0, 1, 2, 31, 50, 100, 100, 1000])
+        if flags & Flag.SYN and calm:
+            length = 0
+        number = (self.base + pick.choice(NUMBERS)) & 0xFFFFFFFF
+        row["seq"] = known if calm and known is not None else number
+        if calm and pick.random() < 0.2:
+            row["seq"] = (int(row["seq"]) + pick.choice([-1, -1, -100, -50, 100])) & 0xFFFFFFFF
+        number = (self.base + pick.choice(NUMBERS)) & 0xFFFFFFFF
+        row["ack"] = peer if calm and peer is not None else number
+        if pick.random() < 0.03:
             row["seq"] = 0
-        row["payload_len"] = pick.choice([0, 0, 0, 1, 2, 31, 50, 100, 100, 1000])
-        row["ip_len"] = 40 + row["payload_len"]
-        row["win"] = pick.choice([0, 1, 100, 1000, 65535])
+        row["flags"], row["payload_len"], row["ip_len"] = int(flags), length, 40 + length
+        if not flags & Flag.RST and (calm or pick.random() < 0.1):
+            span = length + bool(flags & Flag.SYN) + bool(flags & Flag.FIN)
+            self.nxt[a, b] = (int(row["seq"]) + span) & 0xFFFFFFFF
+        row["win"] = pick.choice([0, 1, 1000, 65535, 65535, 65535])
+        self.trimmings(row)
+
+    def trimmings(self, row: np.void) -> None:
+        pick = self.pick
         row["wscale"] = pick.choice([0, 3, 7, 200])
         row["mss"] = pick.choice([0, 1460])
         row["ttl"] = pick.choice([0, 63, 64, 255])
         row["ip_id"] = pick.choice([0, 1, 1, 2])
-        row["vlan"] = pick.choice([0, 0, 0, 5])
-        row["quirks"] = pick.choice(QUIRKS) | pick.choice([0, Quirk.NO_IP_ID])
+        row["vlan"] = pick.choice([0, 0, 0, 0, 0, 0, 0, 5])
+        rare = pick.random() < 0.15
+        row["quirks"] = pick.choice(QUIRKS) if rare else pick.choice(QUIRKS[9:11])
+        row["quirks"] |= pick.choice([0, Quirk.NO_IP_ID, Quirk.NO_IP_ID, Quirk.NO_IP_ID])
         row["payload_hash"] = pick.choice([0, 1, 1])
         row["alert"] = pick.choice([0, 0, 0, 1, 2, 3, 4, 5])
         row["alert_desc"] = pick.randrange(4)
         row["head"] = pick.choice([0, 0x1603010000000000, 0x4745542000000000])
         row["head_len"] = pick.choice([0, 3, 8, 200])
         row["tsval"] = pick.choice([1, 2])
-    rows["frame"] = np.arange(1, n + 1)
+
+
+@st.composite
+def traffic(draw: st.DrawFn) -> np.ndarray:  # type: ignore[type-arg]
+    """Segments between a few endpoints, from nearly right to nonsense."""
+    pick = draw(st.randoms(use_true_random=False, note_method_calls=False))
+    talk = Talk(random.Random(pick.getrandbits(64)))
+    rows = np.zeros(draw(st.integers(1, 80)), DTYPE)
+    for at in range(len(rows)):
+        if at and talk.pick.random() < 0.08:  # something again, as it was or nearly so
+            rows[at] = rows[talk.pick.randrange(max(at - 4, 0), at)]
+            rows[at]["ts_ns"] += talk.pick.choice([0, 500_000, SECOND])
+        else:
+            talk.fill(rows[at])
+    rows["frame"] = np.arange(1, len(rows) + 1)
     return rows
 
 
