@@ -452,9 +452,16 @@ def _lag_words(lag_s: float) -> str:
 # --- alternatives that several causes share --------------------------------------------------
 
 
-def why_abort(side: Side) -> list[Alternative]:
-    """Reasons for which a live socket sends a RST; a capture shows none of them."""
+def why_abort(side: Side, *, after_fin: bool = False) -> list[Alternative]:
+    """Reasons for which a live socket sends a RST (`after_fin`: right after its own FIN); a
+    capture shows none of them."""
     host = role(side)
+    linger = (
+        f"The {host} shut down its sending half, then closed with SO_LINGER set to zero (Linux "
+        "sends no RST for that once the peer has closed)."
+        if after_fin
+        else f"The {host} closed with SO_LINGER set to zero, to drop the connection at once."
+    )
     return [
         Alternative(
             f"The {host} closed its socket with received bytes still unread (possible).",
@@ -462,8 +469,7 @@ def why_abort(side: Side) -> list[Alternative]:
             "FreeBSD and NetBSD do not reset for this",
         ),
         Alternative(
-            f"The {host} closed with SO_LINGER set to zero, to drop the connection at once.",
-            f"the {host}'s configuration, or a system call trace (setsockopt SO_LINGER)",
+            linger, f"the {host}'s configuration, or a system call trace (setsockopt SO_LINGER)"
         ),
         Alternative(
             f"The {host}'s process was killed or crashed.",

@@ -42,7 +42,7 @@ class HalfCloseUsed(Cause):
     beats = ("END201", "END202")
     contributes = True
     harm_why = "the data sent after the first FIN was accepted"
-    remedy = {"ASA": "set connection timeout half-closed 1:0:0, if such transfers are long"}
+    remedy = {"ASA": "set connection timeout half-closed 1:00:00, if such transfers are long"}
     references = ("RFC 9293 §3.6",)
     not_this = ("not data after close: the side that had sent FIN still took the data",)
 

@@ -88,7 +88,10 @@ class UnreadData(Cause):
 
     @classmethod
     def alternatives(cls, story: Story) -> list[Alternative]:
-        return [*telling.why_abort(_side(story))[1:], *_aborts.server_state(story, _peer(story))]
+        return [
+            *telling.why_abort(_side(story), after_fin=True)[1:],
+            *_aborts.server_state(story, _peer(story)),
+        ]
 
 
 def _closed_unread(side: facts.Half) -> pl.Expr:

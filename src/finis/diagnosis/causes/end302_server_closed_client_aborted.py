@@ -83,7 +83,10 @@ class ServerClosedClientAborted(Cause):
 
     @classmethod
     def alternatives(cls, story: Story) -> list[Alternative]:
-        return [*_aborts.server_state(story, Side.RESP), *telling.why_abort(Side.ORIG)]
+        return [
+            *_aborts.server_state(story, Side.RESP),
+            *telling.why_abort(Side.ORIG, after_fin=True),
+        ]
 
     @classmethod
     def missing(cls, story: Story) -> list[str]:

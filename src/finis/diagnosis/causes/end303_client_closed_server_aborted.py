@@ -58,7 +58,10 @@ class ClientClosedServerAborted(Cause):
 
     @classmethod
     def alternatives(cls, story: Story) -> list[Alternative]:
-        return [*_aborts.server_state(story, Side.ORIG), *telling.why_abort(Side.RESP)]
+        return [
+            *_aborts.server_state(story, Side.ORIG),
+            *telling.why_abort(Side.RESP, after_fin=True),
+        ]
 
     @classmethod
     def missing(cls, story: Story) -> list[str]:

@@ -65,7 +65,7 @@ class ClosedThenAborted(Cause):
 
     @classmethod
     def alternatives(cls, story: Story) -> list[Alternative]:
-        return telling.why_abort(_side(story))
+        return telling.why_abort(_side(story), after_fin=True)
 
     @classmethod
     def missing(cls, story: Story) -> list[str]:

@@ -42,7 +42,7 @@ class IdleTimeout(FirewallStated):
         "harmful once either side speaks again: its segments are refused; harmless if neither does"
     )
     remedy = {
-        "ASA": "set connection timeout idle 4:00:0 reset in a class for {server} port "
+        "ASA": "set connection timeout idle 4:00:00 reset in a class for {server} port "
         "{server_p} tells both sides; or set connection timeout dcd",
         "client": "keep-alive shorter than the firewall timer: tcp_keepalive_time 600 (Linux), "
         "KeepAliveTime (Windows)",

@@ -37,7 +37,7 @@ class HalfClosedTimeout(FirewallStated):
     harm = Harm.DEPENDS
     harm_why = "on whether the side that had not closed was still sending"
     remedy = {
-        "ASA": "set connection timeout half-closed 1:0:0 in a class for {server} port {server_p}",
+        "ASA": "set connection timeout half-closed 1:00:00 in a class for {server} port {server_p}",
         "application": "close the socket that lingers in CLOSE-WAIT (ss -tn state close-wait)",
     }
     references = (

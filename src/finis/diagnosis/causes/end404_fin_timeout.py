@@ -35,7 +35,7 @@ class FinTimeout(FirewallStated):
     harm = Harm.DEPENDS
     harm_why = "on whether the side that had not closed was still sending"
     remedy = {
-        "ASA": "set connection timeout half-closed 1:0:0 in a class for {server} port "
+        "ASA": "set connection timeout half-closed 1:00:00 in a class for {server} port "
         "{server_p}, if transfers are long",
     }
     references = (
