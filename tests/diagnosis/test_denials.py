@@ -270,6 +270,13 @@ CASES: list[tuple[str, dict[str, Any], str, Confidence, Harm]] = [
         "challenge ACK: the server's ACK",
         after(Teardown.RESET_ORIG, 3.0, conn_bytes=0, syn_after_s=7.0), "DNY502", LIKELY, HARMFUL,
     ),
+    (
+        "challenge ACK drop, and the connection shows it",
+        asp("tcp-rstfin-ooo", flags="RST", conn_cause="END107"),
+        "DNY502",
+        LIKELY,
+        HARMFUL,
+    ),
     ("challenge ACK drop", asp("tcp-rstfin-ooo", flags="RST"), "DNY502", POSSIBLE, DEPENDS),
     ("check", asp("tcp-seq-past-win", flags="PSH ACK"), "DNY503", CERTAIN, HARMFUL),
     ("check, harmless", asp("tcp-acked", flags="PSH ACK"), "DNY503", CERTAIN, HARMLESS),
@@ -315,6 +322,8 @@ CASES: list[tuple[str, dict[str, Any], str, Confidence, Harm]] = [
     ("no route", denial(msg_id="110003", kind="other"), "DNY111", CERTAIN, HARMFUL),
     ("no route, drop", asp("no-adjacency", flags="ACK"), "DNY111", CERTAIN, HARMFUL),
     ("port 0", denial(msg_id="500004", kind="other"), "DNY112", CERTAIN, DEPENDS),
+    ("XMAS by drop", asp("bad-tcp-flags", flags="FIN PSH URG"), "DNY112", CERTAIN, DEPENDS),
+    ("replicated", asp("tcp-fo-drop", flags="ACK"), "DNY503", CERTAIN, DEPENDS),
     ("MSS", denial(msg_id="419001", kind="other"), "DNY503", CERTAIN, HARMFUL),
     ("module down", denial(msg_id="420001", kind="other"), "DNY110", CERTAIN, HARMFUL),
     ("SYN without state", never(flags="SYN"), "DNY999", POSSIBLE, DEPENDS),
@@ -524,7 +533,17 @@ def test_commands_never_carry_what_a_log_invented(causes: dict[str, type]) -> No
 
 def test_drop_names_are_sorted_into_groups() -> None:
     groups = {drop.group for drop in _drops.DROPS.values()}
-    assert groups == {"state", "check", "policy", "spoof", "limit", "shun", "ips", "route"}
+    assert groups == {
+        "state",
+        "check",
+        "policy",
+        "spoof",
+        "limit",
+        "shun",
+        "ips",
+        "route",
+        "malformed",
+    }
     assert all(name == name.lower() and "_" not in name for name in _drops.DROPS)
     found = _drops.find("TCP_not-syn")
     assert found is not None and found.group == "state"

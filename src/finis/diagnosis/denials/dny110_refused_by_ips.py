@@ -39,7 +39,9 @@ class RefusedByIps(Cause):
     table = "denials"
     confidence = Confidence.CERTAIN
     harm = _facts.choose(
-        _facts.drop("ips-fail-close") | _facts.msg(*_facts.IPS_DOWN_IDS), Harm.HARMFUL, Harm.DEPENDS
+        _facts.drop("ips-fail-close", "ssm-app-fail") | _facts.msg(*_facts.IPS_DOWN_IDS),
+        Harm.HARMFUL,
+        Harm.DEPENDS,
     )
     harm_why = "protection or a false positive: the module's own event tells which"
     remedy = {"FTD": "find the intrusion event of this tuple; tune the rule if it is wrong"}

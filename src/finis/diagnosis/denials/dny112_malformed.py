@@ -5,7 +5,8 @@ The packet breaks a rule of its protocol: a header of impossible length, port 0,
 not allowed, fragments that overlap or are too many, an ICMP error that fits nothing.
 
 ## Evidence
-ASA 106012, 209003 to 209006, 313009, 500003, 500004.
+ASA 106012, 209003 to 209006, 313009, 500003, 500004; `bad-tcp-flags`, `bad-tcp-cksum`,
+`invalid-…` in an asp-drop capture.
 
 ## Look-alikes
 TCP segments that are well formed but do not fit their connection are DNY503.
@@ -47,8 +48,8 @@ class Malformed(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        return _facts.msg(*_facts.MALFORMED_IDS)
+        return _facts.msg(*_facts.MALFORMED_IDS) | _facts.drop_group("malformed")
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
-        return [_words.denied(story)]
+        return [_words.denied(story), *_words.drop_reason(story)]

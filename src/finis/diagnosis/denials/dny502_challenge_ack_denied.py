@@ -36,9 +36,15 @@ from finis.diagnosis.cause import Cause, Claim
 from finis.diagnosis.denials import _facts, _words
 from finis.terms import Confidence, Harm, Teardown
 
-_drop = _facts.drop("tcp-rstfin-ooo", "tcp-invalid-ack", "tcp-3whs-failed", "tcp-ack-syn-diff") & (
-    _facts.bare_rst | _facts.ack
+_DROPS = (
+    "tcp-rstfin-ooo",
+    "tcp-invalid-ack",
+    "tcp-3whs-failed",
+    "tcp-ack-syn-diff",
+    "tcp-discarded-ooo",
 )
+_drop = _facts.drop(*_DROPS) & (_facts.bare_rst | _facts.ack)
+_story = pl.col("conn_cause") == "END107"  # the connection itself shows the blocked exchange
 _from = pl.col("from_side")
 _log = (
     _facts.after(Teardown.RESET_ORIG)
@@ -54,8 +60,8 @@ class ChallengeAckDenied(Cause):
     title = "the clearing of an old connection (challenge ACK, RST) was blocked"
     table = "denials"
     beats = ("DNY201", "DNY205", "DNY206", "DNY207", "DNY404", "DNY501", "DNY503")
-    confidence = _facts.choose(_log, Confidence.LIKELY, Confidence.POSSIBLE)
-    harm = _facts.choose(_log, Harm.HARMFUL, Harm.DEPENDS)
+    confidence = _facts.choose(_log | _story, Confidence.LIKELY, Confidence.POSSIBLE)
+    harm = _facts.choose(_log | _story, Harm.HARMFUL, Harm.DEPENDS)
     harm_why = (
         "if it is this, the client cannot connect until the server forgets the old connection"
     )
