@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from finis.errors import FinisError, InputError, UsageError
-from finis.version import VERSION as __version__
+from finis.version import VERSION
 
 if TYPE_CHECKING:
     from finis.pipeline import Case, Options, read
 
+__version__ = VERSION
 __all__ = ["Case", "FinisError", "InputError", "Options", "UsageError", "__version__", "read"]
 
 
