@@ -227,7 +227,7 @@ def lagging(lags: list[float], harm: str, teardown: str = "fins") -> list[dict[s
 def test_lags_by_class() -> None:
     rows = lagging([0, 0, 0, 0, 1, 1, -1, 3, 14, 15, 100], "harmless")
     [one] = found("PAT203", refused=denials(rows))
-    assert one.title.startswith("64 % of 11 denials came within 1 s")
+    assert one.title.startswith("64 % of 11 denials after a Teardown came within 1 s")
     texts = [claim.text for claim in one.claims]
     assert texts[0].startswith("7 (64 %) within 1 s")
     assert texts[1].startswith("3 (27 %) within 15 s")

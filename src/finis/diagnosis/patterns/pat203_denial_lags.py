@@ -86,8 +86,7 @@ class DenialLags(Pattern):
             )
         return [
             cls.finding(
-                f"{share(soon, total)} of {total} denials came within 1 s of the end of their"
-                " connection",
+                f"{share(soon, total)} of {total} denials after a Teardown came within 1 s of it",
                 harm=harm_of(rows),
                 denials=total,
                 first_ts=moment(rows["ts"].min()),
