@@ -194,8 +194,11 @@ KINDS = [
     ("retransmission", "+.1 C > S P. 1(100) ack 1001", ["DATA"]),
     ("beyond the window", "+.1 C > S P. 20000000(10) ack 1001", ["OUT_OF_WINDOW"]),
     ("before the ISN", "+.1 C > S P. 4294960000(10) ack 1001", ["OUT_OF_WINDOW"]),
-    ("acknowledges what was never sent, and the challenge",
-     "+.1 C > S . 101 ack 3000000000\n+.02 S > C . 1001 ack 101", ["OUT_OF_WINDOW", "CHALLENGE_ACK"]),
+    ("acknowledges what was never sent, and the challenge", """
+     +.1  C > S . 101 ack 3000000000
+     +.02 S > C . 1001 ack 101""", ["OUT_OF_WINDOW", "CHALLENGE_ACK"]),
+    ("SYN ACK inside a connection and the challenge",
+     "+1 S > C S. 5000000(0) ack 101\n+.02 C > S . 101 ack 1001", ["SYN_ACK", "CHALLENGE_ACK"]),
     ("SYN inside a connection and the challenge",
      "+1 C > S S 5000000(0)\n+.02 S > C . 1001 ack 101\n+.1 C > S . 101 ack 1001",
      ["SYN", "CHALLENGE_ACK", "ACK"]),
@@ -389,6 +392,21 @@ def test_a_reset_over_lost_data_is_only_presumed() -> None:
     seen = track(lost)
     assert (seen.ended, seen.row["reset_by"]) == (Ended.RESET, 255)
     assert track(lost + "\n+.1 S > C P. 1001(5) ack 101").ended == Ended.OPEN
+
+
+def test_a_reset_with_the_number_of_its_fin_is_presumed_to_be_accepted() -> None:
+    aborted = FINISHED + "+.1 C > S R. 101 ack 1001\n"
+    seen = track(aborted)
+    assert (seen.ended, seen.row["reset_by"]) == (Ended.RESET, 255)
+    assert track(aborted + "+.1 S > C . 1001 ack 102").ended == Ended.HALF_CLOSED
+
+
+def test_a_single_stray_segment_does_not_stay_for_a_day() -> None:
+    one = tracker()
+    one.feed(segments("+0 C > S . 1 ack 1\n+0 S > C . 1 ack 1"))
+    one.feed(segments("name C 192.0.2.9:9\n+0 C > S . 1 ack 1\n+200 C > S . 1 ack 1"))
+    assert len(one.take().rows) == 1
+    assert len(one.finish().rows) == 2
 
 
 def test_a_reset_that_its_receiver_outlived_ended_nothing() -> None:

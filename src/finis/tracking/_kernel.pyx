@@ -1081,7 +1081,10 @@ cdef uint32_t reset(Tracker *t, Conn *c, Segment *s, Half *x, Half *r) noexcept 
             x.since_rst = 0
             if not x.nxt_known:
                 x.rst_mark_known = 2
-        elif accept == X_UNKNOWN and x.nxt_known and s.seq == x.nxt:
+        elif x.nxt_known and (
+            (accept == X_UNKNOWN and s.seq == x.nxt)
+            or (accept == X_IN_WINDOW and x.fin_ns != 0 and s.seq == x.fin_seq)
+        ):
             c.doubtful = 1
     if accept == X_IN_WINDOW:
         r.provoked = 1
@@ -1155,7 +1158,7 @@ cdef uint32_t syn(Tracker *t, Conn *c, Segment *s, Half *x, Half *r) noexcept no
     if again and not crossing:
         x.rexmit_pkts += 1
         s.role |= ROLE_RETRANSMISSION
-        if c.answered and not with_ack:
+        if c.answered:
             r.provoked = 1
         return S_SYN | S_REPEAT
     if usable and (crossing or fits(s, x, r, with_ack)):
@@ -1164,8 +1167,8 @@ cdef uint32_t syn(Tracker *t, Conn *c, Segment *s, Half *x, Half *r) noexcept no
         syn_states(t, c, s, x, r, with_ack)
         return S_SYN
     x.out_of_window += 1
+    r.provoked = 1
     if not with_ack:
-        r.provoked = 1
         c.pending = s.side
         c.pending_seq = s.seq
     return S_SYN | S_OUTSIDE
@@ -1437,10 +1440,12 @@ cdef uint8_t ended(const Conn *c) noexcept nogil:
     cdef const Half *b = &c.halves[1]
     if c.reset_by != NONE:
         return E_REFUSED if c.refused else E_RESET
-    if a.fin_ns and b.fin_ns:
-        return E_CLOSED if a.fin_acked_ns and b.fin_acked_ns else E_CLOSING
+    if a.fin_acked_ns and b.fin_acked_ns:
+        return E_CLOSED
     if c.doubtful:
         return E_RESET
+    if a.fin_ns and b.fin_ns:
+        return E_CLOSING
     if a.fin_ns or b.fin_ns:
         return E_HALF_CLOSED
     if (a.isn_known or b.isn_known) and not c.answered:
@@ -1565,7 +1570,8 @@ cdef void unlink(Tracker *t, uint32_t index) noexcept nogil:
 
 cdef void wait(Tracker *t, uint32_t index) noexcept nogil:
     cdef Conn *c = &t.conns[index]
-    cdef uint8_t which = 1 if over(c) else 2 if c.answered else 0
+    cdef bint alive = c.answered and c.halves[0].pkts + c.halves[1].pkts > 1
+    cdef uint8_t which = 1 if over(c) else 2 if alive else 0
     cdef Queue *q = &t.queues[which]
     c.touched_ns = t.now_ns
     if c.waiting == which and q.last == index:

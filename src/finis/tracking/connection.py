@@ -104,7 +104,10 @@ class Connection(Record):
             x.since_rst = 0
             if not x.nxt_known:
                 x.rst_mark_known = 2  # any acknowledgement of what comes later will do
-        elif accept == Accept.UNKNOWN and x.nxt_known and seg.seq == x.nxt:
+        elif x.nxt_known and (
+            (accept == Accept.UNKNOWN and seg.seq == x.nxt)
+            or (accept == Accept.IN_WINDOW and x.fin_ns and seg.seq == x.fin_seq)
+        ):
             self.doubtful = 1
 
     def _revive(self, seg: Segment, x: Half, r: Half, ack: int) -> None:
@@ -135,7 +138,7 @@ class Connection(Record):
         if again and not crossing:
             x.rexmit_pkts += 1
             seg.role |= Role.RETRANSMISSION
-            if self.answered and not with_ack:
+            if self.answered:
                 r.provoked = 1
             return endings.SYN | endings.REPEAT
         if usable and (crossing or self._fits(seg, x, r, with_ack)):
@@ -144,8 +147,8 @@ class Connection(Record):
             self._syn_states(seg, x, r, with_ack)
             return endings.SYN
         x.out_of_window += 1
+        r.provoked = 1  # RFC 5961 §4.2: a SYN in a synchronised state draws a challenge ACK
         if not with_ack:
-            r.provoked = 1  # RFC 5961 §4.2: a SYN in a synchronised state draws a challenge ACK
             self.pending, self.pending_seq = seg.side, seg.seq
         return endings.SYN | endings.OUTSIDE
 

@@ -152,7 +152,9 @@ class ReferenceTracker:
         for _, waiting in self._waiting:
             waiting.pop(key, None)
         conn.touched_ns = self.now_ns
-        self._waiting[1 if conn.over else 2 if conn.answered else 0][1][key] = conn
+        # a single segment out of nowhere is no connection worth a day's memory
+        alive = conn.answered and conn.halves[0].pkts + conn.halves[1].pkts > 1
+        self._waiting[1 if conn.over else 2 if alive else 0][1][key] = conn
 
     def _leave(self, key: Key, conn: Connection) -> None:
         del self._table[key]

@@ -35,10 +35,12 @@ def _ended(conn: Connection) -> Ended:
     a, b = conn.halves
     if conn.reset_by != NONE:
         return Ended.REFUSED if conn.refused else Ended.RESET
-    if a.fin_ns and b.fin_ns:
-        return Ended.CLOSED if a.fin_acked_ns and b.fin_acked_ns else Ended.CLOSING
+    if a.fin_acked_ns and b.fin_acked_ns:
+        return Ended.CLOSED
     if conn.doubtful:
         return Ended.RESET  # perhaps acceptable, and nothing came after it
+    if a.fin_ns and b.fin_ns:
+        return Ended.CLOSING
     if a.fin_ns or b.fin_ns:
         return Ended.HALF_CLOSED
     if (a.isn_known or b.isn_known) and not conn.answered:
