@@ -27,9 +27,10 @@ LATE = 5 * SECOND  # a log line may be stamped this much after what it tells
 STAMP = SECOND  # firewalls stamp whole seconds, cut off
 AGREE = 2 * SECOND  # clocks this close are taken as agreeing with a log, whose stamps are coarse
 ENOUGH = 0.8  # a plain shift wins with this share of the best count
+SPAN = 1 << 62  # no shift is larger: sums of stamps and shifts stay within 64 bits
 ZONES = 14 * 4  # quarter hours a time zone can differ
 
-How = Literal["same", "midnight", "zone", "offset"]
+How = Literal["same", "assumed", "midnight", "zone", "offset"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,10 @@ def solve(bounds: Bounds, *, undated: bool, both_undated: bool = False) -> Shift
             continue
         if how == "midnight" and hi - lo >= DAY:
             return None  # several days would do
-        return Shift(value, how, _connections(bounds, agreeing), (hi - lo) // 2)  # type: ignore[arg-type]
+        slack, seen = (hi - lo) // 2, _connections(bounds, agreeing)
+        if how == "same" and not bounds.tight.any():
+            return Shift(0, "assumed", seen, min(slack, SECOND))
+        return Shift(value, how, seen, slack)  # type: ignore[arg-type]
     agreeing = bounds.at(middle)
     if not _supported(bounds, agreeing, connections=2, events=3):
         return None
@@ -167,8 +171,9 @@ def log_bounds(ev: Evidence, row: Array, conn: Array) -> Bounds:
 
 def pair_bounds(ev: Evidence, a: Array, b: Array, flip: Array, strong: Array) -> Bounds:
     """What candidate pairs of observations allow for b's clock − a's clock: the same SYN, FIN and
-    RST seen at both, transit and queues at most half a second."""
-    rows, parts = ev.rows, []
+    RST seen at both, transit and queues at most half a second; without any of these no more than
+    that their lifetimes overlap."""
+    rows, parts, bare = ev.rows, [], np.ones(len(a), bool)
     for side in (0, 1):
         other = np.where(flip, 1 - side, side)
         for name, ok in (
@@ -180,6 +185,9 @@ def pair_bounds(ev: Evidence, a: Array, b: Array, flip: Array, strong: Array) ->
             use = (x != 0) & (y != 0) & ok
             delta = y - x
             parts.append(_part(use, delta - SECOND // 2, delta + SECOND // 2, a, 1, strong))
+            bare &= ~use
+    first, last = (rows[n] for n in ("first_ns", "last_ns"))
+    parts.append(_part(bare, first[b] - last[a], last[b] - first[a], a, 0, strong))
     return _bounds(parts)
 
 
@@ -287,7 +295,7 @@ def _walk(
         _, edge, forward = best
         near, far = (edge.a, edge.b) if forward else (edge.b, edge.a)
         step = -edge.shift.ns if forward else edge.shift.ns
-        reached[far] = reached[near] + step
+        reached[far] = max(-SPAN, min(SPAN, reached[near] + step))  # hostile stamps
         inside.add(far)
         _say(out, ev, edge, near, far, reached[far], group)
 
@@ -306,7 +314,7 @@ def _say(
     out.known[far] = unit.dated or near < 0 or out.known[near]
     out.slack_ns[far] = shift.slack_ns + (out.slack_ns[near] if near >= 0 else 0)
     why = _why(shift, unit, total - (0 if near < 0 else out.shift_ns[near]), against)
-    if not unit.dated and out.known[far] and shift.how in ("same", "midnight", "zone"):
+    if not unit.dated and out.known[far] and shift.how in ("same", "assumed", "midnight", "zone"):
         moment = datetime.fromtimestamp((unit.first_ns + total) // SECOND, UTC)
         why = f"prints no date: {moment.date().isoformat()}, {why}"
     out.clocks.append(Clock(unit.name, total, why, out.slack_ns[far]))
@@ -323,6 +331,8 @@ def _why(shift: Shift, unit: Unit | None, step: int, against: str) -> str:
         step = step - DAY if step > DAY // 2 else step
         zone = "whole quarter hours: a time zone"
         return f"shifted by {spoken(step)} ({zone}) to meet {against}, as {times} show"
+    if shift.how == "assumed":
+        return f"taken to agree with {against}: the lifetimes of {times} overlap"
     if shift.how == "offset":
         return f"shifted by {spoken(step)} to meet {against}, as {times} show"
     return f"agrees with {against} within {spoken(max(shift.slack_ns, 1000))}, as {times} show"

@@ -35,6 +35,7 @@ class Chosen:
     near_orig: Array
     near_resp: Array
     fullest: Array
+    most: tuple[Array, Array]  # most complete for what orig sent, and for what resp sent
     closer: Array  # nearest to whoever closed first
     base: Array  # first segment, reference clock
     last: Array
@@ -49,6 +50,7 @@ def choose(ev: Evidence, groups: Groups, paired: Paired, clocks: Solution) -> Ch
     """Which observation tells what, for every story."""
     single = groups.first_row.copy()
     near_orig, near_resp, fullest = single.copy(), single.copy(), single.copy()
+    most = single.copy(), single.copy()
     shift = np.array(clocks.shift_ns, np.int64)[ev.unit] if len(ev) else np.empty(0, np.int64)
     known = np.array(clocks.known, bool)[ev.unit] if len(ev) else np.empty(0, bool)
     first, last = ev.rows["first_ns"] + shift, ev.rows["last_ns"] + shift
@@ -59,6 +61,7 @@ def choose(ev: Evidence, groups: Groups, paired: Paired, clocks: Solution) -> Ch
     near_orig[twins.story], near_resp[twins.story] = twins.near, twins.far
     less = pkts[twins.near].sum(axis=1) < pkts[twins.far].sum(axis=1)
     fullest[twins.story] = np.where(less, twins.far, twins.near)
+    most[0][twins.story] = most[1][twins.story] = fullest[twins.story]
     base[twins.story] = np.minimum(first[twins.near], first[twins.far])
     end[twins.story] = np.maximum(last[twins.near], last[twins.far])
     for story, rows in paired.order.items():
@@ -67,6 +70,8 @@ def choose(ev: Evidence, groups: Groups, paired: Paired, clocks: Solution) -> Ch
         back = list(zip(rows, sent[1], strict=True))[::-1]
         near_resp[story] = next((r for r, n in back if n), rows[-1])
         fullest[story] = max(rows, key=lambda r: int(pkts[r].sum()))
+        for side in (0, 1):
+            most[side][story] = rows[int(np.argmax(sent[side]))]
         base[story] = min(int(first[r]) for r in rows)
         end[story] = max(int(last[r]) for r in rows)
     packets = single >= 0
@@ -75,6 +80,7 @@ def choose(ev: Evidence, groups: Groups, paired: Paired, clocks: Solution) -> Ch
         near_orig=near_orig,
         near_resp=near_resp,
         fullest=fullest,
+        most=most,
         closer=fullest.copy(),
         base=base,
         last=end,
@@ -192,7 +198,8 @@ def _counts(pick: Picker, has: Array) -> Columns:
     out: Columns = {}
     for side, name in enumerate(("orig", "resp")):
         for column, field in (("pkts", "pkts"), ("bytes", "bytes"), ("ip_bytes", "ip_bytes")):
-            out[f"{name}_{column}"] = series(pick.side(field, at, side).astype(np.int64), has)
+            total = pick.side(field, pick.chosen.most[side], side).astype(np.int64)
+            out[f"{name}_{column}"] = series(total, has)
     turned = pick.turned(at)
     states = pl.Series(endings.CONN_STATES, dtype=pl.String)
     mirrored = pl.Series([_MIRROR.get(s, s) for s in endings.CONN_STATES], dtype=pl.String)
@@ -228,6 +235,9 @@ def _closing(pick: Picker, has: Array, treated: Treated) -> Columns:
         (pick.side("fin_acked_ns", near, s) != 0) | (pick.side("fin_acked_ns", far, s) != 0)
         for s in (0, 1)
     ]
+    for s, (own, peer) in enumerate(((near, far), (far, near))):  # one-way taps: by numbers
+        number = pick.side("fin_seq", own, s) + np.uint32(1)
+        acked[s] |= several & fin[s] & (pick.side("una", peer, s) == number)
     first_fin = pick.who("first_fin", chosen.closer)
     first_rst = pick.who("first_rst", chosen.closer)
     reset_by = pick.who("reset_by", chosen.fullest)
@@ -236,6 +246,7 @@ def _closing(pick: Picker, has: Array, treated: Treated) -> Columns:
         reset_by = np.where(several, _reset_by(pick, first_rst), reset_by)
         agreed = pick.one("ended", near) == pick.one("ended", far)
         agreed &= (reset_by != NONE) == (ended == Ended.RESET)
+        agreed &= (pick.side("pkts", near, 1) > 0) & (pick.side("pkts", far, 0) > 0)
         ended = np.where(several & ~agreed, _ended(pick, fin, acked, reset_by), ended)
         missing = several & (first_rst == NONE)
         late = np.where(pick.side("rst_ns", near, 0) != 0, 0, NONE)

@@ -193,7 +193,13 @@ def same_numbers(ev: Evidence, a: Array, b: Array, flip: Array) -> Array:
             have = ev.rows[f"{name}_known"]
             known = (have[a, side] == 1) & (have[b, other] == 1)
             ok &= known & (ev.rows[name][a, side] == ev.rows[name][b, other])
-    return equal["isn"] | equal["nxt"]
+    if not len(ev.tail):
+        return np.zeros(len(a), bool)
+    starts = [np.minimum(ev.start[rows], len(ev.tail) - 1) for rows in (a, b)]
+    quirks = ev.tail["quirks"][starts[0]] | ev.tail["quirks"][starts[1]]
+    relative = (quirks & np.uint32(Quirk.RELATIVE_SEQ)) != 0  # small numbers, equal by habit
+    found: Array = (equal["isn"] | equal["nxt"]) & ~relative
+    return found
 
 
 def match_points(ev: Evidence, found: Candidates, clocks: Solution) -> Candidates:

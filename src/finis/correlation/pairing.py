@@ -24,6 +24,7 @@ from finis.terms import Flag, Quirk, Role
 
 _NO_IP_ID, _DROPPED, _RECENT = int(Quirk.NO_IP_ID), int(Quirk.DROPPED), int(Role.RECENT)
 _FIN, _SYN, _RST = int(Flag.FIN), int(Flag.SYN), int(Flag.RST)
+_RELATIVE = int(Quirk.RELATIVE_SEQ)
 FAR_AWAY = 1 << 60
 MARGIN_NS = 1_000_000  # a twin may be this much later than clocks and transit say
 LATE_TWIN_NS = 150_000_000  # below any retransmission timer (RFC 6298 §2.4; Linux: 200 ms)
@@ -352,7 +353,8 @@ def _upto(a: int, b: int) -> bool:
 
 def describe(raw: Raw, near: str, far: str) -> list[str]:
     """What changed between the two points, in words; the first is near."""
-    out = shifted(raw.offsets, near, far) + changes(raw.pairs)
+    relative = any((a.quirks | b.quirks) & _RELATIVE for a, b in raw.pairs)
+    out = shifted(raw.offsets, near, far, relative=relative) + changes(raw.pairs)
     if raw.lengths_changed:
         out.append("payload lengths changed on the way: the offset is not the same throughout")
     return out

@@ -45,6 +45,7 @@ class Paired:
         default_factory=lambda: defaultdict(list)
     )  # two units → (clock of the second − of the first, slack) per connection
     notes: list[str] = field(default_factory=list)
+    one_way: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
 
 
 @dataclass(slots=True)
@@ -80,6 +81,11 @@ def pair_all(ev: Evidence, groups: Groups, clocks: Solution, prints: Prints) -> 
             if two.first_near is None:
                 two.first_near = _infer(ev, members, two, hosts)
         _finish(ev, out, story, members, twos)
+    for (name, other), count in out.one_way.items():
+        out.notes.append(
+            f"{name} and {other} each show one direction of {count} "
+            f"connection{'s' if count != 1 else ''}: joined by their numbers, losses not judged"
+        )
     return out
 
 
@@ -334,6 +340,8 @@ def _pairing(
             f"most kept segments of one connection at {names[0]} and {names[1]} differ "
             f"(frame {int(ev.rows['first_frame'][a.row])} and {int(ev.rows['first_frame'][b.row])})"
         )
+    if not raw.pairs and _complementary(a.view, b.view):
+        out.one_way[names] += 1
     verdict = judge(raw, a.view, b.view, clock, slack, two.first_near is not None)
     index = (at, at + 1)
     return Pairing(
@@ -349,6 +357,12 @@ def _pairing(
         changed=describe(raw, *names),
         basis=two.basis,
     )
+
+
+def _complementary(one: View, two: View) -> bool:
+    """Each shows one direction, and not the same: the two halves of a tap."""
+    shown = [(view.pkts[0] > 0, view.pkts[1] > 0) for view in (one, two)]
+    return sorted(shown) == [(False, True), (True, False)]
 
 
 def turned(raw: Raw) -> Raw:

@@ -195,11 +195,13 @@ def signed(offset: int) -> int:
     return offset - WRAP if offset >= WRAP // 2 else offset
 
 
-def shifted(offsets: Offsets, near: str, far: str) -> list[str]:
+def shifted(offsets: Offsets, near: str, far: str, *, relative: bool) -> list[str]:
     """The offsets in words, as the near point's numbers stand against the far point's."""
     by = [-signed(offset or 0) for offset in offsets]
     if not any(by):
         return []
+    if relative:
+        return [f"sequence numbers at {near} or {far} are relative: offsets say nothing"]
     return [f"sequence numbers at {near} against {far}: resp {by[1]:+d}, orig {by[0]:+d}"]
 
 
