@@ -230,6 +230,8 @@ LOOK_ALIKES: list[tuple[str, str, Row]] = [
     ("END205", "a RST came", seen(**fins("orig", ended="closing", r_rsts=1))),
     ("END205", "the capture ends there", seen(**fins("orig", ended="closing", cut_end=True))),
     ("END206", "the RST ended it", seen(**fin_rst("orig", "resp"))),
+    ("END206", "the RST came before the close and was ignored",
+     seen(**fins("orig", r_rsts=1, r_rst_s=3.0, r_rst_accept="outside"))),
     ("END207", "the packets show a reset", both("fins", **fin_rst("orig", "resp"))),
     ("END208", "no alert", seen(**fins("orig", resp_close_notify="no"))),
     ("END209", "no TLS", seen(**fins("orig", orig_close_notify="no"))),
@@ -257,6 +259,8 @@ LOOK_ALIKES: list[tuple[str, str, Row]] = [
      embryonic(r_syns=1, resp_pkts=1) | rst("orig", "no-state", "syn-ack")),
     ("END312", "after its own FIN", seen(**fins("resp", ended="reset")
                                          | rst("resp", "no-state", "fin"))),
+    ("END312", "a stale RST, which is ignored",
+     seen(**rst("resp", "no-state", "ack", r_rst_accept="outside", ended="open"))),
     ("END313", "seconds after the FIN",
      seen(**fins("resp", ended="reset") | rst(
          "resp", "data-after-close", "data", o_data_after_fin=300, r_fin_after_data_s=-5.0,

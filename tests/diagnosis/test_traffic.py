@@ -238,6 +238,27 @@ def test_two_sides_of_a_firewall(name: str) -> None:
     assert any("firewall" in claim.text for claim in found.examples[0].claims) == (key != "END306")
 
 
+CLOSE = (
+    "+1 C > S F. 301:301(0) ack 1001\n+.01 S > C F. 1001:1001(0) ack 302\n"
+    "+.01 C > S . 302:302(0) ack 1002\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("forged", "after", "cause", "harm"),
+    [
+        ("+1 S > C R 5001:5001(0) win 0\n", CLOSE, "END201", "harmless"),  # inside the window
+        ("+1 S > C R 900001:900001(0) win 0\n", CLOSE, "END201", "harmless"),  # far ahead
+        ("+1 S > C R 5001:5001(0) win 0\n", "", "END901", "depends"),
+    ],
+)
+def test_a_rst_that_the_stack_ignores_has_not_ended_it(
+    forged: str, after: str, cause: str, harm: str
+) -> None:
+    row = judged(TALK + forged + after).connections.row(0, named=True)
+    assert (row["cause"], row["harm"], row["contributing"]) == (cause, harm, "END315")
+
+
 def test_a_capture_that_stops_says_so() -> None:
     closing = TALK + "+1 C > S F. 301:301(0) ack 1001"
     for traffic in (TALK, closing):

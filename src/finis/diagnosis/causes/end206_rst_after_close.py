@@ -43,8 +43,14 @@ class RstAfterClose(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        return facts.ended("closed") & (facts.ORIG.rst | facts.RESP.rst)
+        return facts.ended("closed") & (_late(facts.ORIG) | _late(facts.RESP))
 
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:
         return [*telling.rst(story, Side.ORIG), *telling.rst(story, Side.RESP)]
+
+
+def _late(side: facts.Half) -> pl.Expr:
+    """Its RST came after both FINs."""
+    at = side.col("rst_s")
+    return side.rst & (at >= side.col("fin_s")) & (at >= side.peer.col("fin_s"))

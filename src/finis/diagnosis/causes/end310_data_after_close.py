@@ -50,6 +50,7 @@ def _refused(closer: facts.Half) -> pl.Expr:
             )
         )
         & facts.no(facts.peaceful())
+        & facts.no(closer.col("rst_accept") == "outside")
     )
 
 

@@ -52,7 +52,7 @@ def _after_own_fin(side: facts.Half) -> pl.Expr:
 class HostWithoutState(Cause):
     id, name, table = "END311", "host-without-state", "connections"
     title = "a segment was answered by a host without state for the connection"
-    beats = ("END391",)
+    beats = ("END207", "END331", "END391")
     contributes = True
     confidence = facts.confidence(
         (facts.RESP.rst_answers("unseen") | facts.ORIG.rst_answers("unseen"), Confidence.LIKELY),

@@ -45,6 +45,7 @@ def _forgot(side: facts.Half) -> pl.Expr:
         & facts.no(side.fin)
         & facts.no(side.peer.fin)
         & pl.col("established")
+        & facts.no(side.col("rst_accept") == "outside")
         & facts.no(pl.col("created_rst") != "none")
     )
 

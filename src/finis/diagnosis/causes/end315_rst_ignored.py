@@ -63,8 +63,14 @@ class RstIgnored(Cause):
                 )
                 text = f"The SEQ of the {telling.role(side)}'s RST is {must}."
                 claims.append(Claim(text, telling.proofs(story, Role.RST, side), "RFC 5961 §3.2"))
+            elif how not in (None, "none") and story.row.get("ended") == "closed":
+                text = f"Both sides closed in good order after the {telling.role(side)}'s RST."
+                claims.append(Claim(text, telling.rst_proofs(story, side)))
         return claims
 
 
 def _ignored(side: facts.Half) -> pl.Expr:
-    return side.rst & side.col("rst_accept").is_in(["outside", "in-window"])
+    """It had to be ignored; or both sides closed in good order after it."""
+    at = side.col("rst_s")
+    outlived = facts.peaceful() & (at < facts.ORIG.col("fin_s")) & (at < facts.RESP.col("fin_s"))
+    return side.rst & (side.col("rst_accept").is_in(["outside", "in-window"]) | outlived)
