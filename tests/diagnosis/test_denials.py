@@ -562,6 +562,7 @@ def test_drop_names_are_sorted_into_groups() -> None:
         ({"count": 7}, ", 7 packets (message 106015)."),
         ({"acl": "OUT"}, " by access list “OUT”"),
         ({"interface": None}, "198.51.100.7:50000 (message 106015)."),
+        ({"unit": "frame", "interface": "drop"}, "198.51.100.7:50000 (106015)."),
     ],
 )
 def test_denial_in_words(causes: dict[str, type], values: dict[str, Any], text: str) -> None:
@@ -584,3 +585,8 @@ def test_why_never_contradicts_the_harm_of_a_case(causes: dict[str, type]) -> No
         claimed = re.match(r"(harmless|harmful)\b(?! (if|once|unless|for|with|after|where))",
                            causes[key].harm_why)  # fmt: skip
         assert claimed is None or claimed[1] == word(harm), (case, key)
+
+
+def test_a_drop_capture_is_not_taken_for_an_interface(causes: dict[str, type]) -> None:
+    refusal = Refusal(asp("tcp-not-syn", interface="drop"), Proof("drop.txt", 2, "frame"))
+    assert not any("interface drop" in command for command in causes["DNY901"].missing(refusal))

@@ -49,10 +49,19 @@ def ends(row: dict[str, Any]) -> str:
     return f"{end('src')} to {end('dst')}"
 
 
+def _interface(row: dict[str, Any]) -> str | None:
+    """The interface of a log line; a drop capture belongs to none, its rows name the capture."""
+    return None if row.get("unit") == "frame" else row.get("interface")
+
+
+def _where(refusal: Refusal) -> missing.Where:
+    return missing.Where.of_denial(refusal.row | {"interface": _interface(refusal.row)})
+
+
 def denied(refusal: Refusal) -> Claim:
     row = refusal.row
     what = row.get("flags") or (f"a {row['proto']} packet" if row.get("proto") else "a packet")
-    where = f" on interface {row['interface']}" if row.get("interface") else ""
+    where = f" on interface {interface}" if (interface := _interface(row)) else ""
     acl = f" by access list “{row['acl']}”" if row.get("acl") else ""
     count = row.get("count") or 1
     times = f", {count} packets" if count > 1 else ""
@@ -154,7 +163,7 @@ def fanout(refusal: Refusal) -> Claim:
 
 def captures(refusal: Refusal, *, drop: str = "tcp-not-syn") -> list[str]:
     """ASA and tcpdump commands that record the next such case at both sides and at the drop."""
-    where = missing.Where.of_denial(refusal.row)
+    where = _where(refusal)
     return [
         *missing.asa_both_sides(where),
         missing.asa_drops(where, drop),
@@ -164,5 +173,5 @@ def captures(refusal: Refusal, *, drop: str = "tcp-not-syn") -> list[str]:
 
 def would_decide(refusal: Refusal, text: str) -> Alternative:
     """An alternative that the packets would decide, with the command that shows the refused one."""
-    command = missing.asa_drops(missing.Where.of_denial(refusal.row), "tcp-not-syn")
+    command = missing.asa_drops(_where(refusal), "tcp-not-syn")
     return Alternative(text, f"a capture of the next case: {command}")
