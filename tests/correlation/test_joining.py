@@ -264,3 +264,34 @@ def test_a_denial_without_flags_or_packets_is_left_alone() -> None:
     case = correlate([point("p", plain())], log(), denials(*lines))
     assert case.denials["segment_frame"].to_list() == [None, None, None]
     assert case.denials["story"].to_list() == [0, None, None]
+
+
+def test_packets_long_after_an_idle_timeout_belong_to_what_the_firewall_forgot() -> None:
+    late = """
+name C 10.1.1.1:40000
+start 2024-05-01T15:00:00
++0   C > S  P.  5000:5100(100) ack 7000
++.3  C > S  P.  5000:5100(100) ack 7000
++.6  C > S  P.  5000:5100(100) ack 7000
+"""
+    row = logged(
+        orig="10.1.1.1:40000", resp="198.51.100.1:443", teardown="idle-timeout",
+        built_at="2024-05-01T12:00:00", teardown_at="2024-05-01T13:30:00",
+    )  # fmt: skip
+    other = logged(
+        orig="10.2.2.2:40000", resp="198.51.100.1:443", teardown="fins",
+        built_at="2024-05-01T14:59:58", teardown_at="2024-05-01T14:59:59",
+    )  # fmt: skip
+    lines = [
+        denied(
+            at="2024-05-01T15:00:00", src="10.1.1.1:40000", dst="198.51.100.1:443",
+            flags="PSH ACK", log_row=0,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    anchor = plain("10.2.2.2:40000", start="2024-05-01T14:59:58")
+    case = correlate([point("p", anchor + late)], log(row, other), denials(*lines))
+    told = case.table.filter(case.table["orig_h"] == "10.1.1.1").row(0, named=True)
+    assert (told["has_log"], told["has_packets"], told["o_dropped"]) == (True, True, 3)
+    assert (told["o_dropped_data"], told["r_dropped"]) == (True, None)
+    assert case.denials["segment_frame"].to_list() == [11, 12, 13]

@@ -101,7 +101,7 @@ def solve(bounds: Bounds, *, undated: bool, both_undated: bool = False) -> Shift
         agreeing = bounds.at(value)
         if agreeing.sum() < max(1, ENOUGH * best):
             continue
-        if how == "zone" and not _supported(bounds, agreeing, connections=1, events=2):
+        if how == "zone" and not _supported(bounds, agreeing, connections=1, events=1):
             continue
         if how == "midnight" and hi - lo >= DAY:
             return None  # several days would do
@@ -131,7 +131,7 @@ def _connections(bounds: Bounds, agreeing: Array) -> int:
 
 def _supported(bounds: Bounds, agreeing: Array, connections: int, events: int) -> bool:
     """Enough to bend a clock: several connections, or one identified by more than its tuple, or
-    (for zones) one of which several moments agree."""
+    (for zones, which leave little to chance) any one."""
     tight = agreeing & bounds.tight
     if (tight & bounds.strong).any():
         return True
@@ -325,17 +325,25 @@ def _name(ev: Evidence, node: int) -> str:
 
 
 def _why(shift: Shift, unit: Unit | None, step: int, against: str) -> str:
-    times = f"{shift.connections} shared connection{'s' if shift.connections != 1 else ''}"
+    one = shift.connections == 1
+    times = f"{shift.connections} shared connection{'' if one else 's'}"
+    shows = times + (" shows" if one else " show")
     if shift.how == "zone":
         step = round((step % DAY if unit and not unit.dated else step) / QUARTER) * QUARTER
         step = step - DAY if step > DAY // 2 else step
         zone = "whole quarter hours: a time zone"
-        return f"shifted by {spoken(step)} ({zone}) to meet {against}, as {times} show"
+        return f"shifted by {spoken(step)} ({zone}) to meet {against}, as {shows}"
     if shift.how == "assumed":
         return f"taken to agree with {against}: the lifetimes of {times} overlap"
     if shift.how == "offset":
-        return f"shifted by {spoken(step)} to meet {against}, as {times} show"
-    return f"agrees with {against} within {spoken(max(shift.slack_ns, 1000))}, as {times} show"
+        return f"shifted by {spoken(step)} to meet {against}, as {shows}"
+    return f"agrees with {against} within {spoken(_round(shift.slack_ns))}, as {shows}"
+
+
+def _round(ns: int) -> int:
+    """Up to two digits: a bound needs no more."""
+    step: int = 10 ** max(2, len(str(ns)) - 2)
+    return max(1000, -(-ns // step) * step)
 
 
 def spoken(ns: int) -> str:
@@ -347,8 +355,8 @@ def spoken(ns: int) -> str:
         if hours:
             return f"{sign}{int(hours)} h" + (f" {int(minutes)} min" if int(minutes) else "")
         return f"{sign}{text}"
-    for unit, scale in (("s", SECOND), ("ms", 1_000_000), ("µs", 1000)):
+    for unit, scale, places in (("s", SECOND, 3), ("ms", 1_000_000, 1), ("µs", 1000, 1)):
         if size >= scale:
-            digits = f"{size / scale:.{3 if unit == 's' else 1}f}".rstrip("0").rstrip(".")
+            digits = f"{size / scale:.{places}f}".rstrip("0").rstrip(".")
             return f"{sign}{digits} {unit}"
     return f"{sign}{size} ns"

@@ -404,9 +404,11 @@ def _side_facts(pick: Picker, has: Array, side: int, letter: str, treated: Treat
         value = pick.side(field, own, side).astype(np.int64)
         there = (value != 0) & (value != NONE) if name == "ttl_min" else value != 0
         out[f"{letter}_{name}"] = series(value, has & there)
-    out[f"{letter}_dropped"] = series(treated.dropped[side], treated.judged)
+    told = treated.paired | treated.refused[side]
+    out[f"{letter}_dropped"] = series(treated.dropped[side], told)
     for kind in ("rst", "fin", "data"):
-        out[f"{letter}_dropped_{kind}"] = series(treated.kinds[kind][side], treated.judged)
+        value = treated.kinds[kind][side]
+        out[f"{letter}_dropped_{kind}"] = series(value, treated.paired | value)
     return out
 
 

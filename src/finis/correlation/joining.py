@@ -23,6 +23,9 @@ CROWD = 64  # rows of one tuple compared with each other before clocks are align
 NEIGHBOURS = 8  # … and after: the nearest in time
 SLACK = SECOND  # two sightings of one connection overlap, give or take
 SYN_REPEATS = 15 * SECOND  # a first SYN lost on the way: the far point sees a repetition
+LATE_AFTER_CLOSE = 300 * SECOND  # retransmissions of ends whose connection is torn down
+LATE_AFTER_TIMEOUT = 86_400 * SECOND  # an application that wakes after the firewall's timer
+TIMED_OUT = frozenset(("idle-timeout", "idle-timeout-reset", "fin-timeout", "unknown"))
 IP_IDS = 3  # IP IDs that must agree
 UNMATCHED_SHOWN = 50  # ambiguities put into words
 
@@ -95,7 +98,8 @@ def match_logs(ev: Evidence, row: Array, conn: Array, clocks: Solution) -> list[
 
 def match_log(ev: Evidence, row: Array, conn: Array, clocks: Solution) -> Array:
     """For every observation the logged connection it is, or -1: alive at the same time, nearest
-    at its start and end; each logged connection takes one observation per point."""
+    at its start and end; each logged connection takes one observation per point.  Packets without
+    a SYN may also come after the teardown: the firewall forgot the connection, its ends did not."""
     out = np.full(len(ev), -1, np.int64)
     if not len(row):
         return out
@@ -107,7 +111,10 @@ def match_log(ev: Evidence, row: Array, conn: Array, clocks: Solution) -> Array:
     built = np.where(has_built, ev.log.built[conn] + device, first)
     end = np.where(has_end, ev.log.teardown[conn] + device, np.maximum(last, built))
     early = built - LATE - slack
-    late = end + slack + SECOND
+    timed_out = np.array([w in TIMED_OUT for w in ev.log.teardown_word], bool)
+    after = np.where(timed_out[conn], LATE_AFTER_TIMEOUT, LATE_AFTER_CLOSE)
+    midstream = ev.rows["midstream"][row] == 1
+    late = end + slack + np.where(midstream & has_end, after, SECOND)
     alive = (first <= late) & (last >= early)
     known = np.array(clocks.known, bool)[ev.unit[row]]
     fresh = (ev.rows["midstream"][row] == 0) & has_built
@@ -115,6 +122,7 @@ def match_log(ev: Evidence, row: Array, conn: Array, clocks: Solution) -> Array:
     started = np.abs(first - built)
     alive &= ~(fresh & (started > LATE + slack + SYN_REPEATS))
     cost = np.where(fresh, started, np.maximum(0, built - first)) + np.maximum(0, last - end)
+    cost = cost + np.maximum(0, first - end)
     cost = cost + np.where(has_end & ~fresh, np.minimum(np.abs(end - last), LATE), 0)
     keep = np.flatnonzero(alive & known)
     slot = keys.mix(ev.point[row[keep]].astype(np.uint64), conn[keep].astype(np.uint64))

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 @dataclass(slots=True)
 class Treated:
     """Per story.  `dropped[side]` counts, `kinds[what][side]` says whether; `created[0]`: a RST
-    was made towards orig, `[1]` towards resp.  All of it holds only where `judged`."""
+    was made towards orig, `[1]` towards resp.  Absence is observed only where `paired`."""
 
     ending: pl.Series
     paired: Array
-    judged: Array
+    refused: tuple[Array, Array]  # a denial speaks of a segment of that side
     dropped: tuple[Array, Array]
     kinds: dict[str, tuple[Array, Array]]
     created: tuple[Array, Array]
@@ -54,7 +54,7 @@ def treated(
     out = Treated(
         ending=_endings(ev, groups, chosen),
         paired=np.zeros(n, bool),
-        judged=np.zeros(n, bool),
+        refused=flags(),
         dropped=(np.zeros(n, np.int64), np.zeros(n, np.int64)),
         kinds={"rst": flags(), "fin": flags(), "data": flags()},
         created=flags(),
@@ -86,12 +86,11 @@ def _verdicts(
 ) -> tuple[_Places, _Places]:
     vanished: _Places = defaultdict(list)
     created: _Places = defaultdict(list)
-    out.paired[paired.twins.story] = out.judged[paired.twins.story] = True
+    out.paired[paired.twins.story] = True
     for story, pairings in paired.pairings.items():
         rows = paired.order[story]
         for pairing in pairings:
             out.paired[story] |= bool(pairing.pairs)
-            out.judged[story] |= bool(pairing.pairs)
             for places, kind in ((pairing.vanished, vanished), (pairing.created, created)):
                 for which, at in places:
                     kind[story].append((rows[which], int(ev.start[rows[which]]) + at))
@@ -100,7 +99,7 @@ def _verdicts(
     known = {index for places in vanished.values() for _, index in places}
     for index, row in zip(told, owner, strict=True):
         story = int(groups.story[row])
-        out.judged[story] = True
+        out.refused[int(ev.tail[index]["side"]) ^ int(groups.flipped[row])][story] = True
         if index not in known:
             vanished[story].append((row, index))
     return vanished, created

@@ -114,11 +114,11 @@ def _log_times(ev: Evidence, groups: Groups) -> Array:
 
 
 def _fingerprint(ev: Evidence, groups: Groups, chosen: facts.Chosen) -> Array:
-    """64 bits per story from its first evidence: the tuple and time of its observation nearest to
-    orig, or the firewall, number and tuple of its log lines.  Independent of any numbering."""
+    """64 bits per story from its first evidence: the tuple and time of its observation at the point
+    first by name, or the firewall, number and tuple of its log lines.  No numbering enters."""
     out = np.zeros(groups.count, np.uint64)
     seen = np.flatnonzero(chosen.packets)
-    row = chosen.near_orig[seen]
+    row = groups.first_row[seen]
     vlan = ev.rows["vlan"][row].astype(np.uint64)
     out[seen] = keys.mix(ev.key[row], ev.rows["first_ns"][row].view(np.uint64), vlan)
     only = np.flatnonzero(~chosen.packets)
