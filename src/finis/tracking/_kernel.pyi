@@ -4,9 +4,6 @@ import numpy as np
 
 from finis.tracking._api import Observations
 
-CONN: np.dtype[Any]
-HALF: np.dtype[Any]
-
 class KernelTracker:
     def __init__(
         self,

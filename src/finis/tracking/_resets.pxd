@@ -1,0 +1,146 @@
+# Mirrors resets.py.
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from finis.wire.segment cimport Segment
+from finis.tracking._codes cimport *
+from finis.tracking._half cimport diff, end_of, has_seq_of, rcv_nxt
+from finis.tracking._state cimport Conn, Half, Tracker
+
+
+cdef inline uint8_t answers_of(const Segment *s) noexcept nogil:
+    if s.kind == K_SYN:
+        return A_SYN
+    if s.kind == K_SYN_ACK:
+        return A_SYN_ACK
+    if s.kind == K_FIN:
+        return A_FIN
+    if s.kind == K_KEEP_ALIVE or s.kind == K_WINDOW_PROBE:
+        return A_KEEP_ALIVE
+    if s.kind == K_CHALLENGE_ACK:
+        return A_CHALLENGE_ACK
+    return A_DATA if s.payload_len else A_ACK
+
+
+cdef inline bint could_answer(
+    const Conn *c, int i, const Segment *one, const Segment *rst
+) noexcept nogil:
+    return (
+        c.kept_side[i] != rst.side
+        and not one.flags & F_RST
+        and 0 <= rst.ts_ns - one.ts_ns <= <int64_t>ANSWER_S * SECOND
+    )
+
+
+cdef inline uint8_t misfit(const Half *x, uint32_t seq) noexcept nogil:
+    if not x.isn_known and -STALE <= diff(seq, x.low) < 0:
+        return C_UNKNOWN
+    return C_SUSPECT
+
+
+cdef inline uint8_t classify(
+    Tracker *t, Conn *c, const Half *x, const Half *r, const Segment *rst,
+    uint8_t *answers, int *answered,
+) noexcept nogil:
+    cdef uint32_t seq = rst.seq, ack = rst.ack
+    cdef const Segment *one
+    cdef int i
+    cdef bint cannot_abort, forgotten
+    answers[0] = A_NONE
+    answered[0] = -1
+    if not rst.flags & F_ACK:
+        return bare(t, c, x, r, rst, answers, answered)
+    if not x.isn_known:
+        for i in range(c.n_kept - 1, -1, -1):
+            one = &t.slots[c.kept[i]]
+            if c.kept_side[i] != rst.side and one.kind == K_SYN and ack == end_of(one):
+                answers[0] = A_SYN
+                answered[0] = i
+                return C_REFUSAL
+    if seq == 0:
+        for i in range(c.n_kept - 1, -1, -1):
+            one = &t.slots[c.kept[i]]
+            if not could_answer(c, i, one, rst):
+                continue
+            if not one.flags & F_ACK and has_seq_of(one) and ack == end_of(one):
+                answers[0] = answers_of(one)
+                answered[0] = i
+                return C_NO_STATE
+    for i in range(c.n_kept - 1, -1, -1):
+        one = &t.slots[c.kept[i]]
+        if not could_answer(c, i, one, rst):
+            continue
+        if one.flags & F_ACK and one.ack == seq and end_of(one) == ack and has_seq_of(one):
+            cannot_abort = not r.nxt_known or ack != r.nxt
+            forgotten = x.fins > 0 and x.quiet_since_fin and one.ts_ns >= x.fin_ns
+            if cannot_abort or forgotten:
+                answers[0] = answers_of(one)
+                answered[0] = i
+                return C_NO_STATE_ACK
+            break
+    return abort_class(x, seq)
+
+
+cdef inline uint8_t bare(
+    Tracker *t, Conn *c, const Half *x, const Half *r, const Segment *rst,
+    uint8_t *answers, int *answered,
+) noexcept nogil:
+    cdef uint32_t seq = rst.seq
+    cdef const Segment *one
+    cdef int i
+    for i in range(c.n_kept - 1, -1, -1):
+        one = &t.slots[c.kept[i]]
+        if not could_answer(c, i, one, rst):
+            continue
+        if one.flags & F_ACK and one.ack == seq:
+            answers[0] = answers_of(one)
+            answered[0] = i
+            if (x.state == SYN_SENT or x.state == RESET) and x.isn_known and seq != x.nxt:
+                return C_BAD_ACK
+            if one.payload_len and x.fins and one.kind != K_KEEP_ALIVE:
+                return C_DATA_AFTER_CLOSE
+            return C_NO_STATE
+    if r.pkts == 0 or not x.nxt_known:
+        answers[0] = A_UNSEEN
+        return C_NO_STATE
+    if seq == x.nxt:
+        return C_ABORT
+    if diff(seq, x.nxt) > 0 or diff(seq, x.una if x.una_known else x.low) < 0:
+        return misfit(x, seq)
+    answers[0] = A_UNSEEN
+    return C_NO_STATE
+
+
+cdef inline uint8_t abort_class(const Half *x, uint32_t seq) noexcept nogil:
+    if not x.nxt_known:
+        return C_UNKNOWN if x.una_known and seq != x.una else C_ABORT
+    if seq == x.nxt or (x.fins and seq == x.fin_seq):
+        return C_ABORT
+    if diff(seq, x.nxt) > 0 or diff(seq, x.una if x.una_known else x.low) < 0:
+        return misfit(x, seq)
+    return C_UNKNOWN
+
+
+cdef inline uint8_t acceptance(
+    const Half *x, const Half *r, uint16_t flags, uint32_t seq, uint32_t ack, bint has_seq
+) noexcept nogil:
+    cdef int32_t ahead
+    if r.state == SYN_SENT and (x.state == SILENT or x.state == SYN_SENT or x.state == RESET):
+        if flags & F_ACK and diff(ack, r.isn) > 0 and diff(ack, r.nxt) <= 0:
+            return X_EXACT
+        return X_OUTSIDE
+    if not has_seq or not (x.nxt_known or x.una_known):
+        return X_UNKNOWN
+    ahead = diff(seq, rcv_nxt(x))
+    if ahead == 0:
+        return X_EXACT
+    if x.nxt_known and x.n_holes and seq == x.nxt:
+        return X_UNKNOWN
+    if x.fins and seq == x.fin_seq and ahead == -1:
+        return X_IN_WINDOW
+    if ahead < 0 or ahead >= FAR:
+        return X_OUTSIDE
+    if r.edge_known:
+        return X_IN_WINDOW if diff(seq, r.edge) < 0 else X_OUTSIDE
+    if r.win_known and ahead < r.win:
+        return X_IN_WINDOW
+    return X_UNKNOWN
