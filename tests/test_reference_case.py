@@ -187,9 +187,7 @@ def test_log_alone_is_harmless_likely_with_a_command_that_would_prove_it() -> No
 def test_every_stripped_line_is_reported_and_nothing_is_invented() -> None:
     stripped = read([STRIPPED])
     assert len(stripped.connections) == 0
-    denial = stripped.denials.to_dicts()[0]
-    assert denial["src_h"] is None
-    assert denial["dst_h"] is None
+    assert len(stripped.denials) == 0
     told_lines: set[int] = set()
     for source in stripped.sources:
         for _, _, first in source.problems:

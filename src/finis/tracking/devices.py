@@ -93,7 +93,7 @@ class Counts:
     lost: int = 0  # of these, Built within the log's time; and Builts whose number came again
     epochs: int = 0  # steps back of the clock
     gaps: int = 0  # silences
-    unreadable: int = 0  # Built or Teardown without readable addresses
+    unreadable: int = 0  # Built, Teardown or denial without readable addresses
 
 
 @dataclass(slots=True)

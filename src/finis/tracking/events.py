@@ -237,6 +237,9 @@ class LogTracker:
     ) -> Any:
         if device.orphans:
             self.lives.settle(device, device.now)
+        if row[A_H] is None and row[B_H] is None:  # nothing that could be said of anyone
+            device.counts.unreadable += 1
+            return None
         icmp = row[KIND] == _ICMP
         line = (
             row[TS], row[FILE], row[LINE], row[MSG_ID], row[PROTO], row[A_IF], row[A_H], row[A_P],
@@ -310,8 +313,8 @@ class LogTracker:
                 (device.counts.copies, "lines came twice (another file or relay) and count once"),
                 (device.counts.late, "connections were built before the log shows it: their "
                  "direction is guessed from the ports"),
-                (device.counts.unreadable, "Built or Teardown lines have no readable addresses "
-                 "and are left out"),
+                (device.counts.unreadable, "Built, Teardown or denial lines have no readable "
+                 "addresses and are left out"),
             ):  # fmt: skip
                 if count:
                     notes.append(f"{device.name}: {count} {what}")
