@@ -295,3 +295,34 @@ start 2024-05-01T15:00:00
     assert (told["has_log"], told["has_packets"], told["o_dropped"]) == (True, True, 3)
     assert (told["o_dropped_data"], told["r_dropped"]) == (True, None)
     assert case.denials["segment_frame"].to_list() == [11, 12, 13]
+
+
+def test_ip_ids_join_what_a_translator_rewrote() -> None:
+    def with_ids(text: str) -> str:
+        lines = text.splitlines()
+        numbered = [f"{line} id={500 + n}" for n, line in enumerate(lines) if " > " in line]
+        return "\n".join([line for line in lines if " > " not in line] + numbered)
+
+    near = point("near", with_ids(plain()))
+    far = point("far", with_ids(plain("203.0.113.9:1024", late=0.0004, isn=(5, 6))), file=1)
+    case = correlate([near, far], log(), denials())
+    assert [p.basis for p in case.pairings[0]] == ["IP ID"]
+
+
+def test_two_firewalls_log_one_connection() -> None:
+    rows = [
+        logged(
+            orig="10.1.1.1:40000", resp="198.51.100.1:443", teardown="fins", fw_conn_id=n,
+            device=device, **BUILT,
+        )
+        for n, device in ((1, "fw-a"), (2, "fw-b"))
+    ]  # fmt: skip
+    lines = [
+        denied(
+            at="2024-05-01T12:00:01", src="198.51.100.1:443", dst="10.1.1.1:40000", flags="RST",
+            device="fw-b", log_row=1,
+        )
+    ]  # fmt: skip
+    case = correlate([point("p", plain())], log(*rows), denials(*lines))
+    assert case.table.select("device", "fw_conn_id", "has_packets").rows() == [("fw-a", 1, True)]
+    assert case.denials["story"].to_list() == [0]
