@@ -142,7 +142,7 @@ def connected(
 
 def fate(sock: socket.socket) -> str:
     """What the application sees next: eof, reset, data, or nothing."""
-    sock.settimeout(0.4)
+    sock.settimeout(0.2)
     try:
         return "data" if sock.recv(65536) else "eof"
     except ConnectionResetError:
@@ -275,7 +275,7 @@ def refused(port: int) -> Fates:
 
 def unanswered(port: int) -> Fates:
     with inside("c"), socket.socket() as c:
-        c.settimeout(1.2)
+        c.settimeout(0.3)
         try:
             c.connect((NOBODY, port))
         except TimeoutError:
