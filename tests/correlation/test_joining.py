@@ -326,3 +326,23 @@ def test_two_firewalls_log_one_connection() -> None:
     case = correlate([point("p", plain())], log(*rows), denials(*lines))
     assert case.table.select("device", "fw_conn_id", "has_packets").rows() == [("fw-a", 1, True)]
     assert case.denials["story"].to_list() == [0]
+
+
+def test_a_proxy_that_passes_a_request_on_is_another_connection() -> None:
+    near = point("near", plain(req="hash=77"))
+    passed = """
+name C 203.0.113.9:1024
+name S 198.51.100.7:8080
+start 2024-05-01T12:00:00.020
++0      C > S  S   0:0(0)
++.001   S > C  S.  0:0(0) ack 1
++.001   C > S  .   1:1(0) ack 1
++.012   C > S  P.  1:101(100) ack 1 hash=77
++.005   S > C  P.  1:481(480) ack 101
++.001   S > C  P.  481:961(480) ack 101
++.001   S > C  F.  961:961(0) ack 101
++.001   C > S  .   101:101(0) ack 962
++.001   C > S  R.  101 ack 962
+"""
+    case = correlate([near, point("far", passed, file=1)], log(), denials())
+    assert len(case.table) == 2 and not case.pairings

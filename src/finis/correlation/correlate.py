@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from finis.correlation import clocks, denying, joining, keys, merge
+from finis.correlation import clocks, denying, joining, keys, merge, placing
 from finis.correlation.clocks import Edge, Shift
 from finis.correlation.evidence import Evidence, Options, PointData, gather
 from finis.correlation.grouping import Groups, group
@@ -45,7 +45,7 @@ def correlate(
     by_tuple = joining.tuple_candidates(ev)
     logged = joining.log_candidates(ev)
     prints = joining.fingerprints(ev, _lonely(ev, by_tuple))
-    printed = _as_candidates(ev, prints)
+    printed = placing.alike(ev, _as_candidates(ev, prints))
     edges = _edges(ev, [by_tuple, printed], logged)
     solution = clocks.to_reference(ev, edges, options.date)
     shift = np.array(solution.shift_ns, np.int64)[ev.unit] if len(ev) else None

@@ -26,6 +26,8 @@ SYN_REPEATS = 15 * SECOND  # a first SYN lost on the way: the far point sees a r
 LATE_AFTER_CLOSE = 300 * SECOND  # retransmissions of ends whose connection is torn down
 LATE_AFTER_TIMEOUT = 86_400 * SECOND  # an application that wakes after the firewall's timer
 TIMED_OUT = frozenset(("idle-timeout", "idle-timeout-reset", "fin-timeout", "unknown"))
+FEW = 16  # observations that may share one IP ID and still be compared …
+MANY_IDS = 200_000  # … unless there are more such IDs than this: then two
 IP_IDS = 3  # IP IDs that must agree
 UNMATCHED_SHOWN = 50  # ambiguities put into words
 
@@ -253,14 +255,13 @@ def fingerprints(ev: Evidence, rows: Array) -> Prints:
     timestamps, IP IDs.  A fingerprint identifies only if one observation of a point carries it;
     three IP IDs must agree."""
     row, key, kind = _printed(ev, rows)
-    order = np.lexsort((row, key))
-    row, key, kind = row[order], key[order], kind[order]
+    row, key, kind = _shared(ev, row, key, kind)
     out = Prints()
     score: dict[tuple[int, int], dict[int, int]] = defaultdict(lambda: defaultdict(int))
     shared: dict[tuple[int, ...], tuple[list[int], list[int]]] = {}
     start = 0
     for stop in [*(np.flatnonzero(key[1:] != key[:-1]) + 1).tolist(), len(key)]:
-        if stop - start > 1:
+        if stop > start:
             _bucket(ev, row[start:stop], int(kind[start]), score, shared)
         start = stop
     for pair, found in score.items():
@@ -270,6 +271,23 @@ def fingerprints(ev: Evidence, rows: Array) -> Prints:
                 break
     out.ambiguous = list(shared.values())
     return out
+
+
+def _shared(ev: Evidence, row: Array, key: Array, kind: Array) -> tuple[Array, Array, Array]:
+    """Only fingerprints that several points show, sorted; crowds that share an IP ID left out."""
+    order = np.lexsort((row, key))
+    row, key, kind = row[order], key[order], kind[order]
+    if not len(row):
+        return row, key, kind
+    begin = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
+    size = np.diff(np.append(begin, len(key)))
+    point = ev.point[row]
+    several = np.minimum.reduceat(point, begin) != np.maximum.reduceat(point, begin)
+    by_id = several & (kind[begin] == IP_ID)
+    most = FEW if by_id.sum() <= MANY_IDS else 2
+    several &= (kind[begin] != IP_ID) | (size <= most)
+    keep = np.repeat(several, size)
+    return row[keep], key[keep], kind[keep]
 
 
 def _bucket(
@@ -287,7 +305,7 @@ def _bucket(
     for i, p in enumerate(points):
         for q in points[i + 1 :]:
             left, right = by_point[p], by_point[q]
-            if len(left) == 1 == len(right) or (kind == IP_ID and len(left) * len(right) <= CROWD):
+            if kind == IP_ID or len(left) == 1 == len(right):
                 for a in left:
                     for b in right:
                         score[a, b][kind] += 1
@@ -320,6 +338,6 @@ def _printed(ev: Evidence, rows: Array) -> tuple[Array, Array, Array]:
         at = np.flatnonzero(use)
         tag = np.full(len(at), kind, np.uint64)
         print_ = keys.mix(tag, *(part[at] for part in numbers))
-        both = np.unique(np.stack((owner[at].astype(np.uint64), print_)), axis=1)
-        parts.append((both[0].astype(np.int64), both[1], np.full(both.shape[1], kind)))
+        _, once = np.unique(keys.mix(owner[at], print_), return_index=True)
+        parts.append((owner[at][once], print_[once], np.full(len(once), kind)))
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))  # type: ignore[return-value]

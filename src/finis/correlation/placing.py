@@ -14,8 +14,8 @@ from finis.correlation import keys
 from finis.correlation.clocks import SECOND, Solution
 from finis.correlation.evidence import Evidence
 from finis.correlation.grouping import Groups
-from finis.correlation.joining import Prints
-from finis.correlation.pairing import FAR_AWAY, Raw, View, describe, judge, pair
+from finis.correlation.joining import Candidates, Prints
+from finis.correlation.pairing import FAR_AWAY, SEVERAL, Raw, View, describe, judge, pair
 from finis.correlation.stories import Pairing
 from finis.correlation.translation import WRAP, Segment, isn_offsets, segments, signed, solve
 from finis.correlation.twins import EMPTY, Twins, identical
@@ -23,6 +23,7 @@ from finis.terms import Flag, Orientation, Quirk
 
 _NO_TTL = int(Quirk.NO_TTL)
 ALIKE = 0.5  # share of the shorter tail that must pair for two observations to be one connection
+SURELY_ALIKE = 0.8  # … where not even the tuple is the same; losses leave only one side alone
 
 
 @dataclass(slots=True)
@@ -116,6 +117,20 @@ def _measure(ev: Evidence, out: Paired) -> None:
             middle = int(np.median(clock[at]))
             slack = int(np.median(slacks[at]))
             out.measured[one, two] += [(middle, slack)] * int(at.sum())
+
+
+def alike(ev: Evidence, found: Candidates) -> Candidates:
+    """Of candidates whose tuples differ, those whose kept segments pair as well: a proxy that
+    passes on one request, or two clients that send the same, are no single connection."""
+    keep = np.zeros(len(found), bool)
+    for n, (a, b, flip) in enumerate(zip(found.a, found.b, found.flip, strict=True)):
+        one, two = segments(_tail(ev, a), False), segments(_tail(ev, b), bool(flip))
+        raw = pair(one, two, solve(one, two), None)
+        enough = len(raw.pairs) >= min(SEVERAL, len(one), len(two))
+        keep[n] = enough and raw.share >= SURELY_ALIKE
+    return Candidates(
+        found.a[keep], found.b[keep], found.flip[keep], found.strong[keep], found.basis
+    )
 
 
 def _members(ev: Evidence, groups: Groups, clocks: Solution, rows: list[int]) -> list[Member]:
