@@ -34,7 +34,7 @@ WRAP = (1 << 32) - 120
 DTYPE = record_dtype(SEGMENT)
 
 
-HOSTS = [(0, 10, 443), (0, 11, 40000), (7, 10, 40001), (0, 11, 443)]
+HOSTS = [(0, 10, 443), (0, 11, 40000), (7, 10, 1022), (0, 11, 443)]
 PAUSES = [0, 0, 1, 1000, 1_000_000, SECOND, 3 * SECOND, 60 * SECOND, 121 * SECOND, 300 * SECOND,
           -5 * SECOND]  # fmt: skip
 

@@ -22,7 +22,9 @@ from finis.wire.segment cimport Segment
 
 from finis import terms
 from finis.tables import OBSERVATION, SEGMENT, record_dtype
-from finis.tracking import endings, half, history, record, reference, resets, segment, states
+from finis.tracking import (
+    endings, half, history, ports, record, reference, resets, segment, states,
+)
 from finis.tracking._api import Observations
 from finis.tracking._layout import CONN, HALF
 from finis.tracking.alerts import ALERT_SIZES, TLS_PORTS
@@ -70,6 +72,7 @@ _TLS_PORTS = np.zeros(1 << 16, np.uint8)
 _TLS_PORTS[list(TLS_PORTS)] = 1
 _ALERT_SIZES = np.zeros(256, np.uint8)
 _ALERT_SIZES[list(ALERT_SIZES)] = 1
+_PORT_RANKS = np.array([ports.rank(port) for port in range(1 << 16)], np.uint8)
 _RANK = np.array([resets.RANK[accept] for accept in terms.Accept], np.uint8)
 
 
@@ -105,6 +108,7 @@ cdef class KernelTracker:
         self.t.states = <const uint8_t *>address(_STATES)
         self.t.tls_ports = <const uint8_t *>address(_TLS_PORTS)
         self.t.alert_sizes = <const uint8_t *>address(_ALERT_SIZES)
+        self.t.port_ranks = <const uint8_t *>address(_PORT_RANKS)
         self.t.rank = <const uint8_t *>address(_RANK)
         for which, limit in enumerate((embryonic_ns, linger_ns, idle_ns)):
             self.t.queues[which].limit_ns = limit

@@ -71,7 +71,10 @@ cdef inline uint8_t classify(
             continue
         if one.flags & F_ACK and one.ack == seq and end_of(one) == ack and has_seq_of(one):
             cannot_abort = not r.nxt_known or ack != r.nxt
-            forgotten = x.fins > 0 and x.quiet_since_fin and one.ts_ns >= x.fin_ns
+            forgotten = (
+                x.fins > 0 and x.quiet_since_fin and one.ts_ns >= x.fin_ns
+                and not rst.quirks & HAS_TS
+            )
             if cannot_abort or forgotten:
                 answers[0] = answers_of(one)
                 answered[0] = i

@@ -176,6 +176,7 @@ cdef struct Tracker:
     const uint8_t *states
     const uint8_t *tls_ports
     const uint8_t *alert_sizes
+    const uint8_t *port_ranks
     const uint8_t *rank
     Queue queues[3]
     int64_t now_ns

@@ -144,6 +144,12 @@ cdef inline void evict(Tracker *t) noexcept nogil:
             return
 
 
+cdef inline bint sender_is_resp(const Tracker *t, const Segment *s) noexcept nogil:
+    if t.port_ranks[s.src_p] != t.port_ranks[s.dst_p]:
+        return t.port_ranks[s.src_p] < t.port_ranks[s.dst_p]
+    return s.src_p < s.dst_p
+
+
 cdef inline uint32_t open_conn(
     Tracker *t, const Segment *s, uint32_t hash, int64_t gap
 ) noexcept nogil:
@@ -158,7 +164,7 @@ cdef inline uint32_t open_conn(
     t.n_free_conns -= 1
     memset(c, 0, sizeof(Conn))
     by_syn = s.flags & F_SYN and not s.flags & F_RST
-    from_resp = (s.flags & F_ACK) != 0 if by_syn else s.src_p < s.dst_p
+    from_resp = (s.flags & F_ACK) != 0 if by_syn else sender_is_resp(t, s)
     c.orientation = 2 if by_syn else 0
     if from_resp:
         c.orig_hi, c.orig_lo, c.orig_p = s.dst_hi, s.dst_lo, s.dst_p

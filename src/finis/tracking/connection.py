@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from finis.terms import Accept, Alert, Flag, Kind, Orientation, Quirk, Role, RstClass
 from finis.tracking import endings, history, resets
 from finis.tracking.half import NO_SCALE, UNKNOWN, Half
+from finis.tracking.ports import sender_is_resp
 from finis.tracking.record import NONE, Record
 from finis.tracking.resets import FAR, STALE
 from finis.tracking.segment import MASK, Segment
@@ -428,7 +429,7 @@ class Connection(Record):
     @staticmethod
     def orient(seg: Segment) -> tuple[int, int]:
         """Which side the first segment of a connection comes from, and how that is known: a SYN
-        from orig, a SYN ACK from resp; otherwise resp is guessed to have the lower port."""
+        from orig, a SYN ACK from resp; otherwise the ports decide, as a guess."""
         if seg.flags & Flag.SYN and not seg.flags & Flag.RST:
             return (1 if seg.flags & Flag.ACK else 0), Orientation.SYN
-        return (1 if seg.src_p < seg.dst_p else 0), Orientation.GUESSED
+        return int(sender_is_resp(seg.src_p, seg.dst_p)), Orientation.GUESSED

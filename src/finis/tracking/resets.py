@@ -11,7 +11,8 @@ aborts, §3.10.7.3–4 and RFC 5961 §3.2 what R must accept):
 * ACK bit, SEQ and ACK equal to a segment's ACK and SEQ + LEN: lwIP and Windows answer like this
   without state.  But an abort right after that segment has the same numbers.  It is read as an
   abort unless it cannot be one (its ACK is not RCV.NXT: an answered keep-alive), or X had sent
-  its FIN and then nothing, as a host that has forgotten the connection would.
+  its FIN and then nothing, as a host that has forgotten the connection would.  Timestamps in
+  the RST speak against that: without state there is no clock to send.
 * Otherwise it is a process giving up, if SEQ fits what X had sent.
 """
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from finis.terms import Accept, Answers, Flag, Kind, RstClass
+from finis.terms import Accept, Answers, Flag, Kind, Quirk, RstClass
 from finis.tracking.states import State
 from finis.wire.seqnum import diff
 
@@ -81,7 +82,12 @@ def classify(
     for one in before:
         if one.flags & Flag.ACK and one.ack == seq and one.end == ack and one.has_seq:
             cannot_abort = not r.nxt_known or ack != r.nxt
-            forgotten = x.fins > 0 and x.quiet_since_fin and one.ts_ns >= x.fin_ns
+            forgotten = (
+                x.fins > 0
+                and x.quiet_since_fin
+                and one.ts_ns >= x.fin_ns
+                and not rst.quirks & Quirk.HAS_TS
+            )
             if cannot_abort or forgotten:
                 return RstClass.NO_STATE_ACK, answers_of(one), one
             break
