@@ -24,6 +24,7 @@ from finis.terms import Flag, Quirk, Role
 
 _NO_IP_ID, _DROPPED, _RECENT = int(Quirk.NO_IP_ID), int(Quirk.DROPPED), int(Role.RECENT)
 _FIN, _SYN, _RST = int(Flag.FIN), int(Flag.SYN), int(Flag.RST)
+_HAS_TS = int(Quirk.HAS_TS)
 _RELATIVE = int(Quirk.RELATIVE_SEQ)
 FAR_AWAY = 1 << 60
 MARGIN_NS = 1_000_000  # a twin may be this much later than clocks and transit say
@@ -139,6 +140,12 @@ def _same_id(a: Segment, b: Segment) -> bool | None:
     if (a.quirks | b.quirks) & _NO_IP_ID or not a.ip_id or not b.ip_id:
         return None
     return a.ip_id == b.ip_id
+
+
+def one_packet(a: Segment, b: Segment) -> bool:
+    """Do they carry the same IP ID or timestamps?  A proxy would have made its own."""
+    stamped = a.quirks & b.quirks & _HAS_TS and (a.tsval, a.tsecr) == (b.tsval, b.tsecr)
+    return bool(stamped) or _same_id(a, b) is True
 
 
 def _middle(pairs: list[tuple[Segment, Segment]]) -> int:

@@ -15,7 +15,16 @@ from finis.correlation.clocks import SECOND, Solution
 from finis.correlation.evidence import Evidence
 from finis.correlation.grouping import Groups
 from finis.correlation.joining import Candidates, Prints
-from finis.correlation.pairing import FAR_AWAY, SEVERAL, Raw, View, describe, judge, pair
+from finis.correlation.pairing import (
+    FAR_AWAY,
+    SEVERAL,
+    Raw,
+    View,
+    describe,
+    judge,
+    one_packet,
+    pair,
+)
 from finis.correlation.stories import Pairing
 from finis.correlation.translation import WRAP, Segment, isn_offsets, segments, signed, solve
 from finis.correlation.twins import EMPTY, Twins, identical
@@ -127,7 +136,8 @@ def alike(ev: Evidence, found: Candidates) -> Candidates:
         one, two = segments(_tail(ev, a), False), segments(_tail(ev, b), bool(flip))
         raw = pair(one, two, solve(one, two), None)
         enough = len(raw.pairs) >= min(SEVERAL, len(one), len(two))
-        keep[n] = enough and raw.share >= SURELY_ALIKE
+        own = sum(one_packet(x, y) for x, y in raw.pairs) >= SEVERAL
+        keep[n] = enough and raw.share >= (ALIKE if own else SURELY_ALIKE)
     return Candidates(
         found.a[keep], found.b[keep], found.flip[keep], found.strong[keep], found.basis
     )
