@@ -166,7 +166,7 @@ last_win0     2u1 1: the last window the side announced (RST excluded) was 0
 
 
 @cache
-def record_dtype(columns: tuple[Column, ...]) -> np.dtype:  # type: ignore[type-arg]
+def record_dtype(columns: tuple[Column, ...]) -> np.dtype:
     """The NumPy dtype of a record: native byte order, in the order written, no padding inside
     (columns are sorted by width by hand), item size rounded up to 8 bytes."""
     import numpy as np

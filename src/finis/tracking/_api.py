@@ -14,14 +14,14 @@ class Observations:
     """Connections at one point.  `rows`: tables.OBSERVATION in order of `conn`; `tail`:
     tables.SEGMENT, the kept segments, `rows[i]` owning `tail[tail_at:tail_at + tail_n]`."""
 
-    rows: np.ndarray  # type: ignore[type-arg]
-    tail: np.ndarray  # type: ignore[type-arg]
+    rows: np.ndarray
+    tail: np.ndarray
 
 
 class SegmentTracker(Protocol):
     """Follows the segments of one point.  Time is what the segments carry; no clock is read."""
 
-    def feed(self, batch: np.ndarray) -> None:  # type: ignore[type-arg]
+    def feed(self, batch: np.ndarray) -> None:
         """Take a batch of tables.SEGMENT rows in order; `kind`, `side`, `role` (RETRANSMISSION)
         and `conn` are written into it."""
 
