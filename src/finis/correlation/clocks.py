@@ -28,6 +28,8 @@ STAMP = SECOND  # firewalls stamp whole seconds, cut off
 AGREE = 2 * SECOND  # clocks this close are taken as agreeing with a log, whose stamps are coarse
 ENOUGH = 0.8  # a plain shift wins with this share of the best count
 SPAN = 1 << 62  # no shift is larger: sums of stamps and shifts stay within 64 bits
+RHYTHM = 3  # moments
+EXACT = 5_000_000  # ns within which they must agree
 ZONES = 14 * 4  # quarter hours a time zone can differ
 
 How = Literal["same", "assumed", "midnight", "zone", "offset"]
@@ -173,7 +175,7 @@ def pair_bounds(ev: Evidence, a: Array, b: Array, flip: Array, strong: Array) ->
     """What candidate pairs of observations allow for b's clock − a's clock: the same SYN, FIN and
     RST seen at both, transit and queues at most half a second; without any of these no more than
     that their lifetimes overlap."""
-    rows, parts, bare = ev.rows, [], np.ones(len(a), bool)
+    rows, seen = ev.rows, []
     for side in (0, 1):
         other = np.where(flip, 1 - side, side)
         for name, ok in (
@@ -182,13 +184,27 @@ def pair_bounds(ev: Evidence, a: Array, b: Array, flip: Array, strong: Array) ->
             ("rst_ns", True),
         ):
             x, y = rows[name][a, side], rows[name][b, other]
-            use = (x != 0) & (y != 0) & ok
-            delta = y - x
-            parts.append(_part(use, delta - SECOND // 2, delta + SECOND // 2, a, 1, strong))
-            bare &= ~use
+            seen.append(((x != 0) & (y != 0) & ok, x, y - x))
+    strong = strong | _same_rhythm(seen)
+    half = SECOND // 2
+    parts = [_part(use, by - half, by + half, a, 1, strong) for use, _, by in seen]
+    bare = ~np.logical_or.reduce([use for use, _, _ in seen])
     first, last = (rows[n] for n in ("first_ns", "last_ns"))
     parts.append(_part(bare, first[b] - last[a], last[b] - first[a], a, 0, strong))
     return _bounds(parts)
+
+
+def _same_rhythm(seen: list[tuple[Array, Array, Array]]) -> Array:
+    """Candidates of which several moments, spread over a second or more, lie equally far apart to
+    within milliseconds: the same connection on another clock.  Look-alikes are not that exact,
+    and health checks are over sooner."""
+    use, when, by = (np.stack(part) for part in zip(*seen, strict=True))
+    low, high = -SPAN, SPAN
+    spans = [
+        np.where(use, x, low).max(axis=0) - np.where(use, x, high).min(axis=0) for x in (when, by)
+    ]
+    found: Array = (use.sum(axis=0) >= RHYTHM) & (spans[0] >= SECOND) & (spans[1] <= EXACT)
+    return found
 
 
 _Part = tuple[Array, Array, Array, Array, Array]
@@ -314,7 +330,7 @@ def _say(
     out.known[far] = unit.dated or near < 0 or out.known[near]
     out.slack_ns[far] = shift.slack_ns + (out.slack_ns[near] if near >= 0 else 0)
     why = _why(shift, unit, total - (0 if near < 0 else out.shift_ns[near]), against)
-    if not unit.dated and out.known[far] and shift.how in ("same", "assumed", "midnight", "zone"):
+    if not unit.dated and out.known[far]:
         moment = datetime.fromtimestamp((unit.first_ns + total) // SECOND, UTC)
         why = f"prints no date: {moment.date().isoformat()}, {why}"
     out.clocks.append(Clock(unit.name, total, why, out.slack_ns[far]))
