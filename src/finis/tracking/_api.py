@@ -21,9 +21,14 @@ class Observations:
 class SegmentTracker(Protocol):
     """Follows the segments of one point.  Time is what the segments carry; no clock is read."""
 
+    @property
+    def evicted(self) -> int:
+        """Connections given up early because the table was full."""
+
     def feed(self, batch: np.ndarray) -> None:
-        """Take a batch of tables.SEGMENT rows in order; `kind`, `side`, `role` (RETRANSMISSION)
-        and `conn` are written into it."""
+        """Take a batch of tables.SEGMENT rows in order; `kind`, `side`, `role` (RETRANSMISSION),
+        `conn` and Quirk.COPY are written into it.  A copy keeps the kind of its original and is
+        counted nowhere."""
 
     def take(self) -> Observations:
         """Connections that can no longer change, and forget them."""

@@ -72,7 +72,7 @@ _TLS_PORTS = np.zeros(1 << 16, np.uint8)
 _TLS_PORTS[list(TLS_PORTS)] = 1
 _ALERT_SIZES = np.zeros(256, np.uint8)
 _ALERT_SIZES[list(ALERT_SIZES)] = 1
-_PORT_RANKS = np.array([ports.rank(port) for port in range(1 << 16)], np.uint8)
+_PORT_RANKS = np.frombuffer(ports.RANKS, np.uint8)
 _RANK = np.array([resets.RANK[accept] for accept in terms.Accept], np.uint8)
 
 

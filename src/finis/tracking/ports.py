@@ -15,14 +15,19 @@ SERVICES = frozenset(
 RESERVED = range(600, 1024)
 
 
-def rank(port: int) -> int:
-    """0: a service; 1: perhaps; 2: an ordinary client port."""
-    if port in SERVICES or (port < 1024 and port not in RESERVED):
-        return 0
-    return 1 if port < 1024 else 2
+def _ranks() -> bytes:
+    ranks = bytearray(b"\2" * 65536)
+    for port in range(1024):
+        ranks[port] = int(port in RESERVED)
+    for port in SERVICES:
+        ranks[port] = 0
+    return bytes(ranks)
+
+
+RANKS = _ranks()  # by port, 0: a service; 1: perhaps; 2: an ordinary client port
 
 
 def sender_is_resp(src_p: int, dst_p: int) -> bool:
     """Of a segment that is no SYN: does it come from the likelier server?  The better rank, else
     the lower port; equal ports: no."""
-    return (rank(src_p), src_p) < (rank(dst_p), dst_p)
+    return (RANKS[src_p], src_p) < (RANKS[dst_p], dst_p)
