@@ -177,11 +177,11 @@ def test_log_alone_leaves_packet_columns_null() -> None:
 
 def test_one_dirty_close_is_enough_to_align_a_wrong_clock() -> None:
     """Its moments lie equally far apart at both points, to the microsecond, over 2.5 s."""
-    wrong = OUTSIDE.replace("T12:00:00", "T12:07:17.25")
+    wrong = OUTSIDE.replace("T12:00:00", "T12:07:17")
     points = [point("inside", INSIDE, margin_s=5), point("outside", wrong, file=1, margin_s=5)]
     case = correlate(points, log(), denials())
     assert case.table["ending"].to_list() == ["<F >. >F >R <R!"]
-    assert any("shifted by -437.25 s" in clock.why for clock in case.clocks)
+    assert any("shifted by -437 s" in clock.why for clock in case.clocks)
 
 
 def test_nothing_at_all() -> None:
