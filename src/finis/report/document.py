@@ -79,10 +79,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Pre:
-    """Lines whose columns must stay aligned: a ladder."""
+    """Lines whose columns must stay aligned: a ladder.  `narrow` says the same where they do not
+    fit the width: the aligned part by itself, the rest as sentences that wrap."""
 
     lines: list[Line]
     indent: int = 0
+    narrow: tuple[Pre | Para, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,10 @@ def _shorten(block: Block, prefix: str) -> Block:
 
     if isinstance(block, Table):
         return replace(block, rows=[[short(cell) for cell in row] for row in block.rows])
-    if isinstance(block, (Bullets, Pre)):
+    if isinstance(block, Pre):
+        narrow = tuple(_shorten(part, prefix) for part in block.narrow)
+        return replace(block, lines=[short(line) for line in block.lines], narrow=narrow)  # type: ignore[arg-type]
+    if isinstance(block, Bullets):
         return replace(block, lines=[short(line) for line in block.lines])
     if isinstance(block, (Heading, Para)):
         return replace(block, line=short(block.line))

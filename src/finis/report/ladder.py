@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from finis.correlation.stories import Proof, Story
-from finis.report.document import Line, Pre, Span
+from finis.report.document import Line, Para, Pre, Span, spans
 from finis.report.meaning import Told, tell
 from finis.report.steps import Step, flag_words, numbers, steps
 from finis.terms import Side
@@ -14,7 +14,11 @@ from finis.words import SECOND, duration, lag, stamp
 if TYPE_CHECKING:
     from datetime import datetime
 
+Row = tuple[int, list[str], Line]  # when, cells as in the header, meaning
+
 HOP = 12  # columns between two verticals of the ladder
+BELOW = 4  # indent of what is said below an arrow where a row does not fit on one line
+TOGETHER = 72  # characters of meaning and proof that share a line there
 SHOWN = 400  # steps drawn; the middle of a longer walk is folded into one line
 
 
@@ -24,7 +28,7 @@ def ladder(story: Story, folder: str = "") -> Pre:
     walk = steps(story)
     told = tell(story, walk)
     dated = all(seen.dated for seen in story.seen)
-    rows: list[tuple[int, list[str], Line]] = []
+    rows: list[Row] = []
     fold = range(SHOWN // 2, len(walk) - SHOWN // 2) if len(walk) > SHOWN else range(0)
     previous: int | None = None
     for number, (step, meaning) in enumerate(zip(walk, told, strict=True)):
@@ -41,7 +45,8 @@ def ladder(story: Story, folder: str = "") -> Pre:
     if folder:
         for _, cells, _ in rows:
             cells[-1] = cells[-1].replace(folder.rstrip("/") + "/", "")
-    return Pre(_aligned(_header(story, dated), rows))
+    header = _header(story, dated)
+    return Pre(_aligned(header, rows), narrow=_narrow(header, rows))
 
 
 def _header(story: Story, dated: bool) -> list[str]:
@@ -101,11 +106,11 @@ def _meaning(told: Told) -> Line:
     return Span(told.text, told.style)
 
 
-def _log_rows(story: Story) -> list[tuple[int, list[str], Line]]:
+def _log_rows(story: Story) -> list[Row]:
     """Built, Teardown and denials, each after the packets of its second: a log prints the second
     in which it wrote the line."""
     row: dict[str, Any] = story.row
-    out: list[tuple[int, list[str], Line]] = []
+    out: list[Row] = []
 
     def add(when: datetime | None, what: str, proof: Proof, meaning: str, order: int) -> None:
         if when is None:
@@ -130,18 +135,45 @@ def _log_rows(story: Story) -> list[tuple[int, list[str], Line]]:
     return out
 
 
-def _aligned(header: list[str], rows: list[tuple[int, list[str], Line]]) -> list[Line]:
-    widths = [
-        max(len(header[i]), *(len(cells[i]) for _, cells, _ in rows)) if rows else len(header[i])
-        for i in range(len(header))
-    ]
+def _widths(header: list[str], rows: list[Row]) -> list[int]:
+    return [max([len(head), *(len(cells[i]) for _, cells, _ in rows)])
+            for i, head in enumerate(header)]  # fmt: skip
 
-    def line(cells: list[str]) -> str:
-        return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
 
-    out: list[Line] = [(Span(line(header) + "  what it means", "dim"),)]
+def _aligned(header: list[str], rows: list[Row]) -> list[Line]:
+    """One line per row."""
+    widths = _widths(header, rows)
+    out: list[Line] = [(Span(_padded(header, widths) + "  what it means", "dim"),)]
     for _, cells, meaning in rows:
-        body = cells[:-1]
-        lead = "  ".join(c.ljust(w) for c, w in zip(body, widths, strict=False))
-        out.append((lead, "  ", Span(cells[-1].ljust(widths[-1]), "proof"), "  ", meaning))  # type: ignore[arg-type]
+        proof = Span(cells[-1].ljust(widths[-1]), "proof")
+        out.append(_joined(_padded(cells[:-1], widths) + "  ", proof, "  ", meaning))
     return out
+
+
+def _narrow(header: list[str], rows: list[Row]) -> tuple[Pre | Para, ...]:
+    """Time, arrow and segment on one line; below it what it means and where to check it."""
+    widths = _widths(header, [row for row in rows if row[1][2]])[:4]
+    out: list[Pre | Para] = [Pre([Span(_padded(header[:4], widths), "dim")])]
+    for _, cells, meaning in rows:
+        when, _, arrow, what, values, proof = cells
+        if not arrow:
+            lead = f"{when:{widths[0]}}  {what}: "
+            out.append(Para(_joined(lead, meaning, Span(f"  {proof}", "proof"))))
+            continue
+        out.append(Pre([_padded(cells[:4], widths)]))
+        rest = Span("  ".join(part for part in (values, proof) if part), "proof")
+        said = sum(len(span.text) for span in spans(meaning))
+        if said + len(rest.text) <= TOGETHER:
+            out.append(Para(_joined(meaning, "  ", rest), BELOW))
+        else:
+            out += [Para(meaning, BELOW)] if said else []
+            out += [Para(rest, BELOW)] if rest.text else []
+    return tuple(out)
+
+
+def _padded(cells: list[str], widths: list[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False))
+
+
+def _joined(*lines: Line) -> Line:
+    return tuple(span for line in lines for span in spans(line))

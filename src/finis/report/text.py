@@ -37,6 +37,7 @@ STYLES = {
     "proof": "dim",
 }
 PIPE_WIDTH = 100  # columns to wrap sentences at where there is no terminal
+LEAST = 24  # columns that are worth wrapping the last cell of a row into
 
 
 def render(document: Document, *, width: int = PIPE_WIDTH, colour: bool = False) -> str:
@@ -126,10 +127,13 @@ def _block(block: Block, width: int) -> list[Text]:
     if isinstance(block, Bullets):
         return _bullets(block, pad, width)
     if isinstance(block, Pre):
-        return [Text.assemble(pad, _text(line)) for line in block.lines]
+        whole = [Text.assemble(pad, _text(line)) for line in block.lines]
+        if block.narrow and max((cell_len(line.plain) for line in whole), default=0) > width:
+            return [text for part in block.narrow for text in _block(part, width)]
+        return whole
     if isinstance(block, Code):
         return [Text.assemble(pad, (clean(line), STYLES["code"])) for line in block.lines]
-    return _table(block, pad)
+    return _table(block, pad, width)
 
 
 def _bullets(block: Bullets, pad: str, width: int) -> list[Text]:
@@ -142,7 +146,9 @@ def _bullets(block: Bullets, pad: str, width: int) -> list[Text]:
     return out
 
 
-def _table(block: Table, pad: str) -> list[Text]:
+def _table(block: Table, pad: str, width: int) -> list[Text]:
+    """Aligned columns.  What does not fit wraps within the last column; a table whose other
+    columns leave no room for that is printed as wide as it is."""
     columns = len(block.header)
     align = block.align.ljust(columns, "l")
     rows = [[_text(cell) for cell in row] for row in block.rows]
@@ -150,10 +156,17 @@ def _table(block: Table, pad: str) -> list[Text]:
         max([cell_len(block.header[i])] + [cell_len(row[i].plain) for row in rows])
         for i in range(columns)
     ]
+    lead = len(pad) + sum(widths[:-1]) + 2 * (columns - 1)
     out = []
     if any(block.header):
         out.append(_row([Text(head, "dim") for head in block.header], widths, align, pad))
-    out.extend(_row(row, widths, align, pad) for row in rows)
+    for row, source in zip(rows, block.rows, strict=True):
+        if lead + cell_len(row[-1].plain) <= width or width - lead < LEAST or align[-1] == "r":
+            out.append(_row(row, widths, align, pad))
+            continue
+        first, *rest = _wrapped(source[-1], "", "", width - lead)
+        out.append(_row([*row[:-1], first], widths, align, pad))
+        out.extend(Text.assemble(" " * lead, line) for line in rest)
     return out
 
 
