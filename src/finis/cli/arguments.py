@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
         choices=("harmful", "depends"),
         help="exit with 1 if a finding is at least so harmful",
     )
+    diagnose.add_argument("--all", action="store_true", help="every finding and example in full")
     _shared(diagnose, REPORT)
 
     explain = _command(commands, "explain", "tell one connection step by step, with its ladder")

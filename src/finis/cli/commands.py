@@ -79,7 +79,7 @@ def diagnose(arguments: argparse.Namespace) -> int:
         if arguments.format == "json":
             emit_json(facts(found), arguments.output)
         else:
-            emit(document(found), arguments.format, arguments.output)
+            emit(document(found, whole=arguments.all), arguments.format, arguments.output)
         if arguments.fail_on:
             least = Harm[arguments.fail_on.upper()]
             if any(finding.harm >= least for finding in found.everything):

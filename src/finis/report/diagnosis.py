@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from finis.report.answer import answer, size, verdict
 from finis.report.document import (
     Block,
     Bullets,
@@ -14,138 +15,101 @@ from finis.report.document import (
     Para,
     Span,
     Table,
+    capital,
     common_folder,
 )
 from finis.report.explanation import claim_fact, pairing_fact, pairing_lines
 from finis.report.proof import alternative_lines, claim_lines
-from finis.report.sources import add_sources, period, source_facts
+from finis.report.sources import FIRST, remarks, source_facts, sources_table
 from finis.terms import Harm, word
 from finis.version import VERSION
-from finis.words import count, share
+from finis.words import count
 
 if TYPE_CHECKING:
     from finis.diagnosis.findings import Example, Finding
     from finis.diagnosis.patterns._api import PatternFinding
     from finis.pipeline import Case
 
+HARMLESS = 3  # harmless findings told in full; the others get a line each
+FEW = 5  # findings up to which every example is printed
 HOSTS = 6  # named per finding; all of the top 20 are in the JSON
 LISTED = 1000  # rows of connections and denials in the JSON; all with `finis connections`
 
 
-def document(case: Case) -> Document:
-    """The report on everything read."""
+def document(case: Case, *, whole: bool = False) -> Document:
+    """The report on everything read.  Long reports condense harmless findings beyond the first
+    HARMLESS and show one example of most others, unless `whole`."""
     out = Document("finis: diagnosis")
-    out.add(Heading("What was read"))
-    add_sources(out, case.sources, case.skipped, case.stories.clocks)
-    out.add(*_bullets([*case.log.notes, *case.stories.unmatched], "note"))
-    out.add(Heading("Answer"))
-    out.add(*_answer(case))
+    out.add(Heading("What was read"), *sources_table(case.sources))
+    notes = [*case.log.notes, *case.stories.unmatched]
+    said = remarks(case.sources, case.skipped, case.stories.clocks, notes)
+    first = len(said) if len(said) <= FIRST else FIRST - 1
+    out.add(*_bullets(said[:first], ""))
+    if said[first:]:
+        more = count(len(said) - first, "more remark")
+        out.add(*_bullets([Span(f"… and {more} at the end", "dim")], ""))
+    out.add(Heading("Answer"), *answer(case))
     if case.found:
         out.add(Heading("Findings"))
+    brief: list[Finding] = []
     for number, finding in enumerate(case.found, 1):
-        out.add(*_finding(number, finding, case))
+        harmless = sum(f.harm == Harm.HARMLESS for f in case.found[: number - 1])
+        if finding.harm == Harm.HARMLESS and harmless >= HARMLESS and not whole:
+            brief.append(finding)
+            continue
+        most = 1 if len(case.found) > FEW and not whole else len(finding.examples)
+        out.add(*_finding(number, finding, case, most))
+    if brief:
+        out.add(*_condensed(brief))
     if case.patterns:
         out.add(Heading("Patterns"))
     for number, pattern in enumerate(case.patterns, len(case.found) + 1):
         out.add(*_pattern(number, pattern))
+    if said[first:]:
+        out.add(Heading("More on what was read"), *_bullets(said[first:], ""))
     return out.shortened(common_folder([source.path for source in case.sources]))
+
+
+def _condensed(findings: list[Finding]) -> list[Block]:
+    """Harmless findings, one line each."""
+    rows: list[list[Line]] = [
+        [Span(f.id, "strong"), size(f), word(f.confidence), f.title] for f in findings
+    ]
+    return [
+        Heading(f"{count(len(findings), 'more harmless cause')}", 2),
+        Table(["", "", "", ""], rows, "lrll", 2),
+        Para(Span("in full with --all; what a cause means: finis causes ID", "dim"), 2),
+    ]
 
 
 def _bullets(lines: list[Any], label: str, indent: int = 2) -> list[Block]:
     return [Bullets(list(lines), indent, label)] if lines else []
 
 
-# --- the answer ----------------------------------------------------------------------------
-
-
-def _answer(case: Case) -> list[Block]:
-    """Is it a problem, what are the causes by share, what to do."""
-    connections, denials = case.judged.connections, case.originals
-    whole = f"{count(len(connections), 'connection')}, {count(len(denials), 'denial')}"
-    span = period(case.sources)
-    lines: list[Block] = [
-        Para((_verdict(case), Span(f"  {whole}" + (f" in {span}" if span else ""), "dim")))
-    ]
-    rows = [_share_row(finding) for finding in case.found]
-    if rows:
-        lines.append(Table(["cause", "", "", "", "harm", "sure", "do"], rows, "lrrllll", 2))
-    return lines
-
-
-def _verdict(case: Case) -> Span:
-    """One sentence; it never says more than the gravest finding."""
-    everything = case.everything
-    harmful = [item for item in everything if item.harm == Harm.HARMFUL]
-    open_ = [item for item in everything if item.harm == Harm.DEPENDS]
-    if not everything:
-        return Span("Nothing to judge: no TCP connection and no denial was read.", "strong")
-    if harmful:
-        text = "A problem: " + "; ".join(f"{item.title} ({_size(item)})" for item in harmful[:3])
-        more = f"; and {len(harmful) - 3} more" if harmful[3:] else ""
-        return Span(text + more + ".", "harmful")
-    if open_:
-        text = "No harm is proven, but it depends: "
-        text += "; ".join(f"{item.title} ({_size(item)})" for item in open_[:3])
-        more = f"; and {len(open_) - 3} more" if open_[3:] else ""
-        return Span(text + more + ".", "depends")
-    what = "every denial and every ending" if len(case.originals) else "every ending"
-    return Span(f"Not a problem: {what} seen here is harmless.", "harmless")
-
-
-def _size(item: Finding | PatternFinding) -> str:
-    parts = []
-    if item.connections:
-        parts.append(count(item.connections, "connection"))
-    if item.denials:
-        parts.append(count(item.denials, "denial"))
-    return ", ".join(parts) or "no row"
-
-
-def _share_row(finding: Finding) -> list[Line]:
-    harm = word(finding.harm)
-    size = finding.connections or finding.denials
-    whole = finding.of_connections or finding.of_denials
-    noun = "connection" if finding.table == "connections" else "denial"
-    first = next(iter(finding.remedy.items()), None)
-    doing = "nothing to change" if finding.harm == Harm.HARMLESS else ""
-    if first is not None and finding.harm != Harm.HARMLESS:
-        doing = f"{first[0]}: {_cut(first[1])}"
-    return [
-        (Span(finding.id, "strong"), f" {finding.title}"),
-        count(size, noun),
-        share(size, whole),
-        "",
-        Span(harm, harm),  # type: ignore[arg-type]
-        word(finding.confidence),
-        Span(doing, "dim"),
-    ]
-
-
-def _cut(text: str, most: int = 60) -> str:
-    first = text.splitlines()[0] if text else ""
-    return first if len(first) <= most else first[: most - 1] + "…"
-
-
 # --- one finding ---------------------------------------------------------------------------
 
 
-def _finding(number: int, finding: Finding, case: Case) -> list[Block]:
+def _finding(number: int, finding: Finding, case: Case, most: int) -> list[Block]:
+    """One finding with up to `most` of its examples."""
     harm = word(finding.harm)
     blocks: list[Block] = [
         Heading(
             (
-                f"{number}. {finding.title}  ",
+                f"{number}. {capital(finding.title)}  ",
                 Span(harm, harm),  # type: ignore[arg-type]
                 Span(f" · {word(finding.confidence)} · {finding.id} {finding.name}", "dim"),
             ),
             2,
         ),
-        Para((_size(finding), Span(_when(finding), "dim"), _hosts(finding)), 2),
+        Para((size(finding), Span(_when(finding), "dim"), _hosts(finding)), 2),
     ]
     if finding.harm_why:
         blocks += _bullets([finding.harm_why], "harm")
-    for example in finding.examples:
+    for example in finding.examples[:most]:
         blocks += _example(finding, example, case)
+    if finding.examples[most:]:
+        more = count(len(finding.examples[most:]), "more example")
+        blocks += _bullets([Span(f"{more} with --all", "dim")], " ")
     blocks += _bullets(alternative_lines(list(finding.alternatives)), "or")
     blocks += _bullets(list(finding.not_this), "not")
     blocks += _remedy(finding.remedy)
@@ -162,16 +126,17 @@ def _when(finding: Finding | PatternFinding) -> str:
     first, last = finding.first_ts, finding.last_ts
     if first is None or last is None:
         return ""
-    start = f"{first:%Y-%m-%d %H:%M:%S}"
-    return f", {start}" if last == first else f", {start} to {last:%Y-%m-%d %H:%M:%S} UTC"
+    start, end = f"{first:%Y-%m-%d %H:%M:%S}", f"{last:%Y-%m-%d %H:%M:%S}"
+    if start == end:
+        return f", {start} UTC"
+    return f", {start} to {end[11:] if start[:10] == end[:10] else end} UTC"
 
 
 def _hosts(finding: Finding) -> str:
     shown = [host if times == 1 else f"{host} ×{times}" for host, times in finding.hosts[:HOSTS]]
-    more = len(finding.hosts) - HOSTS
     if not shown:
         return ""
-    return "; hosts " + ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    return "; hosts " + ", ".join(shown) + (" and others" if finding.hosts[HOSTS:] else "")
 
 
 def _example(finding: Finding, example: Example, case: Case) -> list[Block]:
@@ -199,13 +164,13 @@ def _pattern(number: int, found: PatternFinding) -> list[Block]:
     blocks: list[Block] = [
         Heading(
             (
-                f"{number}. {found.title}  ",
+                f"{number}. {capital(found.title)}  ",
                 Span(harm, harm),  # type: ignore[arg-type]
                 Span(f" · {word(found.confidence)} · {found.id} {found.name}", "dim"),
             ),
             2,
         ),
-        Para((_size(found), Span(_when(found), "dim")), 2),
+        Para((size(found), Span(_when(found), "dim")), 2),
     ]
     blocks += _bullets(claim_lines(list(found.claims)), "evidence")
     blocks += _bullets(list(found.not_this), "not")
@@ -232,7 +197,7 @@ def facts(case: Case) -> dict[str, Any]:
         ],
         "notes": [*case.log.notes, *case.stories.unmatched],
         "answer": {
-            "text": _verdict(case).text,
+            "text": verdict(case).text,
             "connections": len(connections),
             "denials": len(case.originals),
             "harm": word(max((item.harm for item in case.everything), default=Harm.HARMLESS)),

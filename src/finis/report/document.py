@@ -50,6 +50,11 @@ def spans(line: Line) -> tuple[Span, ...]:
     return tuple(Span(part) if isinstance(part, str) else part for part in line)
 
 
+def capital(text: str) -> str:
+    """`text` as the beginning of a heading."""
+    return text[:1].upper() + text[1:]
+
+
 @dataclass(frozen=True, slots=True)
 class Heading:
     line: Line

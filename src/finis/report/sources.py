@@ -4,36 +4,64 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from finis.report.document import Bullets, Document, Line, Para, Span, Table, common_folder
-from finis.words import count, duration, stamp
+from finis.report.document import Block, Line, Para, Span, Table, common_folder
+from finis.words import SECOND, count, duration, stamp
 
 if TYPE_CHECKING:
     from finis.correlation.stories import Clock
     from finis.wire.source import Source
 
-LISTED = 30  # sources in the table; more are summed up
+LISTED = 12  # sources in the table; more are summed up
+FIRST = 6  # remarks above the answer; the others stand at the end of the report
 SKIPPED = 5
+NAMED = 3  # sources named that share a remark
+EXACT = 10 * SECOND  # a period shorter than this is printed to the millisecond
 
 
-def add_sources(
-    out: Document, sources: list[Source], skipped: list[tuple[str, str]], clocks: list[Clock]
-) -> None:
-    """The table of sources, then remarks: assumed zones, damage, unreadable parts, clocks."""
-    rows = [_row(source) for source in sources[:LISTED]]
+def sources_table(sources: list[Source]) -> list[Block]:
+    """What was read, one row per source; beyond LISTED rows they are summed up."""
+    blocks: list[Block] = []
     folder = common_folder([source.path for source in sources])
     if folder:
-        out.add(Para(Span(f"in {folder}/", "dim")))
-    out.add(Table(["read", "as", "", "", "from", "to (UTC)"], rows, "llrrll"))
-    lines = [line for source in sources for line in _remarks(source)]
-    if len(sources) > LISTED:
-        lines.insert(0, f"… and {len(sources) - LISTED} more sources")
+        blocks.append(Para(Span(f"in {folder}/", "dim")))
+    rows = [_row(source) for source in sources[:LISTED]]
+    others = sources[LISTED:]
+    if others:
+        rows.append(
+            [
+                f"… and {count(len(others), 'other')}",
+                ", ".join(sorted({source.format for source in others})),
+                count(sum(source.rows for source in others), "frame or line", "frames or lines"),
+                count(sum(source.used for source in others), "used", "used"),
+                "",
+            ]
+        )
+    blocks.append(Table(["read", "as", "", "", "from – to (UTC)"], rows, "llrrl"))
+    return blocks
+
+
+def remarks(
+    sources: list[Source], skipped: list[tuple[str, str]], clocks: list[Clock], notes: list[str]
+) -> list[Line]:
+    """Assumed zones, damage, unreadable parts, clocks, files skipped; what several sources have
+    in common is said once."""
+    alike: dict[str, list[Source]] = {}
+    proofs: dict[str, str] = {}
+    for source in sources:
+        for text, where in _remarks(source):
+            alike.setdefault(text + where, []).append(source)
+            proofs[text + where] = where
+    lines: list[Line] = []
+    for key, members in alike.items():
+        names = ", ".join(source.path for source in members[:NAMED])
+        more = f" and {len(members) - NAMED} more" if members[NAMED:] else ""
+        text = key.removesuffix(proofs[key])
+        lines.append((Span(names + more, "proof"), f": {text}", Span(proofs[key], "proof")))
     lines += [f"{clock.name}: {clock.why}" for clock in clocks if clock.shift_ns]
-    for path, why in skipped[:SKIPPED]:
-        lines.append((Span(path, "proof"), f" {why}: skipped"))
+    lines += [(Span(path, "proof"), f" {why}: skipped") for path, why in skipped[:SKIPPED]]
     if len(skipped) > SKIPPED:
         lines.append(f"… and {count(len(skipped) - SKIPPED, 'other file')} skipped")
-    if lines:
-        out.add(Bullets(lines, 2))
+    return lines + list(notes)
 
 
 def _row(source: Source) -> list[Line]:
@@ -44,25 +72,35 @@ def _row(source: Source) -> list[Line]:
         source.format,
         count(source.rows, unit),
         count(source.used, what),
-        stamp(source.first_ns, dated=source.dated, digits=6 if source.kind == "capture" else 0),
-        stamp(source.last_ns, dated=source.dated, digits=6 if source.kind == "capture" else 0),
+        _period(source),
     ]
 
 
-def _remarks(source: Source) -> list[Line]:
-    name = Span(source.path, "proof")
-    lines: list[Line] = []
+def _period(source: Source) -> str:
+    """First and last stamp; the day of the last only where it is another one."""
+    first, last = source.first_ns, source.last_ns
+    if first is None or last is None:
+        return "no stamps"
+    digits = 3 if source.kind == "capture" and last - first < EXACT else 0
+    start, end = (stamp(ns, dated=source.dated, digits=digits) for ns in (first, last))
+    day, _, clock = end.rpartition(" ")
+    return f"{start} – {clock if day and start.startswith(day) else end}"
+
+
+def _remarks(source: Source) -> list[tuple[str, str]]:
+    """(sentence, positions) of one source."""
+    lines: list[tuple[str, str]] = []
     if source.used == 0:
         other = ", ".join(f"{n} {what}" for what, n in sorted(source.other.items())[:5])
         what = "line about connections" if source.kind == "log" else "TCP segment"
-        lines.append((name, f": no {what} in it" + (f" (but {other})" if other else "")))
+        lines.append((f"no {what} in it" + (f" (but {other})" if other else ""), ""))
     if source.zone_assumed:
-        lines.append((name, ": stamps name no time zone, read as given (see --tz)"))
+        lines.append(("stamps name no time zone, read as given (see --tz)", ""))
     if source.truncated:
-        lines.append((name, ": is cut off; read up to the cut"))
+        lines.append(("is cut off; read up to the cut", ""))
     for reason, times, first in source.problems:
         where = ", ".join(first) + (", …" if times > sum(map(_span, first)) else "")
-        lines.append((name, f": {reason}: {times}", Span(f" [{where}]", "proof")))
+        lines.append((f"{reason}: {times}", f" [{where}]"))
     return lines
 
 

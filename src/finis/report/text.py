@@ -116,11 +116,13 @@ def _wrapped(line: Line, first: str, rest: str, width: int) -> list[Text]:
 
 def _block(block: Block, width: int) -> list[Text]:
     if isinstance(block, Heading):
-        text = _text(block.line)
-        text.stylize("bold")
+        lines = _wrapped(block.line, "", "   " if block.level > 1 else "", width)
+        for text in lines:
+            text.stylize("bold")
         if block.level == 1:
-            return [text, Text("─" * min(width, cell_len(text.plain)), "dim")]
-        return [text]
+            rule = max(cell_len(text.plain) for text in lines)
+            return [*lines, Text("─" * min(width, rule), "dim")]
+        return lines
     pad = " " * block.indent
     if isinstance(block, Para):
         return _wrapped(block.line, pad, pad, width)
