@@ -63,7 +63,7 @@ MESSAGES: list[tuple[str, str, dict[str, Any]]] = [
         **DENY, "a_h": A, "b_h": B, "proto": "icmp"}),
     ("106011", f"Deny inbound (No xlate) tcp {SRC}", {**DENY, **AB, **IFS}),
     ("106012", f'Deny IP from {A} to {B}, IP options: "Router Alert"', {
-        **DENY, "a_h": A, "b_h": B, "reason": 'IP options: "Router Alert'}),
+        **DENY, "a_h": A, "b_h": B, "reason": 'IP options: "Router Alert"'}),
     ("106013", f"Dropping echo request from {A} to PAT address {B}", {**DENY, "a_h": A}),
     ("106014", f"Deny inbound icmp src outside:{A} dst dmz:{B}(type 3, code 2)", {
         **DENY, **IFS, "a_h": A, "b_h": B, "user": None}),
@@ -83,7 +83,7 @@ MESSAGES: list[tuple[str, str, dict[str, Any]]] = [
     ("106023", f'Deny tcp {SRC} type 3, code 0, by access-group "x" [0x0, 0x0]', {
         **AB, "acl": "x"}),
     ("106023", f'Deny tcp src outside:{A}/50123(9:Tag) dst dmz:{B}/443(host.example.org) by '
-     'access-group "x"', {**AB, "user": "9:Tag"}),
+     'access-group "x"', {**AB, "user": "host.example.org"}),
     ("106027", 'Deny 0x8847 src aaaa.bbbb.cccc dst dddd.eeee.ffff by access-group "l2"', {
         **DENY, "acl": "l2"}),
     ("106100", f"access-list a_in permitted tcp outside/{A}(50123) -> dmz/{B}(443) hit-cnt 7 "

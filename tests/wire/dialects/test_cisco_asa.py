@@ -221,15 +221,17 @@ def test_ports(printed: str, port: int | None, text_ok: str) -> None:
     ("who", "user"),
     [
         ("(LOCAL\\eve)", "LOCAL\\eve"),
-        ("(LOCAL\\dom\\First Last, 9999:Sgt)", "LOCAL\\dom\\First Last, 9999:Sgt"),
-        ("(9999:Sgt)", "9999:Sgt"),
+        ("(LOCAL\\dom\\First Last, 9999:Sgt)", "LOCAL\\dom\\First Last"),
+        ("(LOCAL\\eve, 246)", "LOCAL\\eve"),
+        ("(9999:Sgt)", None),  # the tag of a security group is no user
+        ("(464273)", "464273"),
         ("(eve@example.org)", "eve@example.org"),
         ("(*****)", "*****"),
         ("(LOCAL\\Spe\u00e7ial \u00d601)", "LOCAL\\Spe\u00e7ial \u00d601"),
         ("(LOCAL\\eve (ext))", "LOCAL\\eve (ext)"),
     ],
 )
-def test_users(who: str, user: str) -> None:
+def test_users(who: str, user: str | None) -> None:
     head = "%ASA-6-302013: Built inbound TCP connection 7 for "
     row = one(head + f"o:{A}/5 ({A}/5){who} to d:{B}/6 ({B}/6)")
     assert (row["user"], row["text_ok"]) == (user, "full")
@@ -373,11 +375,67 @@ def test_ids_are_counted_in_bounded_memory() -> None:
     assert sum(source.other.values()) + source.used == 6000
 
 
-def test_last_message_repeated_is_said() -> None:
-    source, rows = read(f"{STAMP}%ASA-7-609001: Built local-host outside:{A}\n"
-                        "Mar  2 08:00:02 fw1 last message repeated 2 times\n")  # fmt: skip
-    assert len(rows) == 1
-    assert next(iter(source.problems))[2] == ["line 2"]
+def test_last_message_repeated() -> None:
+    """The event before it once more, except where an event can happen only once."""
+    denial = f"{STAMP}%ASA-6-106015: Deny TCP (no connection) from {A}/5 to {B}/6 flags RST on "
+    again = "Mar 02 2024 08:00:31 fw1 last message repeated 4 times\n"
+    source, rows = read(f"{denial}interface x\n{again}{again}")
+    assert [(row["line"], row["hit_count"], row["ts"]) for row in rows] == [
+        (1, 1, 1709366401 * 10**9), (2, 4, 1709366431 * 10**9)]  # fmt: skip
+    assert rows[1] == {**rows[0], **{k: rows[1][k] for k in ("ts", "line", "hit_count")}}
+    said = "“last message repeated”: copies not counted"
+    assert source.problems.counts == {said: 1}  # what the third line repeats is not sure
+    for before in (f"{STAMP}%ASA-6-302014: Teardown TCP connection 1 for o:{A}/1 to i:{B}/2 "
+                   "duration 0:00:01 bytes 1 TCP FINs", "kernel: up",
+                   denial.replace("fw1", "fw2") + "interface x"):  # fmt: skip
+        source, rows = read(f"{before}\n{again}")
+        assert len(rows) <= 1
+        assert source.problems.counts[said] == 1
+    source, rows = read(f"{STAMP}%ASA-5-111005: console end configuration: OK\n{again}")
+    assert (rows, source.problems.counts) == ([], {})
+
+
+@pytest.mark.parametrize(
+    "printed",
+    ["6|Mar 02 2024|08:00:01|106015|" + f"{A}|5|{B}|6|", "6|Mar 02 2024 08:00:01|106015: ",
+     "31|6|Mar 02 2024|08:00:01|106015|||||"],
+)  # fmt: skip
+def test_lines_copied_from_asdm(printed: str) -> None:
+    text = f"Deny TCP (no connection) from {A}/5 to {B}/6 flags RST  on interface x"
+    source, rows = read(printed + text)
+    assert [(r["ts"], r["severity"], r["msg_id"], r["a_h"], r["a_if"]) for r in rows] == [
+        (1709366401 * 10**9, 6, "106015", A, "x")]  # fmt: skip
+    assert not source.problems
+    assert cisco_asa.sniff(printed.encode() + text.encode()) == 0.95
+
+
+def test_counted_frames() -> None:
+    """RFC 6587: "length SP message", without a newline between; chunks end anywhere."""
+    line = f"{STAMP}%ASA-6-106015: Deny TCP (no connection) from {A}/5 to {B}/6 flags RST on "
+    texts = [f"{line}interface x{n}" for n in range(12_000)]
+    data = "".join(f"{len(text)} {text}" for text in texts)
+    assert len(data) > 1 << 20
+    source, rows = read(data)
+    assert [row["a_if"] for row in rows] == [f"x{n}" for n in range(12_000)]
+    assert not source.problems
+    three = "".join(f"{len(text)} {text}" for text in texts[:3])
+    source, rows = read(f"{three}\n{texts[5]}\n{texts[6]}")  # lines follow
+    assert [row["a_if"] for row in rows] == ["x0", "x1", "x2", "x5", "x6"]
+    source, rows = read(three[:-9] + "\n")  # the last is cut: nothing of it is invented
+    assert [row["text_ok"] for row in rows] == ["full", "full", "partial"]
+    source, rows = read("".join(f"{len(text) + 1} {text}\n" for text in texts[:3]))
+    assert [row["a_if"] for row in rows] == ["x0", "x1", "x2"]
+    assert {row["device"] for row in rows} == {"fw1"}
+
+
+def test_line_ends_and_byte_order_marks() -> None:
+    line = f'{STAMP}%ASA-4-106023: Deny tcp src o:{A}/5 dst i:{B}/6 by access-group ""'
+    for data in (f"\ufeff{line}\r\n{line}\r\n", f"{line}\r\n\r\n{line}"):
+        source, rows = read(data)
+        assert [row["text_ok"] for row in rows] == ["full", "full"]
+        assert not source.problems
+    source, rows = read(f"{line}\r\n{line}\r\n".encode("utf-16"))
+    assert len(rows) == 2
 
 
 SAMPLES = [f"{STAMP}%ASA-6-{msg_id}: {text}" for msg_id, text, _ in MESSAGES] + [

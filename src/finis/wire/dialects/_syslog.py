@@ -52,6 +52,8 @@ STAMP = re.compile(
     rf"(?:\s+(\d{{4}})(?![\w.:]))?)"
 )
 _ZONE = re.compile(r"\s?(?:([A-Z]{1,5})|([+-]\d\d:?\d\d))(?=[\s:]|$)")
+_FRAME = re.compile(rb"([1-9]\d{0,4}) (?=<\d{1,3}>)")
+_FRAME_CUT = re.compile(rb"(?:[1-9]\d{0,4}(?: (?:<\d{0,3})?)?)?")  # a chunk may end inside one
 _PRI = re.compile(r"<\d{1,3}>")
 _NOT_HOST = re.compile(
     r"<\d{1,3}>.*|[\d:*-]+:?|(?i:(?:local\d|kern|user|daemon|auth\w*|syslog|mail|cron)\.\w+:?)"
@@ -72,8 +74,9 @@ def lines(stream: Readable, source: Source) -> Iterator[tuple[int, str]]:
     skipping = False  # inside a line whose start was long enough
     decoder = None
     first = True
+    chunks = _chunks(stream)
     while True:
-        data = chunk = stream.read(CHUNK)
+        data = chunk = next(chunks, b"")
         if first:
             decoder = _wide(chunk)
             first = False
@@ -99,6 +102,33 @@ def lines(stream: Readable, source: Source) -> Iterator[tuple[int, str]]:
         for part in _decoded([rest], source, number):
             if text := _cut(part, source, number + 1):
                 yield number + 1, text
+
+
+def _chunks(stream: Readable) -> Iterator[bytes]:
+    """The stream in pieces; messages that only a count in front of each keeps apart (RFC 6587
+    §3.4.1, a TCP stream as received) get a line each, up to the first count that does not fit."""
+    data = stream.read(CHUNK)
+    m = _FRAME.match(data)
+    framed = m is not None and _FRAME.match(data, m.end() + int(m[1])) is not None
+    rest = b""
+    while data:
+        if not framed:
+            yield rest + data
+            rest = b""
+        else:
+            rest += data
+            lines, done = [], 0
+            while (m := _FRAME.match(rest, done)) and (end := m.end() + int(m[1])) <= len(rest):
+                lines.append(rest[m.end() : end].rstrip(b"\r\n") + b"\n")
+                done = end
+            rest = rest[done:]
+            if m is None and not _FRAME_CUT.fullmatch(rest):
+                framed = False
+            if lines:
+                yield b"".join(lines)
+        data = stream.read(CHUNK)
+    if rest:
+        yield rest
 
 
 def _wide(head: bytes) -> codecs.IncrementalDecoder | None:

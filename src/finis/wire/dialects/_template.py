@@ -27,11 +27,13 @@ from functools import cache
 # One or more words without colon may precede the last word of an interface's name
 # ("NP Identity Ifc"); the last may hold colons ("v1:outside"), so it is matched lazily.
 _IF = r"(?:[^\s/():]{1,32} ){0,3}[^\s/()]{1,64}?"
+_IN_BRACKETS = r"\[[0-9A-Fa-f:.]{2,45}\]"
 # After "interface:" a host is IPv6 (has colons) or has none at all.
 _HOST_AFTER_IF = (
-    r"(?:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,43}(?:%[\w.-]{1,32})?|[^\s:/(),;<>\"\[\]|]{1,255})"
+    r"(?:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,43}(?:%[\w.-]{1,32})?|[^\s:/(),;<>\"\[\]|]{1,255}"
+    rf"|{_IN_BRACKETS})"
 )
-_HOST = r"[^\s/(),;<>\"\[\]|]{1,255}"
+_HOST = rf"(?:[^\s/(),;<>\"\[\]|]{{1,255}}|{_IN_BRACKETS})"
 _PORT = r"[A-Za-z0-9_-]{1,32}"
 _WHO = r"\((?:[^()]|\([^()]*\))*+\)"
 _END = r"(?![^\s(),;.])"  # a field ends where a blank or one of these follows
@@ -43,6 +45,7 @@ TOKENS = {
     "if": _IF,
     "tail_if": r"\S[^\"]{0,62}?",
     "who": _WHO,
+    "bare_who": r"[^\s():/][^():/]{0,63}?",
     "word": r"\S{1,255}",
     "proto": r"(?:protocol\s+)?[A-Za-z0-9_-]{1,24}",
     "direction": r"(?i:inbound|outbound)",

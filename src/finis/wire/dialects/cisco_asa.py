@@ -226,6 +226,9 @@ MESSAGES = _events.messages(
     ({tail:parens})]
 302014        teardown       tcp      Teardown [Probe ]TCP connection {conn_id} for {a:endpoint} to
     {b:endpoint} duration {duration_s} bytes {bytes}[ {tail}]
+302014        teardown       tcp      Teardown [Probe ]TCP connection {conn_id} for {a:endpoint}[
+    {a_who2:bare_who}] to {b:endpoint}[ {b_who2:bare_who}] duration {duration_s} bytes
+    {bytes}[ {tail}]
 302303        built          tcp      Built TCP state-bypass connection {conn_id} from
     {a:endpoint}{a:mapped} to {b:endpoint}{b:mapped}[~{user}]
 302304        teardown       tcp      Teardown TCP state-bypass connection {conn_id} from
@@ -257,7 +260,7 @@ MESSAGES = _events.messages(
 106022        deny:spoof     -        Deny {proto} connection spoof from {a_h:host} to {b_h:host}
     on interface {a_if:tail_if}
 106023        deny:policy    -        Deny {proto} src {a:place} dst {b:place}[,][~[(]type {:icmp}]
-    by access-group ["]{acl:acl}["][ {:rest}]
+    by access-group ["][{acl:acl}]["][ {:rest}]
 106027        deny:policy    non-ip   Deny [{:word} ]src {a_h:word} dst {b_h:word} by
     access-group ["]{acl:acl}["][ {:rest}]
 418001        deny:policy    -        {reason:phrase}:~{proto} src {a:place} dst {b:place}[
@@ -431,6 +434,20 @@ def _sizes(row: Row, found: dict[str, str]) -> None:
         put(row, bytes=sum(map(int, sizes)))
 
 
+# --- lines copied from ASDM: "6|Jan 24 2022|12:59:03|302014|10.1.1.1|80|10.2.2.2|500|Teardown …" -
+
+_ASDM = re.compile(
+    r"(?:\d{1,9}\|)?([0-7])\|([A-Z][a-z]{2} \d\d? \d{4})[| ](\d\d:\d\d:\d\d)\|(\d{6})"
+    r"(?::|(?:\|[^|]{0,255}){4}\|)\s*"
+)
+_ASDM_LINE = re.compile(rb"^" + _ASDM.pattern.encode(), re.MULTILINE)
+
+
+def _as_syslog(line: str) -> str:
+    m = _ASDM.match(line) if line[0].isdigit() else None
+    return f"{m[2]} {m[3]}: %ASA-{m[1]}-{m[4]}: {line[m.end() :]}" if m else line
+
+
 GRAMMAR = _events.Grammar(
     TAG,
     MESSAGES,
@@ -439,6 +456,7 @@ GRAMMAR = _events.Grammar(
         "430002": lambda body, values: _connection_event(body, values, end=False),
         "430003": lambda body, values: _connection_event(body, values, end=True),
     },
+    _as_syslog,
 )
 
 # --- the dialect ---------------------------------------------------------------------------------
@@ -450,7 +468,7 @@ def sniff(head: bytes) -> float:
     """0.5 … 0.95 by the share of lines that carry a Cisco message tag; 0 without any."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         head = head.decode("utf-16", "replace").encode()
-    tags = len(_TAGGED_LINE.findall(head))
+    tags = len(_TAGGED_LINE.findall(head)) + len(_ASDM_LINE.findall(head))
     if not tags:
         return 0.0
     if head.count(0) * 20 > len(head):
