@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from finis.tracking._api import Observations, SegmentTracker
     from finis.wire.dialects._api import Events
 
+STOPPED = "reading was interrupted: nothing after this was read"
+
 Batch = np.ndarray  # rows of tables.SEGMENT
 Endpoint = tuple[int, int, int]  # address hi, lo, port
 Progress = Callable[[str, int], None]  # path, bytes of it consumed
@@ -47,6 +49,7 @@ class Options:
     hosts: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
     progress: Progress | None = None
+    stop: Callable[[], bool] | None = None  # asked after each batch: read no further?
 
 
 class Intake:
@@ -100,14 +103,23 @@ class Intake:
         """Batches of one file; damage is entered into the source, progress reported."""
         stream = self._stdin if source.path == "-" else open_input(source.path)[0]
         with closing(stream):
+            if self._stopped():
+                source.problems.add(STOPPED, "byte 0")
+                return
             for batch in reader.module.read(stream, source, self._reading(source.path)):
                 yield batch
                 if self.options.progress is not None:
                     self.options.progress(source.path, stream.consumed_bytes)
+                if self._stopped():
+                    source.problems.add(STOPPED, f"byte {stream.consumed_bytes}")
+                    return
             stream.settle(source)
         if sum(given.path == source.path for given, _ in self.inputs) > 1:
             source.problems.drop(NOT_A_FRAME)
             source.problems.drop(NOT_A_MESSAGE)
+
+    def _stopped(self) -> bool:
+        return self.options.stop is not None and self.options.stop()
 
     def _reading(self, path: str) -> Reading:
         options = self.options

@@ -142,7 +142,7 @@ class Case:
             )
             for seen in story.seen
         }  # fmt: skip
-        again = Intake(replace(self.options, progress=None))
+        again = Intake(replace(self.options, progress=None, stop=None))
         again.open(self.paths)
         points = again.captures(wanted)
         stories = _correlate(points, self.log, self.options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -75,7 +76,7 @@ def test_documents(monkeypatch: pytest.MonkeyPatch, form: str, command: str) -> 
     words = ["47772320"] if command == "explain" else []
     status, out = run(monkeypatch, command, *words, EXAMPLE, "--format", form)
     assert status == 0
-    assert "server closed first" in out
+    assert "server closed first" in out.lower()
 
 
 READ = {
@@ -134,7 +135,7 @@ def test_causes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert status == 0
     assert "What happened" in page
     status, made = run(monkeypatch, "causes", "--format", "json")
-    assert len(json.loads(made)) == len(out.splitlines()) - 1
+    assert len(json.loads(made)) == len(re.findall(r"(?m)^(?:END|DNY|PAT)\d{3} ", out))
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,61 @@ REPORT = ("text", "json", "md", "html")
 TABLE = ("text", "csv", "jsonl", "json", "parquet", "arrow")
 
 
+EXAMPLES = """\
+examples:
+  finis diagnose asa.log                      what ended, what was denied, is it a problem
+  finis diagnose case/                        a folder: logs and captures from both sides
+  finis explain 192.0.2.7:43918 case/         one connection, step by step, with proof
+  finis compare A B case/                     a dirty close beside a peaceful one
+  finis connections case/ --format csv        one row per connection
+  zcat asa.log.*.gz | finis diagnose -        standard input
+  finis causes END302                         what a cause means
+
+Exit status: 0 done, 1 --fail-on met, 2 unusable input or usage."""
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Descriptions and examples as written; commands and what they do in two columns."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28)
+
+    def format_help(self) -> str:
+        self._action_max_length += 2  # argparse forgets that commands are indented
+        return super().format_help()
+
+
+SAMPLES = {
+    "diagnose": """\
+examples:
+  finis diagnose asa.log
+  finis diagnose asa.log inside.pcap outside.pcap --point dmz=outside.pcap
+  finis diagnose logs/ --tz Europe/Berlin --names hosts --format html --output report.html
+  finis diagnose asa.log --fail-on harmful   (exit status 1: for a nightly check)""",
+    "explain": """\
+examples:
+  finis explain nvigvdxml case/                                  id, as reports print it
+  finis explain 47772320 case/                                   the firewall's number
+  finis explain 192.0.2.7:43918 case/                            one end
+  finis explain '192.0.2.7:43918 -> 198.51.100.2:443' case/      both ends, either order
+  finis explain '[2001:db8::7]:43918' case/
+
+What fits several connections is answered with their list.""",
+    "compare": "example:\n  finis compare 47772320 49008818 case/",
+    "connections": "example:\n  finis connections case/ --host 192.0.2.7 --format csv > c.csv",
+    "events": "example:\n  finis events asa.log --format parquet --output events.parquet",
+    "causes": "examples:\n  finis causes\n  finis causes END302\n  finis causes idle-timeout",
+}
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     root = argparse.ArgumentParser(
         prog="finis",
         description="Explains how TCP connections end, who ended them, and why a firewall "
-        "complains. Reads firewall syslog and packet captures, compressed or not.",
-        epilog="Exit status: 0 done, 1 --fail-on met, 2 unusable input or usage.",
+        "complains.\nReads firewall syslog and packet captures, compressed or not.",
+        epilog=EXAMPLES,
+        formatter_class=Help,
     )
     root.add_argument("--version", action="version", version=f"finis {VERSION}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -65,11 +113,17 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
-CONN = "id from `finis connections`, HOST:PORT, or HOST:PORT-HOST:PORT"
+CONN = "id, the firewall's number, HOST, HOST:PORT, or both ends (see below)"
 
 
 def _command(commands: object, name: str, what: str) -> argparse.ArgumentParser:
-    return commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")  # type: ignore[attr-defined,no-any-return]
+    return commands.add_parser(  # type: ignore[attr-defined,no-any-return]
+        name,
+        help=what,
+        description=what[0].upper() + what[1:] + ".",
+        epilog=SAMPLES.get(name),
+        formatter_class=Help,
+    )
 
 
 def _paths(command: argparse.ArgumentParser) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finis.errors import UsageError
@@ -22,7 +24,19 @@ DONE, FOUND = 0, 1
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command that was asked for; its exit status."""
+    gc.set_threshold(100_000, 50, 50)  # collecting while importing costs a tenth of a small case
+    _spare_input(arguments)
     return int(COMMANDS[arguments.command](arguments))
+
+
+def _spare_input(arguments: argparse.Namespace) -> None:
+    """Evidence is never overwritten: `--output` must not be a file that is read."""
+    if arguments.output is None or arguments.output == "-":
+        return
+    target = Path(arguments.output)
+    for path in getattr(arguments, "paths", []):
+        if path != "-" and Path(path).is_file() and target.exists() and target.samefile(path):
+            raise UsageError(f"{path} is input: --output would overwrite it")
 
 
 def options(arguments: argparse.Namespace) -> Options:
@@ -59,16 +73,34 @@ def options(arguments: argparse.Namespace) -> Options:
 def case(arguments: argparse.Namespace, *, again: bool = False) -> Iterator[Case]:
     """Read the paths, with a progress bar where a person waits.  `again`: the input will be read
     a second time, so standard input is spooled."""
+    from finis.cli.interrupt import interruptible
     from finis.cli.progress import Bar
     from finis.cli.spool import spooled
     from finis.pipeline import read
 
     made = options(arguments)
     with spooled(arguments.paths, again) as paths:
-        with Bar(paths) as bar:
-            made.progress = bar.advance
+        with Bar(paths) as bar, interruptible() as stopped:
+            made.progress, made.stop = bar.advance, stopped
             found = read(paths, made)
+        if any(source.kind == "capture" for source in found.sources):
+            say_uncompiled()
         yield found
+
+
+def say_uncompiled() -> None:
+    """One line where the kernels are missing; none where ``FINIS_PURE=1`` chose the reference."""
+    import os
+
+    from finis.tracking import segments
+    from finis.wire import kernel
+
+    if os.environ.get("FINIS_PURE") != "1" and not (kernel.compiled() and segments.compiled()):
+        print(
+            "finis: the compiled kernels are not installed: the readable reference reads captures, "
+            "slower and with the same results",
+            file=sys.stderr,
+        )
 
 
 def diagnose(arguments: argparse.Namespace) -> int:
@@ -137,6 +169,7 @@ def segments(arguments: argparse.Namespace) -> int:
     """`finis segments`: written batch by batch, never all in memory."""
     from finis.pipeline import segment_frames
 
+    say_uncompiled()
     frames = segment_frames(arguments.paths, options(arguments))
     return emit_batches(frames, arguments, SEGMENT_COLUMNS)
 
@@ -235,6 +268,14 @@ SEGMENT_COLUMNS = [
 ]
 
 
+# Left out in this order where a terminal is too narrow for all.
+SPARED = (
+    "text_ok", "confidence", "tls", "win", "seen_before", "ended", "a_if", "b_if", "cause",
+    "orig_bytes", "resp_bytes", "interface", "lag_s", "ack", "msg_id", "duration", "kind",
+    "ending", "bytes", "duration_s", "teardown_reason", "harm", "first_ts", "ts",
+)  # fmt: skip
+
+
 # --- writing -------------------------------------------------------------------------------
 
 
@@ -278,6 +319,7 @@ def emit_batches(
 ) -> int:
     """A table that comes in batches, in the format asked for."""
     from finis.report import formats, grid
+    from finis.report.text import terminal_width
 
     form = arguments.format
     stream = formats.open_output(arguments.output)
@@ -285,7 +327,12 @@ def emit_batches(
         raise UsageError(f"{form} is not for a terminal: give --output FILE")
     try:
         if form == "text":
-            grid.write(frames, columns, stream)
+            width = terminal_width(sys.stdout) if stream is sys.stdout.buffer else None
+            left_out = grid.write(frames, columns, stream, width, SPARED)
+            if left_out:
+                names = ", ".join(left_out)
+                print(f"finis: too narrow for {names}; --format csv has all columns",
+                      file=sys.stderr)  # fmt: skip
         else:
             formats.write_batches(frames, form, stream)
         stream.flush()

@@ -18,7 +18,15 @@ def main(argv: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             # A terminal or pipe that cannot show a character gets its number, not a crash.
             stream.reconfigure(errors="backslashreplace")
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    known = parser()
+    if not words:
+        known.print_help()
+        return UNUSABLE
+    if (hint := misspelt(words[0])) is not None:
+        print(f"finis: {hint}", file=sys.stderr)
+        return UNUSABLE
+    arguments = known.parse_args(words)
     try:
         from finis.cli.commands import run
 
@@ -36,6 +44,25 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("finis: interrupted", file=sys.stderr)
         return 130
+
+
+def misspelt(word: str) -> str | None:
+    """What to say of a first word that is no command; None if it is one, or an option."""
+    if word.startswith("-"):
+        return None
+    from finis.cli.commands import COMMANDS
+
+    if word in COMMANDS:
+        return None
+    from difflib import get_close_matches
+
+    from finis.report.document import clean
+
+    if os.path.exists(word):  # noqa: PTH110 - Path() would refuse some words
+        return f"{clean(word)} is no command: did you mean `finis diagnose {clean(word)}`?"
+    near = get_close_matches(word, COMMANDS, 1)
+    hint = f"did you mean `{near[0]}`?" if near else "`finis --help` lists them"
+    return f"{clean(word)} is no command: {hint}"
 
 
 if __name__ == "__main__":

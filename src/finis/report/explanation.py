@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from finis.report.document import Bullets, Document, Heading, Line, Para, Span, Table
+from finis.report.document import Bullets, Document, Heading, Line, Para, Span, Table, capital
 from finis.report.ladder import ladder
 from finis.report.meaning import tell
 from finis.report.proof import alternative_lines, claim_lines
@@ -58,13 +58,13 @@ def _document(told: Explanation) -> Document:
         Heading("Verdict", 2),
         Para(
             (
-                Span(f"{told.title}. ", "strong"),
+                Span(f"{capital(told.title)}. ", "strong"),
                 Span(harm, harm),  # type: ignore[arg-type]
                 f" · {row['confidence']} · {row['cause']} {row['cause_name']}",
             )
         ),
     )
-    out.add(Bullets(claim_lines(told.claims), 2, "proof"))
+    out.add(Bullets(claim_lines(told.claims), 2, "evidence"))
     if told.contributing:
         lines: list[Line] = [f"{name} {what}" for name, what in told.contributing]
         out.add(Bullets(lines, 2, "also"))

@@ -68,14 +68,19 @@ def show(document: Document, stream: IO[str] | None = None) -> None:
     """Print to a stream, with colour and the terminal's width where it is a terminal."""
     stream = stream or sys.stdout
     terminal = stream.isatty()
-    colour = terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-    width = PIPE_WIDTH
-    if terminal:
-        try:
-            width = max(60, os.get_terminal_size(stream.fileno()).columns)
-        except OSError:
-            width = PIPE_WIDTH
+    colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    width = max(60, terminal_width(stream) or PIPE_WIDTH)
     stream.write(render(document, width=width, colour=colour))
+
+
+def terminal_width(stream: IO[str]) -> int | None:
+    """Columns of the terminal that `stream` is; None where it is none."""
+    if not stream.isatty():
+        return None
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except OSError:
+        return None
 
 
 def _apart(before: str, block: Block) -> bool:
