@@ -330,6 +330,8 @@ resp_if          text firewall interface on resp's side
 teardown         text terms.Teardown in words
 teardown_by      text orig, resp, device or unknown
 denials_after    i8 denials of its tuple after the teardown
+data_denied      i8 of those: segments with PSH and no SYN, FIN or RST
+acks_denied      i8 of those: segments with ACK alone
 first_denial_lag_s f8 lag of the first of them
 """)
 

@@ -147,7 +147,11 @@ CASES: list[tuple[str, str, str, str, Row]] = [
     # --- silence
     ("END401", SURE, MAYBE, "idle timeout", logged("idle-timeout", log_duration_s=3700.0)),
     ("END401", SURE, YES, "idle timeout, then the application spoke",
-     logged("idle-timeout", denials_after=5, first_denial_lag_s=900.0)),
+     logged("idle-timeout", denials_after=5, data_denied=5, first_denial_lag_s=900.0)),
+    ("END401", SURE, MAYBE, "idle timeout, then a RST",
+     logged("idle-timeout", denials_after=1, data_denied=0, acks_denied=0)),
+    ("END207", LIKELY, MAYBE, "closed per the log, then data refused",
+     logged("fins", denials_after=1, data_denied=1)),
     ("END402", SURE, MAYBE, "idle timeout with reset", logged("idle-timeout-reset")),
     ("END403", SURE, MAYBE, "one FIN and the FIN timer",
      both("fin-timeout", **fins("orig", ended="half-closed", r_fin=False, r_fins=0))),

@@ -30,7 +30,7 @@ def test_harmful_first_then_by_count() -> None:
 
 
 def test_one_finding_per_harm() -> None:
-    rows = [logged("idle-timeout")] * 3 + [logged("idle-timeout", denials_after=2)]
+    rows = [logged("idle-timeout")] * 3 + [logged("idle-timeout", denials_after=2, acks_denied=2)]
     got = found(rows)
     assert [(item.id, item.harm, item.connections) for item in got] == [
         ("END401", Harm.HARMFUL, 1),

@@ -343,7 +343,7 @@ def test_port_scan_from_the_log_alone() -> None:
         established=None, ended=None, teardown="syn-timeout", log_bytes=0,
     )  # fmt: skip
     [one] = found("PAT301", connections(rows))
-    assert "(50 hosts, 1 ports)" in one.title
+    assert "(50 hosts, 1 port)" in one.title
 
 
 @pytest.mark.parametrize(

@@ -164,8 +164,8 @@ class Judged:
 def judge(stories: Stories, causes: Catalogue | None = None) -> Judged:
     """Give every connection and every denial its primary cause."""
     known = catalogue() if causes is None else causes
-    table, holds = judge_table(stories.table, "connections", known)
     denials = complete(stories.denials, "denials")
+    table, holds = judge_table(_refused_after(stories.table, denials), "connections", known)
     ids = pl.Series("conn_cause", table["cause"], dtype=pl.String)
     if len(ids):
         picked = ids.gather(denials["story"].fill_null(0))
@@ -175,6 +175,41 @@ def judge(stories: Stories, causes: Catalogue | None = None) -> Judged:
     denials, denial_holds = judge_table(denials, "denials", known)
     judged = replace(stories, table=table, denials=denials)
     return Judged(judged, holds, denial_holds, table, denials)
+
+
+def _refused_after(table: pl.DataFrame, denials: pl.DataFrame) -> pl.DataFrame:
+    """The connections with `data_denied` and `acks_denied`: what their hosts still sent."""
+    forms = {
+        "data_denied": [flags for flags in _DATA if "PSH" in flags],
+        "acks_denied": [flags for flags in _DATA if "PSH" not in flags],
+    }
+    after = (
+        denials.filter(
+            pl.col("story").is_not_null()
+            & pl.col("lag_s").is_not_null()
+            & pl.col("duplicate_of").is_null()
+        )
+        .group_by(pl.col("story").cast(pl.Int64))
+        .agg(
+            pl.col("flags").is_in(words).sum().cast(pl.Int64).alias(to)
+            for to, words in forms.items()
+        )
+    )
+    rows = pl.DataFrame({"story": range(table.height)}, schema={"story": pl.Int64})
+    counts = rows.join(after, on="story", how="left", maintain_order="left")
+    known = [name for name in forms if name in table.columns]
+    return table.with_columns(
+        *(
+            pl.coalesce(*([pl.col(name)] if name in known else []), counts[name].fill_null(0))
+            .cast(pl.Int64)
+            .alias(name)
+            for name in forms
+        )
+    )
+
+
+# Flags of a segment in mid-connection as logs write them: nothing opens, closes or resets.
+_DATA = ("ACK", "PSH ACK", "ACK PSH", "ACK URG", "URG ACK", "PSH ACK URG", "PSH URG ACK")
 
 
 def complete(frame: pl.DataFrame, table: str) -> pl.DataFrame:

@@ -70,7 +70,9 @@ cdef inline uint8_t classify(
         if not could_answer(c, i, one, rst):
             continue
         if one.flags & F_ACK and one.ack == seq and end_of(one) == ack and has_seq_of(one):
-            cannot_abort = not r.nxt_known or ack != r.nxt
+            cannot_abort = not r.nxt_known or (
+                ack != r.nxt and not (r.una_known and ack == r.una)
+            )
             forgotten = (
                 x.fins > 0 and x.quiet_since_fin and one.ts_ns >= x.fin_ns
                 and not rst.quirks & HAS_TS

@@ -41,8 +41,13 @@ class ClosedPerLog(Cause):
     title = "closed with FINs, as the firewall logged it"
     beats = ("END102", "END103", "END105", "END405", "END601", "END903")
     confidence = Confidence.LIKELY
-    harm = facts.harm((facts.data_lost(), Harm.DEPENDS), otherwise=Harm.HARMLESS)
-    harm_why = "both sides had sent FIN when the firewall removed the connection"
+    harm = facts.harm(
+        (facts.data_lost() | (pl.col("data_denied") > 0), Harm.DEPENDS), otherwise=Harm.HARMLESS
+    )
+    harm_why = (
+        "both sides had sent FIN when the firewall removed the connection; data refused after that "
+        "may have been wanted"
+    )
     references = ("Cisco ASA syslog 302014: TCP FINs",)
     not_this = ("not proven to be without a final RST: the log's reason does not exclude one",)
 

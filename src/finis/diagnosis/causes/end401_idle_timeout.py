@@ -37,9 +37,13 @@ class IdleTimeout(FirewallStated):
     id, name = "END401", "firewall-idle-timeout"
     title = "the firewall removed the idle connection without telling either side"
     reasons = ("idle-timeout",)
-    harm = facts.harm((pl.col("denials_after") > 0, Harm.HARMFUL), otherwise=Harm.DEPENDS)
+    harm = facts.harm(
+        ((pl.col("data_denied") > 0) | (pl.col("acks_denied") > 0), Harm.HARMFUL),
+        otherwise=Harm.DEPENDS,
+    )
     harm_why = (
-        "harmful once either side speaks again: its segments are refused; harmless if neither does"
+        "harmful once either side sends data or an ACK again, which is refused; harmless if "
+        "neither does"
     )
     remedy = {
         "ASA": "set connection timeout idle 4:00:00 reset in a class for {server} port "

@@ -41,8 +41,13 @@ class LateAck(Cause):
     table = "denials"
     beats = ("DNY316",)
     confidence = _facts.choose(_facts.same_moment, Confidence.LIKELY, Confidence.POSSIBLE)
-    harm = Harm.HARMLESS
-    harm_why = "harmless: the hosts had already ended the connection"
+    # A full-sized data segment may have no PSH; an ACK alone is not sent again and again.
+    _again = (pl.col("repeats") >= 3) & ~_facts.same_moment.fill_null(True)
+    harm = _facts.choose(_again, Harm.DEPENDS, Harm.HARMLESS)
+    harm_why = (
+        "harmless: the hosts had already ended the connection; repeated over seconds it may be data"
+        " (a full-sized segment carries no PSH) that nobody takes"
+    )
     remedy = {
         "anyone": "leave it",
         "ASA": "`sysopt connection timewait` keeps a normally closed connection for at least 15 s"

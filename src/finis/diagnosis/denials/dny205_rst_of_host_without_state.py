@@ -111,7 +111,14 @@ class RstOfHostWithoutState(Cause):
         )
         other = "A RST of the peer overtook its FIN and had removed the state just before."
         decide = "a capture on the host itself, or the lag between FINs over many connections"
-        return [Alternative(first, decide), Alternative(other, decide)]
+        found = [Alternative(first, decide), Alternative(other, decide)]
+        if story.row.get("segment_answers") is None:
+            late = (
+                "It answers data, not a FIN: the peer was still sending when this host had closed,"
+                " and the last of it was not read (DNY206)."
+            )
+            found.append(_words.would_decide(story, late))
+        return found
 
     @classmethod
     def missing(cls, story: Refusal) -> list[str]:

@@ -29,12 +29,13 @@ from __future__ import annotations
 import polars as pl
 
 from finis.correlation.stories import Refusal
-from finis.diagnosis.cause import Cause, Claim
+from finis.diagnosis.cause import Alternative, Cause, Claim
 from finis.diagnosis.denials import _facts, _words
 from finis.terms import Confidence, Harm, RstClass, Teardown, word
 
 _form = pl.col("segment_rst_class")
 _abort = _form == word(RstClass.ABORT)
+_closer = pl.col("teardown_by")  # who sent the first FIN; in FIN-WAIT or TIME-WAIT none aborts
 _unseen = _form.is_null() | _form.is_in([word(RstClass.UNKNOWN), word(RstClass.NONE)])
 
 
@@ -47,7 +48,7 @@ class AbortAfterClose(Cause):
     confidence = (
         pl.when(_abort)
         .then(int(Confidence.CERTAIN))
-        .when(pl.col("teardown") == word(Teardown.FINS))
+        .when((pl.col("teardown") == word(Teardown.FINS)) & (pl.col("from_side") != _closer))
         .then(int(Confidence.LIKELY))
         .otherwise(int(Confidence.POSSIBLE))
     )
@@ -65,3 +66,13 @@ class AbortAfterClose(Cause):
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
         return _words.history(story)
+
+    @classmethod
+    def alternatives(cls, story: Refusal) -> list[Alternative]:
+        if story.row.get("segment_rst_class") == word(RstClass.ABORT):
+            return []
+        text = (
+            "It answers a segment that met no connection: some stacks and load balancers set the"
+            " ACK bit in that answer, too."
+        )
+        return [_words.would_decide(story, text)]

@@ -48,7 +48,10 @@ class SynAckAfterAbort(Cause):
     @classmethod
     def where(cls) -> pl.Expr:
         soon = (_facts.lag <= _facts.SYN_ACK_RETRY_S).fill_null(True)
-        return _facts.closed & _facts.syn_ack & soon
+        # After FINs or data the handshake had been completed: no attempt was given up.
+        attempt = (pl.col("conn_bytes") == 0).fill_null(True)
+        of_server = (pl.col("from_side") != "orig").fill_null(True)
+        return _facts.after(*_facts.RESETS) & _facts.syn_ack & soon & attempt & of_server
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:

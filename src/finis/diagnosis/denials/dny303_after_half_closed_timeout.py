@@ -41,7 +41,7 @@ class AfterHalfClosedTimeout(Cause):
     title = "a segment after the firewall's half-closed timer"
     table = "denials"
     beats = ("DNY316",)
-    confidence = _facts.choose(_DATA, Confidence.CERTAIN, Confidence.LIKELY)
+    confidence = Confidence.LIKELY  # the same reason stands for a last ACK that never came
     harm = (
         pl.when(_DATA)
         .then(int(Harm.HARMFUL))

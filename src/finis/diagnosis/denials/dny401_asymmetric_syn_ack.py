@@ -39,9 +39,12 @@ class AsymmetricSynAck(Cause):
     title = "a SYN ACK whose SYN took another path (asymmetric routing)"
     table = "denials"
     beats = ("DNY316",)
-    confidence = Confidence.LIKELY
-    harm = Harm.HARMFUL
-    harm_why = "harmful: connections between these hosts cannot be made"
+    confidence = _facts.choose(_facts.never, Confidence.LIKELY, Confidence.POSSIBLE)
+    harm = _facts.choose(_facts.never, Harm.HARMFUL, Harm.DEPENDS)
+    harm_why = (
+        "connections between these hosts cannot be made, if its SYN took another path; a SYN ACK"
+        " for a forged SYN harms nobody here"
+    )
     remedy = {
         "routing": "bring both directions through the same firewall (routes, HSRP/VRRP, NAT)",
         "ASA": "`set connection advanced-options tcp-state-bypass` for this pair as a last resort;"
@@ -61,6 +64,9 @@ class AsymmetricSynAck(Cause):
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
+        if story.row.get("teardown"):
+            text = "A SYN ACK is not repeated for so long: it answers a SYN the log does not show."
+            return [*_words.history(story), Claim(text, (story.proof,), "RFC 6298 §5")]
         return [*_words.history(story), _words.never_built(story)]
 
     @classmethod

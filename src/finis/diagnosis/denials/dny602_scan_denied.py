@@ -57,7 +57,8 @@ class ScanDenied(Cause):
         # A server answers from one low port, a scanner asks from an ephemeral one.
         asks = (pl.col("src_p") >= 1024) | (pl.col("src_p") > pl.col("dst_p"))
         probe = _facts.policy & _tcp_or_udp
-        ack_probe = _facts.state & _facts.unknown_tuple & _facts.ack & (pl.col("dst_p") < 1024)
+        # A log that begins late shows the same of any busy client.
+        ack_probe = _facts.never & _facts.state & _facts.ack & (pl.col("dst_p") < 1024)
         return many & asks & (probe | ack_probe)
 
     @classmethod

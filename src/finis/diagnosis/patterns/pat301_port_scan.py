@@ -30,7 +30,7 @@ from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import EXAMPLES, Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import distinct, examples, moment
 from finis.terms import Confidence, Ended, Harm, Teardown, word
-from finis.words import share
+from finis.words import count, share
 
 MIN_TARGETS = 20
 MIN_SHARE = 0.8
@@ -83,7 +83,8 @@ class PortScan(Pattern):
         source, failed, total = row["source"], row["failed"], row["total"]
         mine = refused.filter(pl.col("src_h") == source).sort("ts", "row")
         return cls.finding(
-            f"{source} tried {row['targets']} targets ({row['hosts']} hosts, {row['ports']} ports),"
+            f"{source} tried {row['targets']} targets ({count(row['hosts'], 'host')},"
+            f" {count(row['ports'], 'port')}),"
             f" {share(failed, total)} failed",
             connections=failed - row["denied"],
             denials=row["denied"],
