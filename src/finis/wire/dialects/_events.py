@@ -155,7 +155,7 @@ class Values:
     def _host(self, token: str) -> tuple[str | None, bool]:
         if _IPV4.fullmatch(token):
             return token, True
-        if token[0] == "[":
+        if token.startswith("["):
             address = canonical(token[1:-1])
             return address, address is not None
         address = canonical(token) or canonical(self.names.get(token, ""))
@@ -225,7 +225,6 @@ _TEXT_OK, _USER, _KIND, _PROTO = AT["text_ok"], AT["user"], AT["kind"], AT["prot
 _TS, _DEVICE, _FILE, _LINE = AT["ts"], AT["device"], AT["file"], AT["line"]
 _MSG_ID = AT["msg_id"]
 _SEVERITY, _HIT_COUNT = AT["severity"], AT["hit_count"]
-_CONN_ID = AT["conn_id"]
 _DENY = word(EventKind.DENY)
 
 
@@ -341,7 +340,6 @@ def salvage(row: Row, body: str, values: Values) -> None:
 
 # --- lines to rows -------------------------------------------------------------------------------
 
-_LAST_REPEATED = re.compile(r"last message repeated (\d{1,6}) times?", re.IGNORECASE)
 _REPEATED = re.compile(r"message repeated (\d{1,6}) times: \[")
 _BLANKS = re.compile(r"\s{3,}")
 _RFC5424_TAIL = re.compile(r"(?:- ){1,3}(?:\[[^\]]{0,1024}\] )?")
@@ -368,10 +366,10 @@ def _unwrap(prefix: str, body: str) -> tuple[int, str]:
 class Reader:
     """Lines of one file to rows.
 
-    "last message repeated N times" is a row of its own: the event of the line before it once more,
-    at the time of that line, with `hit_count` N times its own.  Connections are begun and ended
-    once, so rows that name a connection are not repeated but counted as a problem, and so are
-    repetitions of what is not known (the line before is another device's or was not read)."""
+    A line's row follows from the line alone (and the years of the stamps before it).  So "last
+    message repeated N times" of a relay is counted as a problem, not as N events: which message
+    was its last is not sure where devices or relays alternate, and connections are begun and
+    ended but once.  "message repeated N times: [text]" names its message and is believed."""
 
     def __init__(self, grammar: Grammar, source: Source, reading: Reading) -> None:
         self.grammar = grammar
@@ -380,8 +378,6 @@ class Reader:
         self.headers = _syslog.Headers(source, reading)
         self._bases: dict[str, Row] = {}
         self._shapes: dict[str, tuple[Shape, ...]] = {}
-        self._last: Row | None = None  # of the line before, if that was an event
-        self._counted_only = False  # the line before was a message of no interest
 
     def line(self, number: int, line: str) -> Row | None:
         """The row of one line, or None if it is no event; what was wrong goes to the problems."""
@@ -390,14 +386,8 @@ class Reader:
         line = self.grammar.rewrite(line)
         tag = self.grammar.tag.search(line)
         if tag is None:
-            row = self._untagged(number, line)
-            self._last = None
-            return row
-        self._last = row = self._tagged(number, line, tag)
-        self._counted_only = row is None
-        return row
-
-    def _tagged(self, number: int, line: str, tag: re.Match[str]) -> Row | None:
+            self._untagged(number, line)
+            return None
         prefix, body = line[: tag.start()], line[tag.end() :]
         if body.startswith("%") and (again := self.grammar.tag.match(body)):
             tag, body = again, body[again.end() :]  # a relay wrote the tag once more
@@ -429,26 +419,11 @@ class Reader:
         special = self.grammar.special.get(msg_id)
         return (special(body, self.values) if special is not None else None), None
 
-    def _untagged(self, number: int, line: str) -> Row | None:
-        m = _LAST_REPEATED.search(line)
-        if m is None:
-            self._counted_only = False
-            self.source.problems.add(NOT_A_MESSAGE, f"line {number}")
-            return None
-        last = self._last
-        if last is None and self._counted_only:
-            return None
-        if last is not None and last[_CONN_ID] is None:
-            ts, device = self.headers.read(line[: m.start()], number)
-            if device in (last[_DEVICE], self.headers.fallback):
-                if ts is not None:
-                    self.source.seen(ts)
-                row = last.copy()
-                row[_TS], row[_LINE] = ts, number
-                row[_HIT_COUNT] = min(last[_HIT_COUNT] * int(m[1]), 1 << 62)
-                return row
-        self.source.problems.add("“last message repeated”: copies not counted", f"line {number}")
-        return None
+    def _untagged(self, number: int, line: str) -> None:
+        what = NOT_A_MESSAGE
+        if "last message repeated" in line:
+            what = "“last message repeated”: copies not counted"
+        self.source.problems.add(what, f"line {number}")
 
     def _other(self, msg_id: str) -> None:
         if msg_id not in self.source.other and len(self.source.other) >= _IDS_COUNTED:
@@ -501,7 +476,7 @@ def read(grammar: Grammar, stream: Readable, source: Source, reading: Reading) -
     reader = Reader(grammar, source, reading)
     numbered = _syslog.lines(stream, source)
     first = list(islice(numbered, 2000))
-    shown = [grammar.rewrite(line) for _, line in first]
+    shown = (grammar.rewrite(line) for _, line in first)
     tagged = ((line, grammar.tag.search(line)) for line in shown)
     reader.headers.learn(line[: m.start()] for line, m in tagged if m)
     rows: list[tuple[Any, ...]] = []

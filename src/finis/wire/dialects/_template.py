@@ -79,8 +79,8 @@ DEFAULT_TOKENS = {
 
 # name → template text with @ for the prefix; `«…»` is an atomic group.
 COMPOSITES = {
-    "endpoint": "«{@_if:if}:{@_h:host_after_if}~/{@_p:port}»[{@_who:who}]",
-    "place": "«{@_if:if}:{@_h:host_after_if}[/{@_p:port}]{:end}»[~{@_who:id_who}]",
+    "endpoint": "«{@_if:if}~:~{@_h:host_after_if}~/{@_p:port}»[{@_who:who}]",
+    "place": "«{@_if:if}~:~{@_h:host_after_if}[/{@_p:port}]{:end}»[~{@_who:id_who}]",
     "socket": "«{@_h:host}~/{@_p:port}»[{@_who:who}]",
     "bare": "«{@_h:host}[/{@_p:port}]{:end}»[{@_who:who}]",
     "mapped": "~(«{@_mapped_h:host}/{@_mapped_p:port}»)[{@_who2:who}]",

@@ -94,7 +94,7 @@ _REASON_OF = {_key(phrase): (word(code), who) for phrase, (code, who) in REASONS
 _RESET = word(Teardown.RESET_SIDE_UNKNOWN)
 _NOT_KNOWN = (word(Teardown.UNKNOWN), "unknown")
 _INTERNAL = re.compile(r" (?:\S{1,64}:RX\[\d{1,9}\]|max-rate \S{1,64})")
-_USER_AT_END = re.compile(r" \(((?:[^()]|\([^()]*\))*+)\)$")
+_USER_AT_END = re.compile(r"(?:^| )\(((?:[^()]|\([^()]*\))*+)\)$")
 
 
 @lru_cache(4096)
@@ -105,6 +105,8 @@ def parse_reason(tail: str) -> tuple[str | None, str | None, str | None, str, st
     m = _USER_AT_END.search(tail)
     if m:
         user, tail = m[1], tail[: m.start()]
+    if not tail and user and " " in user and _key(user) in _REASON_OF:  # the reason in brackets
+        tail, user = user, None
     tail = _INTERNAL.sub("", tail).strip(" .,\"'")
     if not tail:
         return None, None, user, *_NOT_KNOWN, True
@@ -456,7 +458,7 @@ GRAMMAR = _events.Grammar(
         "430002": lambda body, values: _connection_event(body, values, end=False),
         "430003": lambda body, values: _connection_event(body, values, end=True),
     },
-    _as_syslog,
+    rewrite=_as_syslog,
 )
 
 # --- the dialect ---------------------------------------------------------------------------------
