@@ -9,19 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from finis import tables
 from finis.terms import EventKind, word
 from finis.wire.dialects import _syslog
-from finis.wire.dialects._api import BATCH, Events
+from finis.wire.dialects._program import Fast
 from finis.wire.dialects._template import Template, compile_template
 from finis.wire.names import canonical
 from finis.wire.source import NOT_A_MESSAGE
 
 if TYPE_CHECKING:
-    from finis.wire.captures._api import Readable
     from finis.wire.source import Reading, Source
 
 COLUMNS = tuple(column.name for column in tables.EVENTS)
@@ -100,6 +98,7 @@ class Grammar:
     ports: Mapping[str, int] = field(default_factory=dict)
     special: Mapping[str, Callable[[str, Values], Row | None]] = field(default_factory=dict)
     rewrite: Callable[[str], str] = str
+    fast: Fast | None = None  # what the kernel may read
 
 
 def put(row: Row, **values: Any) -> None:
@@ -464,32 +463,3 @@ class Reader:
             message.finish(row, {"tail": m[1]} if m else {})
             row[_TEXT_OK] = text_ok
         return row
-
-
-def rows_to_batch(rows: list[tuple[Any, ...]]) -> Events:
-    columns = zip(*rows, strict=True)
-    return {name: list(column) for name, column in zip(COLUMNS, columns, strict=True)}
-
-
-def read(grammar: Grammar, stream: Readable, source: Source, reading: Reading) -> Iterator[Events]:
-    """Events of one log, in the order of its lines; see `finis.wire.dialects._api`."""
-    reader = Reader(grammar, source, reading)
-    numbered = _syslog.lines(stream, source)
-    first = list(islice(numbered, 2000))
-    shown = (grammar.rewrite(line) for _, line in first)
-    tagged = ((line, grammar.tag.search(line)) for line in shown)
-    reader.headers.learn(line[: m.start()] for line, m in tagged if m)
-    rows: list[tuple[Any, ...]] = []
-    for part in (first, numbered):
-        for number, line in part:
-            source.rows += 1
-            row = reader.line(number, line)
-            if row is None:
-                continue
-            source.used += 1
-            rows.append(tuple(row))  # the collector of cycles does not follow tuples of text
-            if len(rows) >= BATCH:
-                yield rows_to_batch(rows)
-                rows = []
-    if rows:
-        yield rows_to_batch(rows)

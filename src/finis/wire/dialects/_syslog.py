@@ -67,9 +67,10 @@ _WITH_PORT = re.compile(r"(\d+\.\d+\.\d+\.\d+):\d+")
 _QUOTE_END = re.compile(r'(?<!")"(?:""")*(?!")')
 
 
-def lines(stream: Readable, source: Source) -> Iterator[tuple[int, str]]:
-    """Number (from 1) and text of every line that is not blank, in bounded memory."""
-    number = 0
+def blocks(stream: Readable, source: Source) -> Iterator[tuple[int, bytes]]:
+    """Whole lines, some thousand at a time, in bounded memory: the number (from 1) of the first,
+    and the bytes with line feeds between them.  A line that is far too long comes cut."""
+    number = 1
     rest = b""
     skipping = False  # inside a line whose start was long enough
     decoder = None
@@ -85,23 +86,34 @@ def lines(stream: Readable, source: Source) -> Iterator[tuple[int, str]]:
         if not chunk:
             rest += data
             break
-        parts = (rest + data).split(b"\n")
-        rest = parts.pop()
-        for part in _decoded(parts, source, number):
+        whole, found, rest = (rest + data).rpartition(b"\n")
+        if found and skipping:
+            skipped, found, whole = whole.partition(b"\n")
+            _decoded([skipped], source, number - 1)
             number += 1
-            if skipping:
-                skipping = False
-            elif text := _cut(part, source, number):
-                yield number, text
+            skipping = False
+        if found:
+            yield number, whole
+            number += whole.count(b"\n") + 1
         if len(rest) > 4 * LONGEST:
             if not skipping:
-                text = _cut(rest.decode("utf-8", "replace"), source, number + 1)
-                yield number + 1, text
+                yield number, rest.decode("utf-8", "replace").encode()
             skipping, rest = True, b""
     if rest and not skipping:
-        for part in _decoded([rest], source, number):
-            if text := _cut(part, source, number + 1):
-                yield number + 1, text
+        yield number, rest
+
+
+def lines_of(number: int, block: bytes, source: Source) -> Iterator[tuple[int, str]]:
+    """Number and text of every line of a block that is not blank."""
+    for n, part in enumerate(_decoded(block.split(b"\n"), source, number - 1), number):
+        if text := _cut(part, source, n):
+            yield n, text
+
+
+def lines(stream: Readable, source: Source) -> Iterator[tuple[int, str]]:
+    """Number (from 1) and text of every line that is not blank, in bounded memory."""
+    for number, block in blocks(stream, source):
+        yield from lines_of(number, block, source)
 
 
 def _chunks(stream: Readable) -> Iterator[bytes]:
@@ -296,6 +308,15 @@ class Headers:
                     self.anchor = self._day(stamp.year, stamp.month, stamp.day)
                     if self.anchor is not None:
                         return
+
+    @property
+    def follows(self) -> bool:
+        """A stamp without a year was dated by those before it: the same one again is, too."""
+        return self._yearless
+
+    def remembers(self, prefix: str) -> bool:
+        """Reading it again would have no effect."""
+        return prefix in self._cache
 
     def read(self, prefix: str, number: int) -> tuple[int | None, str]:
         """Time in ns since 1970 UTC (None: no readable stamp) and device."""

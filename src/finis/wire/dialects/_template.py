@@ -104,6 +104,10 @@ class Template:
     fields: tuple[str, ...]
 
 
+def may_be_empty(token: str) -> bool:
+    return re.fullmatch(TOKENS.get(token) or _INNER[token], "") is not None
+
+
 def _field(name: str, token: str) -> str:
     token = token or DEFAULT_TOKENS.get(name, "")
     if not token:

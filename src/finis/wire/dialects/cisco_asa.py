@@ -15,8 +15,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from finis.terms import EventKind, Teardown, word
-from finis.wire.dialects import _events
+from finis.wire.dialects import _events, _rows
 from finis.wire.dialects._events import AT, Fields, Row, Values, get, put
+from finis.wire.dialects._program import Fast
 
 if TYPE_CHECKING:
     from finis.wire.captures._api import Readable
@@ -450,6 +451,24 @@ def _as_syslog(line: str) -> str:
     return f"{m[2]} {m[3]}: %ASA-{m[1]}-{m[4]}: {line[m.end() :]}" if m else line
 
 
+# What the kernel reads where it is printed plainly.  A translation's second endpoint is what the
+# first is mapped to (`_mapped`).
+_MAPPED_TO_B = {"a_mapped_h": "b_h", "a_mapped_p": "b_p"}
+FAST = Fast(
+    (b"%ASA-", b"%FTD-", b"%FWSM-", b"%PIX-"),
+    b'"|',
+    {
+        **dict.fromkeys(
+            (
+                "302013", "302014", "302303", "302304", "106001", "106006", "106015", "106021",
+                "106023", "106100", "609001", "609002", "710003", "710005",
+            ),
+            {},
+        ),
+        "305011": _MAPPED_TO_B, "305012": _MAPPED_TO_B,
+    },
+)  # fmt: skip
+
 GRAMMAR = _events.Grammar(
     TAG,
     MESSAGES,
@@ -459,6 +478,7 @@ GRAMMAR = _events.Grammar(
         "430003": lambda body, values: _connection_event(body, values, end=True),
     },
     rewrite=_as_syslog,
+    fast=FAST,
 )
 
 # --- the dialect ---------------------------------------------------------------------------------
@@ -482,4 +502,4 @@ def sniff(head: bytes) -> float:
 def read(stream: Readable, source: Source, reading: Reading) -> Iterator[Events]:
     """Events of one log; see `finis.wire.dialects._api`."""
     source.kind, source.format = "log", NAME
-    return _events.read(GRAMMAR, stream, source, reading)
+    return _rows.read(GRAMMAR, stream, source, reading)
