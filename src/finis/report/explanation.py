@@ -79,7 +79,9 @@ def _document(told: Explanation) -> Document:
     for pairing in told.story.pairings:
         out.add(Bullets(pairing_lines(told.story, pairing), 2, "paired"))
     here = {seen.point for seen in told.story.seen} | {told.story.row["device"]}
-    clocks: list[Line] = [f"{c.name}: {c.why}" for c in told.clocks if c.shift_ns and c.name in here]
+    clocks: list[Line] = [
+        f"{c.name}: {c.why}" for c in told.clocks if c.shift_ns and c.name in here
+    ]
     if clocks:
         out.add(Bullets(clocks, 2, "clocks"))
     return out

@@ -107,17 +107,27 @@ def _meaning(told: Told) -> Line:
 
 
 def _log_rows(story: Story) -> list[Row]:
-    """Built, Teardown and denials, each after the packets of its second: a log prints the second
-    in which it wrote the line."""
+    """Built, Teardown and denials.  Where a log prints whole seconds, Built comes before and the
+    others after the packets of that second."""
     row: dict[str, Any] = story.row
     out: list[Row] = []
 
     def add(when: datetime | None, what: str, proof: Proof, meaning: str, order: int) -> None:
         if when is None:
             return
-        ns = round(when.timestamp()) * SECOND
-        at = ns + (0 if order == 0 else SECOND - 10 + order)
-        cells = [f"{when:%H:%M:%S}", "", "", what, "", str(proof)]
+        ns = int(when.timestamp()) * SECOND
+        if when.microsecond:
+            at = ns + when.microsecond * 1000
+        else:
+            at = ns + (0 if order == 0 else SECOND - 10 + order)
+        cells = [
+            stamp(at, dated=False) if when.microsecond else f"{when:%H:%M:%S}",
+            "",
+            "",
+            what,
+            "",
+            str(proof),
+        ]
         out.append((at, cells, Span(meaning, "dim")))
 
     if story.built is not None:
@@ -131,7 +141,9 @@ def _log_rows(story: Story) -> list[Row]:
         meaning = f"the firewall refuses {denial['flags'] or denial['proto']}"
         meaning += f", {lag(denial['lag_s'])}"
         proof = Proof(denial["file"], denial["line"], denial["unit"])
-        add(denial["ts"], f"log: {denial['msg_id']}", proof, meaning, 2)
+        # A packet from a drop capture is a denial without a message.
+        what = f"log: {denial['msg_id']}" if denial["msg_id"] else "refused"
+        add(denial["ts"], what, proof, meaning, 2)
     return out
 
 
