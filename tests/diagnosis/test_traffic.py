@@ -259,6 +259,32 @@ def test_a_rst_that_the_stack_ignores_has_not_ended_it(
     assert (row["cause"], row["harm"], row["contributing"]) == (cause, harm, "END315")
 
 
+def test_a_rst_that_answers_after_lost_data_was_not_ignored() -> None:
+    """The client's repeated data never got an ACK: the server still expects that number, so the
+    client's RST with it fits.  Nothing may be said of an ignored RST."""
+    lost = "".join(f"+{wait} C > S P. 301:309(8) ack 1001\n" for wait in (1, 1, 2, 4))
+    fin = "+4 C > S F. 309:309(0) ack 1001\n"
+    late = "+8 S > C P. 1001:1009(8) ack 301\n+.0001 C > S R 301:301(0) win 0\n"
+    row = judged(TALK + lost + fin + late).connections.row(0, named=True)
+    assert "END315" not in row["contributing"]
+    assert row["cause"] == "END310"
+
+
+def test_an_abort_before_data_in_flight_was_taken_is_no_lost_state() -> None:
+    flood = "+.050 S > C . 1001:2383(1382) ack 301\n+.00001 C > S R. 301:301(0) ack 1001\n"
+    row = judged(TALK + flood).connections.row(0, named=True)
+    assert (row["orig_rst_class"], row["cause"]) == ("abort", "END305")
+
+
+def test_one_direction_with_data_is_no_failed_handshake() -> None:
+    one_way = (
+        "+0 S > C S. 0:0(0) ack 1\n+.1 S > C P. 1:1001(1000) ack 301\n"
+        "+.1 S > C F. 1001:1001(0) ack 302\n"
+    )
+    row = judged(one_way).connections.row(0, named=True)
+    assert (row["cause"], row["harm"]) == ("END601", "depends")
+
+
 def test_a_capture_that_stops_says_so() -> None:
     closing = TALK + "+1 C > S F. 301:301(0) ack 1001"
     for traffic in (TALK, closing):

@@ -142,6 +142,8 @@ cdef inline uint8_t acceptance(
         return X_UNKNOWN
     if x.fins and seq == x.fin_seq and ahead == -1:
         return X_IN_WINDOW
+    if ahead < 0 and x.una_known and seq == x.una and x.rexmit_pkts:
+        return X_UNKNOWN
     if ahead < 0 or ahead >= FAR:
         return X_OUTSIDE
     if r.edge_known:

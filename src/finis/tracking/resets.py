@@ -159,6 +159,8 @@ def acceptance(x: Half, r: Half, flags: int, seq: int, ack: int, has_seq: bool) 
         return Accept.UNKNOWN  # lost on the way, or only missed by the capture?
     if x.fins and seq == x.fin_seq and ahead == -1:
         return Accept.IN_WINDOW
+    if ahead < 0 and x.una_known and seq == x.una and x.rexmit_pkts:
+        return Accept.UNKNOWN  # X repeated what follows, in vain: it may never have arrived
     if ahead < 0 or ahead >= FAR:
         return Accept.OUTSIDE
     if r.edge_known:

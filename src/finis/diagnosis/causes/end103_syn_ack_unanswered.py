@@ -63,6 +63,7 @@ class SynAckUnanswered(Cause):
             & facts.positive("o_syns")
             & facts.positive("r_syns")
             & facts.no(facts.ORIG.rst)
+            & facts.no(facts.ORIG.pkts > pl.col("o_syns"))  # it sent something else
         )
 
     @classmethod

@@ -5,14 +5,17 @@ This point saw the server's answer to a SYN it had not seen. A firewall with sta
 SYN ACK (ASA: 106015 `flags SYN ACK`), and the connection cannot be made.
 
 ## Evidence
-SYN ACKs of one side, and no segment at all from the other, in a capture that had begun before.
+SYN ACKs of one side and nothing else of it, and no segment at all from the other, in a capture that
+had begun before. Repeated SYN ACKs show that the answer to them did not come.
 
 ## Look-alikes
 A capture begun between SYN and SYN ACK. A SYN with a forged source (END106): the host that gets the
 SYN ACK resets it, if there is such a host. After a `SYN Timeout` the SYN ACK is late, not astray.
 
 ## Harm
-Harmful: connections on this path fail, unless the point is a mere observer of one direction.
+Harmful where the SYN ACK is repeated; sent once, it depends, since the handshake may have been
+completed on the other path. A point that merely observes one direction shows the same of a healthy
+connection.
 
 ## What to change
 Make both directions pass the same firewall: routing, the server's default gateway, policy routes.
@@ -41,11 +44,14 @@ class SynAckWithoutSyn(Cause):
     title = "a SYN ACK without its SYN: the directions take different paths"
     beats = ("END102", "END103", "END601")
     confidence = facts.confidence(
-        (facts.positive("r_syns") & facts.no(pl.col("near_start")), Confidence.LIKELY),
+        ((pl.col("r_syns") > 1) & facts.no(pl.col("near_start")), Confidence.LIKELY),
         otherwise=Confidence.POSSIBLE,
     )
-    harm = Harm.HARMFUL
-    harm_why = "to whoever connects on this path: a firewall with state refuses the handshake"
+    harm = facts.harm((pl.col("r_syns") > 1, Harm.HARMFUL), otherwise=Harm.DEPENDS)
+    harm_why = (
+        "to whoever connects on this path, if a firewall with state is on it: the handshake is "
+        "refused; a SYN ACK sent once may have been answered on the other path"
+    )
     remedy = {
         "network": "route {client} → {server} and {server} → {client} through the same firewall",
         "ASA": "show route {client} and show route {server}; show conn address {server}; only if "
@@ -61,6 +67,9 @@ class SynAckWithoutSyn(Cause):
             & (pl.col("o_syns") == 0)
             & facts.positive("r_syns")
             & (facts.ORIG.pkts == 0)
+            # A server that goes on to send data or FIN got the client's answer: END601.
+            & facts.no(facts.positive("resp_bytes"))
+            & facts.no(facts.RESP.fin)
         )
 
     @classmethod
