@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
+# What most logs print; everything else is left to `ipaddress`.
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = "^" + r"\.".join([_OCTET] * 4) + "$"
+
 V4_PREFIX = 0xFFFF << 32  # ::ffff:0:0/96, how records hold IPv4 (upper half 0)
 _M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -52,8 +56,18 @@ def parse(texts: pl.Series) -> tuple[Array, Array, Array]:
     (a log may print names)."""
     import polars as pl
 
+    distinct = texts.drop_nulls().unique().alias("text").to_frame()
+    octets = pl.col("text").str.extract_groups(_IPV4).struct
+    plain = distinct.select(
+        "text",
+        hi=pl.lit(0, pl.UInt64),
+        lo=sum(
+            (octets.field(str(n + 1)).cast(pl.UInt64) * 256 ** (3 - n) for n in range(4)),
+            pl.lit(V4_PREFIX, pl.UInt64),
+        ),
+    )
     number: dict[str, tuple[int, int]] = {}
-    for value in texts.drop_nulls().unique().to_list():
+    for value in plain.filter(pl.col("lo").is_null())["text"].to_list():
         try:
             whole = int(ipaddress.ip_address(value.split("%", 1)[0]))
         except ValueError:
@@ -61,7 +75,7 @@ def parse(texts: pl.Series) -> tuple[Array, Array, Array]:
         if ":" not in value:
             whole |= V4_PREFIX
         number[value] = whole >> 64, whole & (2**64 - 1)
-    table = pl.DataFrame(
+    rest = pl.DataFrame(
         {
             "text": list(number),
             "hi": [hi for hi, _ in number.values()],
@@ -69,6 +83,7 @@ def parse(texts: pl.Series) -> tuple[Array, Array, Array]:
         },
         schema={"text": pl.String, "hi": pl.UInt64, "lo": pl.UInt64},
     )
+    table = pl.concat([plain.drop_nulls("lo"), rest])
     found = pl.DataFrame({"text": texts}).join(table, "text", "left", maintain_order="left")
     good = found["hi"].is_not_null().to_numpy()
     return found["hi"].fill_null(0).to_numpy(), found["lo"].fill_null(0).to_numpy(), good
