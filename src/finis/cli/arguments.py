@@ -55,6 +55,11 @@ What fits several connections is answered with their list.""",
     "compare": "example:\n  finis compare 47772320 49008818 case/",
     "connections": "example:\n  finis connections case/ --host 192.0.2.7 --format csv > c.csv",
     "events": "example:\n  finis events asa.log --format parquet --output events.parquet",
+    "lab": """\
+examples:
+  finis lab list
+  sudo finis lab run reference --output /tmp/case && finis diagnose /tmp/case/reference.asa
+  sudo finis lab run --all --output /tmp/all && finis lab score /tmp/all""",
     "causes": "examples:\n  finis causes\n  finis causes END302\n  finis causes idle-timeout",
 }
 
@@ -110,6 +115,9 @@ def parser() -> argparse.ArgumentParser:
     causes.add_argument("id", nargs="?", help="id or name of a cause, such as END301")
     causes.add_argument("--format", choices=("text", "json", "md", "html"), default="text")
     causes.add_argument("--output", metavar="FILE", help="write there instead of printing")
+
+    lab = _command(commands, "lab", "make real endings to look at, in network namespaces (root)")
+    _lab(lab)
     return root
 
 
@@ -123,6 +131,28 @@ def _command(commands: object, name: str, what: str) -> argparse.ArgumentParser:
         description=what[0].upper() + what[1:] + ".",
         epilog=SAMPLES.get(name),
         formatter_class=Help,
+    )
+
+
+def _lab(lab: argparse.ArgumentParser) -> None:
+    lab.set_defaults(output=None)
+    does = lab.add_subparsers(dest="does", metavar="ACTION", required=True)
+    does.add_parser("list", help="the scenarios and what is done in each")
+    run = does.add_parser("run", help="play scenarios; leaves captures, log and truth of each")
+    run.add_argument("scenarios", metavar="SCENARIO", nargs="*", help="names from `lab list`")
+    run.add_argument("--all", action="store_true", help="every scenario")
+    run.add_argument("--output", metavar="DIR", help="leave the results there")
+    run.add_argument(
+        "--firewall",
+        choices=("asa", "asa-nat", "netfilter"),
+        action="append",
+        default=[],
+        help="only through this firewall (default: all that a scenario names)",
+    )
+    score = does.add_parser("score", help="hold what finis says of such results against the truth")
+    score.add_argument("folder", metavar="DIR", help="what `lab run` left")
+    score.add_argument(
+        "--evidence", metavar="KIND", action="append", default=[], help="only this much evidence"
     )
 
 

@@ -186,6 +186,13 @@ def causes(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def lab(arguments: argparse.Namespace) -> int:
+    """`finis lab`."""
+    from finis.cli import lab as labs
+
+    return labs.run(arguments)
+
+
 COMMANDS = {
     "diagnose": diagnose,
     "explain": explain,
@@ -195,6 +202,7 @@ COMMANDS = {
     "events": events,
     "segments": segments,
     "causes": causes,
+    "lab": lab,
 }
 
 # What fits a terminal; every other format has all columns.

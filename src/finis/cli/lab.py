@@ -1,0 +1,67 @@
+"""`finis lab`: list the scenarios, play them, score verdicts against the truth."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from textwrap import wrap
+
+from finis.errors import UsageError
+
+DONE, FAULT = 0, 1
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Exit status: 0 done, 1 if a scenario failed or a verdict is one that must not be."""
+    return {"list": _list, "run": _run, "score": _score}[arguments.does](arguments)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from finis.lab.scenario import catalogue
+
+    width = shutil.get_terminal_size((100, 24)).columns
+    for name, scenario in catalogue().items():
+        lacking = scenario.lacking()
+        needs = f" (needs {', '.join(lacking)})" if lacking else ""
+        lines = wrap(scenario.text + needs, max(width - 26, 40))
+        print(f"{name:<26}{lines[0]}")
+        for line in lines[1:]:
+            print(" " * 26 + line)
+    return DONE
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from finis.lab.runner import Played, choose, run
+
+    if not arguments.scenarios and not arguments.all:
+        raise UsageError("name scenarios (finis lab list), or --all")
+    if arguments.scenarios and arguments.all:
+        raise UsageError("name scenarios or say --all, not both")
+
+    def tell(played: Played) -> None:
+        print(f"{played.scenario:<26}{played.kind:<11}{played.problem or 'played'}", flush=True)
+
+    output = Path(arguments.output) if arguments.output else None
+    folder, played = run(choose(arguments.scenarios), output, arguments.firewall, tell)
+    print(f"\n{folder}: try  finis diagnose {folder}/{_example(played)}")
+    failed = [one for one in played if one.problem and not one.problem.startswith("skipped")]
+    if failed:
+        print(f"finis: {len(failed)} of {len(played)} runs failed", file=sys.stderr)
+    return FAULT if failed else DONE
+
+
+def _example(played: list) -> str:  # type: ignore[type-arg]
+    return next((one.folder.name for one in played if not one.problem), "")
+
+
+def _score(arguments: argparse.Namespace) -> int:
+    from finis.lab.score import EVIDENCE, matrix, score
+
+    unknown = [name for name in arguments.evidence if name not in EVIDENCE]
+    if unknown:
+        raise UsageError(f"no such evidence: {unknown[0]!r}; there is {', '.join(EVIDENCE)}")
+    scores = score(Path(arguments.folder), tuple(arguments.evidence))
+    print("\n".join(matrix(scores)))
+    return FAULT if scores.forbidden else DONE

@@ -1,0 +1,100 @@
+"""Runs scenarios side by side, each in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from finis.errors import UsageError
+from finis.lab.scenario import Scenario, catalogue
+from finis.lab.spaces import why_not
+
+AT_ONCE = 12  # they mostly wait
+LONGEST_S = 60
+
+
+@dataclass(frozen=True)
+class Played:
+    """One scenario through one firewall.  `problem` says why there is nothing to see."""
+
+    scenario: str
+    kind: str
+    folder: Path
+    problem: str = ""
+
+
+def choose(names: Sequence[str]) -> list[Scenario]:
+    """Scenarios by name, all if no name is given.  Raises UsageError for an unknown one."""
+    known = catalogue()
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UsageError(f"no scenario {unknown[0]!r}: finis lab list names them all")
+    return [known[name] for name in names] if names else list(known.values())
+
+
+def run(
+    scenarios: Sequence[Scenario],
+    output: Path | None = None,
+    kinds: Sequence[str] = (),
+    tell: Callable[[Played], None] = lambda played: None,
+    at_once: int = AT_ONCE,
+) -> tuple[Path, list[Played]]:
+    """Play scenarios through the firewalls each names (or those of `kinds` among them).
+
+    Where the results lie, and one row per run.  Raises UsageError where there can be no lab.
+    """
+    reason = why_not()
+    if reason:
+        raise UsageError(reason)
+    folder = output or Path(tempfile.mkdtemp(prefix="finis-lab-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = [
+        (scenario, kind)
+        for scenario in scenarios
+        for kind in scenario.kinds
+        if not kinds or kind in kinds
+    ]
+    running: set[subprocess.Popen[str]] = set()
+
+    def play(one: tuple[Scenario, str]) -> Played:
+        played = _play(*one, folder, running)
+        tell(played)
+        return played
+
+    pool = ThreadPoolExecutor(at_once)
+    try:
+        return folder, list(pool.map(play, wanted))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for program in list(running):  # only after an exception or Ctrl-C
+            program.terminate()
+        pool.shutdown()
+
+
+def _play(
+    scenario: Scenario, kind: str, folder: Path, running: set[subprocess.Popen[str]]
+) -> Played:
+    place = folder / f"{scenario.name}.{kind}"
+    lacking = scenario.lacking()
+    if lacking:
+        return Played(scenario.name, kind, place, f"skipped: needs {', '.join(lacking)}")
+    command = [sys.executable, "-m", "finis.lab.worker", scenario.name, kind, str(place)]
+    program = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    running.add(program)
+    try:
+        _, said = program.communicate(timeout=LONGEST_S)
+    except subprocess.TimeoutExpired:
+        program.kill()
+        program.communicate()
+        said = f"did not end within {LONGEST_S} s"
+    finally:
+        running.discard(program)
+    return Played(scenario.name, kind, place, said.strip() if program.returncode else "")

@@ -1,0 +1,302 @@
+"""What a scenario is, and what it may use.
+
+A scenario is one module in `finis.lab.scenarios`: its docstring says what is done, `TRUTH` which
+verdicts are true, `POLICY` how the firewall is configured, `KINDS` which firewalls it is played
+through, and `run(lab)` does it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import shutil
+import socket
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from finis.errors import UsageError
+from finis.lab.asa import Policy
+from finis.lab.forwarder import Forwarder
+from finis.lab.network import CLIENT, PUBLIC, SERVER, Network
+from finis.lab.packet import build
+
+LINGER_0 = struct.pack("ii", 1, 0)
+TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
+RECV_QUEUE, SEND_QUEUE = 1, 2
+KINDS = ("asa", "asa-nat", "netfilter")
+BACKGROUND_PORT = 9
+HARMLESS, DEPENDS, HARMFUL = "harmless", "depends", "harmful"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is true of a connection.  Fields left at None are not claimed.
+
+    `causes`: names of causes any of which, as the primary one, is right with full evidence;
+    `less`: names that are true too but say less, right where evidence is missing; `harm`: what
+    really came of it (``harmful``: data or a usable connection was lost, ``harmless``: nobody lost
+    anything).
+    """
+
+    causes: tuple[str, ...]
+    less: tuple[str, ...] = ()
+    harm: str = DEPENDS
+    ended: str | None = None
+    first_fin: str | None = None
+    first_rst: str | None = None
+    port: int | None = None  # of the server; None: every connection without a truth of its own
+
+
+BACKGROUND = Truth(
+    ("client-closed-first",), ("closed-per-log",), HARMLESS, "closed", "orig", "none",
+    BACKGROUND_PORT,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One scenario, as its module declares it."""
+
+    name: str
+    text: str
+    truths: tuple[Truth, ...]
+    denials: tuple[str, ...]  # names that are right for a denial
+    patterns: tuple[str, ...]  # names of patterns that full evidence must show
+    connections: int | None  # how many there are, if that is part of the truth
+    kinds: tuple[str, ...]
+    needs: tuple[str, ...]  # programs
+    policy: Policy
+    background: bool  # other connections before and after, as any network has them
+    run: Callable[[Lab], None]
+
+    def lacking(self) -> list[str]:
+        """Programs it needs and this machine lacks."""
+        return [name for name in self.needs if not shutil.which(name)]
+
+
+def catalogue() -> dict[str, Scenario]:
+    """Every scenario by name, sorted."""
+    from finis.lab import scenarios
+
+    names = sorted(
+        found.name
+        for found in pkgutil.iter_modules(scenarios.__path__)
+        if not found.name.startswith("_")
+    )
+    return {one.name: one for one in map(load, names)}
+
+
+def load(module: str) -> Scenario:
+    """The scenario of one module of `finis.lab.scenarios`."""
+    found = importlib.import_module(f"finis.lab.scenarios.{module}")
+    truth = found.TRUTH
+    return Scenario(
+        name=module.replace("_", "-"),
+        text=" ".join((found.__doc__ or "").split()),
+        truths=truth if isinstance(truth, tuple) else (truth,),
+        denials=getattr(found, "DENIALS", ()),
+        patterns=getattr(found, "PATTERNS", ()),
+        connections=getattr(found, "CONNECTIONS", 1),
+        kinds=getattr(found, "KINDS", ("asa", "netfilter")),
+        needs=getattr(found, "NEEDS", ()),
+        policy=getattr(found, "POLICY", Policy()),
+        background=getattr(found, "BACKGROUND", True),
+        run=found.run,
+    )
+
+
+@dataclass
+class Lab:
+    """What a scenario works with: the network, and sockets in it."""
+
+    network: Network
+    told: dict[str, str] = field(default_factory=dict)  # what the programs experienced
+    # Held until the captures have ended: what a scenario leaves open stays open.
+    held: list[socket.socket] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        """The server, as the client knows it."""
+        return self.network.server_address
+
+    @property
+    def asa(self) -> Forwarder:
+        """The firewall, where it is the one in user space."""
+        assert isinstance(self.network.device, Forwarder)
+        return self.network.device
+
+    def listen(self, port: int = 443, *, buffer: int = 0, backlog: int = 64) -> socket.socket:
+        """A listening socket of the server; `buffer` is its receive buffer in bytes."""
+        with self.network.server:
+            sock = socket.socket()
+        if buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((SERVER, port))
+        sock.listen(backlog)
+        sock.settimeout(5)
+        return sock
+
+    def client(self, source_port: int = 0, timeout: float = 3) -> socket.socket:
+        """An unconnected socket of the client."""
+        with self.network.client:
+            sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((CLIENT, source_port))
+        sock.settimeout(timeout)
+        self.held.append(sock)
+        return sock
+
+    def pair(
+        self, port: int = 443, *, source_port: int = 0, buffer: int = 0, talk: bool = True
+    ) -> tuple[socket.socket, socket.socket]:
+        """Client and server socket, connected; with `talk` a request was answered already."""
+        with self.listen(port, buffer=buffer) as listener:
+            client = self.client(source_port)
+            client.connect((self.address, port))
+            server, _ = listener.accept()
+        self.held.append(server)
+        server.settimeout(3)
+        if talk:
+            ask(client, server)
+        return client, server
+
+    def raw(
+        self, flags: int, seq: int, ack: int, src: tuple[str, int], dst: tuple[str, int],
+        ttl: int = 64, payload: bytes = b"",
+    ) -> None:  # fmt: skip
+        """Send a segment made by hand from the client's host."""
+        with self.network.client:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        with sock:
+            packet = build(src, dst, flags, seq, ack, 1000, payload, ttl)
+            sock.sendto(packet, (dst[0], 0))
+
+    def cut(self, host: str) -> None:
+        """From now on nothing reaches this host's stack (``client`` or ``server``)."""
+        space = self.network.client if host == "client" else self.network.server
+        space.run("nft", "-f", "-", text=CUT)
+
+    def background(self) -> None:
+        """A short connection beside what the scenario does: shows that captures and log run."""
+        client, server = self.pair(BACKGROUND_PORT)
+        client.close()
+        fate(server)
+        server.close()
+        time.sleep(0.05 + 4 * self.network.device.delay_s)
+
+
+CUT = f"""table inet cut {{
+  chain in {{
+    type filter hook input priority filter; policy drop;
+    tcp dport {BACKGROUND_PORT} accept
+    tcp sport {BACKGROUND_PORT} accept
+  }}
+}}
+"""
+
+
+# --- sockets -----------------------------------------------------------------------------------
+
+
+def ask(client: socket.socket, server: socket.socket, size: int = 200) -> None:
+    """One request and its response, both read."""
+    client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    read(server, 18)
+    server.sendall(b"r" * size)
+    read(client, size)
+
+
+def read(sock: socket.socket, size: int) -> bytes:
+    """Exactly so many bytes, fewer at the end of the stream."""
+    got = b""
+    while len(got) < size and (chunk := sock.recv(size - len(got))):
+        got += chunk
+    return got
+
+
+def fate(sock: socket.socket, timeout: float = 1.0) -> str:
+    """What the application meets next: eof, reset, data, or nothing."""
+    sock.settimeout(timeout)
+    try:
+        return "data" if sock.recv(1 << 20) else "eof"
+    except ConnectionResetError:
+        return "reset"
+    except TimeoutError:
+        return "nothing"
+    except OSError as error:
+        return type(error).__name__
+
+
+def abort(sock: socket.socket) -> None:
+    """SO_LINGER with time 0, then close: a RST instead of a FIN."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_0)
+    sock.close()
+
+
+def vanish(sock: socket.socket) -> None:
+    """The kernel forgets the connection without a word to the peer, as after a power cut."""
+    sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+    sock.close()
+
+
+def numbers(sock: socket.socket) -> tuple[int, int]:
+    """SND.NXT and RCV.NXT, as the kernel itself has them."""
+    found = []
+    sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+    for queue in (SEND_QUEUE, RECV_QUEUE):
+        sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR_QUEUE, queue)
+        found.append(sock.getsockopt(socket.IPPROTO_TCP, TCP_QUEUE_SEQ) & 0xFFFFFFFF)
+    sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, -1)
+    return found[0], found[1]
+
+
+# --- one run -------------------------------------------------------------------------------------
+
+
+def perform(scenario: Scenario, kind: str, folder: Path) -> None:
+    """Play a scenario through one kind of firewall; leaves captures, log and truth in `folder`.
+
+    Raises UsageError with what went wrong.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    policy = scenario.policy
+    if kind == "asa-nat":
+        policy = replace(policy, nat={PUBLIC: SERVER})
+    network = Network(folder, kind, policy)
+    lab = Lab(network)
+    try:
+        if scenario.background:
+            lab.background()
+        scenario.run(lab)
+        time.sleep(network.device.delay_s * 2)
+        if scenario.background:
+            lab.background()
+    except OSError as error:
+        raise UsageError(f"lab: {scenario.name} through {kind}: {error!r}") from error
+    finally:
+        network.close()
+    _describe(scenario, kind, folder, lab.told)
+
+
+def _describe(scenario: Scenario, kind: str, folder: Path, told: dict[str, str]) -> None:
+    """The truth beside the evidence, for people and for `finis lab score`."""
+    truths, connections = scenario.truths, scenario.connections
+    if scenario.background:
+        truths += (BACKGROUND,)
+        connections = None if connections is None else connections + 2
+    facts = {
+        "scenario": scenario.name,
+        "firewall": kind,
+        "done": scenario.text,
+        "experienced": told,
+        "truths": [asdict(truth) for truth in truths],
+        "denials": scenario.denials,
+        "patterns": scenario.patterns,
+        "connections": connections,
+    }
+    (folder / "truth.json").write_text(json.dumps(facts, indent=2) + "\n")

@@ -1,0 +1,1 @@
+"""One module per scenario; `finis.lab.scenario` says what a module declares."""

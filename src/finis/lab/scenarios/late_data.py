@@ -1,0 +1,23 @@
+"""The client resets in the middle of a download; data in flight meets no connection."""
+
+from __future__ import annotations
+
+import time
+
+from finis.lab.scenario import Lab, Truth, abort
+
+TRUTH = Truth(("client-aborted",), ("reset-per-log",), ended="reset", first_rst="orig")
+DENIALS = ("late-data",)
+KINDS = ("asa", "asa-nat")
+
+
+def run(lab: Lab) -> None:
+    lab.asa.delay_s = 0.05
+    client, server = lab.pair()
+    abort(client)
+    time.sleep(0.01)
+    for _ in range(3):
+        server.sendall(b"d" * 500)
+        time.sleep(0.005)
+    time.sleep(0.2)
+    server.close()

@@ -1,0 +1,36 @@
+"""Every fifth segment is lost on the path; the transfer still ends in order."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+from finis.lab.packet import Packet
+from finis.lab.scenario import HARMLESS, Lab, Truth, read
+
+TRUTH = Truth(("server-closed-first",), ("closed-per-log",), HARMLESS, "closed", "resp", "none")
+KINDS = ("asa", "asa-nat")
+
+
+def run(lab: Lab) -> None:
+    client, server = lab.pair()
+    passed = [0]
+
+    def every_fifth(side: int, packet: Packet) -> bool:
+        passed[0] += bool(packet.payload)
+        return bool(packet.payload) and passed[0] % 5 == 0
+
+    lab.asa.loses.append(every_fifth)
+    lab.asa.delay_s = 0.002
+    sender = threading.Thread(target=_send, args=(server,))
+    sender.start()
+    client.settimeout(10)
+    lab.told["client"] = str(len(read(client, 200_000)))
+    sender.join()
+    client.close()
+
+
+def _send(server: socket.socket) -> None:
+    server.settimeout(10)
+    server.sendall(b"l" * 60_000)
+    server.close()

@@ -1,0 +1,35 @@
+"""The reference case: the server's FIN-WAIT-2 expires before the client closes.
+
+The server sends 31 bytes, as long as a TLS 1.2 close_notify, and closes; its kernel keeps the
+connection for one second (TCP_LINGER2).  After two and a half the client shuts down and closes
+without having read: FIN, then RST.  The server's kernel answers the FIN with a RST without ACK,
+which meets no connection at the firewall.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+
+from finis.lab.scenario import HARMLESS, Lab, Truth
+
+TRUTH = Truth(
+    ("server-closed-client-aborted", "fin-then-rst-unread-data"),
+    ("closed-per-log", "host-without-state", "rst-after-close"),
+    HARMLESS, first_fin="resp", first_rst="orig",
+)  # fmt: skip
+DENIALS = ("rst-of-host-without-state",)
+KINDS = ("asa", "asa-nat")
+
+
+def run(lab: Lab) -> None:
+    lab.asa.delay_s = 0.002  # the client's RST leaves before an answer to its FIN can come
+    client, server = lab.pair()
+    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_LINGER2, struct.pack("i", 1))
+    server.sendall(b"n" * 31)
+    server.close()
+    time.sleep(2.5)
+    client.shutdown(socket.SHUT_WR)
+    client.close()
+    time.sleep(0.1)

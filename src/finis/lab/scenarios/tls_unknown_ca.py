@@ -1,0 +1,14 @@
+"""TLS 1.2: the client does not trust the certificate: a fatal alert, then the end."""
+
+from __future__ import annotations
+
+from finis.lab.scenario import HARMFUL, Lab, Truth
+from finis.lab.scenarios import _tls
+
+TRUTH = Truth(("tls-fatal-alert",), ("closed-per-log", "reset-per-log", "start-not-seen"), HARMFUL)
+NEEDS = ("openssl",)
+KINDS = ("asa", "asa-nat", "netfilter")
+
+
+def run(lab: Lab) -> None:
+    lab.told["client"] = _tls.fail(lab, trust=False)

@@ -1,0 +1,282 @@
+"""Holds verdicts against what was really done, with all the evidence and with less of it.
+
+A verdict is *right* if it names a true cause, *vague* if it is true but says less than could be
+known (with less evidence that is right), *open* if it says that it cannot tell, *wrong* otherwise.
+Wrong and certain must never happen, nor harm called harmless.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from finis.errors import InputError
+from finis.lab import trim
+from finis.terms import Confidence, Harm, word
+
+HARMLESS, HARMFUL = word(Harm.HARMLESS), word(Harm.HARMFUL)
+CERTAIN = word(Confidence.CERTAIN)
+# What may be said where evidence is missing, whatever happened.
+OPEN = {
+    "undetermined", "start-not-seen", "capture-ended", "still-open", "history-unknown",
+    "denial-undetermined",
+}  # fmt: skip
+FULL = "full"
+Make = Callable[[Path, Path], list[Path]]  # folder of the run, folder for copies → what to read
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was said of one connection or denial, and how it stands to the truth."""
+
+    run: str
+    evidence: str
+    about: str  # connection, denial, pattern
+    truth: tuple[str, ...]
+    said: str
+    confidence: str
+    harm: str
+    mark: str  # right, vague, open, wrong
+    faults: tuple[str, ...] = ()  # wrong-and-certain, harmful-called-harmless, …
+
+
+@dataclass
+class Scores:
+    """All verdicts over one folder of runs."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    unread: list[tuple[str, str, str]] = field(default_factory=list)  # run, evidence, why
+
+    @property
+    def forbidden(self) -> list[Verdict]:
+        """Verdicts that must not happen."""
+        return [one for one in self.verdicts if set(one.faults) & set(FORBIDDEN)]
+
+
+MARKS = {"right": " ", "vague": "~", "open": "?", "wrong": "!"}
+FORBIDDEN = ("wrong-and-certain", "harmful-called-harmless")
+
+
+def runs(folder: Path) -> list[Path]:
+    """The runs in a folder, or the folder itself if it is one."""
+    if (folder / "truth.json").exists():
+        return [folder]
+    found = sorted(path.parent for path in folder.glob("*/truth.json"))
+    if not found:
+        raise InputError(str(folder), "no run of the lab here (no truth.json)")
+    return found
+
+
+def score(folder: Path, evidence: tuple[str, ...] = ()) -> Scores:
+    """Judge every run in `folder`; `evidence` names some of `EVIDENCE`, default all.
+
+    Raises InputError if there is no run.
+    """
+    scores = Scores()
+    for place in runs(folder):
+        for name in evidence or tuple(EVIDENCE):
+            _judge(place, name, scores)
+    return scores
+
+
+def _judge(place: Path, evidence: str, scores: Scores) -> None:
+    from finis.pipeline import read
+
+    truth = json.loads((place / "truth.json").read_text())
+    with tempfile.TemporaryDirectory(prefix="finis-score-") as spare:
+        paths = EVIDENCE[evidence](place, Path(spare))
+        if not paths:
+            return
+        try:
+            case = read([str(path) for path in paths])
+        except InputError as error:
+            scores.unread.append((place.name, evidence, error.reason))
+            return
+        scores.verdicts += _connections(place.name, evidence, truth, case)
+        scores.verdicts += _denials(place.name, evidence, truth, case)
+        if evidence == FULL:
+            scores.verdicts += _patterns(place.name, truth, case)
+
+
+def _connections(run: str, evidence: str, truth: dict[str, Any], case: Any) -> list[Verdict]:
+    rows = case.connections.sort("first_ts").to_dicts()
+    found = []
+    own = {one["port"]: one for one in truth["truths"] if one["port"] is not None}
+    common = next((one for one in truth["truths"] if one["port"] is None), None)
+    for row in rows:
+        row["names"] = _names(row["contributing"])
+        true = own.get(row["resp_p"], common)
+        if true is None:
+            continue
+        mark = _mark(row, true, evidence)
+        faults = list(_faults(row, true, mark))
+        if evidence == FULL:
+            faults += [
+                f"{name} {row[name]}, is {true[name]}"
+                for name in ("ended", "first_fin", "first_rst")
+                if true[name] is not None and row[name] != true[name]
+            ]
+        found.append(
+            Verdict(run, evidence, "connection", tuple(true["causes"]), row["cause_name"],
+                    row["confidence"], row["harm"], mark, tuple(faults))
+        )  # fmt: skip
+    expected = truth["connections"]
+    if evidence == FULL and expected is not None and len(rows) != expected:
+        fault = f"{len(rows)} connections, were {expected}"
+        found.append(Verdict(run, evidence, "connection", (), "", "", "", "wrong", (fault,)))
+    return found
+
+
+def _names(ids: str | None) -> set[str]:
+    """Names of the causes that also hold."""
+    from finis.diagnosis.engine import catalogue
+
+    known = catalogue()
+    found = ((ids or "").replace(" ", "")).split(",")
+    return {known[one].name for one in found if one in known}
+
+
+def _mark(row: dict[str, Any], true: dict[str, Any], evidence: str) -> str:
+    said, causes = row["cause_name"], set(true["causes"])
+    if said in causes:
+        return "right"
+    if said in true["less"]:
+        return "vague" if not causes & row["names"] and evidence == FULL else "right"
+    return "open" if said in OPEN else "wrong"
+
+
+def _faults(row: dict[str, Any], true: dict[str, Any], mark: str) -> Iterator[str]:
+    if mark == "wrong" and row["confidence"] == CERTAIN:
+        yield "wrong-and-certain"
+    if true["harm"] == HARMFUL and row["harm"] == HARMLESS:
+        yield "harmful-called-harmless"
+    if true["harm"] == HARMLESS and row["harm"] == HARMFUL:
+        yield "harmless-called-harmful"
+
+
+def _denials(run: str, evidence: str, truth: dict[str, Any], case: Any) -> list[Verdict]:
+    true = tuple(truth["denials"])
+    found = []
+    for row in case.denials.to_dicts():
+        said = row["cause_name"]
+        mark = "right" if said in true else "open" if said in OPEN else "wrong"
+        faults = ("wrong-and-certain",) if mark == "wrong" and row["confidence"] == CERTAIN else ()
+        found.append(
+            Verdict(run, evidence, "denial", true, said, row["confidence"], row["harm"], mark,
+                    faults)
+        )  # fmt: skip
+    return found
+
+
+def _patterns(run: str, truth: dict[str, Any], case: Any) -> list[Verdict]:
+    shown = {pattern.name: pattern for pattern in case.patterns}
+    return [
+        Verdict(run, FULL, "pattern", (name,), name if name in shown else "(none)", "", "",
+                "right" if name in shown else "wrong")
+        for name in truth["patterns"]
+    ]  # fmt: skip
+
+
+# --- evidence ------------------------------------------------------------------------------------
+
+
+def _log(place: Path) -> list[Path]:
+    log = place / "asa.log"
+    return [log] if log.exists() else []
+
+
+def _full(place: Path, spare: Path) -> list[Path]:
+    return [*_log(place), place / "outside.pcap", place / "inside.pcap"]
+
+
+def _only(*names: str) -> Make:
+    def make(place: Path, spare: Path) -> list[Path]:
+        return [place / name for name in names if (place / name).exists()]
+
+    return make
+
+
+def _changed(change: trim.Change, *names: str, log: bool = False) -> Make:
+    def make(place: Path, spare: Path) -> list[Path]:
+        for name in names:
+            trim.trimmed(place / name, spare / name, change)
+        return [*(_log(place) if log else []), *(spare / name for name in names)]
+
+    return make
+
+
+def _late(place: Path, spare: Path) -> list[Path]:
+    for name in BOTH:
+        trim.trimmed(place / name, spare / name, trim.late(0.5, place / name))
+    return [*_log(place), *(spare / name for name in BOTH)]
+
+
+def _clock(place: Path, spare: Path) -> list[Path]:
+    """The capture inside with a clock one hour and two seconds ahead."""
+    trim.trimmed(place / "inside.pcap", spare / "inside.pcap", trim.shifted(3602))
+    return [*_log(place), place / "outside.pcap", spare / "inside.pcap"]
+
+
+BOTH = ("outside.pcap", "inside.pcap")
+EVIDENCE: dict[str, Make] = {
+    FULL: _full,
+    "no log": _only(*BOTH),
+    "outside": _only("outside.pcap"),
+    "inside": _only("inside.pcap"),
+    "log": _only("asa.log"),
+    "log+outside": _only("asa.log", "outside.pcap"),
+    "log+inside": _only("asa.log", "inside.pcap"),
+    "no handshake": _changed(trim.no_handshake, *BOTH),
+    "started late": _late,
+    "96 bytes": _changed(trim.short, *BOTH, log=True),
+    "every 10th lost": _changed(trim.lossy, *BOTH),
+    "clock ahead": _clock,
+}
+
+
+# --- the table -----------------------------------------------------------------------------------
+
+
+def matrix(scores: Scores) -> list[str]:
+    """Lines of text: per kind of evidence the totals, then truth × verdict, then every fault."""
+    lines = [
+        f"{'evidence':<16}{'right':>7}{'vague':>7}{'open':>7}{'wrong':>7}{'certain':>9}{'forbidden':>11}"
+    ]
+    for name in EVIDENCE:
+        some = [one for one in scores.verdicts if one.evidence == name]
+        if not some:
+            continue
+        marks = Counter(one.mark for one in some)
+        sure = sum(one.confidence == CERTAIN for one in some)
+        bad = sum(bool(set(one.faults) & set(FORBIDDEN)) for one in some)
+        counts = "".join(f"{marks[mark]:>7}" for mark in MARKS)
+        lines.append(f"{name:<16}{counts}{sure:>9}{bad:>11}")
+    lines += ["", "with full evidence: run, truth, verdict"]
+    seen: Counter[tuple[str, ...]] = Counter(
+        (one.run, one.about, "/".join(one.truth) or "-", one.said, one.confidence, one.mark)
+        for one in scores.verdicts
+        if one.evidence == FULL
+    )
+    for (run, about, truth, said, confidence, mark), times in sorted(seen.items()):
+        many = f" ×{times}" if times > 1 else ""
+        sign = MARKS[mark]
+        lines.append(f"{sign} {run:<34}{about:<11}{truth} → {said} ({confidence}){many}")
+    faulty = Counter(
+        (one.run, one.evidence, one.about, "/".join(one.truth), one.said, one.confidence,
+         one.harm, "; ".join(one.faults))
+        for one in scores.verdicts
+        if one.faults or one.mark == "wrong"
+    )  # fmt: skip
+    lines += ["", f"wrong or at fault: {sum(faulty.values())}"]
+    for (run, evidence, about, truth, said, confidence, harm, faults), times in faulty.items():
+        lines.append(
+            f"  {run} [{evidence}] {about}: {truth} → {said} ({confidence}, {harm})"
+            f" ×{times} {faults}"
+        )
+    lines += [f"  {run} [{evidence}]: {why}" for run, evidence, why in scores.unread]
+    return lines

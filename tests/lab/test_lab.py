@@ -1,0 +1,187 @@
+"""A few real endings, made and then explained: the verdict is what was done.
+
+Needs root, namespaces, iproute2 and tcpdump; skipped otherwise.  `finis lab run --all` plays them
+all, `finis lab score` holds every verdict against the truth.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from finis.errors import InputError, UsageError
+from finis.lab import runner, score, spaces
+from finis.lab.scenario import KINDS, catalogue
+
+REASON = spaces.why_not()
+real = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+
+SOME = (
+    "client-first", "server-first", "half-close", "reference", "linger-zero-client",
+    "unread-server", "data-after-close", "refused", "idle-then-data", "state-lost", "late-fin",
+    "port-reuse", "firewall-reset", "asymmetric", "tls-unknown-ca", "rst-outside-window",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lab")
+    _, done = runner.run(runner.choose(SOME), folder)
+    failed = [one for one in done if one.problem and not one.problem.startswith("skipped")]
+    assert not failed
+    return folder
+
+
+@real
+def test_every_verdict_is_true(played: Path) -> None:
+    found = score.score(played, ("full",))
+    assert {one.run.partition(".")[0] for one in found.verdicts} == set(SOME)
+    assert [one for one in found.verdicts if one.mark == "wrong"] == []
+    assert [
+        one for one in found.verdicts if one.about == "connection" and one.mark != "right"
+    ] == []
+
+
+@real
+@pytest.mark.parametrize("evidence", ["log", "outside", "no handshake", "started late"])
+def test_less_evidence_is_never_wrong_and_certain(played: Path, evidence: str) -> None:
+    found = score.score(played, (evidence,))
+    assert found.verdicts
+    assert found.forbidden == []
+
+
+@real
+def test_the_reference_case_for_real(played: Path) -> None:
+    """What the page on the reference case says, on packets made by real kernels."""
+    from finis.pipeline import read
+
+    place = played / "reference.asa"
+    names = ("asa.log", "inside.pcap", "outside.pcap")
+    case = read([str(place / name) for name in names])
+    (row,) = case.connections.filter(case.connections["resp_p"] == 443).to_dicts()
+    assert row["cause_name"] in ("server-closed-client-aborted", "fin-then-rst-unread-data")
+    assert (row["first_fin"], row["rst_by"]) == ("resp", "both")
+    assert row["teardown_reason"] == "TCP FINs"
+    (denial,) = case.denials.to_dicts()
+    assert denial["cause_name"] == "rst-of-host-without-state"
+    assert denial["conn_id"] == row["fw_conn_id"]
+    assert denial["lag_s"] <= 1
+    assert row["harm"] == denial["harm"] == "harmless"
+
+
+@real
+def test_nothing_remains_after_sigterm(tmp_path: Path) -> None:
+    before = links()
+    command = [sys.executable, "-m", "finis.lab.worker", "reference", "asa", str(tmp_path / "x")]
+    program = subprocess.Popen(command)
+    deadline = time.monotonic() + 10
+    while not (tmp_path / "x" / "inside.pcap").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    children = offspring(program.pid)
+    assert children
+    program.send_signal(signal.SIGTERM)
+    program.wait(10)
+    deadline = time.monotonic() + 5
+    while any(alive(child) for child in children) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not [child for child in children if alive(child)]
+    assert links() == before
+
+
+@real
+def test_two_runs_do_not_meet(tmp_path: Path) -> None:
+    chosen = runner.choose(["client-first"] * 3)
+    folders = [tmp_path / name for name in "abc"]
+    done = [
+        runner.run([one], folder, ("asa",)) for one, folder in zip(chosen, folders, strict=True)
+    ]
+    assert [one.problem for _, many in done for one in many] == ["", "", ""]
+
+
+def links() -> str:
+    return subprocess.run(["ip", "-br", "link"], capture_output=True, text=True).stdout
+
+
+def offspring(pid: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = stat.read_text()
+        except OSError:
+            continue
+        if int(text.rpartition(")")[2].split()[1]) == pid:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+# --- without root ----------------------------------------------------------------------------
+
+
+def test_every_scenario_declares_what_it_is() -> None:
+    known = catalogue()
+    assert len(known) >= 50
+    for name, scenario in known.items():
+        assert scenario.text, name
+        assert scenario.truths, name
+        assert set(scenario.kinds) <= set(KINDS), name
+
+
+def test_truths_name_causes_that_exist() -> None:
+    from finis.diagnosis.engine import catalogue as causes
+
+    ends = {one.name for one in causes().values() if one.table == "connections"}
+    denials = {one.name for one in causes().values() if one.table == "denials"}
+    for name, scenario in catalogue().items():
+        for truth in scenario.truths:
+            assert set(truth.causes) | set(truth.less) <= ends, name
+        assert set(scenario.denials) <= denials, name
+
+
+def test_unknown_scenario() -> None:
+    with pytest.raises(UsageError, match="no scenario 'nonsense'"):
+        runner.choose(["nonsense"])
+
+
+def test_no_runs_to_score(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no run of the lab"):
+        score.score(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="for those who are not root")
+def test_without_root_it_says_so() -> None:
+    assert "root" in (spaces.why_not() or "")
+
+
+def test_a_wrong_and_certain_verdict_is_found() -> None:
+    true = {"causes": ["refused"], "less": ["reset-per-log"], "harm": "harmful"}
+    row = {"cause_name": "client-closed-first", "confidence": "certain", "harm": "harmless",
+           "names": set()}  # fmt: skip
+    mark = score._mark(row, true, "full")
+    assert mark == "wrong"
+    assert list(score._faults(row, true, mark)) == ["wrong-and-certain", "harmful-called-harmless"]
+    assert score._mark({**row, "cause_name": "reset-per-log"}, true, "full") == "vague"
+    assert score._mark({**row, "cause_name": "reset-per-log"}, true, "log") == "right"
+    assert score._mark({**row, "cause_name": "undetermined"}, true, "log") == "open"
+
+
+def test_truth_is_written_as_json(tmp_path: Path) -> None:
+    if REASON is not None:
+        pytest.skip(REASON)
+    runner.run(runner.choose(["refused"]), tmp_path, ("asa",))
+    facts = json.loads((tmp_path / "refused.asa" / "truth.json").read_text())
+    assert facts["experienced"] == {"client": "refused"}
+    assert facts["truths"][0]["causes"] == ["refused"]
