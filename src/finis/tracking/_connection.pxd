@@ -8,7 +8,7 @@ from finis.tracking._record cimport (
     count, fits_alert, is_copy, looks_like_alert, note_silence, pin, remember, save, scaled,
 )
 from finis.tracking._resets cimport acceptance, classify
-from finis.tracking._state cimport Conn, Half, Tracker
+from finis.tracking._state cimport Conn, Half, Tracker, slot
 
 
 cdef inline void announce(Half *x, uint32_t edge) noexcept nogil:
@@ -136,7 +136,7 @@ cdef inline uint32_t reset(Tracker *t, Conn *c, Segment *s, Half *x, Half *r) no
         x.rst_answers = answers
         s.role |= ROLE_RST
         if answered >= 0:
-            x.rst_lag_ns = s.ts_ns - t.slots[c.kept[answered]].ts_ns
+            x.rst_lag_ns = s.ts_ns - slot(t, c.kept[answered]).ts_ns
             c.kept_role[answered] |= ROLE_ANSWERED
         if c.first_rst == NONE:
             c.first_rst = s.side

@@ -16,7 +16,7 @@ import numpy as np
 
 from finis.tracking._codes cimport *
 from finis.tracking._record cimport drop_slot
-from finis.tracking._state cimport KEPT, Conn, Half, Tracker
+from finis.tracking._state cimport SLOT_BITS, Conn, Half, Tracker, slot
 from finis.tracking._table cimport follow, insert, leave
 from finis.wire.segment cimport Segment
 
@@ -42,11 +42,11 @@ assert record_dtype(SEGMENT).itemsize == (sizeof(Segment) + 7) // 8 * 8 == sizeo
 
 
 cdef Py_ssize_t run(Tracker *t, Segment *batch, Py_ssize_t first, Py_ssize_t n) noexcept nogil:
-    """Follow rows from `first`; the row at which memory must grow, or `n`."""
+    """Follow rows from `first`; the row at which something must grow, or `n`."""
     cdef Py_ssize_t i
     cdef Segment s
     for i in range(first, n):
-        if t.n_free_conns < 1 or t.n_free_slots < 2:
+        if t.n_free_conns < 1 or t.n_free_slots < 2 or t.n_live * 4 > t.mask:
             return i
         s = batch[i]
         if s.ts_ns > SPAN_NS:
@@ -76,6 +76,18 @@ _PORT_RANKS = np.frombuffer(ports.RANKS, np.uint8)
 _RANK = np.array([resets.RANK[accept] for accept in terms.Accept], np.uint8)
 
 
+_SEGMENT = record_dtype(SEGMENT)
+_COLUMNS = [  # of the row, of the connection or of its halves
+    (column.name, "n_kept" if column.name == "tail_n" else column.name, column.name in HALF.names)
+    for column in OBSERVATION
+    if column.name != "tail_at"
+]
+
+cdef enum:
+    FEW = 256  # connections to begin with
+    CHUNK = 1024  # connections turned into rows at a time: they stay in the processor's cache
+
+
 cdef void *address(array):
     return <void *><uintptr_t>array.ctypes.data
 
@@ -86,18 +98,44 @@ def _pick(rows, index):
     return rows.view(np.uint8).reshape(-1, size)[index].reshape(-1).view(rows.dtype)
 
 
-def _grown(rows, size):
-    """A longer copy, zeros at the end."""
-    bigger = np.zeros(size, rows.dtype)
-    bigger.view(np.uint8)[: rows.nbytes] = rows.view(np.uint8)
-    return bigger
+cdef void list_kept(
+    const Tracker *t, const uint32_t *order, Py_ssize_t n, uint32_t *at, uint8_t *marks
+) noexcept nogil:
+    """Slots of the kept segments of these connections one after another, and four bytes each of
+    what they are there: role, side, symbol."""
+    cdef Py_ssize_t i
+    cdef int k
+    cdef const Conn *c
+    for i in range(n):
+        c = &t.conns[order[i]]
+        for k in range(c.n_kept):
+            at[0] = c.kept[k]
+            marks[0] = <uint8_t>(c.kept_role[k] & 0xFF)
+            marks[1] = <uint8_t>(c.kept_role[k] >> 8)
+            marks[2] = c.kept_side[k]
+            marks[3] = c.kept_sym[k]
+            at += 1
+            marks += 4
+
+
+cdef void gather(
+    Tracker *t, const uint32_t *at, const uint8_t *marks, Py_ssize_t n, Segment *tail
+) noexcept nogil:
+    """Copy those slots, with their marks, and give them back."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        tail[i] = slot(t, at[i])[0]
+        tail[i].role = marks[4 * i] | <uint32_t>marks[4 * i + 1] << 8
+        tail[i].side = marks[4 * i + 2]
+        tail[i].sym = marks[4 * i + 3]
+        drop_slot(t, at[i])
 
 
 cdef class KernelTracker:
     """See `finis.tracking.reference.ReferenceTracker`."""
 
     cdef Tracker t
-    cdef object conns, slots, table
+    cdef object conns, table, chunks, pointers
 
     def __init__(
         self, *, max_connections=reference.MAX_CONNECTIONS, linger_ns=reference.LINGER_NS,
@@ -117,11 +155,11 @@ cdef class KernelTracker:
         self.t.reuse_ns = reuse_ns
         self.t.max_live = max(max_connections, 1)
         self.t.seed = secrets.randbits(64)
-        self.t.free_conn = self.t.free_slot = self.t.done = NOWHERE
+        self.t.done = NOWHERE
         self.conns = np.zeros(0, CONN)
-        self.slots = np.zeros(0, record_dtype(SEGMENT))
-        self._grow_conns(256)
-        self._grow_slots(2048)
+        self._set_conns(np.zeros(FEW, CONN), 0)
+        self._no_slots()
+        self._set_table(4 * FEW)
 
     @property
     def evicted(self):
@@ -130,7 +168,7 @@ cdef class KernelTracker:
     def feed(self, batch):
         cdef Py_ssize_t at = 0, n = len(batch)
         cdef Segment *rows
-        if batch.dtype != self.slots.dtype or not batch.flags.c_contiguous:
+        if batch.dtype != _SEGMENT or not batch.flags.c_contiguous:
             raise TypeError("a contiguous array of tables.SEGMENT rows is needed")
         rows = <Segment *>address(batch)
         while True:
@@ -139,25 +177,37 @@ cdef class KernelTracker:
             if at == n:
                 return
             if self.t.n_free_conns < 1:
-                self._grow_conns(2 * len(self.conns))
+                self._set_conns(np.zeros(4 * len(self.conns), CONN), len(self.conns))
             if self.t.n_free_slots < 2:
-                self._grow_slots(2 * len(self.slots))
+                self._more_slots()
+            if self.t.n_live * 4 > self.t.mask:
+                self._set_table(4 * len(self.table))
 
     def take(self):
-        done, at = [], self.t.done
         cdef Py_ssize_t i, n = self.t.n_done
-        order = np.empty(n, np.uint32)
         cdef uint32_t index = self.t.done
+        order = np.empty(n, np.uint32)
         cdef uint32_t[::1] fill = order
         for i in range(n):
             fill[i] = index
             index = self.t.conns[index].after
         order = order[np.argsort(self.conns["conn"][order])]
-        found = self._tables(order)
-        self._free(order)
+        rows = self._rows(order)
+        at = np.empty(rows["tail_n"].sum(dtype=np.int64), np.uint32)
+        marks = np.empty((len(at), 4), np.uint8)
+        fill = order
+        if n:
+            list_kept(&self.t, &fill[0], n, <uint32_t *>address(at), <uint8_t *>address(marks))
+        if self.t.n_live:
+            for i in range(n):
+                self.t.conns[fill[i]].after = self.t.free_conn
+                self.t.free_conn = fill[i]
+            self.t.n_free_conns += n
+        else:
+            self._set_conns(np.zeros(FEW, CONN), 0)  # the tail may use the memory
         self.t.done = NOWHERE
         self.t.n_done = 0
-        return found
+        return Observations(rows, self._tail(at, marks))
 
     def finish(self):
         cdef int which
@@ -166,59 +216,63 @@ cdef class KernelTracker:
                 leave(&self.t, self.t.queues[which].first)
         return self.take()
 
-    def _tables(self, order):
-        conns = _pick(self.conns, order)
+    def _rows(self, order):
         rows = np.zeros(len(order), record_dtype(OBSERVATION))
-        names = set(conns.dtype.names)
-        for column in OBSERVATION:
-            if column.name in ("tail_at", "tail_n"):
-                continue
-            source = conns if column.name in names else conns["halves"]
-            rows[column.name] = source[column.name]
-        rows["tail_n"] = conns["n_kept"]
-        rows["tail_at"] = np.cumsum(conns["n_kept"], dtype=np.int64) - conns["n_kept"]
-        held = np.arange(KEPT) < conns["n_kept"][:, None]
-        tail = _pick(self.slots, conns["kept"][held])
-        tail["role"] = conns["kept_role"][held]
-        tail["side"] = conns["kept_side"][held]
-        tail["sym"] = conns["kept_sym"][held]
-        return Observations(rows, tail)
+        for at in range(0, len(order), CHUNK):
+            part = slice(at, at + CHUNK)
+            conns = _pick(self.conns, order[part])
+            for name, source, of_half in _COLUMNS:
+                rows[name][part] = conns["halves"][source] if of_half else conns[source]
+        rows["tail_at"] = np.cumsum(rows["tail_n"], dtype=np.int64) - rows["tail_n"]
+        return rows
 
-    def _free(self, order):
-        cdef const uint32_t[::1] indices = order
-        cdef Py_ssize_t i
-        cdef int k
-        cdef uint32_t index
-        for i in range(len(order)):
-            index = indices[i]
-            for k in range(self.t.conns[index].n_kept):
-                drop_slot(&self.t, self.t.conns[index].kept[k])
-            self.t.conns[index].after = self.t.free_conn
-            self.t.free_conn = index
-            self.t.n_free_conns += 1
+    def _tail(self, at, marks):
+        cdef Py_ssize_t n = len(at)
+        tail = np.empty(n, _SEGMENT)
+        cdef Segment *out = <Segment *>address(tail)
+        cdef uint32_t *slots = <uint32_t *>address(at)
+        cdef uint8_t *bytes_of = <uint8_t *>address(marks)
+        with nogil:
+            gather(&self.t, slots, bytes_of, n, out)
+        if not self.t.n_live:
+            self._no_slots()
+        return tail
 
-    def _grow_conns(self, size):
-        cdef uint32_t i, old = len(self.conns), new = size, index
-        bigger = self.conns = _grown(self.conns, size)
-        self.t.conns = <Conn *>address(bigger)
-        for i in range(old, new):
-            self.t.conns[i].after = self.t.free_conn
-            self.t.free_conn = i
-        self.t.n_free_conns += new - old
-        self.table = np.full(4 * size, NOWHERE, np.uint32)
+    def _set_conns(self, rows, used):
+        """Put the connections there; the first `used` are those so far."""
+        rows[:used].view(np.uint8)[...] = self.conns[:used].view(np.uint8)
+        if not used:
+            self.t.free_conn = NOWHERE
+            self.t.n_free_conns = self.t.fresh_conn = 0
+            self.conns = rows[:0]
+        self.t.n_free_conns += len(rows) - len(self.conns)
+        self.conns = rows
+        self.t.conns = <Conn *>address(rows)
+
+    def _no_slots(self):
+        self.chunks, self.pointers = [], np.zeros(8, np.uint64)
+        self.t.free_slot = NOWHERE
+        self.t.n_free_slots = self.t.fresh_slot = 0
+
+    def _more_slots(self):
+        """One more chunk.  Memory not yet touched costs nothing."""
+        size = 1 << SLOT_BITS
+        if len(self.chunks) == len(self.pointers):
+            self.pointers = np.concatenate((self.pointers, np.zeros_like(self.pointers)))
+        chunk = np.empty(size, _SEGMENT)
+        self.pointers[len(self.chunks)] = chunk.ctypes.data
+        self.chunks.append(chunk)
+        self.t.slots = <Segment **>address(self.pointers)
+        self.t.n_free_slots += size
+
+    def _set_table(self, size):
+        """A table of `size` places, a power of two."""
+        cdef uint32_t i, index
+        self.table = np.full(size, NOWHERE, np.uint32)
         self.t.table = <uint32_t *>address(self.table)
-        self.t.mask = 4 * new - 1
+        self.t.mask = size - 1
         for i in range(3):
             index = self.t.queues[i].first
             while index != NOWHERE:
                 insert(&self.t, index)
                 index = self.t.conns[index].after
-
-    def _grow_slots(self, size):
-        cdef uint32_t i, old = len(self.slots), new = size
-        bigger = self.slots = _grown(self.slots, size)
-        self.t.slots = <Segment *>address(bigger)
-        for i in range(old, new):
-            self.t.slots[i].conn = self.t.free_slot
-            self.t.free_slot = i
-        self.t.n_free_slots += new - old

@@ -3,7 +3,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from finis.wire.segment cimport Segment
 from finis.tracking._codes cimport *
-from finis.tracking._state cimport Conn, Half, Tracker, Undo
+from finis.tracking._state cimport Conn, Half, Tracker, Undo, slot
 
 
 cdef inline bint over(const Conn *c) noexcept nogil:
@@ -45,7 +45,7 @@ cdef inline bint is_copy(Tracker *t, Conn *c, Segment *s) noexcept nogil:
     cdef int i
     cdef bint same
     for i in range(c.n_kept - 1, -1, -1):
-        one = &t.slots[c.kept[i]]
+        one = slot(t, c.kept[i])
         if s.ts_ns - one.ts_ns > COPY_NS:
             break
         if c.kept_side[i] != s.side or s.ts_ns < one.ts_ns:
@@ -94,7 +94,7 @@ cdef inline void strike(Tracker *t, Conn *c, Segment *out) noexcept nogil:
     cdef int at = c.n_kept - 1, side = c.kept_side[at], i
     cdef Half *x = &c.halves[side]
     cdef const Undo *u = &c.undo
-    out[0] = t.slots[c.kept[at]]
+    out[0] = slot(t, c.kept[at])[0]
     drop_slot(t, c.kept[at])
     c.n_kept -= 1
     c.last_ns = u.last_ns
@@ -293,7 +293,7 @@ cdef inline void write_symbol(Conn *c, Segment *s, uint32_t form) noexcept nogil
 
 
 cdef inline void drop_slot(Tracker *t, uint32_t at) noexcept nogil:
-    t.slots[at].conn = t.free_slot
+    slot(t, at).conn = t.free_slot
     t.free_slot = at
     t.n_free_slots += 1
 
@@ -302,9 +302,13 @@ cdef inline void keep(Tracker *t, Conn *c, Segment *s) noexcept nogil:
     """Append to the tail, let the ninth latest go, drop what has no role left."""
     cdef uint32_t at = t.free_slot
     cdef int i, n = 0, recent = 0, oldest = -1
-    t.free_slot = <uint32_t>t.slots[at].conn
+    if at == NOWHERE:
+        at = t.fresh_slot
+        t.fresh_slot += 1
+    else:
+        t.free_slot = <uint32_t>slot(t, at).conn
     t.n_free_slots -= 1
-    t.slots[at] = s[0]
+    slot(t, at)[0] = s[0]
     c.kept[c.n_kept] = at
     c.kept_role[c.n_kept] = <uint16_t>(s.role | ROLE_RECENT)
     c.kept_side[c.n_kept] = s.side

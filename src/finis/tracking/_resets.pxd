@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from finis.wire.segment cimport Segment
 from finis.tracking._codes cimport *
 from finis.tracking._half cimport diff, end_of, has_seq_of, rcv_nxt
-from finis.tracking._state cimport Conn, Half, Tracker
+from finis.tracking._state cimport Conn, Half, Tracker, slot
 
 
 cdef inline uint8_t answers_of(const Segment *s) noexcept nogil:
@@ -51,14 +51,14 @@ cdef inline uint8_t classify(
         return bare(t, c, x, r, rst, answers, answered)
     if not x.isn_known:
         for i in range(c.n_kept - 1, -1, -1):
-            one = &t.slots[c.kept[i]]
+            one = slot(t, c.kept[i])
             if c.kept_side[i] != rst.side and one.kind == K_SYN and ack == end_of(one):
                 answers[0] = A_SYN
                 answered[0] = i
                 return C_REFUSAL
     if seq == 0:
         for i in range(c.n_kept - 1, -1, -1):
-            one = &t.slots[c.kept[i]]
+            one = slot(t, c.kept[i])
             if not could_answer(c, i, one, rst):
                 continue
             if not one.flags & F_ACK and has_seq_of(one) and ack == end_of(one):
@@ -66,7 +66,7 @@ cdef inline uint8_t classify(
                 answered[0] = i
                 return C_NO_STATE
     for i in range(c.n_kept - 1, -1, -1):
-        one = &t.slots[c.kept[i]]
+        one = slot(t, c.kept[i])
         if not could_answer(c, i, one, rst):
             continue
         if one.flags & F_ACK and one.ack == seq and end_of(one) == ack and has_seq_of(one):
@@ -93,7 +93,7 @@ cdef inline uint8_t bare(
     cdef const Segment *one
     cdef int i
     for i in range(c.n_kept - 1, -1, -1):
-        one = &t.slots[c.kept[i]]
+        one = slot(t, c.kept[i])
         if not could_answer(c, i, one, rst):
             continue
         if one.flags & F_ACK and one.ack == seq:

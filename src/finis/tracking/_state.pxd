@@ -7,6 +7,7 @@ from finis.tracking._codes cimport MAX_HISTORY, MAX_SYMBOLS
 
 cdef enum:
     KEPT = 32  # at most 20 pinned, 8 recent and the one just coming in
+    SLOT_BITS = 15  # slots per chunk: 4 MB, which NumPy asks for in huge pages
 
 cdef struct Hole:
     uint32_t first
@@ -171,7 +172,7 @@ cdef struct Queue:
 
 cdef struct Tracker:
     Conn *conns
-    Segment *slots
+    Segment **slots  # in chunks, so that more of them never means to copy
     uint32_t *table
     const uint8_t *states
     const uint8_t *tls_ports
@@ -188,8 +189,14 @@ cdef struct Tracker:
     uint64_t max_live
     uint64_t n_done
     uint32_t mask
-    uint32_t free_conn
+    uint32_t free_conn  # given back; `fresh_conn` and beyond were never touched
     uint32_t free_slot
+    uint32_t fresh_conn
+    uint32_t fresh_slot
     uint32_t n_free_conns
     uint32_t n_free_slots
     uint32_t done
+
+
+cdef inline Segment *slot(const Tracker *t, uint32_t at) noexcept nogil:
+    return &t.slots[at >> SLOT_BITS][at & ((1 << SLOT_BITS) - 1)]

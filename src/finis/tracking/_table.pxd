@@ -159,8 +159,12 @@ cdef inline uint32_t open_conn(
     if t.n_live >= t.max_live:
         evict(t)
     index = t.free_conn
+    if index == NOWHERE:
+        index = t.fresh_conn
+        t.fresh_conn += 1
+    else:
+        t.free_conn = t.conns[index].after
     c = &t.conns[index]
-    t.free_conn = c.after
     t.n_free_conns -= 1
     memset(c, 0, sizeof(Conn))
     by_syn = s.flags & F_SYN and not s.flags & F_RST

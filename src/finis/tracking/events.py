@@ -9,6 +9,7 @@ A line that comes twice (relays, overlapping files, both units of a pair) is cou
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -92,6 +93,17 @@ class LogTables:
     devices: list[DeviceSummary] = field(default_factory=list)
 
 
+def _kernel() -> Any:
+    """`finis.tracking._follow.feed`, None where the reference is to be used."""
+    if os.environ.get("FINIS_PURE") == "1":
+        return None
+    try:
+        from finis.tracking import _follow
+    except ImportError:
+        return None
+    return _follow.feed
+
+
 class LogTracker:
     """Follows the events of all logs.  `devices` maps a name as logged to the name of the pair it
     belongs to."""
@@ -108,6 +120,7 @@ class LogTracker:
         self.denials = Denials()
         self.lives = Lives(self.options, self.denials)
         self.events = 0
+        self.kernel = _kernel()
         self.seen_notes: dict[str, list[str]] = {}
 
     # --- feeding ---------------------------------------------------------------------------
@@ -130,6 +143,9 @@ class LogTracker:
         empty: list[Any] = [None] * length
         columns = [events.get(name) or empty for name in COLUMNS]
         copies = events.setdefault("duplicate_of", [None] * length)
+        if self.kernel is not None:
+            self.kernel(self, events, columns)
+            return
         number = self.events
         raw: Any = ""
         file: Any = ""
