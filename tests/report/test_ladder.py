@@ -66,7 +66,7 @@ def test_log_lines_stand_where_they_belong() -> None:
     lines = text(
         ladder(
             told(
-                point("inside", "start 2024-05-01T12:00:00.5" + CLOSED),
+                point("inside", CLOSED.replace("+0 ", "+.5 ", 1)),
                 log=log(logged(
                     fw_conn_id=7, orig="192.0.2.1:40000", resp="198.51.100.1:443",
                     built_at="2024-05-01T12:00:00", teardown_at="2024-05-01T12:00:02",

@@ -36,7 +36,8 @@ def test_peaceful() -> None:
         ("+1 C > S S 0:0(0)", "orig asks again: no answer yet"),
         ("", "orig asks for a connection"),
         ("+.01 S > C R. 0 ack 1 win 0",
-         "resp: refuses: nobody listens on the port, or it is rejected; answers the SYN 10 ms later"),
+         "resp: refuses: nobody listens on the port, or it is rejected; "
+         "answers the SYN 10 ms later"),
     ],
 )  # fmt: skip
 def test_openings(more: str, last: str) -> None:

@@ -27,7 +27,8 @@ CSS = """
 @media(prefers-color-scheme:dark){
 :root{--dim:#9ca3af;--line:#374151;--bad:#f87171;--warn:#facc15;--good:#4ade80}}
 body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}
-h1,h2,h3{line-height:1.2;margin:1.4em 0 .4em}h1{font-size:1.6rem;border-bottom:1px solid var(--line)}
+h1,h2,h3{line-height:1.2;margin:1.4em 0 .4em}
+h1{font-size:1.6rem;border-bottom:1px solid var(--line)}
 h2{font-size:1.15rem}h2 .dim{font-weight:400}
 table{border-collapse:collapse;margin:.5em 0;display:block;overflow-x:auto}
 th,td{text-align:left;padding:.15em .9em .15em 0;white-space:nowrap}

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import glob
 import re
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finis.errors import InputError
 
-# Endings that say how a file is stored or which one of a rotation it is, not where it was taken.
-_SUFFIX = re.compile(r"\.(gz|zst|xz|bz2|pcapng|pcap|cap|dmp|ntar|txt|log|text|out)$", re.I)
+# Endings that say how a file is stored or which one of a rotation it is, not where it was taken;
+# `tcpdump -C` appends the number to the ending (``inside.pcap2``).
+_SUFFIX = re.compile(r"\.(gz|zst|xz|bz2|(pcapng|pcap|cap|dmp|ntar)\d*|txt|log|text|out)$", re.I)
+_APART = re.compile(r"([._-](\d{8}[T_-]?\d{0,6}|\d+))+$")
 _NUMBER = re.compile(r"([._-]?(\d{8}[T_-]?\d{0,6}|\d+))+$")
 
 
@@ -28,12 +31,21 @@ class Input:
 def point_name(path: str) -> str:
     """The point a capture file was taken at, by its name: without endings and rotation numbers
     (``inside_00002_20260101.pcap.gz`` → ``inside``)."""
+    return _stem(path, _NUMBER)
+
+
+def _stem(path: str, number: re.Pattern[str]) -> str:
     if path == "-":
         return "stdin"
     name = Path(path).name
-    while (shorter := _SUFFIX.sub("", name)) != name and shorter:
+    while True:
+        # A number may follow the ending, and an ending the number.
+        shorter = _SUFFIX.sub("", name) or name
+        apart = _APART.sub("", shorter)
+        shorter = apart if _SUFFIX.search(apart) else shorter
+        if shorter == name:
+            return number.sub("", name) or name
         name = shorter
-    return _NUMBER.sub("", name) or name
 
 
 def discover(paths: list[str], points: dict[str, str]) -> list[Input]:
@@ -66,4 +78,16 @@ def discover(paths: list[str], points: dict[str, str]) -> list[Input]:
                     add(match, False)
     if not found:
         raise InputError(", ".join(paths), "no files in it")
-    return list(found.values())
+    return _named(list(found.values()))
+
+
+def _named(found: list[Input]) -> list[Input]:
+    """A file that shares its point's name with no other keeps a number that is part of a word:
+    ``eth0.pcap`` alone was taken at eth0, beside ``eth1.pcap`` it may be the next of a rotation."""
+    alike = Counter(item.point for item in found)
+    return [
+        replace(item, point=_stem(item.path, _APART))
+        if not item.point_given and alike[item.point] == 1
+        else item
+        for item in found
+    ]

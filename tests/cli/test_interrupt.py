@@ -1,0 +1,1 @@
+/work/main/tests/cli/test_interrupt.py
