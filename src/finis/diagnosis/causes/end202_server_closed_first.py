@@ -12,7 +12,8 @@ A final ACK that was not seen (END205), a client that aborts after the server's 
 request that crosses the server's FIN (END313).
 
 ## Harm
-None.
+None; it depends if the client had sent something and the server closed without a single byte of
+an answer.
 
 ## What to change
 Nothing. Clients that reuse connections should give them up before the server does.
@@ -30,7 +31,7 @@ import polars as pl
 from finis.diagnosis import facts, telling
 from finis.diagnosis.cause import Cause, Claim
 from finis.diagnosis.causes import _orderly
-from finis.terms import Side
+from finis.terms import Harm, Side
 
 if TYPE_CHECKING:
     from finis.correlation.stories import Story
@@ -40,9 +41,20 @@ _WORTH_SAYING_S = 1.0
 
 class ServerClosedFirst(Cause):
     id, name, table = "END202", "server-closed-first", "connections"
+    names_side = True
     title = "orderly close, begun by the server"
     beats = ("END207",)
-    harm_why = "both sides closed and acknowledged each other's FIN"
+    harm = facts.harm(
+        (
+            facts.packets() & (pl.col("orig_bytes") > 0) & (pl.col("resp_bytes") == 0),
+            Harm.DEPENDS,
+        ),
+        otherwise=Harm.HARMLESS,
+    )
+    harm_why = (
+        "both sides closed and acknowledged each other's FIN; a request to which the server never "
+        "sent a byte may have been lost"
+    )
     references = ("RFC 9293 §3.6", "RFC 9112 §9.5")
     not_this = ("not reset: both FINs were acknowledged before anything else came",)
 

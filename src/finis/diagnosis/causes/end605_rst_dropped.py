@@ -13,7 +13,8 @@ A RST that the firewall made itself (END501) is on one side only, going out. A R
 both sides had closed is no matter (END604 is named beside the verdict then).
 
 ## Harm
-Depends: on whether the other side still waits for something.
+Harmful if the firewall also dropped data, as it does once it has forgotten the connection. Else it
+depends: on whether the other side still waits for something.
 
 ## What to change
 Ask the firewall for its reason: an asp-drop capture. A RST whose SEQ it did not expect shows there
@@ -42,8 +43,14 @@ class RstDropped(Cause):
     id, name, table = "END605", "rst-dropped-by-firewall", "connections"
     title = "a RST ended one side only: the firewall dropped it"
     beats = ("END207", "END331", "END405", "END406", "END407")
-    harm = Harm.DEPENDS
-    harm_why = "on whether the side that never got the RST still waits for something"
+    harm = facts.harm(
+        (pl.col("o_dropped_data") | pl.col("r_dropped_data"), Harm.HARMFUL),
+        otherwise=Harm.DEPENDS,
+    )
+    harm_why = (
+        "data that the firewall dropped too is lost; else it depends on whether the side that "
+        "never got the RST still waits for something"
+    )
     remedy = {"ASA": "show asp drop | include rst; a capture of type asp-drop names the check"}
     references = ("RFC 5961 §3.2", "RFC 9293 §3.5.1", "Cisco ASA command reference: capture")
     not_this = ("not a reset that both sides know of: the RST never left the firewall",)
