@@ -237,7 +237,7 @@ CASES: list[tuple[str, dict[str, Any], str, Confidence, Harm]] = [
     ("normaliser", after(Teardown.NORMALIZER, flags="PSH ACK"), "DNY312", CERTAIN, DEPENDS),
     ("cleared", after(Teardown.ADMIN, flags="PSH ACK"), "DNY313", CERTAIN, HARMFUL),
     ("route", after(Teardown.ROUTE, flags="PSH ACK"), "DNY314", CERTAIN, HARMFUL),
-    ("failover stated", after(Teardown.FAILOVER), "DNY315", CERTAIN, HARMFUL),
+    ("the standby unit dropped its copy", after(Teardown.FAILOVER), "DNY316", POSSIBLE, DEPENDS),
     ("failover just before", never(failover_s=4.0), "DNY315", LIKELY, HARMFUL),
     (
         "failover before, log cannot show",

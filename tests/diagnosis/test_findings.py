@@ -21,10 +21,10 @@ def found(rows: list[Row], denials: list[Row] | None = None) -> list:  # type: i
 
 
 def test_harmful_first_then_by_count() -> None:
-    rows = [seen(**fins("orig"))] * 5 + [seen(**fins("resp"))] * 9 + [logged("failover")]
+    rows = [seen(**fins("orig"))] * 5 + [seen(**fins("resp"))] * 9 + [logged("normalizer")]
     got = found(rows)
     assert [(item.id, item.connections) for item in got] == [
-        ("END507", 1), ("END202", 9), ("END201", 5),
+        ("END505", 1), ("END202", 9), ("END201", 5),
     ]  # fmt: skip
     assert [round(item.share, 3) for item in got] == [0.067, 0.6, 0.333]
 

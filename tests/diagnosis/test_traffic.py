@@ -304,3 +304,25 @@ def test_verdicts_do_not_depend_on_the_company() -> None:
     got = dict(zip(ports, table["cause"].to_list(), strict=True))
     # The whole capture begins with the first connection only: being cut is told from its edges.
     assert got == expected
+
+
+def test_a_guessed_client_is_no_certain_client() -> None:
+    """Joined midstream, who is the client is guessed: nothing that names a side is certain, and
+    harm does not hang on the guess."""
+    talk = TALK.replace(OPEN, "")
+    for rst in ("S > C R. 1001:1001(0) ack 301", "C > S R. 301:301(0) ack 1001"):
+        row = judged(f"{talk}+1 {rst}").connections.row(0, named=True)
+        assert row["orientation"] == "guessed" and row["cause"] in ("END305", "END306")
+        assert (row["confidence"], row["harm"]) == ("likely", "depends")
+    row = judged(talk + CLOSE).connections.row(0, named=True)
+    assert (row["cause"], row["confidence"], row["harm"]) == ("END201", "likely", "harmless")
+
+
+def test_a_rst_that_cleared_the_old_connection_was_not_ignored() -> None:
+    cleared = (
+        CHALLENGED
+        + "+.01 C > S R 9999:9999(0) win 0\n+1 C > S S 0:0(0)\n+.01 S > C S. 0:0(0) ack 1\n"
+        + "+.01 C > S . 1:1(0) ack 1\n+.1 C > S P. 1:101(100) ack 1\n+.1 S > C . 1:1(0) ack 101\n"
+    )
+    row = judged(cleared).connections.row(0, named=True)
+    assert row["orig_rst_class"] == "bad-ack" and "END315" not in row["contributing"]

@@ -235,10 +235,15 @@ def judge_table(
     shown = _evaluate(frame, rules)
     holds = shown.select(cause.id for cause in rules)
     primary = _primary(shown, rules, _beaters({cause.id: cause for cause in rules}))
+    sure = _code(shown, rules, primary, "confidence")
+    if table == "connections":
+        guessed = (frame["orientation"] == "guessed").fill_null(False).to_numpy()
+        guessed = guessed & np.array([*(cause.names_side for cause in rules), False])[primary]
+        sure[guessed] = np.minimum(sure[guessed], int(Confidence.LIKELY))
     frame = frame.with_columns(
         _words(primary, [cause.id for cause in rules], "cause"),
         _words(primary, [cause.name for cause in rules], "cause_name"),
-        _words(_code(shown, rules, primary, "confidence"), _CONFIDENCE, "confidence"),
+        _words(sure, _CONFIDENCE, "confidence"),
         _words(_code(shown, rules, primary, "harm"), _HARM, "harm"),
     )
     if table == "connections":

@@ -13,6 +13,7 @@ from finis.terms import Role, Side
 if TYPE_CHECKING:
     from finis.correlation.stories import Story
 
+ANSWER_S = 1.0  # a stack answers a segment within the round trip
 FRESH_S = 0.05  # data this close before a FIN and RST has hardly been read by a program
 
 NOTIFY_TEXT = (
@@ -135,6 +136,23 @@ def server_state(story: Story, side: Side) -> list[Alternative]:
         ),
     ]
     return found
+
+
+def ack_set_all_the_same(story: Story, side: Side) -> list[Alternative]:
+    """A RST right after data has the same numbers whether its sender had state or sets the ACK bit
+    without need."""
+    came = telling.column(story, side, "rst_after_data_s")
+    if came is None or not 0 <= came <= ANSWER_S:
+        return []
+    host = telling.role(side)
+    return [
+        Alternative(
+            f"The {host}, or a load balancer in its address, had no state left and sets the ACK bit"
+            " in such an answer (lwIP does, against RFC 9293 §3.10.7.1).",
+            f"the window and IP ID of the RST against the {host}'s other segments; other RSTs of"
+            " this host to segments that meet no connection",
+        )
+    ]
 
 
 def captures(story: Story) -> list[str]:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 class ClientClosedFirst(Cause):
     id, name, table = "END201", "client-closed-first", "connections"
+    names_side = True
     title = "orderly close, begun by the client"
     beats = ("END207",)
     harm_why = "both sides closed and acknowledged each other's FIN"

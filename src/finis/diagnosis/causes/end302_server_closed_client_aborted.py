@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 class ServerClosedClientAborted(Cause):
     id, name, table = "END302", "server-closed-client-aborted", "connections"
+    names_side = True
     title = "server closed first, client then aborted (FIN, RST)"
     beats = ("END202", "END205", "END207", "END304", "END305", "END306", "END310", "END311")
     harm = facts.harm((facts.data_lost(), Harm.DEPENDS), otherwise=Harm.HARMLESS)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 class ClientClosedServerAborted(Cause):
     id, name, table = "END303", "client-closed-server-aborted", "connections"
+    names_side = True
     title = "client closed first, server then aborted (FIN, RST)"
     beats = ("END201", "END205", "END207", "END304", "END305", "END306", "END310", "END311")
     harm = facts.harm((facts.data_lost(), Harm.DEPENDS), otherwise=Harm.HARMLESS)

@@ -45,7 +45,9 @@ class ClientAborted(Cause):
     id, name, table = "END305", "client-aborted", "connections"
     title = "the client aborted the connection (RST without FIN)"
     beats = ("END207", "END311", "END331", "END391", "END405")
+    names_side = True
     harm = facts.harm(
+        (pl.col("orientation") == "guessed", Harm.DEPENDS),
         (facts.data_lost(), Harm.DEPENDS),
         ((pl.col("orig_bytes") == 0) & (pl.col("resp_bytes") == 0), Harm.HARMLESS),
         (facts.RESP.fin & facts.RESP.col("fin_acked"), Harm.HARMLESS),
@@ -58,7 +60,8 @@ class ClientAborted(Cause):
     }
     references = ("RFC 9293 §3.10.5", "RFC 1122 §4.2.2.13", "RFC 2525 §2.17")
     not_this = (
-        "not a host without state: the RST has the ACK bit and the client's own next number",
+        "not a host without state, by RFC 9293: the RST has the ACK bit and the client's own next "
+        "number",
         "not the firewall, as far as the captures show: the RST came from the client's side",
     )
 
@@ -78,7 +81,7 @@ class ClientAborted(Cause):
 
     @classmethod
     def alternatives(cls, story: Story) -> list[Alternative]:
-        return telling.why_abort(Side.ORIG)
+        return [*telling.why_abort(Side.ORIG), *_aborts.ack_set_all_the_same(story, Side.ORIG)]
 
     @classmethod
     def missing(cls, story: Story) -> list[str]:

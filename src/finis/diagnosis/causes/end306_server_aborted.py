@@ -44,7 +44,9 @@ class ServerAborted(Cause):
     id, name, table = "END306", "server-aborted", "connections"
     title = "the server aborted the connection (RST without FIN)"
     beats = ("END207", "END311", "END331", "END391", "END405")
+    names_side = True
     harm = facts.harm(
+        (pl.col("orientation") == "guessed", Harm.DEPENDS),
         ((pl.col("orig_bytes") > 0) & (pl.col("resp_bytes") == 0), Harm.HARMFUL),
         (facts.data_lost(), Harm.HARMFUL),
         otherwise=Harm.DEPENDS,
@@ -58,7 +60,8 @@ class ServerAborted(Cause):
     }
     references = ("RFC 9293 §3.10.5", "RFC 1122 §4.2.2.13", "RFC 2525 §2.17")
     not_this = (
-        "not a host without state: the RST has the ACK bit and the server's own next number",
+        "not a host without state, by RFC 9293: the RST has the ACK bit and the server's own next "
+        "number",
         "not the firewall, as far as the captures show: the RST came from the server's side",
     )
 
@@ -78,7 +81,7 @@ class ServerAborted(Cause):
 
     @classmethod
     def alternatives(cls, story: Story) -> list[Alternative]:
-        return telling.why_abort(Side.RESP)
+        return [*telling.why_abort(Side.RESP), *_aborts.ack_set_all_the_same(story, Side.RESP)]
 
     @classmethod
     def missing(cls, story: Story) -> list[str]:

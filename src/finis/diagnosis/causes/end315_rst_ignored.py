@@ -73,4 +73,10 @@ def _ignored(side: facts.Half) -> pl.Expr:
     """It had to be ignored; or both sides closed in good order after it."""
     at = side.col("rst_s")
     outlived = facts.peaceful() & (at < facts.ORIG.col("fin_s")) & (at < facts.RESP.col("fin_s"))
-    return side.rst & (side.col("rst_accept").is_in(["outside", "in-window"]) | outlived)
+    # A RST that answers a challenge ACK fits the older connection, and is meant for it.
+    old = side.rst_class("bad-ack")
+    return (
+        side.rst
+        & facts.no(old)
+        & (side.col("rst_accept").is_in(["outside", "in-window"]) | outlived)
+    )

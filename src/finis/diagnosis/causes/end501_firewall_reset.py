@@ -41,8 +41,11 @@ class FirewallReset(FirewallStated):
     reasons = ("reset-device",)
     not_this = ("not a RST of client or server: none entered the firewall, or its log says so",)
     beats = SYMPTOMS
-    harm = Harm.HARMFUL
-    harm_why = "to both sides: neither of them asked for the reset"
+    harm = facts.harm((facts.packets(), Harm.HARMFUL), otherwise=Harm.DEPENDS)
+    harm_why = (
+        "to both sides, which did not ask for the reset; it depends on which feature sent it and "
+        "whether the traffic was wanted"
+    )
     remedy = {
         "ASA": "show conn, show service-policy and the syslog around this time name the "
         "feature; service resetinbound and resetoutbound decide whether refusals are "

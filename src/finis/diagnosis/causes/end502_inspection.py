@@ -10,7 +10,7 @@ The teardown reason (ASA: `Flow closed by inspection`), often with 507003 or 108
 IPS (END503) has reasons of its own; a reset without a reason is END501.
 
 ## Harm
-Harmful: a legitimate conversation was cut, unless it was not legitimate.
+Depends: a legitimate conversation was cut, or one that was not.
 
 ## What to change
 Look up the message that precedes the teardown; adjust the inspection.
@@ -29,8 +29,8 @@ class ClosedByInspection(FirewallStated):
     id, name = "END502", "closed-by-inspection"
     title = "protocol inspection ended the connection"
     reasons = ("inspection",)
-    harm = Harm.HARMFUL
-    harm_why = "to both sides: the firewall objected to what they said"
+    harm = Harm.DEPENDS
+    harm_why = "on whether the conversation was legitimate: the inspection objected to it"
     remedy = {
         "ASA": "show service-policy inspect names the protocol; drop that inspect, or relax its"
         " policy map, for {server} port {server_p}",

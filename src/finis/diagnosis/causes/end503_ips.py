@@ -10,7 +10,7 @@ The teardown reason (ASA: `Flow reset by IPS`, `Flow terminated by IPS`, `IPS fa
 Inspection (END502); a forged RST from elsewhere (END316).
 
 ## Harm
-Harmful: to users if it is a false alarm.
+Depends: harmful to users if it is a false alarm, else the protection works.
 
 ## What to change
 Read the module's own event; tune the signature if it is wrong.
@@ -29,8 +29,8 @@ class EndedByIps(FirewallStated):
     id, name = "END503", "ended-by-ips"
     title = "intrusion prevention ended the connection"
     reasons = ("ips", "ips-reset")
-    harm = Harm.HARMFUL
-    harm_why = "to both sides, or to an attacker: see the signature"
+    harm = Harm.DEPENDS
+    harm_why = "on whether it was an attack or a false alarm: see the signature"
     remedy = {
         "ASA": "the IPS or FTD event of this time names the signature (420002, 420003, 430001)",
     }

@@ -10,7 +10,8 @@ The teardown reason (ASA: `Route change`, `Tunnel has been torn down`, `No valid
 Failover (END507).
 
 ## Harm
-Harmful: connections in use are cut.
+Harmful where a host still sends on it and is refused. Else it depends on whether the connection was
+in use: a tunnel that its user closed takes idle connections along.
 
 ## What to change
 Stabilise the path; look at the routing or VPN log of this time.
@@ -21,6 +22,9 @@ Cisco ASA syslog 302014: Route change; Cisco ASA command reference: timeout floa
 
 from __future__ import annotations
 
+import polars as pl
+
+from finis.diagnosis import facts
 from finis.diagnosis.causes._stated import FirewallStated
 from finis.terms import Harm
 
@@ -29,8 +33,11 @@ class RouteChanged(FirewallStated):
     id, name = "END602", "route-change"
     title = "the path changed under the connection"
     reasons = ("route",)
-    harm = Harm.HARMFUL
-    harm_why = "to both sides: the connection was cut when its path changed"
+    harm = facts.harm(
+        ((pl.col("data_denied") > 0) | (pl.col("acks_denied") > 0), Harm.HARMFUL),
+        otherwise=Harm.DEPENDS,
+    )
+    harm_why = "harmful if a side still used it (its segments are refused); harmless if none did"
     remedy = {
         "ASA": "show route {server}; timeout floating-conn 0:0:0 keeps connections on their old"
         " path",

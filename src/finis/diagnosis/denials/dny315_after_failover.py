@@ -5,8 +5,7 @@ The standby firewall took over without the connections of the other, or without 
 Segments of connections that were alive a moment ago meet nothing.
 
 ## Evidence
-A failover is logged on the device, then denials of segments whose connection this log cannot show,
-or whose Teardown states the failover.
+A failover is logged on the device, then denials of segments whose connection this log cannot show.
 
 ## Look-alikes
 Asymmetric routing (DNY402) has no failover before it and does not fade. The failover may hide it,
@@ -27,10 +26,10 @@ from __future__ import annotations
 import polars as pl
 
 from finis.correlation.stories import Refusal
-from finis.diagnosis.cause import Cause, Claim
+from finis.diagnosis.cause import Alternative, Cause, Claim
 from finis.diagnosis.denials import _facts, _words
 from finis.diagnosis.telling import span
-from finis.terms import Confidence, Harm, Teardown
+from finis.terms import Confidence, Harm
 
 SOON_S = 60.0
 WINDOW_S = 3600.0  # the default idle timer: what was silent so long would have been dropped anyway
@@ -43,9 +42,7 @@ class AfterFailover(Cause):
     table = "denials"
     beats = ("DNY316", "DNY401", "DNY402", "DNY403", "DNY602", "DNY901")
     confidence = (
-        pl.when(_facts.after(Teardown.FAILOVER))
-        .then(int(Confidence.CERTAIN))
-        .when(pl.col("failover_s") <= SOON_S)
+        pl.when(pl.col("failover_s") <= SOON_S)
         .then(int(Confidence.LIKELY))
         .otherwise(int(Confidence.POSSIBLE))
     )
@@ -61,13 +58,12 @@ class AfterFailover(Cause):
     @classmethod
     def where(cls) -> pl.Expr:
         form = _facts.ack | _facts.data | _facts.fin | _facts.rst
-        lost = (
+        return (
             _facts.state
             & _facts.unknown_tuple
             & form
             & pl.col("failover_s").is_between(0, WINDOW_S)
         )
-        return _facts.after(Teardown.FAILOVER) | lost
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
@@ -78,3 +74,14 @@ class AfterFailover(Cause):
             else [Claim(f"The device had failed over {span(since)} before.", (story.proof,))]
         )
         return [*_words.history(story), *after]
+
+    @classmethod
+    def alternatives(cls, story: Refusal) -> list[Alternative]:
+        return [
+            Alternative(
+                "The routing is asymmetric, or the log begins late: nothing to do with the"
+                " failover.",
+                "whether such segments were refused before the failover as well, and whether they"
+                " fade",
+            )
+        ]

@@ -4,7 +4,8 @@
 The other unit of a firewall pair took over and did not know the connections of the first.
 
 ## Evidence
-Five or more denials for lack of a connection within an hour of the same failover of one device.
+Five or more denials for lack of a connection within an hour of the same failover of one device, and
+less than half as many in the hour before it.
 
 ## Look-alikes
 Asymmetric routing refuses before and after alike. A failover with state shows few or none.
@@ -21,7 +22,7 @@ Stateful failover in the firewall's configuration guide.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -33,6 +34,9 @@ from finis.terms import Confidence, Harm
 
 MIN_DENIALS = 5
 CAUSE = "DNY315"
+SAME_BEFORE = (CAUSE, "DNY402", "DNY403", "DNY901")  # what DNY315 is without a failover
+BEFORE = timedelta(hours=1)
+MAX_BEFORE = 0.5  # as many before, per denial after: then the failover explains nothing
 
 
 class FailoverLosses(Pattern):
@@ -65,6 +69,8 @@ class FailoverLosses(Pattern):
             ).sort("ts", "row")
             first, last = moment(part["ts"].min()), moment(part["ts"].max())
             when = None if first is None else first - timedelta(seconds=part["failover_s"][0])
+            if when is not None and _before(denials, row["device"], when) > MAX_BEFORE * row["n"]:
+                continue
             lasted = span((last - first) / timedelta(seconds=1)) if first and last else "?"
             out.append(
                 cls.finding(
@@ -81,3 +87,16 @@ class FailoverLosses(Pattern):
                 )
             )
         return out
+
+
+def _before(denials: pl.DataFrame, device: str | None, failover: datetime) -> int:
+    """Like denials of the device in the hour before its failover."""
+    return (
+        distinct(denials)
+        .filter(
+            pl.col("device").eq_missing(pl.lit(device))
+            & pl.col("cause").is_in(SAME_BEFORE)
+            & pl.col("ts").is_between(failover - BEFORE, failover, closed="left")
+        )
+        .height
+    )
