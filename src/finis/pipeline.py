@@ -35,7 +35,10 @@ __all__ = ["Case", "Options", "event_frames", "read", "segment_frames"]
 
 @dataclass(frozen=True)
 class Case:
-    """All that was read, and what is to be said of it."""
+    """All that was read, and what is to be said of it.  Prints its report in a notebook.
+
+    `connections`, `denials` and `findings` are Polars frames (docs/tables.md); `explain` tells one
+    connection step by step; `found` and `patterns` are the findings as objects, with evidence."""
 
     paths: list[str]
     options: Options
@@ -159,10 +162,11 @@ class Case:
         return render(document(self))
 
 
-def read(paths: Sequence[str | Path] | str, options: Options | None = None) -> Case:
-    """Read everything given and explain it.  Raises InputError if nothing can be read."""
+def read(paths: Sequence[str | Path] | str | Path, options: Options | None = None) -> Case:
+    """Read files, folders and globs and explain every ending and denial in them.  Raises InputError
+    if nothing can be read."""
     options = options or Options()
-    given = [paths] if isinstance(paths, str) else [str(path) for path in paths]
+    given = [str(paths)] if isinstance(paths, (str, Path)) else [str(path) for path in paths]
     intake = Intake(options)
     intake.open(given)
     points = intake.captures()

@@ -89,7 +89,7 @@ def test_one() -> None:
 
 
 def test_none() -> None:
-    with pytest.raises(UsageError, match="no connection fits '203.0.113.1'"):
+    with pytest.raises(UsageError, match="no connection fits"):
         select(table(), "203.0.113.1")
 
 

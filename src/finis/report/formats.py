@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -76,7 +77,22 @@ def visible(frame: pl.DataFrame) -> pl.DataFrame:
 
 def to_json(value: Any) -> str:
     """JSON text, indented, ASCII only (so no terminal escape survives), ending in a newline."""
-    return json.dumps(value, indent=2, default=_plain, allow_nan=False) + "\n"
+    try:
+        text = json.dumps(value, indent=2, default=_plain, allow_nan=False)
+    except ValueError:  # NaN and infinity are not JSON
+        text = json.dumps(_finite(value), indent=2, default=_plain, allow_nan=False)
+    return text + "\n"
+
+
+def _finite(value: Any) -> Any:
+    """`value` with null for what is not a finite number."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any) -> Any:
