@@ -115,16 +115,39 @@ class Picker:
         self.rows: Array = np.zeros(1, ev.rows.dtype) if self.blank else ev.rows
         self._shift = np.append(chosen.shift, [0] * spare).astype(np.int64)
         self._flipped = np.append(groups.flipped, [False] * spare).astype(np.int64)
+        self._straight = not self._flipped.any()
+        self._columns: dict[str, Array] = {}  # read from the rows once: those are wide
+        self._every: list[tuple[Array, bool]] = []
+
+    def _column(self, name: str) -> Array:
+        """A field of every row, side by side in memory; fields of two sides as two columns."""
+        if name not in self._columns:
+            column = np.array(self.rows[name].T, order="C")
+            column.flags.writeable = False  # it is handed out itself
+            self._columns[name] = column
+        return self._columns[name]
+
+    def _all(self, at: Array) -> bool:
+        """Is it every row in order?  Then nothing need be picked."""
+        for known, is_all in self._every:
+            if known is at:
+                return is_all
+        is_all = len(at) == len(self.rows) and bool((at == np.arange(len(at))).all())
+        self._every.append((at, is_all))
+        return is_all
 
     def one(self, name: str, at: Array) -> Array:
-        """A field without sides."""
-        found: Array = self.rows[name][at]
-        return found
+        """A field without sides, or both sides of one."""
+        column = self._column(name).T
+        return column if self._all(at) else column[at]
 
     def side(self, name: str, at: Array, side: int) -> Array:
         """A field of the story's side."""
-        found: Array = self.rows[name][at, side ^ self._flipped[at]]
-        return found
+        columns = self._column(name)
+        if self._straight:
+            return columns[side] if self._all(at) else columns[side][at]
+        flipped: Array = columns.T[at, side ^ self._flipped[at]]
+        return flipped
 
     def who(self, name: str, at: Array) -> Array:
         """A field that names a side (0, 1 or NONE), in the story's terms."""

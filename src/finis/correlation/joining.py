@@ -156,6 +156,9 @@ def mutual_best(left: Array, right: Array, cost: Array) -> Array:
 def tuple_candidates(ev: Evidence, shift: Array | None = None) -> Candidates:
     """Observations of one tuple at different points.  Without `shift` (per row, to a common
     clock) tuples reused very often are left out; with it they meet their neighbours in time."""
+    if len(ev.points) < 2:
+        none = np.empty(0, np.int64)
+        return Candidates(none, none, none > 0, none > 0, "unchanged tuple")
     when = ev.rows["first_ns"] + (shift if shift is not None else 0)
     order = np.lexsort((when, ev.key))
     key = ev.key[order]

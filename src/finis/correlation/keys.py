@@ -97,11 +97,21 @@ def address(hi: int, lo: int) -> str:
 
 
 def texts(hi: Array, lo: Array) -> pl.Series:
-    """Addresses as text, each distinct one formatted once."""
+    """Addresses as text.  IPv4 is composed of its four numbers in bulk; other addresses are
+    formatted once each."""
     import polars as pl
 
-    both = pl.DataFrame({"hi": hi.astype(np.uint64), "lo": lo.astype(np.uint64)})
-    distinct = both.unique()
-    words = [address(high, low) for high, low in distinct.iter_rows()]
-    named = distinct.with_columns(pl.Series("text", words, pl.String))
-    return both.join(named, ["hi", "lo"], "left", maintain_order="left")["text"]
+    hi, lo = hi.astype(np.uint64), lo.astype(np.uint64)
+    v4 = (hi == 0) & (lo >> np.uint64(32) == np.uint64(0xFFFF))
+    distinct, where = np.unique(lo[v4].astype(np.uint32), return_inverse=True)
+    parts = [pl.Series(distinct >> np.uint32(shift) & np.uint32(255)) for shift in (24, 16, 8, 0)]
+    dotted = pl.select(pl.concat_str(parts, separator=".")).to_series().gather(where.astype("u4"))
+    if v4.all():
+        return dotted.alias("text")
+    both = pl.DataFrame({"hi": hi[~v4], "lo": lo[~v4]})
+    others = both.unique()
+    words = [address(high, low) for high, low in others.iter_rows()]
+    named = others.with_columns(pl.Series("text", words, pl.String))
+    colons = both.join(named, ["hi", "lo"], "left", maintain_order="left")["text"]
+    place = np.where(v4, np.cumsum(v4) - 1, np.cumsum(~v4) - 1 + len(dotted))
+    return pl.concat([dotted, colons]).gather(place.astype("u4")).alias("text")

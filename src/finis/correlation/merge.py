@@ -78,7 +78,9 @@ def stories(
     schema = polars_schema(CONNECTIONS) | polars_schema(STORY_FACTS)
     frame = pl.DataFrame(columns)
     missing = [pl.lit(None, t).alias(n) for n, t in schema.items() if n not in columns]
-    frame = frame.with_columns(*missing)[order]
+    frame = frame.with_columns(*missing)
+    if (order[1:] < order[:-1]).any():  # gathering every column is dear
+        frame = frame[order]
     frame = frame.with_columns(
         pl.Series("row", np.arange(groups.count)),
         pl.Series("conn_id", _ids(tie[order])),

@@ -1,0 +1,73 @@
+"""Reading ahead: what makes batches runs in a second thread, so that decoding and tracking, which
+both release the interpreter, go on at the same time.  Order is kept, so nothing depends on it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from queue import Empty, Full, Queue
+from typing import TypeVar
+
+T = TypeVar("T")
+
+DEPTH = 4  # batches ready at most
+WAIT_S = 0.2  # how soon an abandoned thread notices
+
+
+class _End:
+    """The last thing in the queue: how the other thread came to its end."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+def ahead(items: Iterable[T], keep: Callable[[T, int], T]) -> Iterator[T]:
+    """The items in their order.  `keep(item, place)` copies one to a place of its own, numbered
+    from 0 to DEPTH + 1, because a reader uses its buffers again; a place is used again once the
+    item after it has been asked for.  A single item starts no thread."""
+    source = iter(items)
+    first = next(source, None)
+    if first is None:
+        return
+    yield first  # used up before the source goes on
+    second = next(source, None)
+    if second is None:
+        return
+    ready: Queue[T | _End] = Queue(DEPTH)
+    over = threading.Event()
+
+    def put(item: T | _End) -> None:
+        while not over.is_set():
+            try:
+                return ready.put(item, timeout=WAIT_S)
+            except Full:
+                continue
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            put(keep(second, 0))
+            for number, item in enumerate(source, 1):
+                put(keep(item, number % (DEPTH + 2)))
+                if over.is_set():
+                    break
+        except BaseException as failure:  # raised again where the items are used
+            error = failure
+        put(_End(error))
+
+    thread = threading.Thread(target=run, name="reading", daemon=True)
+    thread.start()
+    try:
+        while True:
+            try:  # with a timeout, so that Ctrl-C is heard
+                item = ready.get(timeout=WAIT_S)
+            except Empty:
+                continue
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                return
+            yield item
+    finally:
+        over.set()
+        thread.join()
