@@ -214,6 +214,8 @@ CHALLENGED = """
 """
 TWICE = CHALLENGED + "+.001 C > S R 9999:9999(0) win 0\n", CHALLENGED
 FROM_SERVER = "+1 S > C R. 1001:1001(0) ack 301"
+UPLOAD = "".join(f"+{wait} C > S P. 301:601(300) ack 1001\n" for wait in (1, 0.3, 0.6, 1.2, 2.4))
+FINS = "".join(f"+{wait} C > S F. 301:301(0) ack 1001\n" for wait in (1, 0.3, 0.6))
 ACROSS = {
     "reset by the server, passed on": ("END306", TALK + FROM_SERVER, TALK + FROM_SERVER),
     "made by the firewall": ("END501", TALK + FROM_SERVER, TALK),
@@ -221,6 +223,8 @@ ACROSS = {
         "END501", TALK + FROM_SERVER, TALK + "+1 C > S R. 301:301(0) ack 1001",
     ),
     "eaten by the firewall": ("END605", TALK, TALK + FROM_SERVER),
+    "data eaten by the firewall": ("END606", TALK + UPLOAD, TALK),
+    "FIN eaten by the firewall": ("END606", TALK + FINS, TALK),
     "RST to a challenge ACK eaten": (
         "END107", TWICE[0] + TWICE[0].replace("+0 ", "+1 "),
         TWICE[1] + TWICE[1].replace("+0 ", "+1.001 "),

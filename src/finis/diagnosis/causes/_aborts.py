@@ -155,6 +155,20 @@ def ack_set_all_the_same(story: Story, side: Side) -> list[Alternative]:
     ]
 
 
+def by_a_device(story: Story, side: Side) -> list[Alternative]:
+    """With one point only, a RST in a host's name need not be the host's."""
+    if (story.row.get("n_points") or 0) > 1:
+        return []
+    host = telling.role(side)
+    return [
+        Alternative(
+            f"A device on the path (firewall, IPS, load balancer) sent it in the {host}'s name.",
+            f"TTL and IP ID of the RST against the {host}'s other segments; a capture at the "
+            f"{host}: there such a RST does not leave",
+        )
+    ]
+
+
 def captures(story: Story) -> list[str]:
     """Captures that would show what was unread, and in which order segments arrived."""
     where = missing.Where.of(story.row)

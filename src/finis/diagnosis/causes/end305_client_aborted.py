@@ -81,7 +81,12 @@ class ClientAborted(Cause):
 
     @classmethod
     def alternatives(cls, story: Story) -> list[Alternative]:
-        return [*telling.why_abort(Side.ORIG), *_aborts.ack_set_all_the_same(story, Side.ORIG)]
+        side = Side.ORIG
+        return [
+            *telling.why_abort(side),
+            *_aborts.ack_set_all_the_same(story, side),
+            *_aborts.by_a_device(story, side),
+        ]
 
     @classmethod
     def missing(cls, story: Story) -> list[str]:

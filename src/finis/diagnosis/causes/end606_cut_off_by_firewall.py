@@ -1,0 +1,94 @@
+"""The firewall dropped what one side sent, and the connection went no further.
+
+## What happened
+Data or a FIN of one side entered the firewall and never left it, repetitions included. The other
+side knows nothing of it: the connection hangs until somebody's timer ends it.
+
+## Evidence
+Captures on both sides of the firewall, paired segment by segment: the segments are on one side
+only, the other capture was running, and no acknowledgement of them came.
+
+## Look-alikes
+Losses beyond the firewall (END407): there the segments are in both captures. A capture that lost
+packets or has a filter: a single missing segment is likely, several in a row are certain. A
+segment that was dropped and got through at the next try (END604).
+
+## Harm
+Harmful where data was dropped. Depends where only a FIN was: its sender waits, the other side keeps
+a dead connection.
+
+## What to change
+Find the reason of the drop on the firewall, then relax that check for this pair.
+
+## References
+RFC 9293 §3.8.1 (retransmission); Cisco ASA command reference: capture type asp-drop
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from finis.diagnosis import facts, missing, telling
+from finis.diagnosis.cause import Cause, Claim
+from finis.terms import Confidence, Harm, Side
+
+if TYPE_CHECKING:
+    from finis.correlation.stories import Story
+
+
+def _data(side: facts.Half) -> pl.Expr:
+    return side.col("dropped_data") & side.loses_data
+
+
+def _fin(side: facts.Half) -> pl.Expr:
+    return (
+        side.col("dropped_fin")
+        & facts.no(side.col("fin_acked"))
+        & (side.col("dropped") >= side.col("fins"))
+    )
+
+
+class CutOffByFirewall(Cause):
+    id, name, table = "END606", "cut-off-by-firewall", "connections"
+    title = "the firewall dropped what one side sent, to the end"
+    beats = ("END205", "END207", "END331", "END405", "END407", "END901", "END902", "END903")
+    confidence = facts.confidence(
+        ((pl.col("o_dropped") > 1) | (pl.col("r_dropped") > 1), Confidence.CERTAIN),
+        otherwise=Confidence.LIKELY,
+    )
+    harm = facts.harm((_data(facts.ORIG) | _data(facts.RESP), Harm.HARMFUL), otherwise=Harm.DEPENDS)
+    harm_why = (
+        "to both sides: data never arrived; with a FIN only, it depends on how long the other side "
+        "keeps the dead connection"
+    )
+    remedy = {
+        "ASA": "show asp drop, and `capture drops type asp-drop all match tcp host {client} host "
+        "{server} eq {server_p}` while it happens: the drop reason names the check to relax",
+    }
+    references = ("RFC 9293 §3.8.1", "Cisco ASA command reference: capture type asp-drop")
+    not_this = ("not lost elsewhere: the segments are on one side of the firewall only",)
+
+    @classmethod
+    def where(cls) -> pl.Expr:
+        return (
+            pl.col("paired")
+            & pl.col("established")
+            & facts.ended("open", "half-closed", "closing")
+            & (_data(facts.ORIG) | _data(facts.RESP) | _fin(facts.ORIG) | _fin(facts.RESP))
+        )
+
+    @classmethod
+    def claims(cls, story: Story) -> list[Claim]:
+        return [
+            *telling.firewall_dropped(story),
+            *telling.unacknowledged(story),
+            *telling.fin(story, Side.ORIG),
+            *telling.fin(story, Side.RESP),
+            *telling.log_end(story),
+        ]
+
+    @classmethod
+    def missing(cls, story: Story) -> list[str]:
+        return [missing.asa_drops(missing.Where.of(story.row))]
