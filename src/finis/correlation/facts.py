@@ -91,12 +91,22 @@ def choose(ev: Evidence, groups: Groups, paired: Paired, clocks: Solution) -> Ch
         twins=paired.twins,
     )
     pick = Picker(ev, groups, out)
-    starts = np.stack([_earliest(pick.side("fin_ns", fullest, s), pick.side("rst_ns", fullest, s))
+    starts = np.stack([_earliest(_moment(pick, "fin_ns", s), _moment(pick, "rst_ns", s))
                        for s in (0, 1)])  # fmt: skip
     orig_closed = starts[0] <= starts[1]
     none = (starts == np.iinfo(np.int64).max).all(axis=0)
     out.closer = np.where(none, near_orig, np.where(orig_closed, near_orig, near_resp))
     return out
+
+
+def _moment(pick: Picker, name: str, side: int) -> Array:
+    """When a side sent it, on the reference clock: at the fullest point, or where that one missed
+    it at the point nearest to the side; 0 for never."""
+    chosen = pick.chosen
+    own = chosen.near_orig if side == 0 else chosen.near_resp
+    here, there = pick.side(name, chosen.fullest, side), pick.side(name, own, side)
+    at = np.where(here != 0, here + pick.shift(chosen.fullest), there + pick.shift(own))
+    return np.where((here == 0) & (there == 0), 0, at)
 
 
 def _earliest(*times: Array) -> Array:
@@ -262,7 +272,7 @@ def _closing(pick: Picker, has: Array, treated: Treated) -> Columns:
         number = pick.side("fin_seq", own, s) + np.uint32(1)
         acked[s] |= several & fin[s] & (pick.side("una", peer, s) == number)
     first_fin = pick.who("first_fin", chosen.closer)
-    first_rst = pick.who("first_rst", chosen.closer)
+    first_rst = _first_sent(pick, "rst_ns", pick.who("first_rst", chosen.closer))
     reset_by = pick.who("reset_by", chosen.fullest)
     ended = pick.one("ended", chosen.fullest).astype(np.int64)
     if several.any():
@@ -294,6 +304,19 @@ def _closing(pick: Picker, has: Array, treated: Treated) -> Columns:
         "fin_gap_s": series(gap, has & both),
         "simultaneous_close": series(_crossed(pick), has),
     }
+
+
+def _first_sent(pick: Picker, name: str, seen: Array) -> Array:
+    """Who sent it first.  With several points each side is asked at the point nearest to it: on
+    their way the two may have passed each other."""
+    chosen = pick.chosen
+    times = [
+        (pick.side(name, own, side), pick.shift(own))
+        for side, own in enumerate((chosen.near_orig, chosen.near_resp))
+    ]
+    (orig, shift), (resp, resp_shift) = times
+    both = chosen.several & (orig != 0) & (resp != 0)
+    return np.where(both, np.where(orig + shift <= resp + resp_shift, 0, 1), seen)
 
 
 def _reset_by(pick: Picker, first_rst: Array) -> Array:
