@@ -18,7 +18,10 @@ def test_document() -> None:
     out = text.render(document(one), width=1000)
     assert out.startswith(f"Connection {one.story.row['conn_id']}\n")
     assert "192.0.2.1:40000 → 198.51.100.1:443   (orig sent the SYN)" in out
-    assert "Orderly close, begun by the server. harmless · certain · END202" in out
+    row = one.story.row
+    verdict = f"{row['harm']} · {row['confidence']} · {row['cause']} {row['cause_name']}"
+    assert f"{one.title[0].upper()}{one.title[1:]}. {verdict}\n" in out
+    assert row["cause"] == "END202"
     assert "evidence   · " in out
     assert "Step by step" in out
     assert "paired" not in out

@@ -95,6 +95,6 @@ def test_period_spans_dated_sources() -> None:
 
 def test_facts() -> None:
     made = source_facts(source("a.log", zone_assumed=True))
-    assert made["first"] == "2018-06-20 12:00:00.000000"
+    assert made["first"] == "2018-06-20T12:00:00.000000Z"
     assert made["zone_assumed"] is True
     assert made["problems"] == []

@@ -119,8 +119,8 @@ def source_facts(source: Source) -> dict[str, Any]:
         "rows": source.rows,
         "used": source.used,
         "other": source.other,
-        "first": None if source.first_ns is None else stamp(source.first_ns, dated=source.dated),
-        "last": None if source.last_ns is None else stamp(source.last_ns, dated=source.dated),
+        "first": _iso(source.first_ns, source.dated),
+        "last": _iso(source.last_ns, source.dated),
         "dated": source.dated,
         "zone_assumed": source.zone_assumed,
         "truncated": source.truncated,
@@ -129,6 +129,14 @@ def source_facts(source: Source) -> dict[str, Any]:
             for reason, times, first in source.problems
         ],
     }
+
+
+def _iso(ns: int | None, dated: bool) -> str | None:
+    """ISO 8601; a time of day without date where that is all there is."""
+    if ns is None:
+        return None
+    text = stamp(ns, dated=dated)
+    return text.replace(" ", "T") + "Z" if dated else text
 
 
 def period(sources: list[Source]) -> str:

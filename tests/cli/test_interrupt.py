@@ -1,1 +1,0 @@
-/work/main/tests/cli/test_interrupt.py
