@@ -197,13 +197,13 @@ cdef const uint8_t* words(
     elif op == FLAGS:
         return flags(p, end)
     elif op == DIRECTION:
-        if end - p > 7 and memcmp(p, b"inbound", 7) == 0:
+        if end - p > 7 and (p[0] == b"i" or p[0] == b"I") and memcmp(p + 1, b"nbound", 6) == 0:
             return p + 7
-        if end - p > 8 and memcmp(p, b"outbound", 8) == 0:
+        if end - p > 8 and (p[0] == b"o" or p[0] == b"O") and memcmp(p + 1, b"utbound", 7) == 0:
             return p + 8
         return NULL
     elif op == TAIL_IF:
-        while p < end and name_like(p[0]):
+        while p < end and (name_like(p[0]) or p[0] == b" "):
             p += 1
         if p == start or p != end or p - start > 63 or (p - 1)[0] == b".":
             return NULL
