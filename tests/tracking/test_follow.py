@@ -1,0 +1,120 @@
+"""The kernel that follows events says what the reference says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finis.tracking import events as module
+from finis.tracking.devices import LogOptions
+from finis.tracking.events import LogTracker
+
+from .eventlist import CLIENT, NS, START, SERVER, Line, batches, built, deny, line, torn
+
+pytestmark = pytest.mark.skipif(module._kernel() is None, reason="no kernel is built")
+
+OTHER = "outside:192.0.2.9/40001"
+ENDS = st.sampled_from((CLIENT, CLIENT, SERVER, OTHER, None))
+SMALL = LogOptions(open_most=3, lines_most=8, ended_most=6, devices_most=2)
+KINDS = ("context", "permit", "failover", "icmp", "xlate-built", "limit", "threat")
+
+
+@st.composite
+def event(draw: st.DrawFn) -> Line:
+    step = draw(st.sampled_from((0, 0, 0, 0.001, 1, 3, 7, 20, 70, 2000, -2, -400, -3600, -90000)))
+    a, b = draw(st.sampled_from(((CLIENT, SERVER),) * 6 + ((SERVER, CLIENT),))) if draw(
+        st.integers(0, 5)
+    ) else (draw(ENDS), draw(ENDS))  # fmt: skip
+    number = draw(st.sampled_from((1, 2, 3, 3, 4, 5, 900, None)))
+    common = {
+        "step": None if draw(st.integers(0, 40)) == 0 else step,
+        "device": draw(st.sampled_from(("fw",) * 8 + ("fw2", "fw3", None))),
+        "proto": draw(st.sampled_from(("tcp",) * 9 + ("udp",))),
+        "severity": 6, "text_ok": "full", "hit_count": 1,
+    }  # fmt: skip
+    kind = draw(st.sampled_from(("built", "built", "torn", "torn", "deny", *KINDS)))
+    if kind == "built":
+        mapped = {}
+        if draw(st.integers(0, 3)) == 0:
+            mapped = {"mapped_b": draw(st.sampled_from(("203.0.113.5/443", "10.0.0.5/443")))}
+        return built(
+            0, number, a, b, direction=draw(st.sampled_from(("inbound", "outbound", None))),
+            initiator=draw(st.sampled_from(("a", "b", "unknown"))), **common, **mapped,
+            flags=draw(st.sampled_from((None, "state-bypass"))),
+        )  # fmt: skip
+    if kind == "torn":
+        return torn(
+            0, number, a, b, **common,
+            duration_s=draw(st.sampled_from((0.0, 3.0, 10.0, None, float("inf"), 5))),
+            teardown=draw(st.sampled_from(("fins", "reset-side-unknown", "idle-timeout", None))),
+            teardown_side=draw(st.sampled_from(("a", "b", "device", "unknown"))),
+            reason_by=draw(st.sampled_from(("I", "O", "inside", None))),
+        )  # fmt: skip
+    if kind == "deny":
+        return deny(0, a, b, draw(st.sampled_from(("RST", "ACK"))), **common)
+    return line(
+        0, kind, a, b, **common, msg_id="104001",
+        a_mapped_h=draw(st.sampled_from((None, "203.0.113.9"))), a_mapped_p=40000,
+    )  # fmt: skip
+
+
+def placed(events: list[Line]) -> list[Line]:
+    """With stamps that go on from line to line."""
+    at, out = 0, []
+    for one in events:
+        step = one["step"]
+        at += round((step or 0) * NS)
+        stamp = None if step is None else START * NS + at
+        out.append({k: v for k, v in one.items() if k != "step"} | {"ts": stamp})
+    return out
+
+
+def followed(lines: list[Line], fast: bool, options: LogOptions, size: int) -> tuple[Any, ...]:
+    tracker = LogTracker(options=options)
+    if not fast:
+        tracker.kernel = None
+    copies = []
+    for batch in batches(lines, size):
+        tracker.feed(batch)
+        copies.append(batch["duplicate_of"])
+    tables = tracker.finish()
+    frames = (tables.connections.to_dict(as_series=False), tables.denials.to_dict(as_series=False))
+    return copies, frames, tables.notes, tables.devices, tracker.events
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(event(), min_size=1, max_size=40),
+    st.sampled_from((LogOptions(), SMALL)),
+    st.integers(1, 50),
+)
+def test_kernel_is_the_reference(events: list[Line], options: LogOptions, size: int) -> None:
+    lines = placed(events)
+    assert followed(lines, True, options, size) == followed(lines, False, options, size)
+
+
+def test_plain_lines_are_taken_by_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[Line] = []
+    for n in range(100):
+        client = f"outside:192.0.2.9/{1024 + n}"
+        lines.append(built(n, n + 1, client, initiator="a"))
+        lines.append(line(n, "context", client, SERVER))
+        lines.append(torn(n + 0.5, n + 1, client))
+    expected = followed(lines, False, LogOptions(), 1000)
+
+    def never(*_: Any) -> None:
+        raise AssertionError("asked the reference")
+
+    monkeypatch.setattr(LogTracker, "_take", never)
+    assert followed(lines, True, LogOptions(), 1000) == expected
+
+
+def test_columns_of_unequal_length_are_refused() -> None:
+    from finis.tracking.eventrow import COLUMNS
+
+    columns: list[list[Any]] = [[] for _ in COLUMNS]
+    with pytest.raises(ValueError, match="unequal"):
+        module._kernel()(LogTracker(), {"ts": [1], "duplicate_of": [None]}, columns)
