@@ -171,7 +171,10 @@ def test_stopping_keeps_what_was_read_and_says_so(tmp_path: Path) -> None:
     intake.open([str(tmp_path)])
     (seen,) = intake.captures()
     assert seen.name == "a_lan"
-    assert [dict(source.problems.counts) for source in intake.sources] == [{STOPPED: 1}] * 2
+    assert [list(source.problems) for source in intake.sources] == [
+        [(STOPPED, 1, ["frame 3"])],
+        [(STOPPED, 1, ["the beginning"])],
+    ]
 
 
 def test_whole_has_every_segment_with_its_role() -> None:

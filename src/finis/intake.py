@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,6 @@ from finis.correlation.evidence import PointData
 from finis.errors import InputError
 from finis.terms import Quirk
 from finis.tracking import drops, segments
-from finis.tracking.events import LogTables, LogTracker, merge
 from finis.wire.discovery import Input, discover
 from finis.wire.readers import Reader, readers, takers
 from finis.wire.source import NOT_A_FRAME, NOT_A_MESSAGE, Points, Reading, Source
@@ -26,6 +26,7 @@ from finis.wire.streams import open_input
 
 if TYPE_CHECKING:
     from finis.tracking._api import Observations, SegmentTracker
+    from finis.tracking.events import LogTables, LogTracker
     from finis.wire.dialects._api import Events
 
 STOPPED = "reading was interrupted: nothing after this was read"
@@ -63,8 +64,15 @@ class Intake:
         self.sources: list[Source] = []
         self.skipped: list[tuple[str, str]] = []  # path, why no reader takes it
         self.inputs: list[tuple[Input, Reader]] = []
-        self.log = LogTracker(options.devices)
         self._drops_too = False
+
+    @cached_property
+    def log(self) -> LogTracker:
+        """What follows the logs.  Made when first asked for: Polars is imported then, while
+        captures are read if there are any."""
+        from finis.tracking.events import LogTracker
+
+        return LogTracker(self.options.devices)
 
     def open(self, paths: list[str]) -> None:
         """Find out what each file is; what no reader knows is counted and skipped.  Raises
@@ -106,14 +114,15 @@ class Intake:
         stream = self._stdin if source.path == "-" else open_input(source.path)[0]
         with closing(stream):
             if self._stopped():
-                source.problems.add(STOPPED, "byte 0")
+                source.problems.add(STOPPED, "the beginning")
                 return
             for batch in reader.module.read(stream, source, self._reading(source.path)):
                 yield batch
                 if self.options.progress is not None:
                     self.options.progress(source.path, stream.consumed_bytes)
                 if self._stopped():
-                    source.problems.add(STOPPED, f"byte {stream.consumed_bytes}")
+                    unit = "line" if reader.kind == "log" else "frame"
+                    source.problems.add(STOPPED, f"{unit} {source.rows}")
                     return
             stream.settle(source)
         if sum(given.path == source.path for given, _ in self.inputs) > 1:
@@ -222,6 +231,8 @@ class Intake:
             for given, reader in self.inputs
             if reader.kind == "log"
         ]
+        from finis.tracking.events import merge
+
         for events in merge(feeds):
             self.log.feed(events)
             yield events
