@@ -218,7 +218,7 @@ CASES: list[tuple[str, dict[str, Any], str, Confidence, Harm]] = [
     (
         "slow server",
         after(Teardown.SYN_TIMEOUT, 2.0, flags="SYN ACK", conn_bytes=0),
-        "DNY304", CERTAIN, HARMFUL,
+        "DNY304", LIKELY, HARMFUL,
     ),
     ("handshake past us", after(Teardown.SYN_TIMEOUT, 2.0, flags="PSH ACK"), "DNY305", LIKELY,
      HARMFUL),

@@ -34,7 +34,7 @@ CASES: list[tuple[str, str, str, str, Row]] = [
      logged("reset-resp", log_bytes=0, log_duration_s=0.0)),
     ("END102", LIKELY, MAYBE, "two SYNs, no answer", embryonic(o_syns=2, orig_pkts=2)),
     ("END102", POSSIBLE, MAYBE, "one SYN only", embryonic()),
-    ("END102", SURE, MAYBE, "SYN Timeout in the log",
+    ("END102", LIKELY, MAYBE, "SYN Timeout in the log",
      logged("syn-timeout", log_bytes=0, log_duration_s=30.0)),
     ("END103", SURE, MAYBE, "SYN ACK repeated", embryonic(r_syns=3, resp_pkts=3)),
     ("END103", LIKELY, MAYBE, "one SYN ACK", embryonic(r_syns=1, resp_pkts=1)),
@@ -409,7 +409,7 @@ def test_two_primaries_never_stand_unordered(causes: dict[str, type[Cause]]) -> 
 def test_log_alone_is_certain_only_of_what_the_log_states(causes: dict[str, type[Cause]]) -> None:
     rows = [logged(word(reason)) for reason in Teardown]
     stated = {
-        "syn-timeout", "idle-timeout", "idle-timeout-reset", "reset-device", "inspection", "ips",
+        "idle-timeout", "idle-timeout-reset", "reset-device", "inspection", "ips",
         "ips-reset", "tcp-intercept", "policy", "failover", "admin", "route", "normalizer",
         "syn-control", "invalid-syn", "probe", "cluster", "parent", "loopback", "injected", "limit",
     }  # fmt: skip

@@ -310,6 +310,21 @@ def test_verdicts_do_not_depend_on_the_company() -> None:
     assert got == expected
 
 
+def test_a_client_hello_that_never_arrived_was_not_refused() -> None:
+    again = "".join(
+        f"+{wait} C > S P. 1:301(300) ack 1 head=1603010127010001\n" for wait in (0.3, 0.6, 1.2)
+    )
+    row = judged(TLS + again + "+20 S > C F. 1:1(0) ack 1\n").connections.row(0, named=True)
+    assert row["cause"] != "END323"
+
+
+def test_a_capture_with_a_gap_tells_of_no_lost_state() -> None:
+    """The server acknowledges seven bytes that the capture lacks: perhaps an alert, then FIN."""
+    gap = "+.1 S > C . 1001:1001(0) ack 308\n+.03 C > S R 308:308(0) win 0\n"
+    row = judged(TALK + gap).connections.row(0, named=True)
+    assert row["cause"] == "END311"
+
+
 def test_a_guessed_client_is_no_certain_client() -> None:
     """Joined midstream, who is the client is guessed: nothing that names a side is certain, and
     harm does not hang on the guess."""

@@ -45,6 +45,13 @@ class Alternative:
     decide: str = ""
 
 
+def harm_sentence(why: str) -> str:
+    """`Cause.harm_why` as it is read alone: those that begin with “on” or “to” are completed."""
+    if why.startswith("on "):
+        return f"depends {why}"
+    return f"harmful {why}" if why.startswith("to ") else why
+
+
 class Cause:
     """Base of every cause; subclasses are collected by `finis.diagnosis.engine.catalogue`."""
 

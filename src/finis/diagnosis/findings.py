@@ -17,7 +17,7 @@ import polars as pl
 
 from finis import words
 from finis.correlation.stories import Proof
-from finis.diagnosis.cause import Alternative, Cause, Claim
+from finis.diagnosis.cause import Alternative, Cause, Claim, harm_sentence
 from finis.diagnosis.engine import Judged, catalogue
 from finis.diagnosis.missing import Where
 from finis.terms import Confidence, Harm, word
@@ -88,7 +88,7 @@ class Finding:
 
     @property
     def harm_why(self) -> str:
-        return self.cause.harm_why
+        return harm_sentence(self.cause.harm_why)
 
     @property
     def not_this(self) -> tuple[str, ...]:

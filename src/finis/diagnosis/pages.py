@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from finis import tables
-from finis.diagnosis.cause import SECTIONS, Cause
+from finis.diagnosis.cause import SECTIONS, Cause, harm_sentence
 from finis.diagnosis.engine import catalogue
 from finis.diagnosis.patterns._api import Pattern, patterns
 from finis.errors import UsageError
@@ -159,7 +159,7 @@ def _sections(entry: Entry) -> tuple[str, dict[str, str]]:
 
 def _facts(entry: Entry) -> list[str]:
     """Harm, confidence and precedence as a small table."""
-    why = getattr(entry, "harm_why", "")
+    why = harm_sentence(getattr(entry, "harm_why", ""))
     harm = level(entry.harm)
     if harm in why:  # the reason says it itself
         harm, why = why, ""

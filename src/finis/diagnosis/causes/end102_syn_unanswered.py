@@ -6,7 +6,8 @@ nor a RST. A firewall with state gives up on such a connection after its embryon
 seconds) and logs `SYN Timeout`.
 
 ## Evidence
-One or more SYNs without any segment from the other side; or the firewall's own words.
+One or more SYNs without any segment from the other side; or the firewall's own words, which say
+that the handshake was not completed in time, not which side failed to (likely, then).
 
 ## Look-alikes
 Refused (END101): a RST came. SYN ACK unanswered (END103): the server did answer. A SYN the
@@ -41,10 +42,11 @@ if TYPE_CHECKING:
 
 class SynUnanswered(Cause):
     id, name, table = "END102", "syn-unanswered", "connections"
-    title = "nobody answered the SYN"
+    title = "the SYN was not answered in time"
     beats = ("END601",)
     confidence = facts.confidence(
-        (facts.teardown("syn-timeout"), Confidence.CERTAIN),
+        # The log's reason says that the handshake was not completed, not who failed to.
+        (facts.teardown("syn-timeout"), Confidence.LIKELY),
         (facts.packets() & (pl.col("o_syns") > 1) & facts.no(pl.col("cut_end")), Confidence.LIKELY),
         otherwise=Confidence.POSSIBLE,
     )
@@ -59,7 +61,7 @@ class SynUnanswered(Cause):
     references = ("RFC 9293 §3.8.3", "Cisco ASA syslog 302014: SYN Timeout")
     not_this = (
         "not refused: no RST came",
-        "not a lost SYN ACK as far as can be seen: none was observed",
+        "not a completed handshake: the firewall, or the capture, saw none",
     )
 
     @classmethod
@@ -74,12 +76,22 @@ class SynUnanswered(Cause):
 
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:
-        return [*telling.syn(story), *telling.silence(story), *telling.log_end(story)]
+        return [
+            *telling.syn(story),
+            *telling.silence(story),
+            *telling.log_end(story),
+            *telling.denied_after(story),
+        ]
 
     @classmethod
     def alternatives(cls, story: Story) -> list[Alternative]:
         where = missing.Where.of(story.row)
+        answered = Alternative(
+            "The server did answer and the client never completed the handshake (END103).",
+            "a SYN ACK in a capture on the server's side of the firewall",
+        )
         return [
+            *([] if story.row.get("has_packets") else [answered]),
             Alternative("The SYN was lost or filtered before the server.", missing.tcpdump(where)),
             Alternative(
                 "The server answered on another path (asymmetric routing).",

@@ -58,6 +58,8 @@ class TlsRefused(Cause):
             & facts.ORIG.proto("tls")
             & (pl.col("resp_bytes") == 0)
             & facts.no(facts.positive("r_rexmit"))
+            # A ClientHello repeated and never acknowledged did not arrive: nobody refused it.
+            & facts.no((pl.col("o_unacked") > 0) & (pl.col("o_rexmit") > 1))
             & facts.no(pl.col("midstream"))
             & (facts.RESP.reset_it | facts.RESP.fin_first)
         )

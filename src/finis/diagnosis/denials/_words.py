@@ -97,7 +97,7 @@ def removed(refusal: Refusal) -> Claim:
     carried = words.count(row.get("conn_bytes") or 0, "byte")
     life = "" if lived is None else f", after {span(lived)} and {carried}"
     proofs = (refusal.teardown,) if refusal.teardown else ()
-    return Claim(f"It had removed connection{number} {when} as “{reason}”{life}.", proofs)
+    return Claim(f"It had removed connection{number} as “{reason}” {when}{life}.", proofs)
 
 
 def packet(refusal: Refusal) -> list[Claim]:

@@ -26,7 +26,7 @@ from __future__ import annotations
 import polars as pl
 
 from finis.correlation.stories import Refusal
-from finis.diagnosis.cause import Cause, Claim
+from finis.diagnosis.cause import Alternative, Cause, Claim
 from finis.diagnosis.denials import _facts, _words
 from finis.terms import Confidence, Harm, Teardown
 
@@ -38,10 +38,10 @@ class SynAckAfterSynTimeout(Cause):
     table = "denials"
     beats = ("DNY316",)
     confidence = _facts.choose(
-        _facts.lag <= _facts.SYN_ACK_RETRY_S, Confidence.CERTAIN, Confidence.POSSIBLE
+        _facts.lag <= _facts.SYN_ACK_RETRY_S, Confidence.LIKELY, Confidence.POSSIBLE
     )
     harm = Harm.HARMFUL
-    harm_why = "harmful to the client: it could not connect"
+    harm_why = "harmful to the client, if there is one at that address: it could not connect"
     remedy = {
         "server": "find what delays its answer (load, accept queue, path)",
         "ASA": "`set connection timeout embryonic 0:01:00` for a class matching this service, only"
@@ -57,3 +57,13 @@ class SynAckAfterSynTimeout(Cause):
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
         return _words.history(story)
+
+    @classmethod
+    def alternatives(cls, story: Refusal) -> list[Alternative]:
+        return [
+            Alternative(
+                "It is a repetition: earlier SYN ACKs had passed and the client answered none"
+                " (a forged source, or one that had gone).",
+                "a capture on the client's side: SYN ACKs 1, 3, 7 and 15 s after the SYN",
+            )
+        ]

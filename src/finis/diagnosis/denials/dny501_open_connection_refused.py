@@ -40,7 +40,7 @@ class OpenConnectionRefused(Cause):
     confidence = Confidence.POSSIBLE
     harm = Harm.DEPENDS
     harm_why = "a segment in use was lost, or the log misses a Teardown"
-    remedy = {"ASA": "`show conn address IP detail`: which interfaces the connection uses"}
+    remedy = {"ASA": "`show conn detail address IP`: which interfaces the connection uses"}
     references = ("Cisco ASA syslog messages 302013, 106015",)
 
     @classmethod
