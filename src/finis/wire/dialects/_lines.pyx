@@ -39,12 +39,9 @@ cdef enum:
     CACHED_PORTS = 1 << 16
     MEMO = 4096
     COPIES = 2  # columns that one value fills
-
-# What the last header is worth.
-cdef enum:
-    STALE  # read it
-    STEADY  # reading it again has no effect
-    ASK  # a line in between may have changed that
+    HEADERS = 64  # remembered: one for each priority and device that take turns
+    MARKS = 8
+    MARK = 16  # bytes of one
 
 assert (OPS, SLOTS, DEPTH) == (MOST_OPS, MOST_SLOTS, DEEPEST)
 
@@ -67,6 +64,13 @@ cdef struct Parsed:
     bint taken[SLOTS]
     uint8_t key[KEY]
     int key_length
+
+cdef struct Header:
+    uint8_t prefix[LONGEST_PREFIX]
+    int length  # 0: none
+    int64_t read  # `Lines.reads` when it was read, or last known to be remembered
+    bint dated  # else its year depends on the headers before it
+    bint calm  # reading it at once again would have no effect
 
 cdef struct Option:
     int end
@@ -339,27 +343,30 @@ cdef class Lines:
     """
 
     cdef object reader, headers, source
-    cdef dict memo
+    cdef dict memo  # words of a program → meaning
+    cdef dict whole  # text of a message without a program, with severity and id → meaning
+    cdef Program wordless
     cdef list names, columns, hosts, ports, ids
     cdef readonly Py_ssize_t count  # rows collected
     cdef Py_ssize_t batch
     cdef Program* programs
     cdef uint8_t* index
     cdef uint32_t* host_of
-    cdef list marks
+    cdef uint8_t marks[MARKS][MARK]
+    cdef int mark_sizes[MARKS]
+    cdef int mark_count
     cdef bytes strange
     cdef int c_ts, c_device, c_line, c_text_ok
-    # the last header
-    cdef uint8_t prefix[LONGEST_PREFIX]
-    cdef int prefix_length
-    cdef int worth
-    cdef bint dated
-    cdef object prefix_text, ts, device
+    # Headers read before, by a hash of their bytes.
+    cdef Header headers_at[HEADERS]
+    cdef list texts, stamps, devices
+    cdef int64_t reads  # how often the reference has read a header, or may have
+    cdef Py_ssize_t used
 
     def __cinit__(self, reader, columns, Py_ssize_t batch):
         grammar = reader.grammar
         self.reader, self.headers, self.source = reader, reader.headers, reader.source
-        self.memo, self.names, self.batch = {}, list(columns), batch
+        self.memo, self.whole, self.names, self.batch = {}, {}, list(columns), batch
         at = {name: i for i, name in enumerate(columns)}
         self.c_ts, self.c_device = at["ts"], at["device"]
         self.c_line, self.c_text_ok = at["line"], at["text_ok"]
@@ -372,8 +379,16 @@ cdef class Lines:
         for msg_id in (*grammar.messages, *grammar.special):
             if len(msg_id) == 6:
                 self.index[int(msg_id)] = REFERENCE
-        self.marks, self.ids = list(grammar.fast.marks), []
-        self.strange = grammar.fast.strange
+        self.ids, self.strange = [], grammar.fast.strange
+        self.texts, self.stamps = [None] * HEADERS, [None] * HEADERS
+        self.devices = [None] * HEADERS
+        self.mark_count = len(grammar.fast.marks)
+        if self.mark_count > MARKS or any(len(mark) > MARK for mark in grammar.fast.marks):
+            raise ValueError("too many marks, or too long")
+        for n, mark in enumerate(grammar.fast.marks):
+            self.mark_sizes[n] = len(mark)
+            for i, c in enumerate(mark):
+                self.marks[n][i] = c
         for msg_id, copies in grammar.fast.messages.items():
             self._add(msg_id, copies, at)
         self._fresh()
@@ -441,29 +456,33 @@ cdef class Lines:
                     rows += 1
                 elif text := _syslog._cut(data[at:stop].decode(), self.source, number):
                     rows += 1
-                    self._slow(number, text, NULL, -1, None)
+                    self._slow(number, text, NULL, NULL, None, None)
             number += 1
             at = -1 if found == NULL else stop + 1
             if at < 0:
                 break
         self.source.rows += rows
+        self.source.used += self.used
+        self.used = 0
         return at, number
 
     def add(self, number, text):
         """Read one line that is given as text; not more than fit into the batch."""
         self.source.rows += 1
-        self._slow(number, text, NULL, -1, None)
+        self._slow(number, text, NULL, NULL, None, None)
 
-    cdef int _slow(self, number, text, const Parsed* parsed, int program, key) except -1:
+    cdef int _slow(
+        self, number, text, const Parsed* parsed, const Program* code, dict memo, key
+    ) except -1:
         """Have the reference read a line, and learn from it what its words mean."""
         problems = self.source.problems.counts
         before = sum(problems.values()) if key is not None else 0
         row = self.reader.line(number, text)
-        self.worth = ASK if self.worth != STALE and self.dated else STALE
+        self.reads += 1
         if key is not None and sum(problems.values()) == before:
-            if len(self.memo) >= MEMO:
-                self.memo.clear()
-            self.memo[key] = self._meaning(row, parsed, program)
+            if len(memo) >= MEMO:
+                memo.clear()
+            memo[key] = self._meaning(row, parsed, code)
         if row is not None:
             self.source.used += 1
             for column, value in enumerate(row):
@@ -472,7 +491,7 @@ cdef class Lines:
             self.count += 1
         return 0
 
-    cdef object _meaning(self, row, const Parsed* parsed, int program):
+    cdef object _meaning(self, row, const Parsed* parsed, const Program* code):
         """What all lines with the words of this row have in common: [(column, value)]; None if
         they are no events; False if they must be left to the reference."""
         cdef int k, i, column
@@ -481,12 +500,12 @@ cdef class Lines:
         if row[self.c_text_ok] != "full":
             return False
         own = {self.c_ts, self.c_device, self.c_line}
-        for k in range(self.programs[program].slots):
+        for k in range(code.slots):
             if not parsed.taken[k]:
                 continue
-            value = self._value(program, k, parsed)
+            value = self._value(code, k, parsed)
             for i in range(COPIES):
-                column = self.programs[program].columns[k][i]
+                column = code.columns[k][i]
                 if column >= 0:
                     own.add(column)
                     if row[column] != value:
@@ -497,11 +516,11 @@ cdef class Lines:
             if value is not None and column not in own
         ]
 
-    cdef object _value(self, int program, int k, const Parsed* parsed):
+    cdef object _value(self, const Program* code, int k, const Parsed* parsed):
         cdef int op = -1, i
-        for i in range(self.programs[program].count):
-            op = self.programs[program].ops[i].op
-            if HOST <= op <= DURATION and self.programs[program].ops[i].a == k:
+        for i in range(code.count):
+            op = code.ops[i].op
+            if HOST <= op <= DURATION and code.ops[i].a == k:
                 break
         return self._object(op, k, parsed)
 
@@ -537,25 +556,17 @@ cdef class Lines:
         cdef const uint8_t* tag
         cdef const uint8_t* p
         cdef Parsed parsed
-        cdef Py_ssize_t prefix = self.prefix_length
-        cdef int i, k, op, column, program, msg_id
-        cdef bint same
+        cdef Py_ssize_t prefix
+        cdef int i, k, op, column, program, msg_id, slot
         cdef const Program* code
         if end - start > LONGEST_LINE or start[0] == b"{":
             return False
-        same = (
-            self.worth != STALE
-            and end - start > prefix
-            and start[prefix] == b"%"
-            and memcmp(start, self.prefix, prefix) == 0
-        )
-        if same:
-            tag = start + prefix
-        else:
-            tag = <const uint8_t*>memchr(start, b"%", end - start)
-            if tag == NULL:
-                return False
-            prefix = tag - start
+        tag = <const uint8_t*>memchr(start, b"%", end - start)
+        if tag == NULL:
+            return False
+        prefix = tag - start
+        slot = header_slot(start, prefix)
+        if not self._met(slot, start, prefix):
             if prefix > LONGEST_PREFIX or not printable(start, tag):
                 return False
             for i in range(<int>PyBytes_GET_SIZE(self.strange)):
@@ -572,27 +583,33 @@ cdef class Lines:
         if p[8] != b":" or p[9] != b" " or p[10] == b" " or p[10] == b"%":
             return False
         program = self.index[msg_id]
-        if program == REFERENCE or not plain(p + 8, end):
+        if not plain(p + 8, end):
             return False
         if program == FOREIGN:
-            self._header(start, prefix, same, number)
+            slot = self._header(slot, start, prefix, number)
             self._count_other(msg_id)
             return True
-        program -= 1
-        code = &self.programs[program]
-        parsed.key[0], parsed.key[1] = <uint8_t>program, p[0]
-        parsed.key_length = 2
-        if not run(code, p + 10, end, &parsed):
-            return False
-        key = PyBytes_FromStringAndSize(<const char*>parsed.key, parsed.key_length)
-        meaning = self.memo.get(key, 0)
+        memo = self.memo
+        if program == REFERENCE:  # the whole text is one word
+            if end - p > KEY:
+                return False
+            code, memo = &self.wordless, self.whole
+            key = PyBytes_FromStringAndSize(<const char*>p, end - p)
+        else:
+            code = &self.programs[program - 1]
+            parsed.key[0], parsed.key[1] = <uint8_t>program, p[0]
+            parsed.key_length = 2
+            if not run(code, p + 10, end, &parsed):
+                return False
+            key = PyBytes_FromStringAndSize(<const char*>parsed.key, parsed.key_length)
+        meaning = memo.get(key, 0)
         if meaning is False:
             return False
         if meaning == 0:
             text = PyUnicode_DecodeASCII(<const char*>start, end - start, NULL)
-            self._slow(number, text, &parsed, program, key)
+            self._slow(number, text, &parsed, code, memo, key)
             return True
-        self._header(start, prefix, same, number)
+        slot = self._header(slot, start, prefix, number)
         if meaning is None:
             self._count_other(msg_id)
             return True
@@ -607,20 +624,32 @@ cdef class Lines:
                 column = code.columns[k][1]
                 if column >= 0:
                     self._put(column, value)
-        if self.ts is not None:
-            self._put(self.c_ts, self.ts)
-        self._put(self.c_device, self.device)
+        value = self.stamps[slot]
+        if value is not None:
+            self._put(self.c_ts, value)
+        self._put(self.c_device, self.devices[slot])
         self._put(self.c_line, number)
         self.count += 1
-        self.source.used += 1
+        self.used += 1
         return True
 
-    cdef const uint8_t* _mark(self, const uint8_t* tag, const uint8_t* end):
-        cdef Py_ssize_t size
-        for mark in self.marks:
-            size = PyBytes_GET_SIZE(mark)
-            if end - tag > size and memcmp(tag, PyBytes_AS_STRING(mark), size) == 0:
-                return tag + size
+    cdef inline bint _met(
+        self, int slot, const uint8_t* start, Py_ssize_t length
+    ) noexcept:
+        """Was the last header of this slot the same?"""
+        cdef const Header* header = &self.headers_at[slot]
+        return (
+            length > 0 and header.length == length and memcmp(start, header.prefix, length) == 0
+        )
+
+    cdef const uint8_t* _mark(self, const uint8_t* tag, const uint8_t* end) noexcept:
+        cdef int i
+        for i in range(self.mark_count):
+            if (
+                end - tag > self.mark_sizes[i]
+                and memcmp(tag, self.marks[i], self.mark_sizes[i]) == 0
+            ):
+                return tag + self.mark_sizes[i]
         return NULL
 
     cdef int _count_other(self, int msg_id) except -1:
@@ -633,28 +662,40 @@ cdef class Lines:
         return 0
 
     cdef int _header(
-        self, const uint8_t* start, Py_ssize_t length, bint same, long number
+        self, int slot, const uint8_t* start, Py_ssize_t length, long number
     ) except -1:
-        """Time and device of the line; a header that repeats is not read again where the
-        reference would find it in its memory, or the same after all."""
-        if same and self.worth == ASK and self.headers.remembers(self.prefix_text):
-            self.worth = STEADY
-        if same and self.worth == STEADY:
-            return 0
+        """Find time and device of the line; returns their slot.  A header is not read again where
+        the reference would find it in its memory, or the same after all."""
+        cdef Header* header = &self.headers_at[slot]
+        if self._met(slot, start, length):
+            if header.read == self.reads and (header.dated or header.calm):
+                return slot
+            if header.dated and self.headers.remembers(self.texts[slot]):
+                header.read = self.reads
+                return slot
         text = PyUnicode_DecodeASCII(<const char*>start, length, NULL)
         problems = self.source.problems.counts
         before = sum(problems.values())
         follows = self.headers.follows
-        self.ts, self.device = self.headers.read(text, number)
-        if self.ts is not None:
-            self.source.seen(self.ts)
-        self.prefix_text = text
-        memcpy(self.prefix, start, length)
-        self.prefix_length = <int>length
-        self.dated = self.headers.remembers(text)
-        calm = follows and self.ts is not None and sum(problems.values()) == before
-        self.worth = STEADY if self.dated or calm else STALE
-        return 0
+        ts, device = self.headers.read(text, number)
+        if ts is not None:
+            self.source.seen(ts)
+        self.reads += 1
+        self.texts[slot], self.stamps[slot], self.devices[slot] = text, ts, device
+        memcpy(header.prefix, start, length)
+        header.length, header.read = <int>length, self.reads
+        header.dated = self.headers.remembers(text)
+        header.calm = follows and ts is not None and sum(problems.values()) == before
+        return slot
+
+
+cdef inline int header_slot(const uint8_t* start, Py_ssize_t length) noexcept nogil:
+    """By the first bytes, where a priority stands, and the last, where a device does."""
+    cdef uint32_t first = 0, last = 0
+    if length >= 8:
+        memcpy(&first, start + 1, 4)
+        memcpy(&last, start + length - 7, 4)
+    return <int>((first * <uint32_t>2654435761 ^ last * <uint32_t>2246822519) >> 26)
 
 
 cdef bint printable(const uint8_t* p, const uint8_t* end) noexcept nogil:
