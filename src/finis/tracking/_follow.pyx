@@ -1,16 +1,18 @@
-"""Kernel: the plain cases of following a log; mirrors events.py, lives.py, devices.py, recent.py.
+"""Kernel: the plain cases of following a log; mirrors events.py, lives.py, denials.py,
+devices.py and recent.py.
 
 Works on the same dictionaries and rows as the reference and only takes what goes by the book: a
-Built whose number is not in use, a Teardown whose Built is open, lines that say nothing of
-connections.  Every other line is handed to the reference (`LogTracker._take`) in its turn, so
-there is one state and one meaning.
+Built whose number is not in use, a Teardown whose Built is open, a denial that is no copy, lines
+that say nothing of connections.  Every other line is handed to the reference
+(`LogTracker._take`) in its turn, so there is one state and one meaning.
 """
 
 from finis.terms import EventKind, word
+from finis.tracking import denials as refusals
 from finis.tracking import eventrow, lives
-from finis.tracking.clock import Move
+from finis.tracking.clock import SECOND, Move
 from finis.tracking.columns import CHUNK
-from finis.tracking.devices import _ROW_BITS, SHORT
+from finis.tracking.devices import _ROW_BITS, _ROW_MASK, SHORT
 
 cdef object BUILT = word(EventKind.BUILT), TEARDOWN = word(EventKind.TEARDOWN)
 cdef frozenset FOLLOWED = frozenset(
@@ -25,6 +27,12 @@ cdef object resolve = lives._resolve, tuples_of = lives._tuples, seconds = lives
 cdef object LOG = "log", BYPASS = "state-bypass", TCP = "tcp"
 cdef object ROW_BITS = _ROW_BITS
 cdef Py_ssize_t MEANINGS = 4096
+cdef object DENY = word(EventKind.DENY)
+cdef object YES = "yes", NO = "no", UNKNOWN = "unknown", SHOWN = "line", OTHER = "other"
+cdef tuple SIDES = ("orig", "resp"), NO_PERMIT = (0, None, None, None)
+cdef object SECOND_NS = SECOND
+cdef object ROW_MASK = _ROW_MASK
+cdef Py_ssize_t WATCHED = refusals._WATCHED
 
 
 cdef inline bint same(object a, object b) except -1:
@@ -59,7 +67,9 @@ cdef class Follower:
     cdef list starts, ends, columns
     cdef list ts, file, line, proto, number, direction, a_if, a_h, a_p, am_h, am_p
     cdef list b_if, b_h, b_p, bm_h, bm_p, initiator, duration, size, reason, reason_by
-    cdef list teardown, side, flags, user
+    cdef list teardown, side, flags, user, msg_id, acl, hits, denial_kind
+    cdef list refused
+    cdef object ahead
     cdef object wait
     cdef Py_ssize_t open_most
     cdef Py_ssize_t events, built, teardowns  # not yet added to the device's counts
@@ -72,10 +82,13 @@ cdef class Follower:
         self.open_most = tracker.options.open_most
         self.meanings = {}
         self.columns = columns
-        (self.ts, _, self.file, self.line, _, _, self.proto, self.number, self.direction,
+        self.refused = self.denials.rows.pending
+        self.ahead = tracker.options.ahead_s * SECOND_NS
+        (self.ts, _, self.file, self.line, self.msg_id, _, self.proto, self.number, self.direction,
          self.a_if, self.a_h, self.a_p, self.am_h, self.am_p, self.b_if, self.b_h, self.b_p,
          self.bm_h, self.bm_p, self.initiator, self.duration, self.size, self.reason,
-         self.reason_by, self.teardown, self.side, self.flags, self.user, _, _, _) = columns
+         self.reason_by, self.teardown, self.side, self.flags, self.user,
+         self.acl, self.hits, self.denial_kind) = columns
 
     cdef int turn_to(self, device) except -1:
         self.settle()
@@ -225,6 +238,107 @@ cdef class Follower:
             self.denials.on_teardown(device, tuples, built, at, count, orig)
         return True
 
+    cdef object ended_before(self, key, latest):
+        """`Device.find_ended`, packed; None if there is none."""
+        first, second = find(self.device.ended, key), find(self.device.expired, key)
+        if first is not None and (first >> ROW_BITS + 1) > latest:
+            first = None
+        if second is not None and (second >> ROW_BITS + 1) > latest:
+            second = None
+        if first is None or second is None:
+            return second if first is None else first
+        return second if second >> ROW_BITS + 1 > first >> ROW_BITS + 1 else first
+
+    cdef tuple before(self, tuple keys, at):
+        """`denials._before` as (row, end or None if open, side, rebuilt); row None: no match."""
+        device, wait = self.device, self.wait
+        cdef int way
+        ended = rebuilt = row = side = None
+        for way in range(2):
+            packed = self.ended_before(keys[way], at + wait)
+            if packed is not None and (ended is None or packed >> ROW_BITS + 1 > ended):
+                ended, row = packed >> ROW_BITS + 1, packed >> 1 & ROW_MASK
+                side = SIDES[<int>(packed & 1) ^ way]
+        for way in range(2):
+            number = self.open_tuples.get(keys[way])
+            if number is None:
+                continue
+            entry = <tuple>self.open[number]
+            built = entry[2]
+            just_now = ended is not None and built >= at - SECOND_NS and ended >= built - wait
+            if built <= at and not just_now:
+                return entry[0], None, SIDES[<int>entry[3] ^ way], None
+            if built - at <= self.ahead:
+                rebuilt = max(built, at)
+        return row, ended, side, rebuilt
+
+    cdef int watch_for(self, tuple keys, at, row) except -1:
+        """`denials._watch`."""
+        watch, now = self.watch, self.device.now or 0
+        for key, value in ((keys[0], row), (keys[1], ~row)):
+            waiting = (<dict>watch.head).get(key)
+            if waiting is None:
+                older = find(watch, key) or []
+                waiting = [pair for pair in older if now - pair[0] <= watch.slice_ns]
+                keep(watch, key, waiting, now)
+            if len(<list>waiting) < WATCHED:
+                (<list>waiting).append((at, value))
+        return 0
+
+    cdef bint take_denial(self, Py_ssize_t i, at, path, event) except -1:
+        """Take a denial of TCP that is no copy; False leaves everything untouched.  Mirrors
+        `Denials.deny`."""
+        device, denials = self.device, self.denials
+        src_h, src_p, dst_h, dst_p = self.a_h[i], self.a_p[i], self.b_h[i], self.b_p[i]
+        if not same(self.proto[i], TCP) or src_h is None or dst_h is None or device.orphans:
+            return False
+        kind = self.denial_kind[i]
+        if src_p is None or dst_p is None or kind == "icmp":
+            return False
+        ts, msg_id, flags, src_if = self.ts[i], self.msg_id[i], self.flags[i], self.a_if[i]
+        acl, hits = self.acl[i], self.hits[i]
+        mark = hash(
+            (ts, msg_id, TCP, src_h, src_p, dst_h, dst_p, flags, src_if, acl, hits)
+        )
+        if find(device.lines, mark) is not None:
+            return False
+        now = device.now or 0
+        row = denials.count
+        denials.count = row + 1
+        keep(device.lines, mark, (path, row, event), now)
+        self.events += 1
+        self.settle()  # what is unknown depends on the counts
+        self.counts.denials += 1
+        keys = (hash((src_h, src_p, dst_h, dst_p)), hash((dst_h, dst_p, src_h, src_p)))
+        log_row, ended, side, rebuilt = self.before(keys, at)
+        pending, lag_s, why, reach_s, seen = False, None, None, None, YES
+        if rebuilt is not None:
+            denials.built.pending.append((row, (rebuilt - at) / SECOND_NS))
+        if log_row is not None:
+            pending = ended is None
+            if ended is not None:
+                lag_s = max(0, at - ended) / SECOND_NS
+        else:
+            why = device.why_unknown(at)
+            seen = NO if why is None else UNKNOWN
+            reach_s = device.reach(at) / SECOND_NS
+        self.watch_for(keys, at, row)
+        permit = find(device.permits, keys[0])
+        if permit is None or abs(at - permit[0]) > device.options.wait_s * SECOND_NS:
+            permit = NO_PERMIT
+        failover_s = None
+        if device.failover is not None:
+            failover_s = max(0, at - device.failover) / SECOND_NS
+        self.refused.append((
+            row, ts, self.name, self.file[i], self.line[i], msg_id, TCP, src_if, src_h, src_p,
+            dst_h, dst_p, flags, acl, 1 if hits is None else hits, lag_s, seen, None, SHOWN,
+            OTHER if kind is None else kind, why, side, pending, failover_s, log_row, reach_s,
+            permit[1], permit[2], permit[3], None, None,
+        ))
+        if len(self.refused) >= FLUSH:
+            denials.rows.flush()
+        return True
+
 
 def feed(tracker, events, columns):
     """As `LogTracker._feed`.  `columns`: those of `eventrow`, in its order."""
@@ -267,6 +381,9 @@ def feed(tracker, events, columns):
                 continue
         elif same(kind, TEARDOWN):
             if at is not None and follower.take_teardown(i, at, number + i):
+                continue
+        elif same(kind, DENY):
+            if at is not None and follower.take_denial(i, at, path, number + i):
                 continue
         elif kind not in FOLLOWED:
             follower.events += 1
