@@ -39,9 +39,10 @@ def ahead(items: Iterable[T], keep: Callable[[T, int], T]) -> Iterator[T]:
     def put(item: T | _End) -> None:
         while not over.is_set():
             try:
-                return ready.put(item, timeout=WAIT_S)
+                ready.put(item, timeout=WAIT_S)
             except Full:
                 continue
+            return
 
     def run() -> None:
         error: BaseException | None = None

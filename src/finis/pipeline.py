@@ -6,29 +6,28 @@ socket: time comes from the input.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finis.correlation.correlate import correlate
-from finis.correlation.evidence import Options as CorrelationOptions
-from finis.correlation.evidence import PointData
-from finis.correlation.selection import select
-from finis.diagnosis.engine import Judged, catalogue, judge
-from finis.diagnosis.findings import Finding, findings, originals, remedies
-from finis.diagnosis.patterns._api import PatternFinding, find_all
 from finis.intake import Endpoint, Intake, Options
-from finis.report.document import common_folder
-from finis.report.explanation import Explanation
-from finis.wire.source import Source
+
+# What correlates, judges and tells is imported while the input is read: see `_prepare`.
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from finis.correlation.evidence import PointData
     from finis.correlation.stories import Proof, Stories, Story
+    from finis.diagnosis.engine import Judged
+    from finis.diagnosis.findings import Finding
+    from finis.diagnosis.patterns._api import PatternFinding
+    from finis.report.explanation import Explanation
     from finis.tracking.events import LogTables
+    from finis.wire.source import Source
 
 __all__ = ["Case", "Options", "event_frames", "read", "segment_frames"]
 
@@ -62,6 +61,8 @@ class Case:
         (and the log)."""
         import polars as pl
 
+        from finis.diagnosis.engine import judge
+
         frames = []
         for point in self.points:
             seen = judge(_correlate([point], self.log, self.options))
@@ -80,11 +81,15 @@ class Case:
     @cached_property
     def found(self) -> list[Finding]:
         """Findings, gravest and most frequent first."""
+        from finis.diagnosis.findings import findings
+
         return findings(self.judged)
 
     @cached_property
     def patterns(self) -> list[PatternFinding]:
         """What many connections and denials show together."""
+        from finis.diagnosis.patterns._api import find_all
+
         return find_all(self.judged.connections, self.originals, self._prove)
 
     @property
@@ -95,6 +100,8 @@ class Case:
     @property
     def originals(self) -> pl.DataFrame:
         """Denials without the copies of other lines."""
+        from finis.diagnosis.findings import originals
+
         return originals(self.judged.denials)
 
     @property
@@ -116,6 +123,12 @@ class Case:
 
     def explain(self, connection: str) -> Explanation:
         """One connection, read again in full.  Raises UsageError where none or several fit."""
+        from finis.correlation.selection import select
+        from finis.diagnosis.engine import catalogue
+        from finis.diagnosis.findings import remedies
+        from finis.report.document import common_folder
+        from finis.report.explanation import Explanation
+
         row = select(self.stories.table, connection)
         story = self._closeup(self.stories.story(row))
         causes = catalogue()
@@ -165,18 +178,37 @@ class Case:
 def read(paths: Sequence[str | Path] | str | Path, options: Options | None = None) -> Case:
     """Read files, folders and globs and explain every ending and denial in them.  Raises InputError
     if nothing can be read."""
+    preparing = threading.Thread(target=_prepare, name="preparing", daemon=True)
+    preparing.start()
     options = options or Options()
     given = [str(paths)] if isinstance(paths, (str, Path)) else [str(path) for path in paths]
     intake = Intake(options)
     intake.open(given)
     points = intake.captures()
     log = intake.logs()
+    preparing.join()
+    from finis.diagnosis.engine import judge
+
     judged = judge(_correlate(points, log, options))
     cut = _cut(judged, options)
     return Case(given, options, intake.sources, intake.skipped, points, log, cut, judged.stories)
 
 
+def _prepare() -> None:
+    """Import everything that comes after reading: a third of a second, in a thread of its own."""
+    import finis.correlation.correlate
+    import finis.report.diagnosis  # noqa: F401
+    from finis.diagnosis.engine import catalogue
+    from finis.diagnosis.patterns._api import patterns
+
+    catalogue()
+    patterns()
+
+
 def _correlate(points: Any, log: LogTables, options: Options) -> Stories:
+    from finis.correlation.correlate import correlate
+    from finis.correlation.evidence import Options as CorrelationOptions
+
     return correlate(points, log.connections, log.denials, CorrelationOptions(options.date))
 
 

@@ -57,11 +57,13 @@ class FirewallTimer(Pattern):
 
     @classmethod
     def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
-        removed = connections.filter(
-            pl.col("teardown").is_in(list(TIMERS)) & (pl.col("log_duration_s") > 0)
-        ).select(
-            "device", "teardown", "row", "resp_h", "teardown_ts", "harm", lived="log_duration_s"
-        )
+        removed = (
+            connections.lazy()  # only the columns named are read
+            .filter(pl.col("teardown").is_in(list(TIMERS)) & (pl.col("log_duration_s") > 0))
+            .select("device", "teardown", "row", "resp_h", "teardown_ts", "harm",
+                    lived="log_duration_s")
+            .collect()
+        )  # fmt: skip
         shortest = pl.col("lived").min()
         equal = pl.col("lived") <= shortest + EQUAL_S
         grouped = (

@@ -114,7 +114,8 @@ def _ends(connections: pl.DataFrame) -> pl.DataFrame:
         pl.when(by_packets.is_not_null()).then(packets_ts), "teardown_ts", "last_ts"
     )
     return (
-        connections.filter(pl.col("established").fill_null(True))
+        connections.lazy()  # only the columns named are read
+        .filter(pl.col("established").fill_null(True))
         .select(
             "row",
             "first_ts",
@@ -123,4 +124,5 @@ def _ends(connections: pl.DataFrame) -> pl.DataFrame:
         )
         .filter(pl.col("host").is_not_null() & pl.col("ended_ts").is_not_null())
         .with_columns(second=pl.col("ended_ts").dt.truncate("1s"))
+        .collect()
     )

@@ -102,7 +102,8 @@ def _waits(connections: pl.DataFrame, first: str, other: str) -> pl.DataFrame:
         pl.col(f"{first}_rst_answers") == word(Answers.FIN)
     )
     return (
-        connections.filter(
+        connections.lazy()  # only the columns named are read
+        .filter(
             (pl.col("first_fin") == first)
             & (pl.col("fin_by") == "both")
             & (pl.col("fin_gap_s") >= 0)
@@ -117,4 +118,5 @@ def _waits(connections: pl.DataFrame, first: str, other: str) -> pl.DataFrame:
         )
         .filter(pl.col("reset") | pl.col("acked"))
         .drop("acked")
+        .collect()
     )

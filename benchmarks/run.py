@@ -1,0 +1,155 @@
+"""Runs finis and the programs that people use today on the same files, one after another in
+alternation, and prints medians, ratios to the first peer and peak memory as a Markdown table.
+
+    python benchmarks/run.py 10m.pcap                     captures: capinfos, tcpdump, tshark, …
+    python benchmarks/run.py 10m.log                      logs: ripgrep, grep, lnav
+    python benchmarks/run.py --profile 10m.pcap           where the time of finis goes
+
+Every program is run as a whole process, its output thrown away, the file read once before each run
+so that it is in memory.  What is not installed is left out.  Slow peers (`tshark -z conv`) run once
+only.  The peers do not the same work: they count, list or group, finis explains every ending.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+FINIS = [sys.executable, "-m", "finis", "diagnose"]
+CAPTURES = {
+    "capinfos -c": ["capinfos", "-c", "{}"],
+    "finis diagnose": [*FINIS, "{}"],
+    "tcpdump -r (RSTs)": ["tcpdump", "-nr", "{}", "tcp[13] & 4 != 0"],
+    "argus": ["argus", "-r", "{}", "-w", "/dev/null"],
+    "tcptrace": ["tcptrace", "-n", "{}"],
+    "tshark -z conv,tcp": ["tshark", "-nqr", "{}", "-z", "conv,tcp"],
+}
+LOGS = {
+    "rg -c '%ASA-'": ["rg", "-c", "%ASA-", "{}"],
+    "finis diagnose": [*FINIS, "{}"],
+    "grep -c '%ASA-'": ["grep", "-c", "%ASA-", "{}"],
+    "lnav": ["lnav", "-n", "-c", ";select count(*) from syslog_log", "{}"],
+}
+ONCE = {"tshark -z conv,tcp", "lnav"}  # dozens of seconds
+
+
+def once(command: list[str]) -> tuple[float, float, float]:
+    """Wall seconds, processor seconds and peak MB of one run."""
+    start = time.perf_counter()
+    program = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _, status, used = os.wait4(program.pid, 0)
+    wall = time.perf_counter() - start
+    program.returncode = os.waitstatus_to_exitcode(status)
+    if program.returncode:
+        raise SystemExit(f"{' '.join(command)}: exit status {program.returncode}")
+    return wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def warm(path: str) -> None:
+    """Have the file in memory."""
+    with open(path, "rb", buffering=0) as file:
+        block = bytearray(1 << 20)
+        while file.readinto(block):
+            pass
+
+
+def compare(path: str, runs: int) -> None:
+    """The table for one file."""
+    with open(path, "rb") as file:
+        peers = CAPTURES if file.read(4)[:3] in MAGICS else LOGS
+    here = {name: c for name, c in peers.items() if shutil.which(c[0])}
+    results: dict[str, list[tuple[float, float, float]]] = {name: [] for name in here}
+    for turn in range(runs):
+        for name, command in here.items():
+            if turn and name in ONCE:
+                continue
+            warm(path)
+            results[name].append(once([word.replace("{}", path) for word in command]))
+    print(f"\n{Path(path).name}: {Path(path).stat().st_size / 1e6:.0f} MB, {runs} runs\n")
+    print("| program | wall s | least | processor s | peak MB | ratio |")
+    print("|---|---|---|---|---|---|")
+    base = 0.0
+    for name, rows in results.items():
+        walls = [row[0] for row in rows]
+        wall, cpu, peak = (statistics.median(column) for column in zip(*rows, strict=True))
+        base = base or wall
+        print(f"| `{name}` | {wall:.2f} | {min(walls):.2f} | {cpu:.2f} | {peak:.0f} "
+              f"| {wall / base:.2f} |")  # fmt: skip
+
+
+MAGICS = {b"\xd4\xc3\xb2", b"\xa1\xb2\xc3", b"\x4d\x3c\xb2", b"\xa1\xb2\x3c", b"\x0a\x0d\x0d"}
+
+
+def profile(path: str) -> None:
+    """Seconds of each step, one after another in this process."""
+    import resource
+
+    start = time.perf_counter()
+    from finis import pipeline
+    from finis.diagnosis.engine import judge
+    from finis.intake import Intake, Options
+    from finis.report import diagnosis, text
+
+    pipeline._prepare()
+    steps = [("import (beside reading in a real run)", time.perf_counter() - start, 0.0)]
+    warm(path)
+
+    def step(name, work):
+        wall, cpu = time.perf_counter(), time.process_time()
+        result = work()
+        steps.append((name, time.perf_counter() - wall, time.process_time() - cpu))
+        return result
+
+    def decode(intake):
+        intake.open([path])
+        return sum(len(batch) for _, _, batch in intake.segments())
+
+    options = Options()
+    rows = step("read and decode alone", lambda: decode(Intake(options)))
+    intake = Intake(options)
+    intake.open([path])
+    points = step("read, decode, track (two threads)", intake.captures)
+    log = step("logs: read, parse, follow", intake.logs)
+    stories = step("correlate", lambda: pipeline._correlate(points, log, options))
+    judged = step("rules", lambda: judge(stories))
+    case = pipeline.Case([path], options, intake.sources, intake.skipped, points, log, judged,
+                         judged.stories)  # fmt: skip
+    step("findings and patterns", lambda: case.everything)
+    step("report", lambda: text.render(diagnosis.document(case)))
+    print("\n| step | wall s | processor s |\n|---|---|---|")
+    for name, wall, cpu in steps:
+        print(f"| {name} | {wall:.2f} | {cpu:.2f} |")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    tracked = sum(p.observations.rows.nbytes + p.observations.tail.nbytes for p in points)
+    count = max(1, sum(len(p.observations.rows) for p in points))
+    print(f"\n{rows} segments, {count} connections; {tracked / count:.0f} bytes per connection "
+          f"handed on by tracking, peak {peak:.0f} MB")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("paths", nargs="+")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--profile", action="store_true")
+    given = parser.parse_args()
+    model = next(
+        (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().split("\n")
+         if line.startswith("model name")), platform.processor()
+    )  # fmt: skip
+    print(f"{os.cpu_count()} cores, {model}, Linux {platform.release()}, "
+          f"Python {platform.python_version()}")  # fmt: skip
+    for path in given.paths:
+        profile(path) if given.profile else compare(path, given.runs)
+
+
+if __name__ == "__main__":
+    main()
