@@ -13,7 +13,7 @@ from finis.correlation.evidence import NEVER, Evidence
 from finis.correlation.grouping import Groups
 from finis.correlation.keys import Array
 from finis.correlation.placing import Paired
-from finis.terms import Answers, Flag, Role, RstClass, word
+from finis.terms import Answers, Ended, Flag, Role, RstClass, word
 
 if TYPE_CHECKING:
     import polars as pl
@@ -156,12 +156,17 @@ def _segments(
                 continue
             if story[denial] < 0:
                 story[denial] = groups.story[row]
-            if told.bits[denial] < 0 or groups.story[row] != story[denial] or twin[story[denial]]:
+            if groups.story[row] != story[denial] or twin[story[denial]]:
                 continue
             if row not in cache:
                 cache[row] = _kept(ev, row, clocks.shift_ns[unit])
             side = _sender(ev, row, told, denial)
-            wanted = int(told.bits[denial]), side
+            bits = int(told.bits[denial])
+            if bits < 0:  # access lists are asked about the first segment of a connection
+                if int(ev.rows["ended"][row]) not in (Ended.UNANSWERED, Ended.REFUSED):
+                    continue
+                bits = int(Flag.SYN)
+            wanted = bits, side
             for ts, form, index in cache[row]:
                 if form != wanted or index in used or index in settled:
                     continue

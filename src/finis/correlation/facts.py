@@ -106,7 +106,8 @@ def _moment(pick: Picker, name: str, side: int) -> Array:
     own = chosen.near_orig if side == 0 else chosen.near_resp
     here, there = pick.side(name, chosen.fullest, side), pick.side(name, own, side)
     at = np.where(here != 0, here + pick.shift(chosen.fullest), there + pick.shift(own))
-    return np.where((here == 0) & (there == 0), 0, at)
+    found: Array = np.where((here == 0) & (there == 0), 0, at)
+    return found
 
 
 def _earliest(*times: Array) -> Array:
@@ -148,16 +149,18 @@ class Picker:
 
     def one(self, name: str, at: Array) -> Array:
         """A field without sides, or both sides of one."""
-        column = self._column(name).T
+        column: Array = self._column(name).T
         return column if self._all(at) else column[at]
 
     def side(self, name: str, at: Array, side: int) -> Array:
         """A field of the story's side."""
         columns = self._column(name)
+        found: Array
         if self._straight:
-            return columns[side] if self._all(at) else columns[side][at]
-        flipped: Array = columns.T[at, side ^ self._flipped[at]]
-        return flipped
+            found = columns[side] if self._all(at) else columns[side][at]
+        else:
+            found = columns.T[at, side ^ self._flipped[at]]
+        return found
 
     def who(self, name: str, at: Array) -> Array:
         """A field that names a side (0, 1 or NONE), in the story's terms."""
@@ -220,7 +223,28 @@ def columns(ev: Evidence, groups: Groups, chosen: Chosen, treated: Treated) -> C
     out["has_packets"] = series(has)
     out["n_points"] = series(groups.size.astype(np.int64))
     out["paired"] = series(treated.paired, has)
+    out["capture_loss"] = series(_capture_loss(pick), has)
     return out
+
+
+LOSSY = 0.01  # share of a point's connections with bytes acknowledged but never captured
+
+
+def _capture_loss(pick: Picker) -> Array:
+    """Where a capture is known to miss segments: this story's own observations show it, or so many
+    of their point do that one more is no surprise."""
+    ev, chosen = pick.ev, pick.chosen
+    if pick.blank:
+        return np.zeros(len(chosen.fullest), bool)
+    raw = np.ascontiguousarray(pick.rows["history"]).view(np.uint8).reshape(len(ev), -1)
+    gap = ((raw | 0x20) == ord("g")).any(axis=1)
+    points = len(ev.points)
+    share = np.bincount(ev.point[gap], minlength=points) / np.maximum(
+        np.bincount(ev.point, minlength=points), 1
+    )
+    missed = gap | (share > LOSSY)[ev.point]
+    found: Array = missed[chosen.near_orig] | missed[chosen.near_resp]
+    return found
 
 
 def _counts(pick: Picker, has: Array) -> Columns:

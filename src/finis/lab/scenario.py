@@ -48,12 +48,13 @@ class Truth:
     ended: str | None = None
     first_fin: str | None = None
     first_rst: str | None = None
+    in_payload: bool = False  # the harm lies in what was said: no log can show it
     port: int | None = None  # of the server; None: every connection without a truth of its own
 
 
 BACKGROUND = Truth(
     ("client-closed-first",), ("closed-per-log",), HARMLESS, "closed", "orig", "none",
-    BACKGROUND_PORT,
+    port=BACKGROUND_PORT,
 )  # fmt: skip
 
 

@@ -11,7 +11,9 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,15 @@ from finis.terms import Confidence, Harm, word
 
 HARMLESS, HARMFUL = word(Harm.HARMLESS), word(Harm.HARMFUL)
 CERTAIN = word(Confidence.CERTAIN)
-# What may be said where evidence is missing, whatever happened.
+# What may be said where evidence is missing, whatever happened: no claim about how it ended, and
+# so none that the end was harmless.
 OPEN = {
     "undetermined", "start-not-seen", "capture-ended", "still-open", "history-unknown",
-    "denial-undetermined",
+    "denial-undetermined", "one-direction-only", "reset-unexplained",
 }  # fmt: skip
+NO_PAYLOAD = ("log", "started late", "every 10th lost")  # the bytes that tell may be missing
 FULL = "full"
+MANY = 200  # readings from which on more processes pay
 Make = Callable[[Path, Path], list[Path]]  # folder of the run, folder for copies → what to read
 
 
@@ -52,6 +57,11 @@ class Scores:
     verdicts: list[Verdict] = field(default_factory=list)
     unread: list[tuple[str, str, str]] = field(default_factory=list)  # run, evidence, why
 
+    def add(self, more: Scores) -> None:
+        """Another run's verdicts."""
+        self.verdicts += more.verdicts
+        self.unread += more.unread
+
     @property
     def forbidden(self) -> list[Verdict]:
         """Verdicts that must not happen."""
@@ -72,15 +82,28 @@ def runs(folder: Path) -> list[Path]:
     return found
 
 
-def score(folder: Path, evidence: tuple[str, ...] = ()) -> Scores:
-    """Judge every run in `folder`; `evidence` names some of `EVIDENCE`, default all.
+def score(folder: Path, evidence: tuple[str, ...] = (), jobs: int | None = None) -> Scores:
+    """Judge every run in `folder`, `jobs` at once; `evidence`: some of `EVIDENCE`, default all.
 
     Raises InputError if there is no run.
     """
     scores = Scores()
-    for place in runs(folder):
-        for name in evidence or tuple(EVIDENCE):
-            _judge(place, name, scores)
+    places, kinds = runs(folder), [evidence or tuple(EVIDENCE)]
+    if jobs == 1 or len(places) * len(kinds[0]) < MANY:
+        for some in map(_judge_run, places, kinds * len(places)):
+            scores.add(some)
+        return scores
+    # Not forked: the parent may already run threads of Polars.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        for some in pool.map(_judge_run, places, kinds * len(places)):
+            scores.add(some)
+    return scores
+
+
+def _judge_run(place: Path, evidence: tuple[str, ...]) -> Scores:
+    scores = Scores()
+    for name in evidence:
+        _judge(place, name, scores)
     return scores
 
 
@@ -114,7 +137,8 @@ def _connections(run: str, evidence: str, truth: dict[str, Any], case: Any) -> l
         if true is None:
             continue
         mark = _mark(row, true, evidence)
-        faults = list(_faults(row, true, mark))
+        unseen = row["cause_name"] in OPEN or (true["in_payload"] and evidence in NO_PAYLOAD)
+        faults = list(_faults(row, {**true, "harm": ""} if unseen else true, mark))
         if evidence == FULL:
             faults += [
                 f"{name} {row[name]}, is {true[name]}"

@@ -31,7 +31,7 @@ import polars as pl
 from finis.diagnosis import facts, telling
 from finis.diagnosis.cause import Alternative, Cause, Claim
 from finis.diagnosis.causes import _aborts
-from finis.terms import Harm, Side
+from finis.terms import Confidence, Harm, Side
 
 if TYPE_CHECKING:
     from finis.correlation.stories import Story
@@ -41,6 +41,11 @@ class ClosedThenAborted(Cause):
     id, name, table = "END304", "closed-then-aborted", "connections"
     title = "one side closed and aborted at once (FIN, RST)"
     beats = ("END305", "END306", "END311", "END405")
+    # Where the beginning is missing, so may be the other side's FIN.
+    confidence = facts.confidence(
+        (pl.col("midstream") | pl.col("capture_loss"), Confidence.LIKELY),
+        otherwise=Confidence.CERTAIN,
+    )
     harm = Harm.DEPENDS
     harm_why = "on whether the other side still had data to deliver"
     remedy = {"client": "read to the end before closing", "nginx": "lingering_close always"}

@@ -49,7 +49,12 @@ class ClientAborted(Cause):
     harm = facts.harm(
         (pl.col("orientation") == "guessed", Harm.DEPENDS),
         (facts.data_lost(), Harm.DEPENDS),
-        ((pl.col("orig_bytes") == 0) & (pl.col("resp_bytes") == 0), Harm.HARMLESS),
+        (
+            (pl.col("orig_bytes") == 0)
+            & (pl.col("resp_bytes") == 0)
+            & facts.no(pl.col("midstream")),
+            Harm.HARMLESS,
+        ),
         (facts.RESP.fin & facts.RESP.col("fin_acked"), Harm.HARMLESS),
         otherwise=Harm.DEPENDS,
     )

@@ -44,6 +44,8 @@ def _forgot(side: facts.Half) -> pl.Expr:
         & side.rst_answers("data", "keep-alive", "ack")
         & facts.no(side.fin)
         & facts.no(side.peer.fin)
+        # What the capture missed of it may have been its FIN or its own abort.
+        & facts.no(pl.col("history").str.contains("[Gg]"))
         & pl.col("established")
         & facts.no(side.col("rst_accept") == "outside")
         & facts.no(pl.col("created_rst") != "none")
@@ -54,7 +56,10 @@ class StateLost(Cause):
     id, name, table = "END312", "state-lost", "connections"
     title = "a live connection met a host that had forgotten it"
     beats = ("END311", "END207", "END391", "END331")
-    confidence = Confidence.LIKELY
+    # A FIN that the capture missed would make it an answer after the side's own close.
+    confidence = facts.confidence(
+        (pl.col("capture_loss"), Confidence.POSSIBLE), otherwise=Confidence.LIKELY
+    )
     harm = Harm.HARMFUL
     harm_why = "to both: a connection in use was lost"
     remedy = {

@@ -39,7 +39,9 @@ class HalfClosed(Cause):
     title = "one side closed, the other never did"
     beats = ("END901", "END902")
     confidence = facts.confidence(
-        (facts.no(pl.col("cut_end")), Confidence.LIKELY), otherwise=Confidence.POSSIBLE
+        (pl.col("capture_loss"), Confidence.POSSIBLE),
+        (facts.no(pl.col("cut_end")), Confidence.LIKELY),
+        otherwise=Confidence.POSSIBLE,
     )
     harm = Harm.DEPENDS
     harm_why = "on whether the open side was still sending or had forgotten to close"

@@ -29,7 +29,7 @@ import polars as pl
 from finis.diagnosis import facts
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.causes._stated import SYMPTOMS, FirewallStated
-from finis.terms import Harm
+from finis.terms import Confidence, Harm
 
 if TYPE_CHECKING:
     from finis.correlation.stories import Story
@@ -41,6 +41,10 @@ class FirewallReset(FirewallStated):
     reasons = ("reset-device",)
     not_this = ("not a RST of client or server: none entered the firewall, or its log says so",)
     beats = SYMPTOMS
+    confidence = facts.confidence(
+        (facts.teardown(*reasons) | facts.no(pl.col("capture_loss")), Confidence.CERTAIN),
+        otherwise=Confidence.POSSIBLE,
+    )
     harm = facts.harm((facts.packets(), Harm.HARMFUL), otherwise=Harm.DEPENDS)
     harm_why = (
         "to both sides, which did not ask for the reset; it depends on which feature sent it and "

@@ -5,13 +5,15 @@ The firewall received the SYN and did not pass it on: a rule, a limit, no transl
 
 ## Evidence
 Captures on both sides: the SYN on the client's, none on the server's, though that capture was
-running.
+running. Or the SYN in a capture and the line of the firewall's log that refuses it; a RST that
+then answers the SYN is the firewall's own, in the server's name.
 
 ## Look-alikes
 A server that does not answer (END102): there the SYN is seen on both sides.
 
 ## Harm
-Harmful: the connection cannot be made, unless a rule means just that.
+Harmful: the connection cannot be made. Where the log names the rule, it depends on whether the
+rule means just that.
 
 ## What to change
 Ask the firewall for its reason: an asp-drop capture, or `packet-tracer`.
@@ -28,7 +30,7 @@ import polars as pl
 
 from finis.diagnosis import facts, missing, telling
 from finis.diagnosis.cause import Cause, Claim
-from finis.terms import Harm
+from finis.terms import Confidence, Harm
 
 if TYPE_CHECKING:
     from finis.correlation.stories import Story
@@ -37,9 +39,16 @@ if TYPE_CHECKING:
 class SynDropped(Cause):
     id, name, table = "END603", "syn-dropped-by-firewall", "connections"
     title = "the SYN entered the firewall and never left it"
-    beats = ("END207", "END102", "END108", "END331")
-    harm = Harm.HARMFUL
-    harm_why = "to the client, unless a rule means to refuse it"
+    beats = ("END207", "END101", "END102", "END108", "END331")
+    confidence = facts.confidence(
+        (pl.col("paired") & pl.col("capture_loss"), Confidence.POSSIBLE),
+        otherwise=Confidence.CERTAIN,
+    )
+    harm = facts.harm((pl.col("paired"), Harm.HARMFUL), otherwise=Harm.DEPENDS)
+    harm_why = (
+        "the client cannot reach the server; where the log names the rule, it depends on whether "
+        "the rule means to refuse it"
+    )
     remedy = {
         "ASA": "packet-tracer input {client_if} tcp {client} 50000 {server} {server_p} names the "
         "step that refuses it",
@@ -50,10 +59,10 @@ class SynDropped(Cause):
     @classmethod
     def where(cls) -> pl.Expr:
         return (
-            pl.col("paired")
-            & facts.ended("unanswered")
+            facts.ended("unanswered", "refused")
             & (pl.col("r_syns") == 0)
             & facts.positive("o_dropped")
+            & (pl.col("o_dropped") >= pl.col("o_syns"))
         )
 
     @classmethod

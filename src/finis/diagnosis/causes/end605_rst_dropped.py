@@ -33,7 +33,7 @@ import polars as pl
 
 from finis.diagnosis import facts, missing, telling
 from finis.diagnosis.cause import Cause, Claim
-from finis.terms import Harm, Side
+from finis.terms import Confidence, Harm, Side
 
 if TYPE_CHECKING:
     from finis.correlation.stories import Story
@@ -43,6 +43,9 @@ class RstDropped(Cause):
     id, name, table = "END605", "rst-dropped-by-firewall", "connections"
     title = "a RST ended one side only: the firewall dropped it"
     beats = ("END207", "END331", "END405", "END406", "END407")
+    confidence = facts.confidence(
+        (pl.col("capture_loss"), Confidence.POSSIBLE), otherwise=Confidence.CERTAIN
+    )
     harm = facts.harm(
         (pl.col("o_dropped_data") | pl.col("r_dropped_data"), Harm.HARMFUL),
         otherwise=Harm.DEPENDS,

@@ -7,7 +7,7 @@ import time
 from finis.lab.scenario import HARMFUL, Lab, Truth, abort, fate
 
 TRUTH = Truth(
-    ("cleared-by-administrator", "firewall-dropped-segments"),
+    ("cleared-by-administrator", "firewall-dropped-segments", "cut-off-by-firewall"),
     ("retransmissions-unanswered", "still-open", "capture-ended",
      "rst-dropped-by-firewall", "client-aborted"), HARMFUL,
 )  # fmt: skip

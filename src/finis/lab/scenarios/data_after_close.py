@@ -7,7 +7,11 @@ import time
 from finis.lab.scenario import DEPENDS, Lab, Truth, fate
 
 TRUTH = Truth(
-    ("data-after-close",), ("reset-per-log",), DEPENDS, first_fin="orig", first_rst="orig"
+    ("data-after-close",),
+    ("reset-per-log", "host-without-state"),
+    DEPENDS,
+    first_fin="orig",
+    first_rst="orig",
 )
 
 

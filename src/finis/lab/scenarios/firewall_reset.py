@@ -8,7 +8,7 @@ from finis.lab.scenario import HARMFUL, Lab, Truth, fate
 
 TRUTH = Truth(
     ("firewall-reset",),
-    ("client-aborted", "server-aborted", "reset-unexplained"),
+    ("client-aborted", "server-aborted", "reset-unexplained", "forged-rst"),
     HARMFUL,
 )
 KINDS = ("asa", "asa-nat")

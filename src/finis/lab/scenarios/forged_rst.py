@@ -11,7 +11,8 @@ from finis.lab.packet import ACK, RST
 from finis.lab.scenario import HARMFUL, Lab, Truth, fate, numbers
 
 TRUTH = Truth(
-    ("forged-rst",), ("client-aborted", "reset-per-log", "state-lost", "host-without-state"),
+    ("forged-rst",),
+    ("client-aborted", "cut-off-by-firewall", "reset-per-log", "state-lost", "host-without-state"),
     HARMFUL, first_rst="orig",
 )  # fmt: skip
 DENIALS = ("late-data", "late-fin", "late-rst", "injected-rst-denied")

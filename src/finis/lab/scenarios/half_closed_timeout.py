@@ -12,8 +12,8 @@ from finis.lab.asa import Policy
 from finis.lab.scenario import HARMFUL, Lab, Truth, abort, fate
 
 TRUTH = Truth(
-    ("half-closed-timeout", "firewall-dropped-segments"),
-    ("half-closed", "retransmissions-unanswered", "server-aborted", "capture-ended",
+    ("half-closed-timeout", "firewall-dropped-segments", "cut-off-by-firewall"),
+    ("half-closed", "fin-timeout", "retransmissions-unanswered", "server-aborted", "capture-ended",
      "rst-dropped-by-firewall"), HARMFUL,
     first_fin="orig",
 )  # fmt: skip

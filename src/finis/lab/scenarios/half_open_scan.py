@@ -8,7 +8,9 @@ from finis.lab.network import CLIENT
 from finis.lab.packet import SYN
 from finis.lab.scenario import Lab, Truth
 
-TRUTH = Truth(("half-open-probe",), ("reset-per-log", "refused"), first_rst="orig")
+TRUTH = Truth(
+    ("half-open-probe",), ("reset-per-log", "refused", "host-without-state"), first_rst="orig"
+)
 KINDS = ("asa", "netfilter")
 
 

@@ -9,7 +9,7 @@ from finis.lab.scenario import DEPENDS, Lab, Truth, fate
 
 TRUTH = Truth(
     ("firewall-idle-reset", "firewall-reset"),
-    ("client-aborted", "server-aborted", "reset-unexplained"),
+    ("client-aborted", "server-aborted", "reset-unexplained", "forged-rst"),
     DEPENDS,
 )
 POLICY = Policy(idle=1, idle_reset=True)

@@ -8,7 +8,7 @@ from finis.lab.asa import Policy
 from finis.lab.scenario import DEPENDS, Lab, Truth, fate
 
 TRUTH = Truth(
-    ("firewall-idle-timeout", "firewall-dropped-segments"),
+    ("firewall-idle-timeout", "firewall-dropped-segments", "cut-off-by-firewall"),
     ("half-closed", "still-open", "capture-ended", "retransmissions-unanswered"), DEPENDS,
 )  # fmt: skip
 DENIALS = ("close-after-idle-timeout",)

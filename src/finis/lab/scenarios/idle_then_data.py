@@ -11,7 +11,7 @@ from finis.lab.asa import Policy
 from finis.lab.scenario import HARMFUL, Lab, Truth, abort, fate
 
 TRUTH = Truth(
-    ("firewall-idle-timeout", "firewall-dropped-segments"),
+    ("firewall-idle-timeout", "firewall-dropped-segments", "cut-off-by-firewall"),
     ("retransmissions-unanswered", "still-open", "client-aborted", "capture-ended",
      "rst-dropped-by-firewall"), HARMFUL,
 )  # fmt: skip

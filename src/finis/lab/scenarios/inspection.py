@@ -9,7 +9,7 @@ from finis.lab.scenario import HARMFUL, Lab, Truth, fate
 
 TRUTH = Truth(
     ("closed-by-inspection", "firewall-reset"),
-    ("client-aborted", "server-aborted", "reset-unexplained"),
+    ("client-aborted", "server-aborted", "reset-unexplained", "forged-rst"),
     HARMFUL,
 )
 DENIALS = ("after-inspection",)

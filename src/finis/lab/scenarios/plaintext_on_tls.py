@@ -8,7 +8,7 @@ from finis.lab.scenarios import _tls
 TRUTH = Truth(
     ("plaintext-on-tls-port",),
     ("closed-per-log", "reset-per-log", "tls-fatal-alert", "server-aborted", "server-closed-first"),
-    HARMFUL,
+    HARMFUL, in_payload=True,
 )  # fmt: skip
 NEEDS = ("openssl",)
 

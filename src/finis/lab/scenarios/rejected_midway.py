@@ -7,7 +7,7 @@ import time
 from finis.lab.scenario import HARMFUL, Lab, Truth, fate
 
 TRUTH = Truth(
-    ("firewall-reset", "firewall-dropped-segments"),
+    ("firewall-reset", "firewall-dropped-segments", "cut-off-by-firewall"),
     ("server-aborted", "state-lost", "host-without-state", "reset-unexplained", "still-open",
      "capture-ended", "closed-per-log", "client-closed-first"),
     HARMFUL,

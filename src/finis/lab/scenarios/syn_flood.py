@@ -8,7 +8,7 @@ from finis.lab.asa import Policy
 from finis.lab.packet import SYN
 from finis.lab.scenario import Lab, Truth
 
-TRUTH = Truth(("syn-ack-unanswered", "syn-unanswered"), ("reset-per-log",))
+TRUTH = Truth(("syn-ack-unanswered", "syn-unanswered"), ("reset-per-log", "syn-ack-without-syn"))
 PATTERNS = ("syn-flood",)
 CONNECTIONS = 150
 POLICY = Policy(embryonic=2)

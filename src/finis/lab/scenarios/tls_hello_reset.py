@@ -9,6 +9,7 @@ TRUTH = Truth(
     ("tls-refused",),
     ("server-closed-first", "server-aborted", "reset-per-log", "closed-per-log"),
     HARMFUL,
+    in_payload=True,
 )
 NEEDS = ("openssl",)
 

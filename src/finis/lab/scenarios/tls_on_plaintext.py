@@ -9,7 +9,7 @@ TRUTH = Truth(
     ("tls-on-plaintext-port",),
     ("closed-per-log", "reset-per-log", "server-closed-first", "server-aborted",
      "client-closed-first", "client-aborted", "server-closed-client-aborted"),
-    HARMFUL,
+    HARMFUL, in_payload=True,
 )  # fmt: skip
 NEEDS = ("openssl",)
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from finis.lab.scenario import HARMFUL, Lab, Truth
 from finis.lab.scenarios import _tls
 
-TRUTH = Truth(("tls-fatal-alert",), ("closed-per-log", "reset-per-log", "start-not-seen"), HARMFUL)
+TRUTH = Truth(
+    ("tls-fatal-alert",),
+    (
+        "closed-per-log",
+        "reset-per-log",
+        "client-closed-first",
+        "closed-simultaneously",
+        "server-closed-first",
+    ),
+    HARMFUL,
+    in_payload=True,
+)
 NEEDS = ("openssl",)
 
 

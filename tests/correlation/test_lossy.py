@@ -1,0 +1,89 @@
+"""What several points and the log say together where one of them missed something."""
+
+from __future__ import annotations
+
+import pytest
+
+from finis.correlation.correlate import correlate
+from tests.correlation.world import denials, denied, log, point
+
+KNOCK = """
+name C 10.1.1.1:40000
+name S 198.51.100.1:443
+start 2024-05-01T12:00:00
++0       C > S  S   0:0(0) win 64240 <mss 1460,sackOK>
++1       C > S  S   0:0(0) win 64240 <mss 1460,sackOK>
+"""
+
+# Seconds, sender, segment; as a firewall between two points forwards it.
+SERVER_FIRST = [
+    (0.00, "C", "S   0:0(0) win 64240 <mss 1460,sackOK>"),
+    (0.01, "S", "S.  0:0(0) ack 1 win 65535 <mss 1460>"),
+    (0.02, "C", ".   1:1(0) ack 1"),
+    (0.03, "C", "P.  1:101(100) ack 1"),
+    (0.06, "S", "P.  1:1001(1000) ack 101"),
+    (0.07, "C", ".   101:101(0) ack 1001"),
+    (1.07, "S", "F.  1001:1001(0) ack 101"),
+    (1.08, "C", "F.  101:101(0) ack 1002"),
+    (1.09, "S", ".   1002:1002(0) ack 102"),
+]
+PASSAGE_S = 0.0004
+
+
+def seen(rows: list[tuple[float, str, str]], inside: bool, miss: tuple[int, ...] = ()) -> str:
+    """The script of what one point saw: inside, the server's segments come first."""
+    lines = ["name C 10.1.1.1:40000", "name S 198.51.100.1:443", "start 2024-05-01T12:00:00"]
+    timed = [
+        (at + (PASSAGE_S if inside == (who == "C") else 0.0), who, what)
+        for n, (at, who, what) in enumerate(rows)
+        if n not in miss
+    ]
+    now = 0.0
+    for at, who, what in sorted(timed):
+        lines.append(f"+{at - now:.6f} {who} > {'S' if who == 'C' else 'C'}  {what}")
+        now = at
+    return "\n".join(lines) + "\n"
+
+
+def refused(at: str, **facts: object) -> dict[str, object]:
+    return denied(at=at, src="10.1.1.1:40000", dst="198.51.100.1:443", **facts)
+
+
+def test_a_denial_without_flags_refuses_the_syns_of_a_connection_never_answered() -> None:
+    """An access list's line names no flags; it is asked about first segments only."""
+    lines = [refused(f"2024-05-01T12:00:0{n}", line=n) for n in (0, 1)]
+    case = correlate([point("outside", KNOCK)], log(), denials(*lines))
+    assert case.denials["segment_frame"].to_list() == [1, 2]
+    row = case.table.row(0, named=True)
+    assert (row["o_dropped"], row["o_syns"], row["ended"]) == (2, 2, "unanswered")
+
+
+@pytest.mark.parametrize("swap", [False, True])
+def test_a_fin_that_one_capture_missed_still_was_the_first(swap: bool) -> None:
+    one = point("outside", seen(SERVER_FIRST, inside=False, miss=(6,)), file=0)
+    two = point("inside", seen(SERVER_FIRST, inside=True), file=1)
+    case = correlate([two, one] if swap else [one, two], log(), denials())
+    row = case.table.row(0, named=True)
+    assert (row["n_points"], row["first_fin"], row["fin_by"]) == (2, "resp", "both")
+    assert row["ended"] == "closed"
+    assert row["capture_loss"] is True
+
+
+def test_captures_without_gaps_are_not_called_lossy() -> None:
+    points = [
+        point(name, seen(SERVER_FIRST, inside=name == "inside"), file=at)
+        for at, name in enumerate(("outside", "inside"))
+    ]
+    row = correlate(points, log(), denials()).table.row(0, named=True)
+    assert (row["capture_loss"], row["first_fin"]) == (False, "resp")
+
+
+def test_the_first_rst_is_the_one_sent_first_not_the_one_seen_first() -> None:
+    """The two cross on their way: the server's answer to the FIN meets the client's RST."""
+    begin = [*SERVER_FIRST[:7], (1.08, "C", ".  101:101(0) ack 1002")]
+    end = [(4.0, "C", "F.  101:101(0) ack 1002"), (4.0001, "C", "R.  102:102(0) ack 1002")]
+    answer = (4.00045, "S", "R   1002:1002(0)")  # between the two, as the inside sees them
+    outside = point("outside", seen([*begin, *end], inside=False), file=0)
+    inside = point("inside", seen([*begin, *end, answer], inside=True), file=1)
+    row = correlate([outside, inside], log(), denials()).table.row(0, named=True)
+    assert (row["n_points"], row["rst_by"], row["first_rst"]) == (2, "both", "orig")
