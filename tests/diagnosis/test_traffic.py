@@ -325,6 +325,16 @@ def test_a_capture_with_a_gap_tells_of_no_lost_state() -> None:
     assert row["cause"] == "END311"
 
 
+def test_data_of_who_had_reset_shows_a_forged_rst() -> None:
+    """The server knows nothing of the RST in its name, and goes on sending."""
+    forged = (
+        "+1 S > C R 1001:1001(0) win 0\n+.02 S > C P. 1001:2001(1000) ack 301\n"
+        "+.01 C > S R 301:301(0) win 0\n"
+    )
+    row = judged(TALK + forged).connections.row(0, named=True)
+    assert (row["cause"], row["confidence"]) == ("END316", "possible")
+
+
 def test_a_guessed_client_is_no_certain_client() -> None:
     """Joined midstream, who is the client is guessed: nothing that names a side is certain, and
     harm does not hang on the guess."""

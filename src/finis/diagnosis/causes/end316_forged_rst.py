@@ -32,7 +32,7 @@ import polars as pl
 
 from finis.diagnosis import facts, missing, telling
 from finis.diagnosis.cause import Alternative, Cause, Claim
-from finis.terms import Confidence, Harm, Role, Side
+from finis.terms import Confidence, Harm, Role, Side, word
 
 if TYPE_CHECKING:
     from finis.correlation.stories import Story
@@ -47,13 +47,37 @@ def alien(side: facts.Half) -> pl.Expr:
     return side.rst & side.alien_rst_ttl & side.rst_class("abort", "suspect")
 
 
+def went_on(side: facts.Half) -> pl.Expr:
+    """New data of the side that had reset the connection, later than reordering explains."""
+    again = side.rst_class("refusal", "bad-ack")  # a later SYN may be accepted
+    later = side.last_data_at_s > side.col("rst_s") + REORDERING_S
+    return side.reset_it & later & facts.no(again)
+
+
+REORDERING_S = 0.001
+
+
+def two_signs(side: facts.Half) -> pl.Expr:
+    other_ttl = side.rst & side.alien_rst_ttl
+    return (suspect(side) & (other_ttl | went_on(side))) | (other_ttl & went_on(side))
+
+
 class ForgedRst(Cause):
     id, name, table = "END316", "forged-rst", "connections"
     title = "a RST that its alleged sender could hardly have sent"
-    beats = (*facts.ABORTS, *facts.FIN_THEN_RST, "END301", "END311", "END391", "END323", "END104")
+    beats = (
+        *facts.ABORTS,
+        *facts.FIN_THEN_RST,
+        "END301",
+        "END311",
+        "END312",
+        "END391",
+        "END323",
+        "END104",
+    )
     confidence = facts.confidence(
         (
-            (suspect(facts.ORIG) & alien(facts.ORIG)) | (suspect(facts.RESP) & alien(facts.RESP)),
+            two_signs(facts.ORIG) | two_signs(facts.RESP),
             Confidence.LIKELY,
         ),
         otherwise=Confidence.POSSIBLE,
@@ -66,7 +90,9 @@ class ForgedRst(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        strange = suspect(facts.ORIG) | suspect(facts.RESP) | alien(facts.ORIG) | alien(facts.RESP)
+        strange = pl.any_horizontal(
+            sign(side) for sign in (suspect, alien, went_on) for side in facts.SIDES
+        )
         return (
             strange
             & facts.no(facts.peaceful())
@@ -94,6 +120,20 @@ class ForgedRst(Cause):
                 usual = f"{low}" if low == high else f"{low} to {high}"
                 text = f"That RST has TTL {ttl}, the other segments of the host {usual}."
                 claims.append(Claim(text, shown))
+            at, last = (
+                telling.column(story, side, "rst_s"),
+                telling.column(story, side, "last_data_s"),
+            )
+            length = story.row.get("duration")
+            known = None not in (at, last, length) and story.row.get("reset_by") == word(side)
+            if known and length - last > at + REORDERING_S:
+                late = telling.span(length - last - at)
+                text = (
+                    f"{telling.upper(telling.who(story, side))} sent new data {late} after that "
+                    "RST: it knew nothing of it."
+                )
+                more = telling.proofs(story, Role.LAST_DATA, side)
+                claims.append(Claim(text, (*shown, *more), "RFC 9293 §3.5.2"))
         return claims
 
     @classmethod
