@@ -6,6 +6,7 @@ and one by the server can be laid beside each other step by step.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,8 +50,14 @@ def moves(told: Explanation) -> list[Move]:
             continue
         who = "A" if step.side == closer else "B"
         what = _what(told.story, step)
-        out.append(Move(who, what, step.ts_ns - zero, step, meaning.text))
+        out.append(Move(who, what, step.ts_ns - zero, step, _by_role(meaning.text, closer)))
     return out
+
+
+def _by_role(text: str, closer: Side) -> str:
+    """A meaning that speaks of orig and resp, told of A and B."""
+    names = {"orig": "A", "resp": "B"} if closer == Side.ORIG else {"orig": "B", "resp": "A"}
+    return re.sub(r"\b(orig|resp)\b", lambda match: names[match[1]], text)
 
 
 def _what(story: Story, step: Step) -> str:
