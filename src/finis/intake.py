@@ -246,10 +246,10 @@ class Intake:
         try:
             for _ in self.events():
                 pass
+            return self.log.finish()
         finally:
             if collecting:
                 gc.enable()
-        return self.log.finish()
 
 
 def _keeper() -> Callable[[tuple[int, Source, Batch], int], tuple[int, Source, Batch]]:

@@ -179,6 +179,14 @@ class Device:
             self.ended, self.expired, self.torn, self.lines, self.watch, self.permits, self.xlates,
         )  # fmt: skip
 
+    def forget(self) -> None:
+        """Give all memory back: the log is over."""
+        for recent in self._remembered():
+            recent.clear()
+        self.open.clear()
+        self.open_tuples.clear()
+        self.orphans.clear()
+
     def _tick(self, now: int) -> None:
         for recent in self._remembered():
             recent.tick(now)

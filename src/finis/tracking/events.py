@@ -283,7 +283,8 @@ class LogTracker:
     # --- the end ---------------------------------------------------------------------------
 
     def finish(self) -> LogTables:
-        """All connections and denials.  Call it once: the tracker gives its rows away."""
+        """All connections and denials.  Call it once: the tracker gives its rows away and
+        forgets the rest."""
         for device in self.devices.values():
             for event, path, line in device.held.values():
                 self._take(device, None, path, event, line)
@@ -311,7 +312,10 @@ class LogTracker:
             .select(connections.columns)
             .sort("row")
         )
-        return LogTables(connections, denials, self._notes(), self._summaries())
+        tables = LogTables(connections, denials, self._notes(), self._summaries())
+        for device in self.devices.values():
+            device.forget()
+        return tables
 
     def _summaries(self) -> list[DeviceSummary]:
         return [
