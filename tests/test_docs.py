@@ -18,6 +18,7 @@ from finis.report.diagnosis import facts
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"```text\n\$ finis ([^\n]+)\n(.*?)\n```", re.S)
+README = (ROOT / "README.md").read_text()
 PAGE = (ROOT / "docs/reference-case.md").read_text()
 USAGE = (ROOT / "docs/usage.md").read_text()
 JSON = (ROOT / "docs/json.md").read_text()
@@ -34,8 +35,8 @@ def output(command: str) -> str:
         sys.stdout = kept
 
 
-@pytest.mark.parametrize(("command", "shown"), BLOCK.findall(PAGE))
-def test_reference_case_shows_real_output(
+@pytest.mark.parametrize(("command", "shown"), BLOCK.findall(README) + BLOCK.findall(PAGE))
+def test_pages_show_real_output(
     monkeypatch: pytest.MonkeyPatch, command: str, shown: str
 ) -> None:
     monkeypatch.chdir(ROOT)
@@ -47,6 +48,7 @@ def test_reference_case_shows_real_output(
 
 
 def test_the_page_shows_something() -> None:
+    assert len(BLOCK.findall(README)) == 2
     assert len(BLOCK.findall(PAGE)) >= 5
     assert StringIO(PAGE).readline() == "# The reference case\n"
 
