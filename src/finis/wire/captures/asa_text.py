@@ -58,7 +58,6 @@ _SYSLOG = re.compile(r"%(?:ASA|FTD|PIX|FWSM|NGIPS)[-<]")
 _WRAPPED = re.compile(r"<[a-z]|win \d|ack \d|Drop-|\(DF\)|\(ttl |802\.1Q |\d{1,10}:\d{1,10}\(")
 
 
-
 def sniff(head: bytes) -> float:
     """The share of lines that are numbered frames; others of the format count for less."""
     frames = marks = rest = unnumbered = 0
