@@ -12,7 +12,7 @@ from finis.tracking import events as module
 from finis.tracking.devices import LogOptions
 from finis.tracking.events import LogTracker
 
-from .eventlist import CLIENT, NS, START, SERVER, Line, batches, built, deny, line, torn
+from .eventlist import CLIENT, NS, SERVER, START, Line, batches, built, deny, line, torn
 
 pytestmark = pytest.mark.skipif(module._kernel() is None, reason="no kernel is built")
 

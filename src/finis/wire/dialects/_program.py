@@ -130,11 +130,12 @@ def compile_program(text: str) -> Program:
 
 @dataclass(frozen=True, slots=True)
 class Fast:
-    """What of a grammar the kernel may read.  `marks`: how a message tag begins, up to the
-    severity; a header that holds one of `strange` is left to the reference (its lines may be
-    rewritten, or quoted); `messages`: id → columns that repeat others (``a_mapped_h`` → ``b_h``).  Of these
-    messages every column that is no address, port or number must depend on the words of the line
-    alone."""
+    """What of a grammar the kernel may read.
+
+    `marks`: how a message tag begins, up to the severity.  A header that holds one of `strange`
+    is left to the reference: its line may be quoted or be rewritten.  `messages`: id → columns
+    that repeat others (``a_mapped_h`` → ``b_h``); of these messages every column that is no
+    address, port or number must depend on the words of the line alone."""
 
     marks: tuple[bytes, ...]
     strange: bytes

@@ -454,20 +454,15 @@ def _as_syslog(line: str) -> str:
 # What the kernel reads where it is printed plainly.  A translation's second endpoint is what the
 # first is mapped to (`_mapped`).
 _MAPPED_TO_B = {"a_mapped_h": "b_h", "a_mapped_p": "b_p"}
-FAST = Fast(
-    (b"%ASA-", b"%FTD-", b"%FWSM-", b"%PIX-"),
-    b'"|',
-    {
-        **dict.fromkeys(
-            (
-                "302013", "302014", "302303", "302304", "106001", "106006", "106015", "106021",
-                "106023", "106100", "609001", "609002", "710003", "710005",
-            ),
-            {},
-        ),
-        "305011": _MAPPED_TO_B, "305012": _MAPPED_TO_B,
-    },
+_PLAIN = (
+    "302013", "302014", "302303", "302304", "106001", "106006", "106015", "106021", "106023",
+    "106100", "609001", "609002", "710003", "710005",
 )  # fmt: skip
+FAST = Fast(
+    marks=(b"%ASA-", b"%FTD-", b"%FWSM-", b"%PIX-"),
+    strange=b'"|',
+    messages={number: {} for number in _PLAIN} | {"305011": _MAPPED_TO_B, "305012": _MAPPED_TO_B},
+)
 
 GRAMMAR = _events.Grammar(
     TAG,
