@@ -488,6 +488,7 @@ permitted_by    text access list that permitted the same packet just before (sta
 permitted_file  text where that stands
 permitted_line  i8 line
 story           i8 row of the story (connection) it belongs to; null if none
+segment_payload i8 payload bytes of the refused segment, if a capture shows it
 segment_file    text capture file of the packet it denies, where a capture shows it
 segment_frame   i8 frame of that packet
 segment_rst_class text class of that packet if a RST

@@ -87,3 +87,14 @@ def test_the_first_rst_is_the_one_sent_first_not_the_one_seen_first() -> None:
     inside = point("inside", seen([*begin, *end, answer], inside=True), file=1)
     row = correlate([outside, inside], log(), denials()).table.row(0, named=True)
     assert (row["n_points"], row["rst_by"], row["first_rst"]) == (2, "both", "orig")
+
+
+def test_a_denied_ack_that_carries_data_is_known_for_what_it_is() -> None:
+    """A full-sized segment has no PSH: the log calls it ACK, the capture shows its payload."""
+    rows = [*SERVER_FIRST[:6], (1.0, "C", "R.  101:101(0) ack 1001"),
+            (1.2, "S", ".   1001:2381(1380) ack 101")]  # fmt: skip
+    line = denied(
+        at="2024-05-01T12:00:01", src="198.51.100.1:443", dst="10.1.1.1:40000", flags="ACK", line=3
+    )
+    case = correlate([point("inside", seen(rows, inside=True))], log(), denials(line))
+    assert case.denials["segment_payload"].to_list() == [1380]

@@ -59,9 +59,11 @@ def join(
     frame: list[int | None] = denials["segment_frame"].to_list()
     form: list[str | None] = denials["segment_rst_class"].to_list()
     answers: list[str | None] = denials["segment_answers"].to_list()
+    payload: list[int | None] = denials["segment_payload"].to_list()
     denied = set()
     for at, (row, index) in found.items():
         segment, record = ev.tail[index], ev.rows[row]
+        payload[at] = int(segment["payload_len"])
         if file[at] is None:  # drop captures name their own frame
             file[at], frame[at] = ev.paths[int(segment["file"])], int(segment["frame"])
         if segment["flags"] & Flag.RST:
@@ -79,6 +81,7 @@ def join(
             pl.Series("segment_frame", frame, pl.Int64),
             pl.Series("segment_rst_class", form, pl.String),
             pl.Series("segment_answers", answers, pl.String),
+            pl.Series("segment_payload", payload, pl.Int64),
         ),
         denied,
     )

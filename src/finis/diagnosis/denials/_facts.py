@@ -112,8 +112,10 @@ bare_rst = flags("RST", "SYN ACK")
 rst_ack = flags("RST ACK", "SYN")
 fin = flags("FIN ACK", "SYN RST")
 fin_data = flags("FIN PSH ACK", "SYN RST")
-data = flags("PSH ACK", "SYN RST FIN")
-ack = flags("ACK", "SYN RST FIN PSH")  # a full-sized data segment looks so, too
+_bare = flags("ACK", "SYN RST FIN PSH")  # a full-sized data segment looks so, too …
+_carries = (pl.col("segment_payload") > 0).fill_null(False)  # … and a capture tells them apart
+data = flags("PSH ACK", "SYN RST FIN") | (_bare & _carries)
+ack = _bare & ~_carries
 no_ack_bit = flags("", "SYN RST ACK")  # FIN alone, nothing, FIN PSH URG: no stack sends these
 _established = _flags.is_in(
     [*_written("ACK"), *_written("RST", "ACK"), *_written("FIN", "ACK RST")]
