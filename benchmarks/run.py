@@ -56,7 +56,7 @@ def once(command: list[str]) -> tuple[float, float, float]:
 
 def warm(path: str) -> None:
     """Have the file in memory."""
-    with open(path, "rb", buffering=0) as file:
+    with Path(path).open("rb", buffering=0) as file:
         block = bytearray(1 << 20)
         while file.readinto(block):
             pass
@@ -64,7 +64,7 @@ def warm(path: str) -> None:
 
 def compare(path: str, runs: int) -> None:
     """The table for one file."""
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         peers = CAPTURES if file.read(4)[:3] in MAGICS else LOGS
     here = {name: c for name, c in peers.items() if shutil.which(c[0])}
     results: dict[str, list[tuple[float, float, float]]] = {name: [] for name in here}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from finis.correlation.correlate import correlate
-from finis.correlation.merge import _ids
+from finis.correlation.merge import _ids, _told_apart
 from tests.correlation.test_joining import plain
 from tests.correlation.world import denials, log, logged, point
 
 
 def test_ids_are_short_and_told_apart_in_order() -> None:
-    same = _ids(np.array([7, 7, 8, 7], np.uint64))
+    same = _ids(np.array([7, 7, 8, 7], np.uint64)).to_list()
     assert len(same[0]) == 9 and len(set(same)) == 4
     assert same[1:2] + same[3:] == [same[0] + "2", same[0] + "3"]
 
@@ -32,3 +32,8 @@ def test_rows_stand_in_order_of_time_whatever_shows_them() -> None:
     assert case.table["fw_conn_id"].to_list() == [2, None, 1]
     assert case.table["first_ts"].is_sorted()
     assert case.table["has_packets"].to_list() == [False, True, False]
+
+
+def test_ids_in_bulk_are_those_told_apart() -> None:
+    some = np.random.default_rng(7).integers(0, 2**64, 500, np.uint64)
+    assert _ids(some).to_list() == _told_apart(some)

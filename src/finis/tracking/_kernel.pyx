@@ -11,6 +11,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uintptr_t
 from libc.string cimport memset
 
 import secrets
+import threading
 
 import numpy as np
 
@@ -84,6 +85,7 @@ _COLUMNS = [  # of the row, of the connection or of its halves
 ]
 
 cdef enum:
+    MANY = 1 << 16  # kept segments that are worth a second thread
     FEW = 256  # connections to begin with
     CHUNK = 1024  # connections turned into rows at a time: they stay in the processor's cache
 
@@ -192,22 +194,33 @@ cdef class KernelTracker:
             fill[i] = index
             index = self.t.conns[index].after
         order = order[np.argsort(self.conns["conn"][order])]
-        rows = self._rows(order)
-        at = np.empty(rows["tail_n"].sum(dtype=np.int64), np.uint32)
-        marks = np.empty((len(at), 4), np.uint8)
         fill = order
+        cdef Py_ssize_t kept = 0
+        for i in range(n):
+            kept += self.t.conns[fill[i]].n_kept
+        at, marks = np.empty(kept, np.uint32), np.empty((kept, 4), np.uint8)
         if n:
             list_kept(&self.t, &fill[0], n, <uint32_t *>address(at), <uint8_t *>address(marks))
+        tail = np.empty(kept, _SEGMENT)
+        filling = threading.Thread(target=self._fill, args=(tail, at, marks))
+        if kept > MANY:
+            filling.start()
+            rows = self._rows(order)
+            filling.join()
+        else:
+            filling.run()
+            rows = self._rows(order)
         if self.t.n_live:
             for i in range(n):
                 self.t.conns[fill[i]].after = self.t.free_conn
                 self.t.free_conn = fill[i]
             self.t.n_free_conns += n
         else:
-            self._set_conns(np.zeros(FEW, CONN), 0)  # the tail may use the memory
+            self._set_conns(np.zeros(FEW, CONN), 0)
+            self._no_slots()
         self.t.done = NOWHERE
         self.t.n_done = 0
-        return Observations(rows, self._tail(at, marks))
+        return Observations(rows, tail)
 
     def finish(self):
         cdef int which
@@ -226,17 +239,13 @@ cdef class KernelTracker:
         rows["tail_at"] = np.cumsum(rows["tail_n"], dtype=np.int64) - rows["tail_n"]
         return rows
 
-    def _tail(self, at, marks):
+    def _fill(self, tail, at, marks):
         cdef Py_ssize_t n = len(at)
-        tail = np.empty(n, _SEGMENT)
         cdef Segment *out = <Segment *>address(tail)
         cdef uint32_t *slots = <uint32_t *>address(at)
         cdef uint8_t *bytes_of = <uint8_t *>address(marks)
         with nogil:
             gather(&self.t, slots, bytes_of, n, out)
-        if not self.t.n_live:
-            self._no_slots()
-        return tail
 
     def _set_conns(self, rows, used):
         """Put the connections there; the first `used` are those so far."""
