@@ -80,7 +80,7 @@ def _play(
     scenario: Scenario, kind: str, folder: Path, running: set[subprocess.Popen[str]]
 ) -> Played:
     place = folder / f"{scenario.name}.{kind}"
-    lacking = scenario.lacking()
+    lacking = scenario.lacking(kind)
     if lacking:
         return Played(scenario.name, kind, place, f"skipped: needs {', '.join(lacking)}")
     command = [sys.executable, "-m", "finis.lab.worker", scenario.name, kind, str(place)]
@@ -97,4 +97,5 @@ def _play(
         said = f"did not end within {LONGEST_S} s"
     finally:
         running.discard(program)
-    return Played(scenario.name, kind, place, said.strip() if program.returncode else "")
+    lines = said.strip().splitlines() or [f"exit status {program.returncode}"]
+    return Played(scenario.name, kind, place, lines[-1] if program.returncode else "")

@@ -74,9 +74,10 @@ class Scenario:
     background: bool  # other connections before and after, as any network has them
     run: Callable[[Lab], None]
 
-    def lacking(self) -> list[str]:
-        """Programs it needs and this machine lacks."""
-        return [name for name in self.needs if not shutil.which(name)]
+    def lacking(self, kind: str = "asa") -> list[str]:
+        """Programs that it and its firewall need and this machine lacks."""
+        needs = (*self.needs, "nft") if kind == "netfilter" else self.needs
+        return [name for name in dict.fromkeys(needs) if not shutil.which(name)]
 
 
 def catalogue() -> dict[str, Scenario]:

@@ -30,7 +30,7 @@ import polars as pl
 from finis.diagnosis import facts, telling
 from finis.diagnosis.cause import Cause, Claim
 from finis.diagnosis.causes import _orderly
-from finis.terms import Role, Side
+from finis.terms import Confidence, Role, Side
 
 if TYPE_CHECKING:
     from finis.correlation.stories import Story
@@ -41,6 +41,10 @@ class HalfCloseUsed(Cause):
     title = "orderly close with a half-close put to use"
     beats = ("END201", "END202")
     contributes = True
+    # Without its SYN a new connection of the same ports may look like the rest of an old one.
+    confidence = facts.confidence(
+        (pl.col("midstream"), Confidence.LIKELY), otherwise=Confidence.CERTAIN
+    )
     harm_why = "the data sent after the first FIN was accepted"
     remedy = {"ASA": "set connection timeout half-closed 1:00:00, if such transfers are long"}
     references = ("RFC 9293 §3.6",)

@@ -9,6 +9,7 @@ from finis.lab.scenario import HARMFUL, Lab, Truth
 
 TRUTH = Truth(("syn-unanswered",), ("reset-per-log",), HARMFUL, "unanswered", "none", "none")
 POLICY = Policy(embryonic=2)
+NEEDS = ("nft",)
 
 
 def run(lab: Lab) -> None:

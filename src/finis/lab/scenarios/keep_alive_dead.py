@@ -9,6 +9,7 @@ from finis.lab.scenario import HARMFUL, Lab, Truth, fate
 TRUTH = Truth(
     ("keep-alive-unanswered",), ("client-aborted", "reset-per-log"), HARMFUL, first_rst="orig"
 )
+NEEDS = ("nft",)
 
 
 def run(lab: Lab) -> None:

@@ -9,6 +9,7 @@ from finis.lab.packet import SYN
 from finis.lab.scenario import Lab, Truth
 
 TRUTH = Truth(("syn-ack-unanswered", "syn-unanswered"), ("reset-per-log", "syn-ack-without-syn"))
+DENIALS = ("syn-ack-after-syn-timeout",)  # the server repeats them
 PATTERNS = ("syn-flood",)
 CONNECTIONS = 150
 POLICY = Policy(embryonic=2)

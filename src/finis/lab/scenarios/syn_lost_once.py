@@ -11,6 +11,7 @@ from finis.lab.scenario import HARMFUL, Lab, Truth
 TRUTH = Truth(("syn-unanswered",), ("reset-per-log",), HARMFUL, "unanswered", "none", "none")
 POLICY = Policy(embryonic=4)
 KINDS = ("asa", "asa-nat")
+NEEDS = ("nft",)
 
 
 def run(lab: Lab) -> None:

@@ -14,6 +14,7 @@ TRUTH = Truth(
     ("retransmissions-unanswered",), ("still-open", "capture-ended", "reset-per-log"), HARMFUL,
     first_fin="none",
 )  # fmt: skip
+NEEDS = ("nft",)
 
 
 def run(lab: Lab) -> None:
