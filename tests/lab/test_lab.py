@@ -100,6 +100,24 @@ def test_nothing_remains_after_sigterm(tmp_path: Path) -> None:
 
 
 @real
+def test_nothing_remains_after_kill_9(tmp_path: Path) -> None:
+    """Nobody can clean up then: programs die with their parent, namespaces with their last user."""
+    command = [sys.executable, "-m", "finis.lab.worker", "reference", "asa", str(tmp_path / "x")]
+    program = subprocess.Popen(command)
+    deadline = time.monotonic() + 10
+    while not (tmp_path / "x" / "asa.log").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    children = offspring(program.pid)
+    assert children
+    program.kill()
+    program.wait(10)
+    deadline = time.monotonic() + 5
+    while any(alive(child) for child in children) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not [child for child in children if alive(child)]
+
+
+@real
 def test_two_runs_do_not_meet(tmp_path: Path) -> None:
     chosen = runner.choose(["client-first"] * 3)
     folders = [tmp_path / name for name in "abc"]

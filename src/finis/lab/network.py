@@ -24,7 +24,6 @@ NEARBY = {"outside": "203.0.113.1", "inside": "172.17.77.1"}
 HOSTS = {"outside": CLIENT, "inside": SERVER}
 MAC = {"outside": ("02:00:00:00:01:01", "02:00:00:00:01:0a"),
        "inside": ("02:00:00:00:02:01", "02:00:00:00:02:0a")}  # fmt: skip
-LONGEST_S = "90"  # no capture outlives this
 
 
 class Network:
@@ -70,7 +69,7 @@ class Network:
 
     def _tap(self, name: str) -> None:
         tap = self.firewall.start(
-            "timeout", "-s", "INT", LONGEST_S, "tcpdump", "-Z", "root", "-U", "-n", "-s", "0",
+            "tcpdump", "-Z", "root", "-U", "-n", "-s", "0",
             "--immediate-mode", "-w", str(self.folder / f"{name}.pcap"), "-i", name, "ip",
             stderr=subprocess.PIPE,
         )  # fmt: skip
