@@ -140,12 +140,17 @@ def _text_hash(texts: pl.Series) -> Array:
     """A stable hash of texts (Polars' own differs between releases)."""
     import hashlib
 
-    distinct = texts.unique().to_list()
-    number = {
-        text: int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
-        for text in distinct
-    }
-    return np.fromiter((number[t] for t in texts.to_list()), np.uint64, len(texts))
+    import polars as pl
+
+    distinct = texts.unique().alias("text")
+    digests = b"".join(
+        hashlib.blake2b(text.encode(), digest_size=8).digest() for text in distinct.to_list()
+    )
+    numbers = pl.Series("number", np.frombuffer(digests, ">u8").astype(np.uint64))
+    found = pl.DataFrame({"text": texts}).join(
+        pl.DataFrame([distinct, numbers]), "text", "left", maintain_order="left"
+    )
+    return found["number"].to_numpy()
 
 
 def _ids(fingerprint: Array) -> pl.Series:
