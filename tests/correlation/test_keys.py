@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import numpy as np
 import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from finis.correlation import keys
 from tests.script import address
@@ -28,3 +32,28 @@ def test_a_tuple_has_one_key_in_both_directions() -> None:
     assert keys.tuple_key(a, b) == keys.tuple_key(b, a)
     assert keys.tuple_key(a, b) != keys.tuple_key(a, c)
     assert keys.tuple_key(a, a) != keys.tuple_key(b, b)
+
+
+_OCTETS = st.sampled_from(
+    ("0", "1", "9", "10", "99", "100", "199", "249", "255", "256", "01", "", "1x")
+)
+_ADDRESSES = st.one_of(
+    st.lists(_OCTETS, min_size=3, max_size=5).map(".".join),
+    st.ip_addresses().map(str),
+    st.text("0123456789.:%abf \n", max_size=12),
+    st.none(),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(_ADDRESSES, max_size=20))
+def test_addresses_are_those_of_the_standard_library(texts: list[str | None]) -> None:
+    hi, lo, good = keys.parse(pl.Series("h", texts, pl.String))
+    for text, high, low, read in zip(texts, hi, lo, good, strict=True):
+        try:
+            address = ipaddress.ip_address((text or "").split("%", 1)[0])
+        except ValueError:
+            assert (high, low, read) == (0, 0, False)
+            continue
+        number = int(address) | (keys.V4_PREFIX if ":" not in str(text) else 0)
+        assert (int(high) << 64 | int(low), read) == (number, True)

@@ -198,3 +198,8 @@ def test_programs_end_where_optional_parts_end() -> None:
 def test_too_long_a_template_is_refused() -> None:
     with pytest.raises(ValueError, match="too long"):
         _program.compile_program("a " * 200)
+
+
+def test_the_reference_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINIS_PURE", "1")
+    assert kernel.line_kernel() is None
