@@ -98,3 +98,20 @@ def test_a_denied_ack_that_carries_data_is_known_for_what_it_is() -> None:
     )
     case = correlate([point("inside", seen(rows, inside=True))], log(), denials(line))
     assert case.denials["segment_payload"].to_list() == [1380]
+
+
+def test_what_was_acknowledged_was_not_refused() -> None:
+    """The denied ACK came in outside; the capture inside shows only data that arrived."""
+    rows = [
+        (0.00, "C", "S   0:0(0) win 64240 <mss 1460,sackOK>"),
+        (0.01, "S", "S.  0:0(0) ack 1 win 65535 <mss 1460>"),
+        (0.02, "C", ".   1:1381(1380) ack 1"),
+        (0.03, "S", ".   1:1(0) ack 1381"),
+        (0.04, "S", "R.  1:1(0) ack 1381"),
+    ]
+    line = denied(
+        at="2024-05-01T12:00:00", src="10.1.1.1:40000", dst="198.51.100.1:443", flags="ACK", line=3
+    )
+    case = correlate([point("inside", seen(rows, inside=True))], log(), denials(line))
+    assert case.denials["segment_payload"].to_list() == [None]
+    assert case.denials["segment_frame"].to_list() == [None]

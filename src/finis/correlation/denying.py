@@ -188,12 +188,25 @@ def _kept(ev: Evidence, row: int, shift: int) -> list[tuple[int, tuple[int, int]
     start, stop = int(ev.start[row]), int(ev.stop[row])
     tail = ev.tail[start:stop]
     flags = (tail["flags"] & int(SHOWN_FLAGS)).tolist()
+    arrived = _arrived(ev, row).tolist()
     return [
         (ts + shift, (bits, side), start + n)
         for n, (ts, bits, side) in enumerate(
             zip(tail["ts_ns"].tolist(), flags, tail["side"].tolist(), strict=True)
         )
+        if not arrived[n]
     ]
+
+
+def _arrived(ev: Evidence, row: int) -> Array:
+    """Segments whose payload was acknowledged: nobody refused those."""
+    record, tail = ev.rows[row], ev.tail[int(ev.start[row]) : int(ev.stop[row])]
+    side = np.minimum(tail["side"], 1)
+    end = tail["seq"].astype(np.int64) + tail["payload_len"]
+    passed = (record["una"][side].astype(np.int64) - end) % (1 << 32) < 1 << 31
+    heard = (record["pkts"][1 - side] > 0) & (record["nxt_known"][side] == 1)
+    found: Array = (tail["payload_len"] > 0) & passed & heard
+    return found
 
 
 def _sender(ev: Evidence, row: int, told: _Denials, denial: int) -> int:
