@@ -36,9 +36,7 @@ def output(command: str) -> str:
 
 
 @pytest.mark.parametrize(("command", "shown"), BLOCK.findall(README) + BLOCK.findall(PAGE))
-def test_pages_show_real_output(
-    monkeypatch: pytest.MonkeyPatch, command: str, shown: str
-) -> None:
+def test_pages_show_real_output(monkeypatch: pytest.MonkeyPatch, command: str, shown: str) -> None:
     monkeypatch.chdir(ROOT)
     printed, at = output(command), 0
     for part in re.split(r"^…$\n?", shown, flags=re.M):

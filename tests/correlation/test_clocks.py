@@ -30,9 +30,7 @@ def bounds(
         ((86400.0 * 9, 86400.0 * 9, 86400.0 * 9), "offset", None),  # days apart is no zone
     ],
 )
-def test_plain_shifts_are_preferred(
-    shifts: tuple[float, ...], how: str, ns: int | None
-) -> None:
+def test_plain_shifts_are_preferred(shifts: tuple[float, ...], how: str, ns: int | None) -> None:
     found = solve(bounds(*shifts), undated=False)
     assert found is not None and found.how == how
     if ns is not None:

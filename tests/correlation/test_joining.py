@@ -237,10 +237,13 @@ start 2024-05-01T12:00:00
 
 
 def test_denials_of_one_second_are_the_last_segments() -> None:
-    late = plain() + """
+    late = (
+        plain()
+        + """
 +.3      S > C  R   1002
 +.3      S > C  R   1002
 """
+    )
     row = logged(orig="10.1.1.1:40000", resp="198.51.100.1:443", teardown="fins", **BUILT)
     lines = [
         denied(

@@ -129,9 +129,7 @@ def test_ttl_tells_the_side_where_time_does_not() -> None:
     near = OPEN.format(c=0, s=0, mss=1460)
     far = "\n".join(f"{line} ttl=63" if "C >" in line else line for line in near.splitlines())
     for names in (("a", "b"), ("b", "a")):
-        case = correlate(
-            [point(names[0], near), point(names[1], far, file=1)], log(), denials()
-        )
+        case = correlate([point(names[0], near), point(names[1], far, file=1)], log(), denials())
         assert case.table["points"].to_list() == [",".join(names)]
 
 

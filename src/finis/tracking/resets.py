@@ -83,9 +83,7 @@ def classify(
         if one.flags & Flag.ACK and one.ack == seq and one.end == ack and one.has_seq:
             # A live X may abort before it takes what has just come: then ACK is what it had last
             # acknowledged.
-            cannot_abort = not r.nxt_known or (
-                ack != r.nxt and not (r.una_known and ack == r.una)
-            )
+            cannot_abort = not r.nxt_known or (ack != r.nxt and not (r.una_known and ack == r.una))
             forgotten = (
                 x.fins > 0
                 and x.quiet_since_fin
