@@ -2,213 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from finis.correlation import keys
-from finis.correlation.clocks import SECOND, Solution
+from finis.correlation.clocks import SECOND
 from finis.correlation.evidence import Evidence
 from finis.correlation.grouping import Groups
 from finis.correlation.keys import Array
 from finis.correlation.marks import Treated
-from finis.correlation.placing import Paired
-from finis.correlation.twins import Twins
-from finis.terms import Accept, Alert, Answers, Ended, Notify, Orientation, Role, RstClass, word
+from finis.correlation.picking import NONE, WRAP, Chosen, Picker, series, sides, words
+from finis.terms import Accept, Alert, Answers, Ended, Notify, Orientation, Role, RstClass
 from finis.tracking import endings
 
 if TYPE_CHECKING:
     import polars as pl
 
 Columns = dict[str, "pl.Series"]
-NONE = 255  # OBSERVATION's "no side"
-WRAP = 1 << 32
-
-
-@dataclass(slots=True)
-class Chosen:
-    """Per story the observation to believe; -1 without packets."""
-
-    packets: Array
-    near_orig: Array
-    near_resp: Array
-    fullest: Array
-    most: tuple[Array, Array]  # most complete for what orig sent, and for what resp sent
-    closer: Array  # nearest to whoever closed first
-    base: Array  # first segment, reference clock
-    last: Array
-    known: Array  # base is a date
-    shift: Array  # per observation
-    several: Array  # per story: seen at several points
-    order: dict[int, list[int]]  # of those, observations nearest to orig first …
-    twins: Twins  # … or here
-
-
-def choose(ev: Evidence, groups: Groups, paired: Paired, clocks: Solution) -> Chosen:
-    """Which observation tells what, for every story."""
-    single = groups.first_row.copy()
-    near_orig, near_resp, fullest = single.copy(), single.copy(), single.copy()
-    most = single.copy(), single.copy()
-    shift = np.array(clocks.shift_ns, np.int64)[ev.unit] if len(ev) else np.empty(0, np.int64)
-    known = np.array(clocks.known, bool)[ev.unit] if len(ev) else np.empty(0, bool)
-    first, last = ev.rows["first_ns"] + shift, ev.rows["last_ns"] + shift
-    base = np.where(single >= 0, first[single] if len(ev) else 0, 0)
-    end = np.where(single >= 0, last[single] if len(ev) else 0, 0)
-    pkts = ev.rows["pkts"]
-    twins = paired.twins
-    near_orig[twins.story], near_resp[twins.story] = twins.near, twins.far
-    less = pkts[twins.near].sum(axis=1) < pkts[twins.far].sum(axis=1)
-    fullest[twins.story] = np.where(less, twins.far, twins.near)
-    most[0][twins.story] = most[1][twins.story] = fullest[twins.story]
-    base[twins.story] = np.minimum(first[twins.near], first[twins.far])
-    end[twins.story] = np.maximum(last[twins.near], last[twins.far])
-    for story, rows in paired.order.items():
-        sent = [[int(pkts[r][side ^ int(groups.flipped[r])]) for r in rows] for side in (0, 1)]
-        near_orig[story] = next((r for r, n in zip(rows, sent[0], strict=True) if n), rows[0])
-        back = list(zip(rows, sent[1], strict=True))[::-1]
-        near_resp[story] = next((r for r, n in back if n), rows[-1])
-        fullest[story] = max(rows, key=lambda r: int(pkts[r].sum()))
-        for side in (0, 1):
-            most[side][story] = rows[int(np.argmax(sent[side]))]
-        base[story] = min(int(first[r]) for r in rows)
-        end[story] = max(int(last[r]) for r in rows)
-    packets = single >= 0
-    out = Chosen(
-        packets=packets,
-        near_orig=near_orig,
-        near_resp=near_resp,
-        fullest=fullest,
-        most=most,
-        closer=fullest.copy(),
-        base=base,
-        last=end,
-        known=np.where(packets, known[single] if len(ev) else False, False),
-        shift=shift,
-        several=groups.size > 1,
-        order=paired.order,
-        twins=paired.twins,
-    )
-    pick = Picker(ev, groups, out)
-    starts = np.stack([_earliest(_moment(pick, "fin_ns", s), _moment(pick, "rst_ns", s))
-                       for s in (0, 1)])  # fmt: skip
-    orig_closed = starts[0] <= starts[1]
-    none = (starts == np.iinfo(np.int64).max).all(axis=0)
-    out.closer = np.where(none, near_orig, np.where(orig_closed, near_orig, near_resp))
-    return out
-
-
-def _moment(pick: Picker, name: str, side: int) -> Array:
-    """When a side sent it, on the reference clock: at the fullest point, or where that one missed
-    it at the point nearest to the side; 0 for never."""
-    chosen = pick.chosen
-    own = chosen.near_orig if side == 0 else chosen.near_resp
-    here, there = pick.side(name, chosen.fullest, side), pick.side(name, own, side)
-    at = np.where(here != 0, here + pick.shift(chosen.fullest), there + pick.shift(own))
-    found: Array = np.where((here == 0) & (there == 0), 0, at)
-    return found
-
-
-def _earliest(*times: Array) -> Array:
-    never = np.iinfo(np.int64).max
-    found: Array = np.minimum.reduce([np.where(t == 0, never, t) for t in times])
-    return found
-
-
-class Picker:
-    """Reads fields of observations by story; an index of -1 reads anything, to be masked after."""
-
-    def __init__(self, ev: Evidence, groups: Groups, chosen: Chosen) -> None:
-        self.ev, self.groups, self.chosen = ev, groups, chosen
-        self.blank = not len(ev)
-        spare = int(self.blank)  # without packets there is one row of zeros to read
-        self.rows: Array = np.zeros(1, ev.rows.dtype) if self.blank else ev.rows
-        self._shift = np.append(chosen.shift, [0] * spare).astype(np.int64)
-        self._flipped = np.append(groups.flipped, [False] * spare).astype(np.int64)
-        self._straight = not self._flipped.any()
-        self._columns: dict[str, Array] = {}  # read from the rows once: those are wide
-        self._every: list[tuple[Array, bool]] = []
-
-    def _column(self, name: str) -> Array:
-        """A field of every row, side by side in memory; fields of two sides as two columns."""
-        if name not in self._columns:
-            column = np.array(self.rows[name].T, order="C")
-            column.flags.writeable = False  # it is handed out itself
-            self._columns[name] = column
-        return self._columns[name]
-
-    def _all(self, at: Array) -> bool:
-        """Is it every row in order?  Then nothing need be picked."""
-        for known, is_all in self._every:
-            if known is at:
-                return is_all
-        is_all = len(at) == len(self.rows) and bool((at == np.arange(len(at))).all())
-        self._every.append((at, is_all))
-        return is_all
-
-    def one(self, name: str, at: Array) -> Array:
-        """A field without sides, or both sides of one."""
-        column: Array = self._column(name).T
-        return column if self._all(at) else column[at]
-
-    def side(self, name: str, at: Array, side: int) -> Array:
-        """A field of the story's side."""
-        columns = self._column(name)
-        found: Array
-        if self._straight:
-            found = columns[side] if self._all(at) else columns[side][at]
-        else:
-            found = columns.T[at, side ^ self._flipped[at]]
-        return found
-
-    def who(self, name: str, at: Array) -> Array:
-        """A field that names a side (0, 1 or NONE), in the story's terms."""
-        value = self.one(name, at).astype(np.int64)
-        return np.where(value == NONE, NONE, value ^ self._flipped[at])
-
-    def turned(self, at: Array) -> Array:
-        """Are orig and resp of the observation swapped against the story?"""
-        found: Array = self._flipped[at] == 1
-        return found
-
-    def shift(self, at: Array) -> Array:
-        found: Array = self._shift[at]
-        return found
-
-    def since(self, name: str, at: Array, side: int) -> tuple[Array, Array]:
-        """Seconds from the story's beginning to a moment, and where it happened at all."""
-        ns = self.side(name, at, side)
-        return (ns + self.shift(at) - self.chosen.base) / SECOND, ns != 0
-
-
-def series(values: Any, valid: Array | None = None) -> pl.Series:
-    """A column, null where not valid."""
-    import polars as pl
-
-    column = values if isinstance(values, pl.Series) else pl.Series(np.ascontiguousarray(values))
-    if valid is None or valid.all():
-        return column
-    return column.set(pl.Series(~valid), None)
-
-
-def words(kind: type[IntEnum], codes: Array) -> pl.Series:
-    """Enum codes as their printed words."""
-    import polars as pl
-
-    listed: list[str | None] = [None] * (max(kind) + 1)
-    for member in kind:
-        listed[member] = word(member)
-    table = pl.Series(listed, dtype=pl.String)
-    return table.gather(np.minimum(codes, max(kind)).astype(np.uint32))
-
-
-def sides(codes: Array, extra: tuple[str, ...] = ()) -> pl.Series:
-    """0, 1, NONE as orig, resp, none; further codes as `extra`."""
-    import polars as pl
-
-    table = pl.Series(["orig", "resp", "none", *extra], dtype=pl.String)
-    return table.gather(np.where(codes == NONE, 2, codes).astype(np.uint32))
 
 
 def columns(ev: Evidence, groups: Groups, chosen: Chosen, treated: Treated) -> Columns:

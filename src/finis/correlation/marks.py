@@ -20,7 +20,7 @@ from finis.tracking import endings
 if TYPE_CHECKING:
     import polars as pl
 
-    from finis.correlation.facts import Chosen
+    from finis.correlation.picking import Chosen
 
 
 @dataclass(slots=True)

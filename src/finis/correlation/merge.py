@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from finis.correlation import facts, keys, marks
+from finis.correlation import facts, keys, marks, picking
 from finis.correlation.clocks import Solution
 from finis.correlation.denying import Refused
 from finis.correlation.evidence import NEVER, Evidence
@@ -68,7 +68,7 @@ def stories(
     """The table of stories, in order of time, and what stands behind each row."""
     import polars as pl
 
-    chosen = facts.choose(ev, groups, paired, clocks)
+    chosen = picking.choose(ev, groups, paired, clocks)
     treated = marks.treated(ev, groups, paired, clocks, refused.denied, chosen)
     columns = facts.columns(ev, groups, chosen, treated) | facts.from_log(ev, groups)
     columns |= facts.identity(ev, groups, chosen, columns)
@@ -115,7 +115,7 @@ def _log_times(ev: Evidence, groups: Groups) -> Array:
 # --- ids --------------------------------------------------------------------------------------
 
 
-def _fingerprint(ev: Evidence, groups: Groups, chosen: facts.Chosen) -> Array:
+def _fingerprint(ev: Evidence, groups: Groups, chosen: picking.Chosen) -> Array:
     """64 bits per story from its first evidence: the tuple and time of its observation at the point
     first by name, or the firewall, number and tuple of its log lines.  No numbering enters."""
     out = np.zeros(groups.count, np.uint64)
