@@ -64,3 +64,19 @@ def test_errors_are_of_two_kinds(tmp_path: Path) -> None:
 
 def test_names() -> None:
     assert all(getattr(finis, name) for name in finis.__all__)
+
+
+def test_patterns_stand_among_the_findings(tmp_path: Path) -> None:
+    log = tmp_path / "scan.log"
+    log.write_text(
+        "".join(
+            f"Jun 20 2018 12:00:{port % 60:02d} fw : %ASA-4-106023: Deny tcp src out:192.0.2.9/40000 "
+            f'dst in:10.0.0.1/{port} by access-group "in" [0x0, 0x0]\n'
+            for port in range(1, 400)
+        )
+    )
+    case = finis.read(log)
+    ids = case.findings["id"].to_list()
+    assert any(i.startswith("DNY") for i in ids)
+    assert [pattern.id for pattern in case.patterns] == [i for i in ids if i.startswith("PAT")]
+    assert case.patterns

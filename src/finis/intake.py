@@ -62,6 +62,7 @@ class Intake:
         self.options = options
         self.points = Points()
         self.sources: list[Source] = []
+        self.notes: list[str] = []  # what tracking had to give up
         self.skipped: list[tuple[str, str]] = []  # path, why no reader takes it
         self.inputs: list[tuple[Input, Reader]] = []
         self._drops_too = False
@@ -159,6 +160,11 @@ class Intake:
         out = []
         for point, tracker in trackers.items():
             seen = tracker.finish()
+            if tracker.evicted:
+                self.notes.append(
+                    f"{self.points.names[point]}: {tracker.evicted} connections were given up "
+                    "early, too many being open at one time (those without a handshake first)"
+                )
             if only is not None:
                 seen = whole(seen, kept.get(point, []))
             out.append(PointData(self.points.names[point], seen, files[point]))

@@ -45,8 +45,14 @@ class Case:
     skipped: list[tuple[str, str]]  # files that no reader takes, and why
     points: list[PointData]
     log: LogTables
+    given_up: list[str]  # what tracking had to give up, in words
     judged: Judged  # cut to --since, --until, --host, --port
     stories: Stories  # judged, uncut
+
+    @property
+    def notes(self) -> list[str]:
+        """What limits the verdicts: copies, gaps, clock steps, evictions, ambiguous matches."""
+        return [*self.log.notes, *self.given_up, *self.stories.unmatched]
 
     @property
     def connections(self) -> pl.DataFrame:
@@ -106,13 +112,13 @@ class Case:
 
     @property
     def findings(self) -> pl.DataFrame:
-        """tables.FINDINGS, one row per finding."""
+        """tables.FINDINGS, one row per finding and pattern."""
         import polars as pl
 
         from finis.tables import FINDINGS, polars_schema
 
         return pl.DataFrame(
-            [finding.row() for finding in self.found], schema=polars_schema(FINDINGS)
+            [finding.row() for finding in self.everything], schema=polars_schema(FINDINGS)
         )
 
     def _prove(self, row: int) -> tuple[Proof, ...]:
@@ -191,7 +197,8 @@ def read(paths: Sequence[str | Path] | str | Path, options: Options | None = Non
 
     judged = judge(_correlate(points, log, options))
     cut = _cut(judged, options)
-    return Case(given, options, intake.sources, intake.skipped, points, log, cut, judged.stories)
+    return Case(given, options, intake.sources, intake.skipped, points, log, intake.notes, cut,
+                judged.stories)  # fmt: skip
 
 
 def _prepare() -> None:

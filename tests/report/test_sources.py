@@ -71,6 +71,11 @@ def test_damage_has_positions() -> None:
     ]
 
 
+def test_what_the_capturing_tool_lost_is_said() -> None:
+    assert any("lost 12 packets" in line for line in lines(source("a.pcapng", "capture", lost=12)))
+    assert not any("lost" in line for line in lines(source("a.pcapng", "capture", lost=0)))
+
+
 def test_runs_of_lines_are_not_followed_by_dots() -> None:
     broken = source("a.log")
     for number in (3, 4, 5, 9):

@@ -158,3 +158,12 @@ def test_teardown_is_laid_to_a_side(
 def test_level_says_nothing_where_the_direction_is_guessed() -> None:
     out = track([torn(9, 7, teardown=UNSIDED, reason_by="O")]).connections
     assert rows(out, "teardown", "teardown_by") == [(UNSIDED, "unknown")]
+
+
+def test_a_long_silence_is_noted_with_its_place() -> None:
+    late = 60 + 2 * 3600  # one stamp alone could be damaged: the next line confirms it
+    noted = track([built(0, 7), torn(60, 7), built(late, 8), torn(late + 1, 8)]).notes
+    assert any(
+        "silent for more than 15 min 1 time" in note and "2 h from" in note for note in noted
+    )
+    assert not any("silent" in note for note in track([built(0, 7), torn(800, 7)]).notes)

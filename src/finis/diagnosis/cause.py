@@ -37,6 +37,13 @@ class Claim:
     rule: str = ""
 
 
+def claim_line(claim: Claim) -> str:
+    """A claim as one line of text, with its proofs and rule."""
+    where = ", ".join(str(proof) for proof in claim.proofs)
+    why = "; ".join(part for part in (where, claim.rule) if part)
+    return f"{claim.text} [{why}]" if why else claim.text
+
+
 @dataclass(frozen=True, slots=True)
 class Alternative:
     """Another explanation that the evidence leaves open, and what would decide."""

@@ -17,7 +17,7 @@ import polars as pl
 
 from finis import words
 from finis.correlation.stories import Proof
-from finis.diagnosis.cause import Alternative, Cause, Claim, harm_sentence
+from finis.diagnosis.cause import Alternative, Cause, Claim, claim_line, harm_sentence
 from finis.diagnosis.engine import Judged, catalogue
 from finis.diagnosis.missing import Where
 from finis.terms import Confidence, Harm, word
@@ -47,7 +47,7 @@ class Example:
 
     def lines(self) -> list[str]:
         """One line of text per claim, with its proofs."""
-        said = [_claim_line(claim) for claim in self.claims]
+        said = [claim_line(claim) for claim in self.claims]
         return [f"{self.subject}: {said[0]}", *said[1:]] if said else [self.subject]
 
 
@@ -354,9 +354,3 @@ def _place_of_denial(refusal: Refusal) -> tuple[Proof, ...]:
     if row.get("segment_file") is None or row.get("segment_frame") is None:
         return (refusal.proof,)
     return (refusal.proof, Proof(row["segment_file"], row["segment_frame"], "frame"))
-
-
-def _claim_line(claim: Claim) -> str:
-    where = ", ".join(str(proof) for proof in claim.proofs)
-    why = "; ".join(part for part in (where, claim.rule) if part)
-    return f"{claim.text} [{why}]" if why else claim.text

@@ -41,8 +41,7 @@ def document(case: Case, *, whole: bool = False) -> Document:
     HARMLESS and show one example of most others, unless `whole`."""
     out = Document("finis: diagnosis")
     out.add(Heading("What was read"), *sources_table(case.sources))
-    notes = [*case.log.notes, *case.stories.unmatched]
-    said = remarks(case.sources, case.skipped, case.stories.clocks, notes)
+    said = remarks(case.sources, case.skipped, case.stories.clocks, case.notes)
     first = len(said) if len(said) <= FIRST else FIRST - 1
     out.add(*_bullets(said[:first], ""))
     if said[first:]:
@@ -195,7 +194,7 @@ def facts(case: Case) -> dict[str, Any]:
             {"name": c.name, "shift_ns": c.shift_ns, "slack_ns": c.slack_ns, "why": c.why}
             for c in case.stories.clocks
         ],
-        "notes": [*case.log.notes, *case.stories.unmatched],
+        "notes": case.notes,
         "answer": {
             "text": verdict(case).text,
             "connections": len(connections),

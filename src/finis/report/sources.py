@@ -96,6 +96,8 @@ def _remarks(source: Source) -> list[tuple[str, str]]:
         lines.append((f"no {what} in it" + (f" (but {other})" if other else ""), ""))
     if source.zone_assumed:
         lines.append(("stamps name no time zone, read as given (see --tz)", ""))
+    if source.lost:
+        lines.append((f"the capturing tool lost {count(source.lost, 'packet')}", ""))
     if source.truncated:
         lines.append(("is cut off; read up to the cut", ""))
     for reason, times, first in source.problems:
@@ -124,6 +126,7 @@ def source_facts(source: Source) -> dict[str, Any]:
         "dated": source.dated,
         "zone_assumed": source.zone_assumed,
         "truncated": source.truncated,
+        "lost_packets": source.lost,
         "problems": [
             {"reason": reason, "count": times, "first": first}
             for reason, times, first in source.problems

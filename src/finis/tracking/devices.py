@@ -92,7 +92,8 @@ class Counts:
     late: int = 0  # Teardowns without Built
     lost: int = 0  # of these, Built within the log's time; and Builts whose number came again
     epochs: int = 0  # steps back of the clock
-    gaps: int = 0  # silences
+    gaps: int = 0  # silences of more than clock.GAP_NS
+    longest_gap: tuple[int, int] = (0, 0)  # log time it began and ended
     unreadable: int = 0  # Built, Teardown or denial without readable addresses
 
 
@@ -206,6 +207,9 @@ class Device:
     def _gap(self, begin: int, end: int) -> None:
         """Silence: lines may be missing.  Rotated files with one lost look like this."""
         self.counts.gaps += 1
+        longest = self.counts.longest_gap
+        if end - begin > longest[1] - longest[0]:
+            self.counts.longest_gap = begin, end
         self._restart(end, f"the log is silent for {_span(end - begin)}, ending")
 
     def _restart(self, at: int, why: str) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from finis.terms import EventKind, Teardown, word
-from finis.tracking.clock import LogClock, Move
+from finis.tracking.clock import GAP_NS, LogClock, Move
 from finis.tracking.denials import Denials, copy_among
 from finis.tracking.devices import Counts, Device, LogOptions
 from finis.tracking.eventrow import (
@@ -44,6 +44,8 @@ from finis.tracking.eventrow import (
 from finis.tracking.lives import Lives
 from finis.tracking.merging import merge
 from finis.tracking.recent import Budget
+from finis.words import count as count_of
+from finis.words import duration, stamp
 
 if TYPE_CHECKING:
     from finis.wire.dialects._api import Events
@@ -338,6 +340,13 @@ class LogTracker:
             ):  # fmt: skip
                 if count:
                     notes.append(f"{device.name}: {count} {what}")
+            if device.counts.gaps:
+                begin, end = device.counts.longest_gap
+                notes.append(
+                    f"{device.name}: silent for more than {duration(GAP_NS)} "
+                    f"{count_of(device.counts.gaps, 'time')}, at the longest for "
+                    f"{duration(end - begin)} from {stamp(begin, digits=0)}: lines may be missing"
+                )
             if device.shared:
                 notes.append(f"more than {self.options.devices_most} devices: {device.name} "
                              "share one state and claim nothing")  # fmt: skip

@@ -19,8 +19,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from finis.correlation.stories import Proof
-from finis.diagnosis.cause import Claim
-from finis.terms import Confidence, Harm
+from finis.diagnosis.cause import Claim, claim_line
+from finis.terms import Confidence, Harm, word
 from finis.words import endpoint
 
 if TYPE_CHECKING:
@@ -55,6 +55,25 @@ class PatternFinding:
     references: tuple[str, ...] = ()
     not_this: tuple[str, ...] = ()
     more: int = 0
+
+    def row(self) -> dict[str, Any]:
+        """As a row of tables.FINDINGS."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "title": self.title,
+            "harm": word(self.harm),
+            "confidence": word(self.confidence),
+            "connections": self.connections,
+            "denials": self.denials,
+            "first_ts": self.first_ts,
+            "last_ts": self.last_ts,
+            "hosts": list(self.hosts),
+            "evidence": [claim_line(claim) for claim in self.claims],
+            "not_this": list(self.not_this),
+            "remedy": [f"{product}: {what}" for product, what in self.remedy.items()],
+            "references": list(self.references),
+        }
 
 
 class Pattern:
