@@ -70,8 +70,8 @@ def test_patterns_stand_among_the_findings(tmp_path: Path) -> None:
     log = tmp_path / "scan.log"
     log.write_text(
         "".join(
-            f"Jun 20 2018 12:00:{port % 60:02d} fw : %ASA-4-106023: Deny tcp src out:192.0.2.9/40000 "
-            f'dst in:10.0.0.1/{port} by access-group "in" [0x0, 0x0]\n'
+            f"Jun 20 2018 12:00:{port % 60:02d} fw : %ASA-4-106023: Deny tcp "
+            f'src out:192.0.2.9/40000 dst in:10.0.0.1/{port} by access-group "in" [0x0, 0x0]\n'
             for port in range(1, 400)
         )
     )
