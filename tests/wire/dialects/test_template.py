@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 
-from finis.wire.dialects._template import compile_template
+from finis.wire.dialects import cisco_asa
+from finis.wire.dialects._template import check_template, compile_template
 
 
 def groups(text: str, line: str) -> dict[str, str | None] | None:
@@ -64,11 +66,17 @@ def test_who_may_hold_brackets_and_unicode() -> None:
     assert found["a_who"] == "(LOCAL\\a b (ext) é, 7:Tag)"
 
 
-def test_mistakes_in_a_table_are_found_at_once() -> None:
+@pytest.mark.parametrize("read", [check_template, compile_template])
+def test_mistakes_in_a_table_are_found_at_once(read: Callable[[str], object]) -> None:
     with pytest.raises(ValueError, match="no token known"):
-        compile_template("{what}")
+        read("{what}")
     with pytest.raises(KeyError):
-        compile_template("{a_h:hosst}")
+        read("{a_h:hosst}")
+
+
+def test_every_template_of_the_asa_compiles() -> None:
+    for message in cisco_asa.MESSAGES.values():
+        assert message.templates()
 
 
 @pytest.mark.parametrize("piece", ["a:", "a ", "(", "a:a/1", "1:", "flags ", "((", "x/", ":::"])

@@ -15,7 +15,7 @@ from finis import tables
 from finis.terms import EventKind, word
 from finis.wire.dialects import _syslog
 from finis.wire.dialects._program import Fast
-from finis.wire.dialects._template import Template, compile_template
+from finis.wire.dialects._template import Template, check_template, compile_template
 from finis.wire.names import canonical
 from finis.wire.source import NOT_A_MESSAGE
 
@@ -72,7 +72,7 @@ def messages(table: str, finish: Mapping[str, Callable[[Row, Fields], None]]) ->
     out: dict[str, Message] = {}
     for entry in entries:
         ids, kind, proto, text = entry.split(None, 3)
-        compile_template(text)
+        check_template(text)
         for number in _ids(ids):
             texts = (*out[number].texts, text) if number in out else (text,)
             name, _, refusal = kind.partition(":")

@@ -142,6 +142,12 @@ def _regex(text: str) -> str:
     return "".join(out)
 
 
+def check_template(text: str) -> None:
+    """Raises what `compile_template` raises for a mistake in the table, at a hundredth of its
+    cost: a table is checked when it is loaded, its messages compiled when they are met."""
+    _regex(text)
+
+
 @cache
 def compile_template(text: str) -> Template:
     """Raises `ValueError` or `KeyError` for a field without a token: a mistake in the table."""
