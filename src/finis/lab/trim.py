@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from finis.lab.packet import RST, SYN, parse
+from finis.lab.packet import SYN, parse
 
 HEADER, RECORD = 24, 16
 ETHERNET = 14
@@ -64,12 +64,6 @@ def short(number: int, record: Record) -> Record:
 def lossy(number: int, record: Record) -> Record | None:
     """Every tenth packet was not captured."""
     return None if number % 10 == 7 else record
-
-
-def no_rst(number: int, record: Record) -> Record | None:
-    """A capture filter that left the RSTs out."""
-    packet = parse(record.frame[ETHERNET:])
-    return None if packet is not None and packet.flags & RST else record
 
 
 def shifted(seconds: int) -> Change:
