@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from finis.lab.asa import INSIDE, OUTSIDE, Asa, Policy
+from finis.lab.injector import Injector
 from finis.lab.packet import ACK, FIN, MASK, PSH, RST, SYN, Packet, build, parse
 
 CLIENT, SERVER, PUBLIC = ("203.0.113.9", 50000), ("172.17.0.1", 443), ("198.51.100.1", 443)
@@ -184,3 +185,48 @@ def test_inspection_drops_and_resets() -> None:
     out = talk.asa.receive(OUTSIDE, raw, talk.now)
     assert [side for side, _ in out] == [OUTSIDE, INSIDE]
     assert talk.messages[-1].endswith("Flow closed by inspection")
+
+
+def test_dynamic_translation_of_those_inside() -> None:
+    """Two hosts that use the same port share one public address, and both hear their answers."""
+    lines: list[str] = []
+    asa = Asa(Policy(pat="198.51.100.1", randomise=False), lines.append, seed=3)
+    web = ("203.0.113.9", 443)
+    outer = set()
+    for number in (1, 2):
+        inner = (f"172.17.0.{number}", 40000)
+        ((side, raw),) = asa.receive(INSIDE, build(inner, web, SYN, 1000), START)
+        syn = parse(raw)
+        assert side == OUTSIDE and syn is not None
+        assert syn.src[0] == "198.51.100.1"
+        outer.add(syn.src)
+        ((side, raw),) = asa.receive(OUTSIDE, build(web, syn.src, SYN | ACK, 7, 1001), START)
+        answer = parse(raw)
+        assert side == INSIDE and answer is not None
+        assert answer.dst == inner
+        mapped = f"198.51.100.1/{syn.src[1]}"
+        assert f"INSIDE:{inner[0]}/40000 to OUTSIDE:{mapped}" in lines[-2]
+        assert lines[-1].endswith(
+            f"for OUTSIDE:203.0.113.9/443 (203.0.113.9/443) to INSIDE:{inner[0]}/40000 ({mapped})"
+        )
+    assert len(outer) == 2
+    stray = (next(iter(outer))[0], 1)  # a port that nobody was given
+    assert asa.receive(OUTSIDE, build(web, stray, ACK, 1, 1), START) == []
+    assert "106015" in lines[-1]
+
+
+def test_an_injector_passes_on_and_speaks_in_both_names() -> None:
+    told: list[str] = []
+    box = Injector(Policy(inject=b"forbidden"), told.append)
+    fine = build(CLIENT, SERVER, PSH | ACK, 5, 6, payload=b"fine")
+    assert box.receive(OUTSIDE, fine, START) == [(INSIDE, fine)]
+    bad = build(CLIENT, SERVER, PSH | ACK, 5, 6, payload=b"forbidden")
+    out = box.receive(OUTSIDE, bad, START)
+    assert out[0] == (INSIDE, bad)
+    resets = [(side, parse(raw)) for side, raw in out[1:]]
+    first, second = resets[0][1], resets[1][1]
+    assert first is not None and second is not None
+    assert (resets[0][0], first.src, first.seq) == (INSIDE, CLIENT, 5 + 9)
+    assert (resets[1][0], second.src, second.seq) == (OUTSIDE, SERVER, 6)
+    assert all(packet is not None and packet.flags & RST for _, packet in resets)
+    assert len(told) == 1

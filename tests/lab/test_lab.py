@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from finis.errors import InputError, UsageError
 from finis.lab import runner, score, spaces
-from finis.lab.scenario import KINDS, catalogue
+from finis.lab.kinds import KINDS
+from finis.lab.scenario import catalogue
 
 REASON = spaces.why_not()
 real = pytest.mark.skipif(REASON is not None, reason=str(REASON))
@@ -78,76 +75,6 @@ def test_the_reference_case_for_real(played: Path) -> None:
     assert denial["conn_id"] == row["fw_conn_id"]
     assert denial["lag_s"] <= 1
     assert row["harm"] == denial["harm"] == "harmless"
-
-
-@real
-def test_nothing_remains_after_sigterm(tmp_path: Path) -> None:
-    before = links()
-    command = [sys.executable, "-m", "finis.lab.worker", "reference", "asa", str(tmp_path / "x")]
-    program = subprocess.Popen(command)
-    deadline = time.monotonic() + 10
-    while not (tmp_path / "x" / "inside.pcap").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    children = offspring(program.pid)
-    assert children
-    program.send_signal(signal.SIGTERM)
-    program.wait(10)
-    deadline = time.monotonic() + 5
-    while any(alive(child) for child in children) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not [child for child in children if alive(child)]
-    assert links() == before
-
-
-@real
-def test_nothing_remains_after_kill_9(tmp_path: Path) -> None:
-    """Nobody can clean up then: programs die with their parent, namespaces with their last user."""
-    command = [sys.executable, "-m", "finis.lab.worker", "reference", "asa", str(tmp_path / "x")]
-    program = subprocess.Popen(command)
-    deadline = time.monotonic() + 10
-    while not (tmp_path / "x" / "asa.log").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    children = offspring(program.pid)
-    assert children
-    program.kill()
-    program.wait(10)
-    deadline = time.monotonic() + 5
-    while any(alive(child) for child in children) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not [child for child in children if alive(child)]
-
-
-@real
-def test_two_runs_do_not_meet(tmp_path: Path) -> None:
-    chosen = runner.choose(["client-first"] * 3)
-    folders = [tmp_path / name for name in "abc"]
-    done = [
-        runner.run([one], folder, ("asa",)) for one, folder in zip(chosen, folders, strict=True)
-    ]
-    assert [one.problem for _, many in done for one in many] == ["", "", ""]
-
-
-def links() -> str:
-    return subprocess.run(["ip", "-br", "link"], capture_output=True, text=True).stdout
-
-
-def offspring(pid: int) -> list[int]:
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            text = stat.read_text()
-        except OSError:
-            continue
-        if int(text.rpartition(")")[2].split()[1]) == pid:
-            found.append(int(stat.parent.name))
-    return found
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 # --- without root ----------------------------------------------------------------------------

@@ -38,7 +38,10 @@ def with_options(options: bytes, flags: int = ACK, seq: int = 1, ack: int = 2) -
 
 
 def verified(raw: bytes) -> bool:
-    """Do both checksums of the packet add up to zero (RFC 1071)?"""
+    """Do the checksums of the packet add up to zero (RFC 1071, RFC 8200 §8.1)?"""
+    if raw[0] >> 4 == 6:
+        pseudo = raw[8:40] + struct.pack(">II", len(raw) - 40, 6)
+        return checksum(pseudo + raw[40:]) == 0
     pseudo = raw[12:20] + struct.pack(">BBH", 0, 6, len(raw) - 20)
     return checksum(raw[:20]) == 0 and checksum(pseudo + raw[20:]) == 0
 
@@ -139,3 +142,20 @@ def test_addresses() -> None:
 @settings(max_examples=60)
 def test_ahead(start: int, distance: int) -> None:
     assert ahead((start + distance) & MASK, start) == distance
+
+
+def test_the_same_over_ipv6() -> None:
+    six, other = ("2001:db8::1", 40000), ("2001:db8:77::250", 443)
+    raw = build(six, other, PSH | ACK, 5, 6, 7, b"xyz")
+    assert verified(raw)
+    packet = parse(raw + b"padding")
+    assert packet is not None
+    assert (packet.src, packet.dst, packet.payload) == (six, other, b"xyz")
+    new = rewritten(packet, 100, -6, dst=("2001:db8::99", 8443))
+    assert verified(new)
+    moved = parse(new)
+    assert moved is not None
+    assert (moved.src, moved.dst) == (six, ("2001:db8::99", 8443))
+    assert (moved.seq, moved.ack, moved.payload) == (105, 0, b"xyz")
+    assert parse(raw[:6] + b"\x2c" + raw[7:]) is None  # a fragment header comes first
+    assert parse(raw[:59]) is None

@@ -144,10 +144,10 @@ def _lab(lab: argparse.ArgumentParser) -> None:
     run.add_argument("--output", metavar="DIR", help="leave the results there")
     run.add_argument(
         "--firewall",
-        choices=("asa", "asa-nat", "netfilter"),
+        metavar="NAME",
         action="append",
         default=[],
-        help="only through this firewall (default: all that a scenario names)",
+        help="only through this firewall (default: all that a scenario names; `lab list`)",
     )
     score = does.add_parser("score", help="hold what finis says of such results against the truth")
     score.add_argument("folder", metavar="DIR", help="what `lab run` left")

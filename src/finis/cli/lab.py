@@ -19,29 +19,42 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
+    from finis.lab.kinds import KINDS
     from finis.lab.scenario import catalogue
 
-    width = shutil.get_terminal_size((100, 24)).columns
+    print("Firewalls\n")
+    for name, kind in KINDS.items():
+        _entry(name, kind.text)
+    print("\nScenarios\n")
     for name, scenario in catalogue().items():
         lacking = scenario.lacking()
         needs = f" (needs {', '.join(lacking)})" if lacking else ""
-        lines = wrap(scenario.text + needs, max(width - 26, 40))
-        print(f"{name:<26}{lines[0]}")
-        for line in lines[1:]:
-            print(" " * 26 + line)
+        _entry(name, scenario.text + needs)
     return DONE
 
 
+def _entry(name: str, text: str) -> None:
+    width = shutil.get_terminal_size((100, 24)).columns
+    lines = wrap(text, max(width - 28, 40))
+    print(f"{name:<28}{lines[0]}")
+    for line in lines[1:]:
+        print(" " * 28 + line)
+
+
 def _run(arguments: argparse.Namespace) -> int:
+    from finis.lab.kinds import KINDS
     from finis.lab.runner import Played, choose, run
 
+    unknown = [name for name in arguments.firewall if name not in KINDS]
+    if unknown:
+        raise UsageError(f"no such firewall: {unknown[0]!r}; there is {', '.join(KINDS)}")
     if not arguments.scenarios and not arguments.all:
         raise UsageError("name scenarios (finis lab list), or --all")
     if arguments.scenarios and arguments.all:
         raise UsageError("name scenarios or say --all, not both")
 
     def tell(played: Played) -> None:
-        print(f"{played.scenario:<26}{played.kind:<11}{played.problem or 'played'}", flush=True)
+        print(f"{played.scenario:<28}{played.kind:<17}{played.problem or 'played'}", flush=True)
 
     output = Path(arguments.output) if arguments.output else None
     folder, played = run(choose(arguments.scenarios), output, arguments.firewall, tell)

@@ -2,9 +2,9 @@
 
 Packets in, packets and log lines out; time is an argument, nothing here opens a socket.  What it
 imitates, from Cisco's documents and the reference case: both sides' sequence numbers shifted by a
-constant per connection, static NAT of the server, the connection freed at once after a RST or
-after both FINs and the ACK of the later one, RSTs outside the receiver's window dropped, segments
-without connection dropped with 106015, its timers and its messages.
+constant per connection, NAT (static, or dynamic of ports), the connection freed at once after a RST
+or after both FINs and the ACK of the later one, RSTs outside the receiver's window dropped,
+segments without connection dropped with 106015, its timers and its messages.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Policy:
 
     randomise: bool = True
     nat: dict[str, str] = field(default_factory=dict)  # server's public address → its own
+    pat: str = ""  # the one address behind which those inside go out
     mss: int = 1380
     deny: tuple[int, ...] = ()  # server ports refused by the access list
     reject: tuple[int, ...] = ()  # refused, and told so with a RST (service resetinbound)
@@ -49,6 +50,9 @@ class Policy:
     idle_reset: bool = False
     half_closed: float = 600.0
     forbidden: bytes = b""  # inspection ends a connection that carries this
+    inject: bytes = b""  # what a box behind the firewall answers with RSTs
+    time_wait: int = 120  # netfilter: how long it knows a connection after its end
+    close: int = 10  # the same after a RST
 
 
 @dataclass
@@ -83,14 +87,19 @@ class Asa:
     """The firewall.  `log` receives each line without its end."""
 
     def __init__(
-        self, policy: Policy, log: Callable[[str], object], seed: int | None = None
+        self,
+        policy: Policy,
+        log: Callable[[str], object],
+        seed: int | None = None,
+        name: str = "fw-lab",
     ) -> None:
-        self.policy = policy
+        self.policy, self.name = policy, name
         self._write = log
         self._random = random.Random(seed)
         self._number = self._random.randrange(10**7, 9 * 10**7)
         self._real = dict(policy.nat)
         self._public = {real: public for public, real in policy.nat.items()}
+        self._ports: dict[Address, Address] = {}  # dynamic translations: mapped → real
         self.flows: dict[tuple[Address, Address], Flow] = {}
         self.dropped: list[tuple[float, int, Packet, str]] = []  # and why, in the ASA's words
 
@@ -103,7 +112,8 @@ class Asa:
             return []
         source, target = packet.src, packet.dst
         if side == OUTSIDE:
-            target = (self._real.get(target[0], target[0]), target[1])
+            real = (self._real.get(target[0], target[0]), target[1])
+            target = self._ports.get(target, real)
         ends = (source, target) if side == OUTSIDE else (target, source)
         flow = self.flows.get(ends)
         if flow is None:
@@ -130,9 +140,8 @@ class Asa:
             return []
         self._number += self._random.randrange(1, 40)
         offsets = [self._random.randrange(1, MASK) if self.policy.randomise else 0 for _ in "oi"]
-        public = self._public.get(ends[1][0])
         flow = Flow(
-            self._number, side, ends, (public, ends[1][1]) if public else None, now, now,
+            self._number, side, ends, self._mapped(side, ends[1], now), now, now,
             (Half(offsets[0]), Half(offsets[1])),
         )  # fmt: skip
         self.flows[ends] = flow
@@ -141,6 +150,22 @@ class Asa:
         text = f"Built {direction} TCP connection {flow.number} for {outside} to {inside}"
         self._log(now, "6-302013", text)
         return self._forward(flow, side, packet, now)
+
+    def _mapped(self, side: int, inside: Address, now: float) -> Address | None:
+        """How outside shall name the host inside, if otherwise."""
+        public = self._public.get(inside[0])
+        if public:
+            return public, inside[1]
+        if not self.policy.pat or side == OUTSIDE:
+            return None
+        mapped = next((outer for outer, real in self._ports.items() if real == inside), None)
+        while mapped is None or self._ports.get(mapped, inside) != inside:
+            mapped = (self.policy.pat, self._random.randrange(1024, 65536))
+        if mapped not in self._ports:
+            self._ports[mapped] = inside
+            names = f"{INTERFACES[INSIDE]}:{_at(inside)} to {INTERFACES[OUTSIDE]}:{_at(mapped)}"
+            self._log(now, "6-305011", f"Built dynamic TCP translation from {names}")
+        return mapped
 
     def _forward(self, flow: Flow, side: int, packet: Packet, now: float) -> list[Out]:
         mine, other = flow.halves[side], flow.halves[1 - side]
@@ -253,7 +278,7 @@ class Asa:
 
     def _log(self, now: float, message: str, text: str) -> None:
         stamp = time.strftime("%b %d %Y %H:%M:%S", time.gmtime(now))
-        self._write(f"<166>{stamp} fw-lab : %ASA-{message}: {text}")
+        self._write(f"<166>{stamp} {self.name} : %ASA-{message}: {text}")
 
 
 def _acceptable(mine: Half, other: Half, packet: Packet) -> bool:

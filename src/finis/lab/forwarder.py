@@ -1,7 +1,7 @@
-"""Carries packets between the two interfaces of the firewall's namespace, through `asa.Asa`.
+"""Carries packets between the two interfaces of a namespace, through a device made of Python.
 
 The kernel of that namespace forwards nothing; frames are read from and written to the interfaces.
-Delay and loss of the path stand behind the state machine: what is delayed or lost has been seen.
+Delay, reordering and loss of the path stand behind the device: what is delayed or lost it has seen.
 """
 
 from __future__ import annotations
@@ -15,50 +15,76 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
-from finis.lab.asa import INSIDE, OUTSIDE, Asa, Out, Policy
+from finis.lab.asa import INSIDE, OUTSIDE, Asa, Out
 from finis.lab.packet import Packet, parse
 from finis.lab.spaces import Space
 
-ETH_P_IP = 0x0800
+ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86DD
 PACKET_HOST = 0
 TICK_S = 0.05
 Loses = Callable[[int, Packet], bool]  # side it would leave by, packet
+Holds = Callable[[int, Packet], float]  # the same → seconds more on its way
+
+
+class Device(Protocol):
+    """What decides about packets: `asa.Asa`, `injector.Injector`."""
+
+    def receive(self, side: int, raw: bytes, now: float) -> list[Out]:
+        """What leaves because this packet came in by `side`."""
+
+    def tick(self, now: float) -> list[Out]:
+        """What its timers send."""
+
+
+Make = Callable[[Callable[[str], object]], Device]  # given where to write its log
 
 
 class Forwarder:
-    """A firewall in a thread of its own.  `macs`: per side, the firewall's address and the host's.
+    """A device in a thread of its own.  `macs`: per side, the device's address and the neighbour's.
 
-    `delay_s` holds every packet back that long, one way; `loses` names packets that get lost.
+    `delay_s` holds every packet back that long, one way; `holds` some of them longer, so that
+    others overtake them; `loses` names packets that get lost.
     """
 
     def __init__(
         self,
         space: Space,
         interfaces: tuple[str, str],
-        macs: Sequence[Sequence[bytes]],
-        policy: Policy,
+        macs: Sequence[tuple[str, str]],
+        device: Make,
         log: Path,
+        protocol: int = ETH_P_IP,
     ) -> None:
-        self._frames = [there + here + ETH_P_IP.to_bytes(2) for here, there in macs]
+        self._frames = [
+            bytes.fromhex((there + here).replace(":", "")) + protocol.to_bytes(2)
+            for here, there in macs
+        ]
         self._log: TextIO = log.open("w")
         self._lock = threading.Lock()
-        self.asa = Asa(policy, lambda line: self._log.write(line + "\n"))
+        self.device = device(lambda line: self._log.write(line + "\n"))
         self.delay_s = 0.0
         self.loses: list[Loses] = []
+        self.holds: list[Holds] = []
         self._later: list[tuple[float, int, int, bytes]] = []
         self._order = itertools.count()
         self._stop = threading.Event()
         self._sockets = []
         with space:
             for name in interfaces:
-                one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_IP))
-                one.bind((name, ETH_P_IP))
+                one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(protocol))
+                one.bind((name, protocol))
                 one.setblocking(False)
                 self._sockets.append(one)
         self._thread = threading.Thread(target=self._run, name="forwarder", daemon=True)
         self._thread.start()
+
+    @property
+    def asa(self) -> Asa:
+        """The device, where it is an ASA."""
+        assert isinstance(self.device, Asa)
+        return self.device
 
     def clear(self, reason: str = "Xlate Clear") -> None:
         """An administrator clears all connections."""
@@ -87,7 +113,7 @@ class Forwarder:
                     if self._sockets[side] in ready:
                         self._drain(side)
                 now = time.time()
-                self._send(self.asa.tick(now))
+                self._send(self.device.tick(now))
                 while self._later and self._later[0][0] <= now:
                     _, _, side, raw = heapq.heappop(self._later)
                     self._emit(side, raw)
@@ -100,15 +126,18 @@ class Forwarder:
             except BlockingIOError:
                 return
             if address[2] == PACKET_HOST:
-                self._send(self.asa.receive(side, frame[14:], time.time()))
+                self._send(self.device.receive(side, frame[14:], time.time()))
 
     def _send(self, packets: list[Out]) -> None:
         for side, raw in packets:
             packet = parse(raw)
             if packet is not None and any(loses(side, packet) for loses in self.loses):
                 continue
-            if self.delay_s:
-                due = time.time() + self.delay_s
+            held = self.delay_s
+            if packet is not None:
+                held += sum(hold(side, packet) for hold in self.holds)
+            if held:
+                due = time.time() + held
                 heapq.heappush(self._later, (due, next(self._order), side, raw))
             else:
                 self._emit(side, raw)

@@ -30,6 +30,8 @@ class Netfilter:
         half_closed = max(1, round(policy.half_closed))
         for state in ("fin_wait", "close_wait"):
             space.sysctl(TIMERS + state, min(half_closed, 120))
+        space.sysctl(TIMERS + "time_wait", policy.time_wait)
+        space.sysctl(TIMERS + "close", policy.close)
         for state in ("syn_sent", "syn_recv"):
             space.sysctl(TIMERS + state, max(1, round(policy.embryonic)))
         space.sysctl("net.ipv4.ip_forward", 1)

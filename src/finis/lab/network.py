@@ -1,9 +1,10 @@
-"""client – firewall – server, with a capture on both sides of the firewall.
+"""client – firewall – server, with a capture on every cable.
 
     client eth0 ── outside  firewall  inside ── eth0 server
     203.0.113.10   203.0.113.1   172.17.77.1    172.17.77.250
 
-With NAT the client knows the server as 198.51.100.250.
+With two devices in a row the cable between them is tapped too (``between``).  With NAT the client
+knows the server as 198.51.100.250; over IPv6 the hosts are 2001:db8:113::10 and 2001:db8:77::250.
 """
 
 from __future__ import annotations
@@ -11,67 +12,98 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 from finis.errors import UsageError
-from finis.lab.asa import Policy
-from finis.lab.forwarder import Forwarder
+from finis.lab.asa import Asa, Policy
+from finis.lab.forwarder import ETH_P_IP, ETH_P_IPV6, Forwarder, Make
+from finis.lab.injector import Injector
+from finis.lab.kinds import INSIDE, INSIDE_6, OUTSIDE, OUTSIDE_6, Kind
 from finis.lab.netfilter import Netfilter
 from finis.lab.spaces import Space
 
-CLIENT, SERVER, PUBLIC = "203.0.113.10", "172.17.77.250", "198.51.100.250"
-NEARBY = {"outside": "203.0.113.1", "inside": "172.17.77.1"}
-HOSTS = {"outside": CLIENT, "inside": SERVER}
-MAC = {"outside": ("02:00:00:00:01:01", "02:00:00:00:01:0a"),
-       "inside": ("02:00:00:00:02:01", "02:00:00:00:02:0a")}  # fmt: skip
+SIDES = ("outside", "inside")  # the interfaces of a device
+TAPS = {1: SIDES, 2: ("outside", "between", "inside")}
 
 
 class Network:
-    """The three namespaces, the firewall between them, two captures and a log in `folder`.
+    """The namespaces, the devices between them, captures and logs in `folder`.
 
-    `kind`: ``asa``, ``asa-nat`` or ``netfilter``.  Everything ends with `close`, or with the
-    process.
+    Everything ends with `close`, or with the process.
     """
 
-    def __init__(self, folder: Path, kind: str, policy: Policy) -> None:
+    def __init__(self, folder: Path, kind: Kind, policy: Policy) -> None:
         self.folder, self.kind = folder, kind
-        self.client, self.firewall, self.server = map(Space, ("client", "firewall", "server"))
+        self.client, self.server = Space("client"), Space("server")
+        self.firewalls = [Space("firewall") for _ in kind.chain]
         self._programs: list[subprocess.Popen[bytes]] = []
         self._taps: list[subprocess.Popen[bytes]] = []
-        self.server_address = PUBLIC if policy.nat else SERVER
+        self.devices: list[Forwarder | Netfilter] = []
+        ends = (OUTSIDE_6, INSIDE_6) if kind.v6 else (OUTSIDE, INSIDE)
+        hosts = (self.client, self.server)
+        if kind.client_inside:
+            hosts = hosts[::-1]
+            self.server_ip, self.client_ip = ends[0][0], ends[1][0]
+        else:
+            self.client_ip, self.server_ip = ends[0][0], ends[1][0]
+        public = {own: public for public, own in policy.nat.items()}
+        self.server_address = public.get(self.server_ip, self.server_ip)
+        nodes = [hosts[0], *self.firewalls, hosts[1]]
         try:
-            for name, host in (("outside", self.client), ("inside", self.server)):
-                self._cable(name, host)
-            for name in ("outside", "inside"):
-                self._tap(name)
-            self.device = self._device(policy)
+            for number in range(len(nodes) - 1):
+                self._cable(number, nodes[number], nodes[number + 1])
+            for host, end, number in ((hosts[0], ends[0], 0), (hosts[1], ends[1], len(nodes) - 2)):
+                self._address(host, end, number)
+            for number, name in enumerate(TAPS[len(kind.chain)]):
+                self._tap(number, name)
+            for number, name in enumerate(kind.chain):
+                self.devices.append(self._device(number, name, policy))
             self._await_taps()
         except BaseException:
             self.close()
             raise
 
-    def _cable(self, name: str, host: Space) -> None:
-        """One cable from the firewall to a host, with fixed neighbours: no ARP is needed."""
-        near, far = MAC[name]
-        run = self.firewall.run
-        run("ip", "link", "add", name, "address", near, "type", "veth",
-            "peer", "name", "eth0", "address", far, "netns", host.path)  # fmt: skip
-        for space, link in ((self.firewall, name), (host, "eth0")):
+    @property
+    def device(self) -> Forwarder | Netfilter:
+        """The firewall, the outermost of several."""
+        return self.devices[0]
+
+    def _cable(self, number: int, left: Space, right: Space) -> None:
+        """One cable, from the inside of what stands left to the outside of what stands right."""
+        links = [(left, "inside"), (right, "outside")]
+        links = [(one, name if one in self.firewalls else "eth0") for one, name in links]
+        (_, near), (_, far) = links
+        left.run("ip", "link", "add", near, "address", mac(number, 0), "type", "veth",
+                 "peer", "name", far, "address", mac(number, 1), "netns", right.path)  # fmt: skip
+        for space, link in links:
+            if self.kind.v6:
+                space.sysctl(f"net.ipv6.conf.{link}.accept_dad", 0)
+                space.sysctl(f"net.ipv6.conf.{link}.router_solicitations", 0)
             space.run("ip", "link", "set", link, "up")
             space.run("ip", "link", "set", "lo", "up")
             space.no_offload(link)
-        host.run("ip", "addr", "add", f"{HOSTS[name]}/24", "dev", "eth0")
-        host.run("ip", "route", "add", "default", "via", NEARBY[name])
-        host.run("ip", "neigh", "add", NEARBY[name], "lladdr", near, "dev", "eth0")
-        if self.kind == "netfilter":
-            run("ip", "addr", "add", f"{NEARBY[name]}/24", "dev", name)
-            run("ip", "neigh", "add", HOSTS[name], "lladdr", far, "dev", name)
 
-    def _tap(self, name: str) -> None:
-        tap = self.firewall.start(
-            "tcpdump", "-Z", "root", "-U", "-n", "-s", "0",
-            "--immediate-mode", "-w", str(self.folder / f"{name}.pcap"), "-i", name, "ip",
-            stderr=subprocess.PIPE,
+    def _address(self, host: Space, end: tuple[str, str], cable: int) -> None:
+        """A host's address and way out, with fixed neighbours: nobody needs to be asked."""
+        own, nearby = end
+        here, there = (mac(0, 0), mac(0, 1)) if cable == 0 else (mac(cable, 1), mac(cable, 0))
+        size = 64 if self.kind.v6 else 24
+        host.run("ip", "addr", "add", f"{own}/{size}", "dev", "eth0")
+        host.run("ip", "route", "add", "default", "via", nearby)
+        host.run("ip", "neigh", "add", nearby, "lladdr", there, "dev", "eth0")
+        if self.kind.chain == ("netfilter",):
+            run, link = self.firewalls[0].run, SIDES[0 if cable == 0 else 1]
+            run("ip", "addr", "add", f"{nearby}/{size}", "dev", link)
+            run("ip", "neigh", "add", own, "lladdr", here, "dev", link)
+            if self.kind.v6:
+                self.firewalls[0].sysctl("net.ipv6.conf.all.forwarding", 1)
+
+    def _tap(self, cable: int, name: str) -> None:
+        tap = self.firewalls[max(cable - 1, 0)].start(
+            "tcpdump", "-Z", "root", "-U", "-n", "-s", "0", "--immediate-mode",
+            "-w", str(self.folder / f"{name}.pcap"), "-i", SIDES[0 if cable == 0 else 1],
+            "ip6" if self.kind.v6 else "ip", stderr=subprocess.PIPE,
         )  # fmt: skip
         self._taps.append(tap)
 
@@ -82,12 +114,18 @@ class Network:
                 if not line:
                     raise UsageError("lab: tcpdump does not run here")
 
-    def _device(self, policy: Policy) -> Forwarder | Netfilter:
-        if self.kind == "netfilter":
-            return Netfilter(self.firewall, policy, self.folder / "conntrack.txt")
-        sides = ("outside", "inside")
-        macs = [[bytes.fromhex(mac.replace(":", "")) for mac in MAC[name]] for name in sides]
-        return Forwarder(self.firewall, sides, macs, policy, self.folder / "asa.log")
+    def _device(self, number: int, name: str, policy: Policy) -> Forwarder | Netfilter:
+        space = self.firewalls[number]
+        if name == "netfilter":
+            return Netfilter(space, policy, self.folder / "conntrack.txt")
+        if name == "injector":
+            device: Make = partial(Injector, policy)
+        else:
+            device = partial(Asa, policy, name="fw-inner" if number else "fw-lab")
+        log = self.folder / (f"{name}-inner.log" if number else f"{name}.log")
+        macs = [(mac(number, 1), mac(number, 0)), (mac(number + 1, 0), mac(number + 1, 1))]
+        protocol = ETH_P_IPV6 if self.kind.v6 else ETH_P_IP
+        return Forwarder(space, SIDES, macs, device, log, protocol)
 
     def start(self, space: Space, *command: str, **keywords: object) -> subprocess.Popen[bytes]:
         """Start a program that ends with the lab."""
@@ -109,7 +147,12 @@ class Network:
             except subprocess.TimeoutExpired:
                 tap.kill()
                 tap.communicate()
-        if hasattr(self, "device"):
-            self.device.close()
-        for space in (self.client, self.firewall, self.server):
+        for device in self.devices:
+            device.close()
+        for space in (self.client, *self.firewalls, self.server):
             space.close()
+
+
+def mac(cable: int, end: int) -> str:
+    """The address of one end of a cable: 0 towards outside, 1 towards inside."""
+    return f"02:00:00:00:{cable + 1:02x}:{end + 1:02x}"

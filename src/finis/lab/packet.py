@@ -1,4 +1,4 @@
-"""One IPv4/TCP packet, as far as a firewall that rewrites it must know it.
+"""One TCP packet over IPv4 or IPv6, as far as a firewall that rewrites it must know it.
 
 All numbers are those of the packet at hand; `rewritten` makes the packet that leaves the firewall.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 MASK = 0xFFFFFFFF
 NAMES = {SYN: "SYN", FIN: "FIN", RST: "RST", PSH: "PSH", ACK: "ACK", URG: "URG"}
+IPV6_HEADER = 40
 OPTION_END, OPTION_NOP, OPTION_MSS, OPTION_WSCALE, OPTION_SACK = 0, 1, 2, 3, 5
 
 Address = tuple[str, int]
@@ -45,19 +46,39 @@ class Packet:
 
 
 def parse(raw: bytes) -> Packet | None:
-    """A packet from its IP header on; None if it is no whole, unfragmented IPv4/TCP packet."""
-    if len(raw) < 40 or raw[0] >> 4 != 4 or raw[9] != socket.IPPROTO_TCP:
+    """A packet from its IP header on; None if it is no whole, unfragmented TCP packet."""
+    tcp_at = _tcp_at(raw)
+    if tcp_at is None:
         return None
-    header, total = (raw[0] & 15) * 4, int.from_bytes(raw[2:4])
-    if header < 20 or int.from_bytes(raw[6:8]) & 0x3FFF or not header + 20 <= total <= len(raw):
+    six = tcp_at == IPV6_HEADER and raw[0] >> 4 == 6
+    total = tcp_at + int.from_bytes(raw[4:6]) if six else int.from_bytes(raw[2:4])
+    if not tcp_at + 20 <= total <= len(raw):
         return None
     raw = raw[:total]
-    sport, dport, seq, ack, offset, flags, win = struct.unpack_from(">HHIIBBH", raw, header)
-    data = header + (offset >> 4) * 4
-    if not header + 20 <= data <= total:
+    sport, dport, seq, ack, offset, flags, win = struct.unpack_from(">HHIIBBH", raw, tcp_at)
+    data = tcp_at + (offset >> 4) * 4
+    if not tcp_at + 20 <= data <= total:
         return None
-    src, dst = socket.inet_ntoa(raw[12:16]), socket.inet_ntoa(raw[16:20])
-    return Packet(raw, (src, sport), (dst, dport), seq, ack, flags, win, raw[data:], header, data)
+    src, dst = (socket.inet_ntop(family, raw[at]) for family, at in _addresses(raw))
+    return Packet(raw, (src, sport), (dst, dport), seq, ack, flags, win, raw[data:], tcp_at, data)
+
+
+def _tcp_at(raw: bytes) -> int | None:
+    """Where the TCP header begins; None without one, in a fragment, behind extension headers."""
+    if len(raw) < 40:
+        return None
+    if raw[0] >> 4 == 6:
+        return IPV6_HEADER if raw[6] == socket.IPPROTO_TCP else None
+    header = (raw[0] & 15) * 4
+    whole = raw[9] == socket.IPPROTO_TCP and not int.from_bytes(raw[6:8]) & 0x3FFF
+    return header if raw[0] >> 4 == 4 and header >= 20 and whole else None
+
+
+def _addresses(raw: bytes | bytearray) -> tuple[tuple[socket.AddressFamily, slice], ...]:
+    """Family and place of the source and the destination address."""
+    if raw[0] >> 4 == 6:
+        return (socket.AF_INET6, slice(8, 24)), (socket.AF_INET6, slice(24, 40))
+    return (socket.AF_INET, slice(12, 16)), (socket.AF_INET, slice(16, 20))
 
 
 def option(packet: Packet, kind: int) -> tuple[int, int] | None:
@@ -109,9 +130,9 @@ def rewritten(
         if value and value[1] - value[0] == 2:
             least = min(mss, int.from_bytes(out[value[0] : value[1]]))
             struct.pack_into(">H", out, value[0], least)
-    for place, end in ((0, src), (1, dst)):
+    for place, (end, (family, address)) in enumerate(zip((src, dst), _addresses(out), strict=True)):
         if end is not None:
-            out[12 + 4 * place : 16 + 4 * place] = socket.inet_aton(end[0])
+            out[address] = socket.inet_pton(family, end[0])
             struct.pack_into(">H", out, at + 2 * place, end[1])
     return sealed(out, at)
 
@@ -130,18 +151,25 @@ def build(
     tcp = struct.pack(
         ">HHIIBBHHH", src[1], dst[1], seq & MASK, ack & MASK, 5 << 4, flags, win, 0, 0
     )
-    total = 20 + len(tcp) + len(payload)
-    head = struct.pack(">BBHHHBBH", 0x45, 0, total, 0, 0x4000, ttl, socket.IPPROTO_TCP, 0)
-    head += socket.inet_aton(src[0]) + socket.inet_aton(dst[0])
-    return sealed(bytearray(head + tcp + payload), 20)
+    size = len(tcp) + len(payload)
+    if ":" in src[0]:
+        head = struct.pack(">IHBB", 6 << 28, size, socket.IPPROTO_TCP, ttl)
+        family = socket.AF_INET6
+    else:
+        head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + size, 0, 0x4000, ttl, socket.IPPROTO_TCP, 0)
+        family = socket.AF_INET
+    head += socket.inet_pton(family, src[0]) + socket.inet_pton(family, dst[0])
+    return sealed(bytearray(head + tcp + payload), len(head))
 
 
 def sealed(out: bytearray, tcp_at: int) -> bytes:
-    """With both checksums made anew."""
-    out[10:12] = b"\0\0"
-    struct.pack_into(">H", out, 10, checksum(out[:tcp_at]))
+    """With its checksums made anew."""
+    if out[0] >> 4 == 4:
+        out[10:12] = b"\0\0"
+        struct.pack_into(">H", out, 10, checksum(out[:tcp_at]))
     out[tcp_at + 16 : tcp_at + 18] = b"\0\0"
-    pseudo = out[12:20] + struct.pack(">BBH", 0, socket.IPPROTO_TCP, len(out) - tcp_at)
+    (_, src), (_, dst) = _addresses(out)
+    pseudo = out[src] + out[dst] + struct.pack(">II", len(out) - tcp_at, socket.IPPROTO_TCP)
     struct.pack_into(">H", out, tcp_at + 16, checksum(pseudo + out[tcp_at:]))
     return bytes(out)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,7 +14,7 @@ from pathlib import Path
 
 from finis.errors import UsageError
 from finis.lab.scenario import Scenario, catalogue
-from finis.lab.spaces import why_not
+from finis.lab.spaces import die_with_parent, why_not
 
 AT_ONCE = 12  # they mostly wait
 LONGEST_S = 60
@@ -74,6 +76,8 @@ def run(
         for program in list(running):  # only after an exception or Ctrl-C
             program.terminate()
         pool.shutdown()
+        if output is None and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _play(
@@ -86,7 +90,7 @@ def _play(
     command = [sys.executable, "-m", "finis.lab.worker", scenario.name, kind, str(place)]
     program = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        text=True,
+        text=True, preexec_fn=lambda: die_with_parent(signal.SIGTERM),
     )  # fmt: skip
     running.add(program)
     try:
@@ -97,5 +101,7 @@ def _play(
         said = f"did not end within {LONGEST_S} s"
     finally:
         running.discard(program)
+    if program.returncode < 0:  # killed: what it left is no run
+        shutil.rmtree(place, ignore_errors=True)
     lines = said.strip().splitlines() or [f"exit status {program.returncode}"]
     return Played(scenario.name, kind, place, lines[-1] if program.returncode else "")

@@ -21,13 +21,15 @@ from pathlib import Path
 from finis.errors import UsageError
 from finis.lab.asa import Policy
 from finis.lab.forwarder import Forwarder
-from finis.lab.network import CLIENT, PUBLIC, SERVER, Network
+from finis.lab.kinds import KINDS
+from finis.lab.network import Network
 from finis.lab.packet import build
+from finis.lab.spaces import discard, scratch
+from finis.lab.trim import shifted, trimmed
 
 LINGER_0 = struct.pack("ii", 1, 0)
 TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
 RECV_QUEUE, SEND_QUEUE = 1, 2
-KINDS = ("asa", "asa-nat", "netfilter")
 BACKGROUND_PORT = 9
 HARMLESS, DEPENDS, HARMFUL = "harmless", "depends", "harmful"
 
@@ -72,11 +74,12 @@ class Scenario:
     needs: tuple[str, ...]  # programs
     policy: Policy
     background: bool  # other connections before and after, as any network has them
+    clocks: dict[str, float]  # captures whose clock is ahead, in seconds
     run: Callable[[Lab], None]
 
     def lacking(self, kind: str = "asa") -> list[str]:
         """Programs that it and its firewall need and this machine lacks."""
-        needs = (*self.needs, "nft") if kind == "netfilter" else self.needs
+        needs = (*self.needs, "nft") if "netfilter" in KINDS[kind].chain else self.needs
         return [name for name in dict.fromkeys(needs) if not shutil.which(name)]
 
 
@@ -107,6 +110,7 @@ def load(module: str) -> Scenario:
         needs=getattr(found, "NEEDS", ()),
         policy=getattr(found, "POLICY", Policy()),
         background=getattr(found, "BACKGROUND", True),
+        clocks=getattr(found, "CLOCKS", {}),
         run=found.run,
     )
 
@@ -121,9 +125,23 @@ class Lab:
     held: list[socket.socket] = field(default_factory=list)
 
     @property
+    def work(self) -> Path:
+        """A folder for programs' files; it is not part of the result."""
+        place = self.network.folder.resolve() / "work"
+        if not place.exists():
+            scratch(place)
+            place.chmod(0o755)
+        return place
+
+    @property
     def address(self) -> str:
         """The server, as the client knows it."""
         return self.network.server_address
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """IPv4 or IPv6, whichever this run is about."""
+        return socket.AF_INET6 if self.network.kind.v6 else socket.AF_INET
 
     @property
     def asa(self) -> Forwarder:
@@ -134,11 +152,11 @@ class Lab:
     def listen(self, port: int = 443, *, buffer: int = 0, backlog: int = 64) -> socket.socket:
         """A listening socket of the server; `buffer` is its receive buffer in bytes."""
         with self.network.server:
-            sock = socket.socket()
+            sock = socket.socket(self.family)
         if buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((SERVER, port))
+        sock.bind((self.network.server_ip, port))
         sock.listen(backlog)
         sock.settimeout(5)
         return sock
@@ -146,9 +164,9 @@ class Lab:
     def client(self, source_port: int = 0, timeout: float = 3) -> socket.socket:
         """An unconnected socket of the client."""
         with self.network.client:
-            sock = socket.socket()
+            sock = socket.socket(self.family)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((CLIENT, source_port))
+        sock.bind((self.network.client_ip, source_port))
         sock.settimeout(timeout)
         self.held.append(sock)
         return sock
@@ -171,9 +189,10 @@ class Lab:
         self, flags: int, seq: int, ack: int, src: tuple[str, int], dst: tuple[str, int],
         ttl: int = 64, payload: bytes = b"",
     ) -> None:  # fmt: skip
-        """Send a segment made by hand from the client's host."""
-        with self.network.client:
-            sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        """Send a segment made by hand, from the server's host if that is its source."""
+        here = self.network.server if src[0] == self.network.server_ip else self.network.client
+        with here:
+            sock = socket.socket(self.family, socket.SOCK_RAW, socket.IPPROTO_RAW)
         with sock:
             packet = build(src, dst, flags, seq, ack, 1000, payload, ttl)
             sock.sendto(packet, (dst[0], 0))
@@ -266,10 +285,8 @@ def perform(scenario: Scenario, kind: str, folder: Path) -> None:
     Raises UsageError with what went wrong.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    policy = scenario.policy
-    if kind == "asa-nat":
-        policy = replace(policy, nat={PUBLIC: SERVER})
-    network = Network(folder, kind, policy)
+    made = KINDS[kind]
+    network = Network(folder, made, replace(scenario.policy, **made.policy))
     lab = Lab(network)
     try:
         if scenario.background:
@@ -282,6 +299,10 @@ def perform(scenario: Scenario, kind: str, folder: Path) -> None:
         raise UsageError(f"lab: {scenario.name} through {kind}: {error!r}") from error
     finally:
         network.close()
+        discard(folder / "work")
+    for point, seconds in scenario.clocks.items():
+        capture = folder / f"{point}.pcap"
+        trimmed(capture, capture, shifted(seconds))
     _describe(scenario, kind, folder, lab.told)
 
 

@@ -213,12 +213,11 @@ def _patterns(run: str, truth: dict[str, Any], case: Any) -> list[Verdict]:
 
 
 def _log(place: Path) -> list[Path]:
-    log = place / "asa.log"
-    return [log] if log.exists() else []
+    return sorted(place.glob("asa*.log"))
 
 
 def _full(place: Path, spare: Path) -> list[Path]:
-    return [*_log(place), place / "outside.pcap", place / "inside.pcap"]
+    return [*_log(place), *sorted(place.glob("*.pcap"))]
 
 
 def _only(*names: str) -> Make:

@@ -1,8 +1,9 @@
-"""Network namespaces without names: nothing to collide with, nothing to clean up.
+"""Namespaces without names: nothing to collide with, nothing to clean up.
 
-A namespace lives as long as a descriptor or a process refers to it.  Ours are held by descriptors
-of one process, and every process started in them dies with it, so that nothing remains however
-the lab ends; virtual cables vanish with their namespaces.
+A network namespace lives as long as a descriptor or a process refers to it.  Ours are held by
+descriptors of one process; virtual cables vanish with them.  That process is the first of a
+namespace of processes (`enclose`): the kernel ends whatever was started in it together with it,
+with its mounts and shared memory, so that nothing remains however the lab ends.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import select
 import shutil
 import signal
 import socket
@@ -22,7 +24,9 @@ from types import TracebackType
 
 from finis.errors import UsageError
 
-CLONE_NEWNET = 0x40000000
+CLONE_NEWNS, CLONE_NEWIPC = 0x00020000, 0x08000000
+CLONE_NEWPID, CLONE_NEWNET = 0x20000000, 0x40000000
+MS_REC, MS_PRIVATE, MNT_DETACH = 0x4000, 0x40000, 2
 PR_SET_PDEATHSIG = 1
 SIOCETHTOOL = 0x8946
 # ETHTOOL_S…: receive and send checksums, scatter-gather, TSO, GSO, GRO (linux/ethtool.h)
@@ -51,9 +55,54 @@ def why_not() -> str | None:
     return None
 
 
-def die_with_parent() -> None:
-    """Run in a child before exec: it is killed when the process that started it ends."""
-    libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Run in a child before exec: it gets this signal when the process that started it ends."""
+    libc().prctl(PR_SET_PDEATHSIG, number)
+
+
+def enclose() -> int | None:
+    """Go on in a new process, the first of a namespace of its own.
+
+    None in that process; in the old one, which waits for it and hands on SIGTERM and SIGINT, its
+    exit status.  Where namespaces of processes or mounts are not allowed nothing happens (None):
+    programs then only die with the process that started them.
+    """
+    unshare = libc().unshare
+    if (
+        unshare(CLONE_NEWNS | CLONE_NEWIPC)
+        or _mount("none", "/", "none", MS_REC | MS_PRIVATE)
+        or unshare(CLONE_NEWPID)
+    ):
+        return None
+    alive = os.pidfd_open(os.getpid())
+    child = os.fork()
+    if child:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda number, frame: os.kill(child, number))
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    die_with_parent()
+    if select.select([alive], [], [], 0)[0]:  # it died before we asked to die with it
+        os._exit(1)
+    _mount("proc", "/proc", "proc", 0)
+    return None
+
+
+def scratch(place: Path) -> None:
+    """A folder for what programs write; it vanishes with the last process that sees it."""
+    place.mkdir()
+    _mount("tmpfs", str(place), "tmpfs", 0)
+
+
+def discard(place: Path) -> None:
+    """Remove such a folder."""
+    libc().umount2(os.fsencode(place), MNT_DETACH)
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def _mount(what: str, where: str, kind: str, flags: int) -> bool:
+    """Did a mount fail?"""
+    names = (name.encode() for name in (what, where, kind))
+    return bool(libc().mount(*names, ctypes.c_ulong(flags), None))
 
 
 class Space:

@@ -66,11 +66,12 @@ def lossy(number: int, record: Record) -> Record | None:
     return None if number % 10 == 7 else record
 
 
-def shifted(seconds: int) -> Change:
+def shifted(seconds: float) -> Change:
     """Taken with a clock so far ahead."""
 
     def change(number: int, record: Record) -> Record:
-        return Record(record.seconds + seconds, record.micros, record.length, record.frame)
+        micros = record.seconds * 1_000_000 + record.micros + round(seconds * 1_000_000)
+        return Record(*divmod(micros, 1_000_000), record.length, record.frame)
 
     return change
 

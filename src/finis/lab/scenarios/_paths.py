@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from finis.lab.network import SERVER
 from finis.lab.scenario import Lab
 
 NEAR, FAR = "02:00:00:00:03:0a", "02:00:00:00:03:0b"
@@ -18,5 +17,5 @@ def second_path(lab: Lab) -> None:
         space.no_offload("eth1")
         for interface in ("all", "eth1"):
             space.sysctl(f"net.ipv4.conf.{interface}.rp_filter", 0)
-    client.run("ip", "route", "add", f"{SERVER}/32", "dev", "eth1")
-    client.run("ip", "neigh", "add", SERVER, "lladdr", FAR, "dev", "eth1")
+    client.run("ip", "route", "add", f"{lab.address}/32", "dev", "eth1")
+    client.run("ip", "neigh", "add", lab.address, "lladdr", FAR, "dev", "eth1")

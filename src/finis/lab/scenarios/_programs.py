@@ -7,7 +7,6 @@ import socket
 import time
 
 from finis.errors import UsageError
-from finis.lab.network import SERVER
 from finis.lab.scenario import Lab
 
 # Connects, asks once, and then only waits.
@@ -31,7 +30,7 @@ http {{
 
 def nginx(lab: Lab, settings: str, size: int = 500) -> None:
     """A web server on port 80 of the server's host with one page; returns once it listens."""
-    folder = (lab.network.folder / "nginx").resolve()
+    folder = lab.work / "nginx"
     (folder / "www").mkdir(parents=True)
     (folder / "www" / "index.html").write_bytes(b"w" * size)
     for one in (folder, folder / "www"):
@@ -39,13 +38,15 @@ def nginx(lab: Lab, settings: str, size: int = 500) -> None:
     config = folder / "nginx.conf"
     if os.geteuid() == 0:
         settings = f"{settings}"
-    config.write_text("user root;" + NGINX.format(folder=folder, settings=settings, address=SERVER))
+    config.write_text(
+        "user root;" + NGINX.format(folder=folder, settings=settings, address=lab.network.server_ip)
+    )
     lab.network.start(lab.network.server, "nginx", "-c", str(config), "-p", str(folder))
     for _ in range(100):
         with lab.network.server:
             probe = socket.socket()
         with probe:
-            if probe.connect_ex((SERVER, 80)) == 0:
+            if probe.connect_ex((lab.network.server_ip, 80)) == 0:
                 return
         time.sleep(0.05)
     raise UsageError("lab: nginx does not listen")

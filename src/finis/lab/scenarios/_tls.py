@@ -66,13 +66,13 @@ def certificate(folder: Path) -> Path:
 
 def ends(lab: Lab, client: str, server: str, *, trust: bool = True) -> tuple[End, End]:
     """Both ends, connected, before the handshake."""
-    file = certificate(lab.network.folder)
+    file = certificate(lab.work)
     theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     theirs.load_cert_chain(file)
     ours.check_hostname = False
     ours.verify_mode = ssl.CERT_REQUIRED
     if trust:
-        ours.load_verify_locations(lab.network.folder / "cert.pem")
+        ours.load_verify_locations(lab.work / "cert.pem")
     for context, version in ((ours, client), (theirs, server)):
         context.minimum_version = context.maximum_version = VERSIONS[version]
     c, s = lab.pair(talk=False)

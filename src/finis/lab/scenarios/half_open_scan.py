@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from finis.lab.network import CLIENT
 from finis.lab.packet import SYN
 from finis.lab.scenario import Lab, Truth
 
@@ -16,5 +15,5 @@ KINDS = ("asa", "netfilter")
 
 def run(lab: Lab) -> None:
     with lab.listen():
-        lab.raw(SYN, 1_000_000, 0, (CLIENT, 51000), (lab.address, 443))
+        lab.raw(SYN, 1_000_000, 0, (lab.network.client_ip, 51000), (lab.address, 443))
         time.sleep(0.3)

@@ -9,7 +9,16 @@ from finis.lab.scenario import HARMFUL, Lab, Truth, fate, vanish
 TRUTH = Truth(
     ("state-lost",), ("reset-per-log", "host-without-state"), HARMFUL, "reset", "none", "resp"
 )
-KINDS = ("asa", "asa-nat", "netfilter")
+KINDS = (
+    "asa",
+    "asa-nat",
+    "asa-pat",
+    "asa-v6",
+    "asa-asa",
+    "netfilter",
+    "netfilter-eager",
+    "netfilter-v6",
+)
 
 
 def run(lab: Lab) -> None:
