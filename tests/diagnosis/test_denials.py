@@ -91,6 +91,9 @@ CASES: list[tuple[str, dict[str, Any], str, Confidence, Harm]] = [
         "to the box",
         denial(msg_id="710003", kind="policy", flags=None, dst_p=22), "DNY103", CERTAIN, DEPENDS,
     ),
+    ("PAT pool", denial(msg_id="202010", kind="limit", flags=None), "DNY113", CERTAIN, HARMFUL),
+    ("PAT port block", denial(msg_id="305016", kind="limit"), "DNY113", CERTAIN, HARMFUL),
+    ("embryonic", denial(msg_id="201012", kind="limit", flags=None), "DNY114", CERTAIN, HARMFUL),
     ("limit", denial(msg_id="201011", kind="limit", flags=None), "DNY104", CERTAIN, HARMFUL),
     ("limit drop", asp("tcp-conn-limit", flags="SYN"), "DNY104", CERTAIN, HARMFUL),
     ("rpf", denial(msg_id="106021", kind="spoof", flags=None), "DNY105", CERTAIN, DEPENDS),
@@ -325,9 +328,10 @@ CASES: list[tuple[str, dict[str, Any], str, Confidence, Harm]] = [
     ("port 0", denial(msg_id="500004", kind="other"), "DNY112", CERTAIN, DEPENDS),
     ("XMAS by drop", asp("bad-tcp-flags", flags="FIN PSH URG"), "DNY112", CERTAIN, DEPENDS),
     ("replicated", asp("tcp-fo-drop", flags="ACK"), "DNY503", CERTAIN, DEPENDS),
-    ("MSS", denial(msg_id="419001", kind="other"), "DNY503", CERTAIN, HARMFUL),
+    ("MSS", denial(msg_id="419001", kind="other"), "DNY504", CERTAIN, HARMFUL),
     ("module down", denial(msg_id="420001", kind="other"), "DNY110", CERTAIN, HARMFUL),
     ("SYN without state", never(flags="SYN"), "DNY999", POSSIBLE, DEPENDS),
+    ("MSS by drop", asp("tcp-mss-exceeded", flags="ACK"), "DNY504", CERTAIN, HARMFUL),
     ("unknown drop", asp("some-new-reason", flags="ACK"), "DNY999", POSSIBLE, DEPENDS),
 ]  # fmt: skip
 
@@ -402,6 +406,10 @@ QUIET: list[tuple[str, dict[str, Any], str, str]] = [
      never(flags="SYN ACK", failover_s=5.0), "DNY315", "DNY401"),
     ("a RST with a sound form was not injected",
      never(flags="RST", segment_rst_class="no-state"), "DNY604", "DNY403"),
+    ("a limit of connections leaves ports", denial(msg_id="201011", kind="limit", flags=None),
+     "DNY113", "DNY104"),
+    ("… and handshakes", denial(msg_id="201013", kind="limit", flags=None), "DNY114", "DNY104"),
+    ("beyond the window, not beyond the MSS", asp("tcp-seq-past-win"), "DNY504", "DNY503"),
     ("to the firewall with a limit in mind", denial(msg_id="710005", kind="limit", flags=None),
      "DNY104", "DNY103"),
 ]  # fmt: skip
@@ -445,6 +453,7 @@ def test_refused_data_is_never_called_harmless(causes: dict[str, type]) -> None:
 ANYTHING: dict[str, list[Any]] = {
     "msg_id": [
         *("106001", "106023", "305013", "305005", "313005", "710003", "500004", "110003", "999999"),
+        *("202010", "201012", "201011", "419001"),
         *_drops.DROPS,
     ],
     "kind": [None, "policy", "state", "limit", "spoof", "other"],

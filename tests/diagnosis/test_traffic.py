@@ -35,6 +35,10 @@ TLS = (
 )
 HELLO = "+.020 S > C P. 1:1001(1000) ack 301 head=1603030051020000\n"
 
+SYN_ACK_AGAIN = "+{0} S > C S. 0:0(0) ack 1\n+.0001 C > S . {1}:{1}(0) ack 1\n"
+REQUESTS = "".join(f"+{wait} C > S P. 1:101(100) ack 1\n" for wait in (0.01, 0.3))
+BACK_OFF = (1, 0.3, 0.6, 1.2)
+
 # id → (confidence, harm, {name: traffic})
 TRAFFIC: dict[str, tuple[str, str, dict[str, str]]] = {
     "END101": ("certain", "depends", {
@@ -57,6 +61,10 @@ TRAFFIC: dict[str, tuple[str, str, dict[str, str]]] = {
     }),
     "END106": ("likely", "depends", {
         "backscatter": "+0 S > C S. 0:0(0) ack 1\n+.0001 C > S R 1:1(0) win 0",
+    }),
+    "END110": ("possible", "harmful", {
+        "RST to the handshake's ACK": OPEN + "+.0001 S > C R 1:1(0) win 0",
+        "SYN ACKs, no data": OPEN + SYN_ACK_AGAIN.format(1, 1) + SYN_ACK_AGAIN.format(2, 1),
     }),
     "END201": ("certain", "harmless", {
         "four segments": TALK + "+1 C > S F. 301:301(0) ack 1001\n+.01 S > C . ack 302\n"
@@ -126,6 +134,15 @@ TRAFFIC: dict[str, tuple[str, str, dict[str, str]]] = {
     "END316": ("possible", "depends", {
         "alien TTL": TALK + "+1 S > C R. 1001:1001(0) ack 301 ttl=119",
     }),
+    "END410": ("likely", "depends", {
+        "FINs in vain": TALK
+        + "".join(f"+{wait} C > S F. 301:301(0) ack 1001\n" for wait in BACK_OFF),
+    }),
+    "END411": ("likely", "harmful", {
+        "user timeout, then the peer speaks": TALK
+        + "".join(f"+{wait} C > S P. 301:601(300) ack 1001\n" for wait in BACK_OFF)
+        + "+30 S > C P. 1001:1101(100) ack 301\n+.0001 C > S R 301:301(0) win 0\n",
+    }),
     "END320": ("certain", "harmful", {
         "handshake_failure": TLS + "+.02 S > C P. 1:8(7) ack 301 head=15030300020228 alert=fatal "
         "desc=40\n= S > C F. 8:8(0) ack 301\n+.01 C > S F. 301:301(0) ack 9\n"
@@ -177,6 +194,57 @@ ROWS = [(key, name) for key, (_, _, cases) in TRAFFIC.items() for name in cases]
 def judged(traffic: str, margin_s: float = 700.0) -> engine.Judged:
     seen = point("inside", traffic, margin_s=margin_s)
     return engine.judge(correlate([seen], log(), denials()))
+
+
+# Traffic with the cause beside another that its verdict names, and a look-alike without it.
+CLOSED = (
+    "+1 C > S F. 301:301(0) ack 1001\n+.01 S > C F. 1001:1001(0) ack 302\n"
+    "+.01 C > S . 302:302(0) ack 1002\n"
+)
+CONTRIBUTING = {
+    "END112": (
+        "+0 C > S S 0:0(0)\n+.001 S > C S 0:0(0)\n+.01 C > S S. 0:0(0) ack 1\n"
+        "+.001 S > C S. 0:0(0) ack 1\n+.01 C > S . 1:1(0) ack 1",
+        TALK,
+    ),
+    "END210": (
+        TALK + CLOSED + "+10 S > C . 1001:1001(0) ack 302\n+.0001 C > S . 302:302(0) ack 1002\n"
+        "+.01 S > C R 1002:1002(0) win 0",
+        TALK + CLOSED + "+.01 C > S R. 302:302(0) ack 1002",
+    ),
+    "END307": (
+        OPEN + "+.1 C > S P. 1:31(30) ack 1\n+.1 S > C . 1:1(0) ack 31\n+1 C > S R. 31:31(0) ack 1",
+        TALK + "+1 C > S R. 301:301(0) ack 1001",
+    ),
+    "END314": (
+        TALK + "+350.2 S > C R. 1001:1001(0) ack 301",
+        TALK + "+100 S > C R. 1001:1001(0) ack 301",
+    ),
+}
+
+
+@pytest.mark.parametrize("key", CONTRIBUTING)
+def test_what_is_said_beside_the_verdict(key: str) -> None:
+    with_it, without = (judged(traffic) for traffic in CONTRIBUTING[key])
+    assert key in with_it.connections["contributing"][0].split(",")
+    assert key not in without.connections["contributing"][0].split(",")
+    story = with_it.stories.story(0)
+    claims = engine.catalogue()[key].claims(story)
+    assert claims and any(claim.proofs for claim in claims)
+
+
+def test_a_full_accept_queue_is_likely_where_data_waits_in_vain() -> None:
+    again = "".join(SYN_ACK_AGAIN.format(wait, 101) for wait in (0.7, 2, 4))
+    row = judged(OPEN + REQUESTS + again).connections.row(0, named=True)
+    assert (row["cause"], row["confidence"], row["harm"]) == ("END110", "likely", "harmful")
+    taken = OPEN + REQUESTS + SYN_ACK_AGAIN.format(0.7, 101) + "+.01 S > C . 1:1(0) ack 101\n"
+    assert judged(taken).connections["cause"].to_list() == ["END901"]
+
+
+def test_a_second_syn_with_another_number_is_no_retransmission() -> None:
+    syns = "+0 C > S S 0:0(0)\n+5 C > S S {0}:{0}(0)\n+1 C > S S {0}:{0}(0)\n"
+    assert judged(syns.format(777_000)).connections["cause"].to_list() == ["END102", "END111"]
+    assert judged(syns.format(0)).connections["cause"].to_list() == ["END102"]
 
 
 @pytest.mark.parametrize(("key", "name"), ROWS)

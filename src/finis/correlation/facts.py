@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from finis.correlation import keys
+from finis.correlation import keys, reuse
 from finis.correlation.clocks import SECOND
 from finis.correlation.evidence import Evidence
 from finis.correlation.grouping import Groups
@@ -30,6 +30,7 @@ def columns(ev: Evidence, groups: Groups, chosen: Chosen, treated: Treated) -> C
     for side, letter in enumerate("or"):
         out |= _side_facts(pick, has, side, letter, treated)
     out |= _rst_facts(pick, has, treated)
+    out |= reuse.columns(pick, has)
     out["ending"] = series(treated.ending, has)
     out["has_packets"] = series(has)
     out["n_points"] = series(groups.size.astype(np.int64))

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 class SynDropped(Cause):
     id, name, table = "END603", "syn-dropped-by-firewall", "connections"
     title = "the SYN entered the firewall and never left it"
-    beats = ("END207", "END101", "END102", "END108", "END331")
+    beats = ("END207", "END101", "END102", "END108", "END111", "END331")
     confidence = facts.confidence(
         (pl.col("paired") & pl.col("capture_loss"), Confidence.POSSIBLE),
         otherwise=Confidence.CERTAIN,

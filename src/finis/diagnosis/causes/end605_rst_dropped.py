@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 class RstDropped(Cause):
     id, name, table = "END605", "rst-dropped-by-firewall", "connections"
     title = "a RST ended one side only: the firewall dropped it"
-    beats = ("END207", "END331", "END405", "END406", "END407")
+    beats = ("END207", "END331", "END405", "END406", "END407", "END410")
     confidence = facts.confidence(
         (pl.col("capture_loss"), Confidence.POSSIBLE), otherwise=Confidence.CERTAIN
     )

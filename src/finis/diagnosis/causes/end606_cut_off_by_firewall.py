@@ -53,7 +53,17 @@ def _fin(side: facts.Half) -> pl.Expr:
 class CutOffByFirewall(Cause):
     id, name, table = "END606", "cut-off-by-firewall", "connections"
     title = "the firewall dropped what one side sent, to the end"
-    beats = ("END205", "END207", "END331", "END405", "END407", "END901", "END902", "END903")
+    beats = (
+        "END205",
+        "END207",
+        "END331",
+        "END405",
+        "END407",
+        "END410",
+        "END901",
+        "END902",
+        "END903",
+    )
     confidence = facts.confidence(
         (pl.col("capture_loss"), Confidence.POSSIBLE),
         ((pl.col("o_dropped") > 1) | (pl.col("r_dropped") > 1), Confidence.CERTAIN),

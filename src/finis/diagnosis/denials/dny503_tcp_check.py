@@ -5,8 +5,7 @@ The firewall follows the sequence numbers, windows and options of a connection. 
 that does not fit: an old copy, data beyond the window, a timestamp too old, a malformed option.
 
 ## Evidence
-The drop reason of an asp-drop capture, or ASA 419001 (more payload than the MSS). Its meaning
-stands in the evidence of every example.
+The drop reason of an asp-drop capture. Its meaning stands in the evidence of every example.
 
 ## Look-alikes
 `tcp-rstfin-ooo` and `tcp-invalid-ack` on a bare RST or ACK are also the signs of DNY502.
@@ -46,20 +45,20 @@ class TcpCheck(Cause):
     harm = (
         pl.when(_facts.drop(*_with(Harm.HARMLESS)))
         .then(int(Harm.HARMLESS))
-        .when(_facts.drop(*_with(Harm.HARMFUL)) | _facts.msg(*_facts.MSS_IDS))
+        .when(_facts.drop(*_with(Harm.HARMFUL)))
         .then(int(Harm.HARMFUL))
         .otherwise(int(Harm.DEPENDS))
     )
     harm_why = "depends on the drop reason: copies are harmless, losses are not"
     remedy = {
         "ASA": "`show asp drop`, `capture … type asp-drop REASON`; a `tcp-map` relaxes single"
-        " checks; `exceed-mss allow` for 419001",
+        " checks",
     }
     references = ("RFC 9293 §3.10.7.4", "RFC 7323 §5", "RFC 5961", "Cisco ASA `show asp drop`")
 
     @classmethod
     def where(cls) -> pl.Expr:
-        return _facts.drop_group("check") | _facts.msg(*_facts.MSS_IDS)
+        return _facts.drop_group("check")
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:

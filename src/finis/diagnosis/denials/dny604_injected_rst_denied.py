@@ -45,6 +45,7 @@ class InjectedRstDenied(Cause):
         "DNY501",
         "DNY502",
         "DNY503",
+        "DNY504",
         "DNY603",
         "DNY901",
     )
