@@ -468,7 +468,8 @@ def test_batches_do_not_matter() -> None:
     parts = []
     for at in range(len(rows)):
         single.feed(rows[at : at + 1].copy())
-        parts.append(single.take())
+        part = single.take()
+        parts.append(Observations(part.rows.copy(), part.tail.copy()))  # the arrays are reused
     parts.append(single.finish())
     got = np.concatenate([part.rows for part in parts])
     got["tail_at"] = expected.rows["tail_at"]

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
+
+PART = 16_384  # connections handed on at once by `drain`
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,13 @@ class SegmentTracker(Protocol):
         counted nowhere."""
 
     def take(self) -> Observations:
-        """Connections that can no longer change, and forget them."""
+        """Connections that can no longer change, and forget them.  The arrays are used again by
+        the next `take`, `drain` or `finish`: a caller that keeps rows copies them."""
+
+    def drain(self, *, most: int = PART) -> Iterator[Observations]:
+        """All that is left, at the end of the capture, in parts of at most `most` connections,
+        numbers rising; the same is true of their arrays.  To be used up before anything else is
+        asked of the tracker, which is then as new but for its counts."""
 
     def finish(self) -> Observations:
-        """All that is left, at the end of the capture."""
+        """The same at once, in arrays of the caller's own."""

@@ -8,10 +8,10 @@ from finis.tracking._record cimport (
     count, fits_alert, is_copy, looks_like_alert, note_silence, pin, remember, save, scaled,
 )
 from finis.tracking._resets cimport acceptance, classify
-from finis.tracking._state cimport Conn, Half, Tracker, slot
+from finis.tracking._state cimport Conn, Half, HalfHot, Tracker, slot
 
 
-cdef inline void announce(Half *x, uint32_t edge) noexcept nogil:
+cdef inline void announce(HalfHot *x, uint32_t edge) noexcept nogil:
     if not x.edge_known or diff(edge, x.edge) > 0:
         x.edge = edge
         x.edge_known = 1
@@ -182,6 +182,7 @@ cdef inline bint fits(const Segment *s, const Half *x, const Half *r, bint with_
 
 cdef inline void start(Tracker *t, Conn *c, Segment *s, Half *x, const Half *r) noexcept nogil:
     cdef bint first = not x.nxt_known
+    c.odd |= x.nxt_known or x.una_known
     x.isn = s.seq
     x.isn_known = 1
     x.low = s.seq
@@ -217,8 +218,8 @@ cdef inline void syn_states(
             r.una = s.ack
             r.una_known = 1
         acknowledge(t, c, s, r, s.ack)
-        if not s.quirks & NO_WIN and scale_of(x, r) >= 0:
-            announce(x, s.ack + s.win)
+        if not s.quirks & NO_WIN and scale_of(&x.hot, &r.hot) >= 0:
+            announce(&x.hot, s.ack + s.win)
 
 
 cdef inline uint32_t syn(Tracker *t, Conn *c, Segment *s, Half *x, Half *r) noexcept nogil:
@@ -291,7 +292,7 @@ cdef inline uint32_t unacceptable(
     return form | S_OUTSIDE
 
 
-cdef inline void begin(const Segment *s, Half *x) noexcept nogil:
+cdef inline void begin(Conn *c, const Segment *s, Half *x) noexcept nogil:
     cdef int32_t ahead
     x.nxt = s.seq
     x.low = s.seq
@@ -303,6 +304,7 @@ cdef inline void begin(const Segment *s, Half *x) noexcept nogil:
         elif not 0 <= ahead <= FAR:
             x.una = 0
             x.una_known = 0
+            c.odd = 1
 
 
 cdef inline bint is_probe(Segment *s, Half *x, const Half *r) noexcept nogil:
@@ -354,6 +356,7 @@ cdef inline uint32_t other(
     cdef bint has_ack = (s.flags & F_ACK) != 0 and usable
     cdef uint32_t form = 0, seq
     cdef int scale
+    c.odd |= not usable
     if s.flags & F_FIN:
         form |= S_FIN
     if s.payload_len:
@@ -367,7 +370,7 @@ cdef inline uint32_t other(
     if not acceptable(s, x, r, has_seq, has_ack):
         return unacceptable(s, x, r, form, asked)
     if has_seq and not x.nxt_known:
-        begin(s, x)
+        begin(c, s, x)
     seq = s.seq if has_seq else x.nxt
     c.answered = 1
     if has_ack and r.isn_known and r.state == SYN_ACK_SENT and diff(s.ack, r.isn) > 0:
@@ -388,9 +391,9 @@ cdef inline uint32_t other(
         if not s.quirks & NO_WIN:
             x.win = s.win
             x.win_known = 1
-            scale = scale_of(x, r)
+            scale = scale_of(&x.hot, &r.hot)
             if scale >= 0:
-                announce(x, s.ack + (<uint32_t>s.win << scale))
+                announce(&x.hot, s.ack + (<uint32_t>s.win << scale))
         x.last_ack = s.ack
         x.ack_known = 1
         x.sent_ack = 1

@@ -3,20 +3,20 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from finis.wire.segment cimport Segment
 from finis.tracking._codes cimport *
-from finis.tracking._state cimport Half, Hole, Tracker
+from finis.tracking._state cimport Half, HalfHot, Hole, Kept, Tracker
 
 
 cdef inline int32_t diff(uint32_t a, uint32_t b) noexcept nogil:
     return <int32_t>(a - b)
 
 
-cdef inline uint32_t length_of(const Segment *s) noexcept nogil:
+cdef inline uint32_t length_of(const Kept *s) noexcept nogil:
     if s.flags & F_RST:
         return 0
     return s.payload_len + (1 if s.flags & F_SYN else 0) + (1 if s.flags & F_FIN else 0)
 
 
-cdef inline uint32_t end_of(const Segment *s) noexcept nogil:
+cdef inline uint32_t end_of_kept(const Kept *s) noexcept nogil:
     return s.seq + length_of(s)
 
 
@@ -28,7 +28,7 @@ cdef inline void step(Tracker *t, Half *h, int stimulus) noexcept nogil:
     h.state = t.states[h.state * STIMULI + stimulus]
 
 
-cdef inline int scale_of(const Half *x, const Half *r) noexcept nogil:
+cdef inline int scale_of(const HalfHot *x, const HalfHot *r) noexcept nogil:
     if (x.scaling and x.wscale == NO_SCALE) or (r.scaling and r.wscale == NO_SCALE):
         return 0
     if x.scaling and r.scaling:

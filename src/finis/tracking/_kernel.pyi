@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ class KernelTracker:
         self,
         *,
         max_connections: int = ...,
+        max_embryonic: int = ...,
+        max_kept: int = ...,
         linger_ns: int = ...,
         embryonic_ns: int = ...,
         idle_ns: int = ...,
@@ -18,4 +21,5 @@ class KernelTracker:
     def evicted(self) -> int: ...
     def feed(self, batch: np.ndarray[Any, Any]) -> None: ...
     def take(self) -> Observations: ...
+    def drain(self, *, most: int = ...) -> Iterator[Observations]: ...
     def finish(self) -> Observations: ...

@@ -1,24 +1,29 @@
 """Kernel: segments to connections.  `_half.pxd`, `_resets.pxd`, `_record.pxd`, `_connection.pxd`,
 `_verdict.pxd` and `_table.pxd` mirror the modules of the readable tracker function by function;
-names and reasons are explained there.  This is the loop and its Python side.
+names and reasons are explained there.  `state.h` and `_store.pxd` say how a connection is stored,
+`_slots.pxd` how its kept segments are, `_plain.pxd` is the short way that most segments take,
+`_rows.pxd` what leaves.  This is the loop and its Python side.
 
-The state of a connection is one C struct in a NumPy array, kept segments are rows of another, and
-the flow table is open addressing over indices.  The loop allocates nothing: when an array is full
-it returns, Python doubles the array, and the loop goes on.
+The loop allocates nothing: when one of its stores is empty it returns, Python adds a chunk, and the
+loop goes on.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uintptr_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memset
 
 import secrets
-import threading
 
 import numpy as np
 
 from finis.tracking._codes cimport *
-from finis.tracking._record cimport drop_slot
-from finis.tracking._state cimport SLOT_BITS, Conn, Half, Tracker, slot
-from finis.tracking._table cimport follow, insert, leave
+from finis.tracking._rows cimport write_row, write_tail
+from finis.tracking._state cimport (
+    HOT_BITS, KEPT, RING, SLOT_BITS, Cold, Conn, Half, Hot, Kept, More, Observation,
+    Pool, Tracker, conn_at,
+)
+from finis.tracking._store cimport drop_conn, expand, set_usual
+from finis.tracking._table cimport follow, hash_of, insert, leave
+from finis.tracking._verdict cimport conclude
 from finis.wire.segment cimport Segment
 
 from finis import terms
@@ -26,9 +31,11 @@ from finis.tables import OBSERVATION, SEGMENT, record_dtype
 from finis.tracking import (
     endings, half, history, ports, record, reference, resets, segment, states,
 )
-from finis.tracking._api import Observations
-from finis.tracking._layout import CONN, HALF
+from finis.tracking._api import PART, Observations
 from finis.tracking.alerts import ALERT_SIZES, TLS_PORTS
+
+cdef extern from *:
+    void __builtin_prefetch(const void *) noexcept nogil
 
 cdef int64_t SPAN_NS = <int64_t>1 << 61
 
@@ -38,34 +45,88 @@ assert (MAX_HOLES, MAX_SYMBOLS, MAX_HISTORY, RECENT, COPY_NS, MAX_PAYLOAD) == (
     half.MAX_HOLES, endings.MAX_SYMBOLS, history.MAX_HISTORY, record.RECENT, record.COPY_NS,
     reference.MAX_PAYLOAD)
 assert (len(states.State), len(states.Stimulus)) == (FIN_RESET + 1, STIMULI)
-assert (CONN.itemsize, HALF.itemsize) == (sizeof(Conn), sizeof(Half))
+assert <int>RING == <int>RECENT and sizeof(Kept) == 64 and sizeof(Hot) % 64 == 0
 assert record_dtype(SEGMENT).itemsize == (sizeof(Segment) + 7) // 8 * 8 == sizeof(Segment)
+assert record_dtype(OBSERVATION).itemsize == sizeof(Observation)
+
+cdef enum:
+    AHEAD = 32  # segments whose connections are fetched into the cache together
+
+
+cdef inline bint room(const Tracker *t) noexcept nogil:
+    """Enough for one segment, whatever it is?"""
+    return (
+        t.conns.n_free >= 1 and t.slots.n_free >= 2 and t.blocks.n_free >= 4
+        and t.colds.n_free >= 2 and t.n_live * 4 <= t.mask
+    )
+
+
+cdef void fetch(const Tracker *t, const Segment *rows, Py_ssize_t n, uint32_t *hashes) noexcept nogil:
+    """Hashes of the rows; what following them will touch is on its way into the cache."""
+    cdef Py_ssize_t i
+    cdef uint32_t index
+    cdef const char *h
+    for i in range(n):
+        hashes[i] = hash_of(t, &rows[i])
+        __builtin_prefetch(&t.table[hashes[i] & t.mask])
+    for i in range(n):
+        index = t.table[hashes[i] & t.mask]
+        if index != NOWHERE:
+            h = <const char *>conn_at(t, index)
+            __builtin_prefetch(h)
+            __builtin_prefetch(h + 64)
+            __builtin_prefetch(h + 128)
+            __builtin_prefetch(h + 192)
+            __builtin_prefetch(h + 256)
+            __builtin_prefetch(h + 320)
+            __builtin_prefetch(h + 384)
+            __builtin_prefetch(h + 448)
 
 
 cdef Py_ssize_t run(Tracker *t, Segment *batch, Py_ssize_t first, Py_ssize_t n) noexcept nogil:
     """Follow rows from `first`; the row at which something must grow, or `n`."""
-    cdef Py_ssize_t i
-    cdef Segment s
-    for i in range(first, n):
-        if t.n_free_conns < 1 or t.n_free_slots < 2 or t.n_live * 4 > t.mask:
-            return i
-        s = batch[i]
-        if s.ts_ns > SPAN_NS:
-            s.ts_ns = SPAN_NS
-        elif s.ts_ns < -SPAN_NS:
-            s.ts_ns = -SPAN_NS
-        elif s.ts_ns == 0:
-            s.ts_ns = 1
-        if s.payload_len > MAX_PAYLOAD:
-            s.payload_len = MAX_PAYLOAD
-        follow(t, &s)
-        batch[i].kind = s.kind
-        batch[i].side = s.side
-        batch[i].role = s.role
-        batch[i].conn = s.conn
-        batch[i].quirks = s.quirks
-        batch[i].sym = 0
+    cdef Py_ssize_t i = first, end
+    cdef uint32_t hashes[AHEAD]
+    cdef int64_t ts_ns
+    cdef uint32_t payload_len
+    cdef Segment *s
+    while i < n:
+        end = i + AHEAD if i + AHEAD < n else n
+        first = i
+        fetch(t, batch + first, end - first, hashes)
+        while i < end:
+            if not room(t):
+                return i
+            s = &batch[i]
+            ts_ns, payload_len = s.ts_ns, s.payload_len
+            if s.ts_ns > SPAN_NS:
+                s.ts_ns = SPAN_NS
+            elif s.ts_ns < -SPAN_NS:
+                s.ts_ns = -SPAN_NS
+            elif s.ts_ns == 0:
+                s.ts_ns = 1
+            if s.payload_len > MAX_PAYLOAD:
+                s.payload_len = MAX_PAYLOAD
+            follow(t, s, hashes[i - first])
+            s.ts_ns, s.payload_len, s.sym = ts_ns, payload_len, 0
+            i += 1
     return n
+
+
+cdef void emit(
+    Tracker *t, const uint32_t *order, Py_ssize_t n, Observation *rows, Segment *tail
+) noexcept nogil:
+    """Turn these connections into rows and give back what they held."""
+    cdef Py_ssize_t i
+    cdef uint32_t at = 0
+    cdef Conn *c = &t.at_hand
+    for i in range(n):
+        expand(t, order[i], c)
+        conclude(t, c)
+        write_row(c, at, &rows[i])
+        write_tail(t, c, tail + at)
+        at += c.n_kept
+        drop_conn(t, order[i], c)
 
 
 _STATES = np.frombuffer(states.TABLE, np.uint8)
@@ -76,71 +137,54 @@ _ALERT_SIZES[list(ALERT_SIZES)] = 1
 _PORT_RANKS = np.frombuffer(ports.RANKS, np.uint8)
 _RANK = np.array([resets.RANK[accept] for accept in terms.Accept], np.uint8)
 
-
 _SEGMENT = record_dtype(SEGMENT)
-_COLUMNS = [  # of the row, of the connection or of its halves
-    (column.name, "n_kept" if column.name == "tail_n" else column.name, column.name in HALF.names)
-    for column in OBSERVATION
-    if column.name != "tail_at"
-]
-
-cdef enum:
-    MANY = 1 << 16  # kept segments that are worth a second thread
-    FEW = 256  # connections to begin with
-    CHUNK = 1024  # connections turned into rows at a time: they stay in the processor's cache
+_OBSERVATION = record_dtype(OBSERVATION)
+_SMALL_TABLE = 1 << 12
+_ALIGN = 64
 
 
 cdef void *address(array):
     return <void *><uintptr_t>array.ctypes.data
 
 
-def _pick(rows, index):
-    """``rows[index]``, copied as bytes: field by field costs NumPy thirty times as much."""
-    size = rows.dtype.itemsize
-    return rows.view(np.uint8).reshape(-1, size)[index].reshape(-1).view(rows.dtype)
+cdef class Store:
+    """Memory of a pool."""
 
+    cdef Pool *pool
+    cdef object chunks, pointers
 
-cdef void list_kept(
-    const Tracker *t, const uint32_t *order, Py_ssize_t n, uint32_t *at, uint8_t *marks
-) noexcept nogil:
-    """Slots of the kept segments of these connections one after another, and four bytes each of
-    what they are there: role, side, symbol."""
-    cdef Py_ssize_t i
-    cdef int k
-    cdef const Conn *c
-    for i in range(n):
-        c = &t.conns[order[i]]
-        for k in range(c.n_kept):
-            at[0] = c.kept[k]
-            marks[0] = <uint8_t>(c.kept_role[k] & 0xFF)
-            marks[1] = <uint8_t>(c.kept_role[k] >> 8)
-            marks[2] = c.kept_side[k]
-            marks[3] = c.kept_sym[k]
-            at += 1
-            marks += 4
+    cdef void set(self, Pool *pool, uint32_t size, uint32_t bits):
+        pool.size, pool.bits = size, bits
+        self.pool = pool
+        self.clear()
 
+    cdef void clear(self):
+        self.chunks, self.pointers = [], np.zeros(8, np.uint64)
+        self.pool.free = NOWHERE
+        self.pool.n_free = self.pool.fresh = 0
 
-cdef void gather(
-    Tracker *t, const uint32_t *at, const uint8_t *marks, Py_ssize_t n, Segment *tail
-) noexcept nogil:
-    """Copy those slots, with their marks, and give them back."""
-    cdef Py_ssize_t i
-    for i in range(n):
-        tail[i] = slot(t, at[i])[0]
-        tail[i].role = marks[4 * i] | <uint32_t>marks[4 * i + 1] << 8
-        tail[i].side = marks[4 * i + 2]
-        tail[i].sym = marks[4 * i + 3]
-        drop_slot(t, at[i])
+    cdef void grow(self):
+        """One more chunk.  Memory not yet touched costs nothing."""
+        cdef Py_ssize_t count = <Py_ssize_t>1 << self.pool.bits
+        if len(self.chunks) == len(self.pointers):
+            self.pointers = np.concatenate((self.pointers, np.zeros_like(self.pointers)))
+        chunk = np.empty(count * self.pool.size + _ALIGN, np.uint8)
+        self.pointers[len(self.chunks)] = (chunk.ctypes.data + _ALIGN - 1) // _ALIGN * _ALIGN
+        self.chunks.append(chunk)
+        self.pool.chunks = <char **>address(self.pointers)
+        self.pool.n_free += <uint32_t>count
 
 
 cdef class KernelTracker:
     """See `finis.tracking.reference.ReferenceTracker`."""
 
     cdef Tracker t
-    cdef object conns, table, chunks, pointers
+    cdef Store conns, colds, slots, blocks
+    cdef object table, rows, tail
 
     def __init__(
-        self, *, max_connections=reference.MAX_CONNECTIONS, linger_ns=reference.LINGER_NS,
+        self, *, max_connections=reference.MAX_CONNECTIONS, max_embryonic=reference.MAX_EMBRYONIC,
+        max_kept=reference.MAX_KEPT, linger_ns=reference.LINGER_NS,
         embryonic_ns=reference.EMBRYONIC_NS, idle_ns=reference.IDLE_NS,
         reuse_ns=reference.REUSE_NS,
     ):
@@ -156,12 +200,18 @@ cdef class KernelTracker:
         self.t.now_ns = -SPAN_NS
         self.t.reuse_ns = reuse_ns
         self.t.max_live = max(max_connections, 1)
+        self.t.max_embryonic = max(max_embryonic, 1)
+        self.t.max_kept = max(max_kept, 1)
         self.t.seed = secrets.randbits(64)
         self.t.done = NOWHERE
-        self.conns = np.zeros(0, CONN)
-        self._set_conns(np.zeros(FEW, CONN), 0)
-        self._no_slots()
-        self._set_table(4 * FEW)
+        set_usual(&self.t)
+        self.conns, self.colds, self.slots, self.blocks = Store(), Store(), Store(), Store()
+        self.conns.set(&self.t.conns, sizeof(Hot), HOT_BITS)
+        self.colds.set(&self.t.colds, sizeof(Cold), HOT_BITS)
+        self.slots.set(&self.t.slots, sizeof(Kept), SLOT_BITS)
+        self.blocks.set(&self.t.blocks, max(sizeof(Segment), sizeof(More)), 14)
+        self.rows, self.tail = np.empty(0, _OBSERVATION), np.empty(0, _SEGMENT)
+        self._set_table(_SMALL_TABLE)
 
     @property
     def evicted(self):
@@ -178,101 +228,70 @@ cdef class KernelTracker:
                 at = run(&self.t, rows, at, n)
             if at == n:
                 return
-            if self.t.n_free_conns < 1:
-                self._set_conns(np.zeros(4 * len(self.conns), CONN), len(self.conns))
-            if self.t.n_free_slots < 2:
-                self._more_slots()
+            if self.t.conns.n_free < 1:
+                self.conns.grow()
+            if self.t.colds.n_free < 2:
+                self.colds.grow()
+            if self.t.slots.n_free < 2:
+                self.slots.grow()
+            if self.t.blocks.n_free < 4:
+                self.blocks.grow()
             if self.t.n_live * 4 > self.t.mask:
                 self._set_table(4 * len(self.table))
 
     def take(self):
-        cdef Py_ssize_t i, n = self.t.n_done
-        cdef uint32_t index = self.t.done
-        order = np.empty(n, np.uint32)
-        cdef uint32_t[::1] fill = order
-        for i in range(n):
-            fill[i] = index
-            index = self.t.conns[index].after
-        order = order[np.argsort(self.conns["conn"][order])]
-        fill = order
-        cdef Py_ssize_t kept = 0
-        for i in range(n):
-            kept += self.t.conns[fill[i]].n_kept
-        at, marks = np.empty(kept, np.uint32), np.empty((kept, 4), np.uint8)
-        if n:
-            list_kept(&self.t, &fill[0], n, <uint32_t *>address(at), <uint8_t *>address(marks))
-        tail = np.empty(kept, _SEGMENT)
-        filling = threading.Thread(target=self._fill, args=(tail, at, marks))
-        if kept > MANY:
-            filling.start()
-            rows = self._rows(order)
-            filling.join()
-        else:
-            filling.run()
-            rows = self._rows(order)
-        if self.t.n_live:
-            for i in range(n):
-                self.t.conns[fill[i]].after = self.t.free_conn
-                self.t.free_conn = fill[i]
-            self.t.n_free_conns += n
-        else:
-            self._set_conns(np.zeros(FEW, CONN), 0)
-            self._no_slots()
-        self.t.done = NOWHERE
-        self.t.n_done = 0
-        return Observations(rows, tail)
+        return self._part(self._done())
 
     def finish(self):
+        parts = list(self.drain(most=self.t.n_live + self.t.n_done + 1))
+        return parts[0] if parts else self._part(np.empty(0, np.uint32))
+
+    def drain(self, *, most=PART):
         cdef int which
         for which in range(3):
             while self.t.queues[which].first != NOWHERE:
                 leave(&self.t, self.t.queues[which].first)
-        return self.take()
+        order = self._done()
+        for at in range(0, len(order), most):
+            yield self._part(order[at : at + most])
+        # Nothing refers to the memory any more.
+        for store in (self.conns, self.colds, self.slots, self.blocks):
+            (<Store>store).clear()
+        self.rows, self.tail = self.rows[:0].copy(), self.tail[:0].copy()
+        self._set_table(_SMALL_TABLE)
 
-    def _rows(self, order):
-        rows = np.zeros(len(order), record_dtype(OBSERVATION))
-        for at in range(0, len(order), CHUNK):
-            part = slice(at, at + CHUNK)
-            conns = _pick(self.conns, order[part])
-            for name, source, of_half in _COLUMNS:
-                rows[name][part] = conns["halves"][source] if of_half else conns[source]
-        rows["tail_at"] = np.cumsum(rows["tail_n"], dtype=np.int64) - rows["tail_n"]
-        return rows
+    def _done(self):
+        """Finished connections in order of their number, which are from now on the caller's."""
+        cdef Py_ssize_t i, n = self.t.n_done
+        cdef uint32_t index = self.t.done
+        order, numbers = np.empty(n, np.uint32), np.empty(n, np.uint64)
+        cdef uint32_t[::1] fill = order
+        cdef uint64_t[::1] number = numbers
+        for i in range(n):
+            fill[i] = index
+            number[i] = conn_at(&self.t, index).conn
+            index = conn_at(&self.t, index).after
+        self.t.done = NOWHERE
+        self.t.n_done = 0
+        return order[np.argsort(numbers)]
 
-    def _fill(self, tail, at, marks):
-        cdef Py_ssize_t n = len(at)
-        cdef Segment *out = <Segment *>address(tail)
-        cdef uint32_t *slots = <uint32_t *>address(at)
-        cdef uint8_t *bytes_of = <uint8_t *>address(marks)
-        with nogil:
-            gather(&self.t, slots, bytes_of, n, out)
-
-    def _set_conns(self, rows, used):
-        """Put the connections there; the first `used` are those so far."""
-        rows[:used].view(np.uint8)[...] = self.conns[:used].view(np.uint8)
-        if not used:
-            self.t.free_conn = NOWHERE
-            self.t.n_free_conns = self.t.fresh_conn = 0
-            self.conns = rows[:0]
-        self.t.n_free_conns += len(rows) - len(self.conns)
-        self.conns = rows
-        self.t.conns = <Conn *>address(rows)
-
-    def _no_slots(self):
-        self.chunks, self.pointers = [], np.zeros(8, np.uint64)
-        self.t.free_slot = NOWHERE
-        self.t.n_free_slots = self.t.fresh_slot = 0
-
-    def _more_slots(self):
-        """One more chunk.  Memory not yet touched costs nothing."""
-        size = 1 << SLOT_BITS
-        if len(self.chunks) == len(self.pointers):
-            self.pointers = np.concatenate((self.pointers, np.zeros_like(self.pointers)))
-        chunk = np.empty(size, _SEGMENT)
-        self.pointers[len(self.chunks)] = chunk.ctypes.data
-        self.chunks.append(chunk)
-        self.t.slots = <Segment **>address(self.pointers)
-        self.t.n_free_slots += size
+    def _part(self, order):
+        """Rows of these connections, in buffers that are used again."""
+        cdef Py_ssize_t i, n = len(order), kept = 0
+        cdef const uint32_t[::1] index = order
+        cdef Observation *rows
+        cdef Segment *tail
+        for i in range(n):
+            kept += conn_at(&self.t, index[i]).ring_n + conn_at(&self.t, index[i]).n_pins
+        if len(self.rows) < n:
+            self.rows = np.empty(max(n, 2 * len(self.rows)), _OBSERVATION)
+        if len(self.tail) < kept:
+            self.tail = np.empty(max(kept, 2 * len(self.tail)), _SEGMENT)
+        rows, tail = <Observation *>address(self.rows), <Segment *>address(self.tail)
+        if n:
+            with nogil:
+                emit(&self.t, &index[0], n, rows, tail)
+        return Observations(self.rows[:n], self.tail[:kept])
 
     def _set_table(self, size):
         """A table of `size` places, a power of two."""
@@ -284,4 +303,5 @@ cdef class KernelTracker:
             index = self.t.queues[i].first
             while index != NOWHERE:
                 insert(&self.t, index)
-                index = self.t.conns[index].after
+                index = conn_at(&self.t, index).after
+

@@ -3,7 +3,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from finis.wire.segment cimport Segment
 from finis.tracking._codes cimport *
-from finis.tracking._state cimport Conn, Half, Tracker, Undo, slot
+from finis.tracking._slots cimport drop_slot, hash_of_kept, put, restore
+from finis.tracking._state cimport Conn, Half, Kept, Tracker, Undo, grab, slot
 
 
 cdef inline bint over(const Conn *c) noexcept nogil:
@@ -41,7 +42,7 @@ cdef inline void pin(Conn *c, Segment *s, uint32_t role) noexcept nogil:
 
 
 cdef inline bint is_copy(Tracker *t, Conn *c, Segment *s) noexcept nogil:
-    cdef const Segment *one
+    cdef const Kept *one
     cdef int i
     cdef bint same
     for i in range(c.n_kept - 1, -1, -1):
@@ -60,12 +61,12 @@ cdef inline bint is_copy(Tracker *t, Conn *c, Segment *s) noexcept nogil:
         same = one.ip_id == s.ip_id
         if s.quirks & NO_IP_ID or s.ip_id == 0 or one.ip_id == 0:
             same = (
-                same and s.payload_hash != 0 and s.payload_hash == one.payload_hash
+                same and s.payload_hash != 0 and s.payload_hash == hash_of_kept(one)
                 and s.quirks & HAS_TS and s.tsval == one.tsval and s.tsecr == one.tsecr
             )
         if same:
             s.quirks |= COPY
-            s.kind = one.kind
+            s.kind = <uint8_t>one.kind
             return True
     return False
 
@@ -94,7 +95,7 @@ cdef inline void strike(Tracker *t, Conn *c, Segment *out) noexcept nogil:
     cdef int at = c.n_kept - 1, side = c.kept_side[at], i
     cdef Half *x = &c.halves[side]
     cdef const Undo *u = &c.undo
-    out[0] = slot(t, c.kept[at])[0]
+    restore(t, c.kept[at], c, side, out)
     drop_slot(t, c.kept[at])
     c.n_kept -= 1
     c.last_ns = u.last_ns
@@ -292,23 +293,11 @@ cdef inline void write_symbol(Conn *c, Segment *s, uint32_t form) noexcept nogil
         s.sym = c.n_ending
 
 
-cdef inline void drop_slot(Tracker *t, uint32_t at) noexcept nogil:
-    slot(t, at).conn = t.free_slot
-    t.free_slot = at
-    t.n_free_slots += 1
-
-
 cdef inline void keep(Tracker *t, Conn *c, Segment *s) noexcept nogil:
     """Append to the tail, let the ninth latest go, drop what has no role left."""
-    cdef uint32_t at = t.free_slot
+    cdef uint32_t at = grab(&t.slots)
     cdef int i, n = 0, recent = 0, oldest = -1
-    if at == NOWHERE:
-        at = t.fresh_slot
-        t.fresh_slot += 1
-    else:
-        t.free_slot = <uint32_t>slot(t, at).conn
-    t.n_free_slots -= 1
-    slot(t, at)[0] = s[0]
+    put(t, at, s, c.point)
     c.kept[c.n_kept] = at
     c.kept_role[c.n_kept] = <uint16_t>(s.role | ROLE_RECENT)
     c.kept_side[c.n_kept] = s.side

@@ -3,11 +3,11 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from finis.wire.segment cimport Segment
 from finis.tracking._codes cimport *
-from finis.tracking._half cimport diff, end_of, has_seq_of, rcv_nxt
-from finis.tracking._state cimport Conn, Half, Tracker, slot
+from finis.tracking._half cimport diff, end_of_kept, rcv_nxt
+from finis.tracking._state cimport Conn, Half, Kept, Tracker, slot
 
 
-cdef inline uint8_t answers_of(const Segment *s) noexcept nogil:
+cdef inline uint8_t answers_of(const Kept *s) noexcept nogil:
     if s.kind == K_SYN:
         return A_SYN
     if s.kind == K_SYN_ACK:
@@ -22,7 +22,7 @@ cdef inline uint8_t answers_of(const Segment *s) noexcept nogil:
 
 
 cdef inline bint could_answer(
-    const Conn *c, int i, const Segment *one, const Segment *rst
+    const Conn *c, int i, const Kept *one, const Segment *rst
 ) noexcept nogil:
     return (
         c.kept_side[i] != rst.side
@@ -42,7 +42,7 @@ cdef inline uint8_t classify(
     uint8_t *answers, int *answered,
 ) noexcept nogil:
     cdef uint32_t seq = rst.seq, ack = rst.ack
-    cdef const Segment *one
+    cdef const Kept *one
     cdef int i
     cdef bint cannot_abort, forgotten
     answers[0] = A_NONE
@@ -52,7 +52,7 @@ cdef inline uint8_t classify(
     if not x.isn_known:
         for i in range(c.n_kept - 1, -1, -1):
             one = slot(t, c.kept[i])
-            if c.kept_side[i] != rst.side and one.kind == K_SYN and ack == end_of(one):
+            if c.kept_side[i] != rst.side and one.kind == K_SYN and ack == end_of_kept(one):
                 answers[0] = A_SYN
                 answered[0] = i
                 return C_REFUSAL
@@ -61,7 +61,7 @@ cdef inline uint8_t classify(
             one = slot(t, c.kept[i])
             if not could_answer(c, i, one, rst):
                 continue
-            if not one.flags & F_ACK and has_seq_of(one) and ack == end_of(one):
+            if not one.flags & F_ACK and not one.quirks & NO_SEQ and ack == end_of_kept(one):
                 answers[0] = answers_of(one)
                 answered[0] = i
                 return C_NO_STATE
@@ -69,7 +69,7 @@ cdef inline uint8_t classify(
         one = slot(t, c.kept[i])
         if not could_answer(c, i, one, rst):
             continue
-        if one.flags & F_ACK and one.ack == seq and end_of(one) == ack and has_seq_of(one):
+        if one.flags & F_ACK and one.ack == seq and end_of_kept(one) == ack and not one.quirks & NO_SEQ:
             cannot_abort = not r.nxt_known or (
                 ack != r.nxt and not (r.una_known and ack == r.una)
             )
@@ -90,7 +90,7 @@ cdef inline uint8_t bare(
     uint8_t *answers, int *answered,
 ) noexcept nogil:
     cdef uint32_t seq = rst.seq
-    cdef const Segment *one
+    cdef const Kept *one
     cdef int i
     for i in range(c.n_kept - 1, -1, -1):
         one = slot(t, c.kept[i])

@@ -1,178 +1,253 @@
-# What the kernel remembers.  Names are explained in half.py, record.py and reference.py;
-# `_layout.py` describes the same structs to NumPy.
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+# The C structs of state.h; Python and C see the fields that are named here.
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from finis.tracking._codes cimport NOWHERE
 from finis.wire.segment cimport Segment
-from finis.tracking._codes cimport MAX_HISTORY, MAX_SYMBOLS
+
+
+cdef extern from "state.h" nogil:
+    enum:
+        KEPT
+        RING
+        PINS
+        EARLY
+        FIRST
+
+    struct Hole:
+        uint32_t first, end
+
+    struct Undo:
+        int64_t last_ns, max_gap_ns, max_gap_at_ns, first_seg_ns, last_seg_ns
+        uint32_t last_frame, zero_windows, hist_syn
+        uint16_t last_file, hist_seen
+        uint8_t ttl_min, ttl_max, last_win0, n_history, n_ending, doubtful
+
+    struct Kept:
+        int64_t ts_ns
+        uint64_t head, payload_hash, wide_hash
+        uint32_t sack_left, sack_right, wide
+        uint16_t mss, drop
+        uint8_t wscale
+        uint32_t seq, ack, tsval, tsecr, quirks, frame, payload_len
+        uint16_t win, ip_id, file
+        uint16_t flags, kind, form
+        uint8_t overhead, ttl, alert_desc, alert, head_len
+
+    struct HalfHot:
+        uint64_t bytes, ip_bytes, head
+        int64_t first_seg_ns, last_seg_ns, first_data_ns, last_data_ns
+        uint32_t pkts, nxt, una, isn, low, edge, last_ack, last_len, hist_syn
+        uint16_t win, mss, syns
+        uint16_t isn_known, nxt_known, una_known, edge_known, win_known, ack_known, sent_syn_ack
+        uint16_t sent_ack, scaling, last_win0, last_shown, last_fits, provoked, probed
+        uint16_t hist_seen, state
+        uint8_t wscale, ttl_min, ttl_max, head_len, last_alert
+
+    struct HalfCold:
+        uint8_t n_holes
+
+    struct ConnHot:
+        uint64_t orig_hi, orig_lo, resp_hi, resp_lo
+        uint16_t orig_p, resp_p, vlan, point
+        uint32_t hash
+        uint32_t before, after
+        uint32_t cold
+        int64_t touched_ns
+        uint64_t conn
+        int64_t first_ns, last_ns, max_gap_ns, max_gap_at_ns, established_ns
+        uint32_t first_frame, last_frame
+        uint32_t relative
+        uint16_t file, last_file
+        uint8_t waiting
+        uint8_t plain
+        uint8_t odd
+        uint8_t n_history, n_ending
+        uint8_t orientation, established, midstream, simultaneous, answered
+
+    struct ConnCold:
+        uint32_t more
+
+    struct Half:
+        uint64_t bytes, ip_bytes, head
+        int64_t first_seg_ns, last_seg_ns, first_data_ns, last_data_ns
+        uint32_t pkts, nxt, una, isn, low, edge, last_ack, last_len, hist_syn
+        uint16_t win, mss, syns
+        uint16_t isn_known, nxt_known, una_known, edge_known, win_known, ack_known, sent_syn_ack
+        uint16_t sent_ack, scaling, last_win0, last_shown, last_fits, provoked, probed
+        uint16_t hist_seen, state
+        uint8_t wscale, ttl_min, ttl_max, head_len, last_alert
+        uint64_t after_fin, after_own_fin
+        int64_t fin_ns, fin_acked_ns, rst_ns, rst_lag_ns
+        uint32_t rexmit_pkts, rexmit_bytes, keep_alives, probes, challenge, out_of_window
+        uint32_t zero_windows, dup_acks, fin_seq, rst_seq, rst_ack, rst_mark, hist_fin, hist_rst
+        uint32_t hist_bad, hist_again, hist_zero, hist_gap
+        Hole holes[4]
+        uint16_t fins, rsts
+        uint8_t rst_class, rst_answers, rst_accept, notify, alert, alert_desc, rst_ttl
+        uint8_t quiet_since_fin, rst_mark_known, since_rst, n_holes
+        HalfHot hot
+        HalfCold cold_part
+
+    struct Conn:
+        uint64_t orig_hi, orig_lo, resp_hi, resp_lo
+        uint16_t orig_p, resp_p, vlan, point
+        uint32_t hash
+        uint32_t before, after
+        uint32_t cold
+        int64_t touched_ns
+        uint64_t conn
+        int64_t first_ns, last_ns, max_gap_ns, max_gap_at_ns, established_ns
+        uint32_t first_frame, last_frame
+        uint32_t relative
+        uint16_t file, last_file
+        uint8_t waiting
+        uint8_t plain
+        uint8_t odd
+        uint8_t n_history, n_ending
+        uint8_t orientation, established, midstream, simultaneous, answered
+        int64_t closing_gap_ns, reuse_gap_ns
+        Undo undo
+        uint32_t pending_seq
+        uint32_t more
+        uint8_t ended, first_fin, first_rst, conn_state, reset_by, closing, refused, doubtful
+        uint8_t pending
+        ConnHot hot
+        ConnCold cold_part
+        Half halves[2]
+        uint32_t kept[32]
+        uint16_t kept_role[32]
+        uint8_t kept_side[32]
+        uint8_t kept_sym[32]
+        uint16_t ending[16]
+        uint8_t history[24]
+        uint8_t n_kept
+
+    struct Hot:
+        uint64_t orig_hi, orig_lo, resp_hi, resp_lo
+        uint16_t orig_p, resp_p, vlan, point
+        uint32_t hash
+        uint32_t before, after
+        uint32_t cold
+        int64_t touched_ns
+        uint64_t conn
+        int64_t first_ns, last_ns, max_gap_ns, max_gap_at_ns, established_ns
+        uint32_t first_frame, last_frame
+        uint32_t relative
+        uint16_t file, last_file
+        uint8_t waiting
+        uint8_t plain
+        uint8_t odd
+        uint8_t n_history, n_ending
+        uint8_t orientation, established, midstream, simultaneous, answered
+        ConnHot hot
+        uint32_t ring[8]
+        uint32_t pins[8]
+        uint16_t ring_role[8]
+        uint16_t pins_role[8]
+        uint8_t ring_sym[8]
+        uint8_t pins_sym[8]
+        uint8_t ring_n, ring_at, n_pins
+        uint8_t history[12]
+        uint16_t ending[2]
+        HalfHot halves[2]
+
+    struct Cold:
+        ConnCold conn
+        HalfCold halves[2]
+        uint16_t ending[14]
+        uint8_t history[12]
+
+    struct More:
+        uint32_t pins[16]
+        uint16_t pins_role[16]
+        uint8_t pins_sym[16]
+
+    struct Observation:
+        uint64_t orig_hi, orig_lo, resp_hi, resp_lo, conn
+        int64_t first_ns, last_ns, max_gap_ns, max_gap_at_ns, closing_gap_ns, established_ns
+        int64_t reuse_gap_ns
+        uint64_t bytes[2]
+        uint64_t ip_bytes[2]
+        uint64_t after_fin[2]
+        uint64_t after_own_fin[2]
+        int64_t first_seg_ns[2]
+        int64_t last_seg_ns[2]
+        int64_t first_data_ns[2]
+        int64_t last_data_ns[2]
+        int64_t fin_ns[2]
+        int64_t fin_acked_ns[2]
+        int64_t rst_ns[2]
+        int64_t rst_lag_ns[2]
+        uint64_t head[2]
+        uint32_t first_frame, last_frame, tail_at, tail_n
+        uint32_t pkts[2]
+        uint32_t rexmit_pkts[2]
+        uint32_t rexmit_bytes[2]
+        uint32_t keep_alives[2]
+        uint32_t probes[2]
+        uint32_t challenge[2]
+        uint32_t out_of_window[2]
+        uint32_t zero_windows[2]
+        uint32_t dup_acks[2]
+        uint32_t isn[2]
+        uint32_t una[2]
+        uint32_t nxt[2]
+        uint32_t fin_seq[2]
+        uint32_t rst_seq[2]
+        uint32_t rst_ack[2]
+        uint16_t ending[16]
+        uint8_t history[24]
+        uint16_t orig_p, resp_p, point, vlan, file, last_file
+        uint16_t syns[2]
+        uint16_t fins[2]
+        uint16_t rsts[2]
+        uint16_t mss[2]
+        uint8_t orientation, established, midstream, simultaneous, ended, first_fin, first_rst
+        uint8_t conn_state, reset_by
+        uint8_t isn_known[2]
+        uint8_t nxt_known[2]
+        uint8_t wscale[2]
+        uint8_t rst_class[2]
+        uint8_t rst_answers[2]
+        uint8_t rst_accept[2]
+        uint8_t notify[2]
+        uint8_t alert[2]
+        uint8_t alert_desc[2]
+        uint8_t head_len[2]
+        uint8_t ttl_min[2]
+        uint8_t ttl_max[2]
+        uint8_t rst_ttl[2]
+        uint8_t last_win0[2]
+
 
 cdef enum:
-    KEPT = 32  # at most 20 pinned, 8 recent and the one just coming in
-    SLOT_BITS = 15  # slots per chunk: 4 MB, which NumPy asks for in huge pages
+    HOT_BITS = 16  # 2^16 connections in a chunk: large enough for huge pages
+    SLOT_BITS = 19
 
-cdef struct Hole:
-    uint32_t first
-    uint32_t end
-
-cdef struct Half:
-    uint64_t bytes
-    uint64_t ip_bytes
-    uint64_t after_fin
-    uint64_t after_own_fin
-    int64_t first_seg_ns
-    int64_t last_seg_ns
-    int64_t first_data_ns
-    int64_t last_data_ns
-    int64_t fin_ns
-    int64_t fin_acked_ns
-    int64_t rst_ns
-    int64_t rst_lag_ns
-    uint64_t head
-    uint32_t pkts
-    uint32_t rexmit_pkts
-    uint32_t rexmit_bytes
-    uint32_t keep_alives
-    uint32_t probes
-    uint32_t challenge
-    uint32_t out_of_window
-    uint32_t zero_windows
-    uint32_t dup_acks
-    uint32_t isn
-    uint32_t una
-    uint32_t nxt
-    uint32_t fin_seq
-    uint32_t rst_seq
-    uint32_t rst_ack
-    uint32_t low
-    uint32_t edge
-    uint32_t last_ack
-    uint32_t rst_mark
-    uint32_t last_len
-    uint32_t hist_syn
-    uint32_t hist_fin
-    uint32_t hist_rst
-    uint32_t hist_bad
-    uint32_t hist_again
-    uint32_t hist_zero
-    uint32_t hist_gap
-    Hole holes[5]
-    uint16_t syns
-    uint16_t fins
-    uint16_t rsts
-    uint16_t mss
-    uint16_t win
-    uint16_t hist_seen
-    uint8_t isn_known
-    uint8_t nxt_known
-    uint8_t wscale
-    uint8_t rst_class
-    uint8_t rst_answers
-    uint8_t rst_accept
-    uint8_t notify
-    uint8_t alert
-    uint8_t alert_desc
-    uint8_t head_len
-    uint8_t ttl_min
-    uint8_t ttl_max
-    uint8_t rst_ttl
-    uint8_t last_win0
-    uint8_t state
-    uint8_t una_known
-    uint8_t n_holes
-    uint8_t edge_known
-    uint8_t scaling
-    uint8_t win_known
-    uint8_t ack_known
-    uint8_t provoked
-    uint8_t probed
-    uint8_t sent_syn_ack
-    uint8_t sent_ack
-    uint8_t quiet_since_fin
-    uint8_t rst_mark_known
-    uint8_t since_rst
-    uint8_t last_alert
-    uint8_t last_shown
-    uint8_t last_fits
-
-cdef struct Undo:
-    int64_t last_ns
-    int64_t max_gap_ns
-    int64_t max_gap_at_ns
-    int64_t first_seg_ns
-    int64_t last_seg_ns
-    uint32_t last_frame
-    uint32_t zero_windows
-    uint32_t hist_syn
-    uint16_t last_file
-    uint16_t hist_seen
-    uint8_t ttl_min
-    uint8_t ttl_max
-    uint8_t last_win0
-    uint8_t n_history
-    uint8_t n_ending
-    uint8_t doubtful
-
-cdef struct Conn:
-    uint64_t orig_hi
-    uint64_t orig_lo
-    uint64_t resp_hi
-    uint64_t resp_lo
-    uint64_t conn
-    int64_t first_ns
-    int64_t last_ns
-    int64_t max_gap_ns
-    int64_t max_gap_at_ns
-    int64_t closing_gap_ns
-    int64_t established_ns
-    int64_t reuse_gap_ns
-    int64_t touched_ns
-    Half halves[2]
-    Undo undo
-    uint32_t first_frame
-    uint32_t last_frame
-    uint32_t pending_seq
-    uint32_t relative
-    uint32_t hash
-    uint32_t before  # neighbours in the list it waits in; `after` also links free and done ones
-    uint32_t after
-    uint32_t kept[KEPT]  # rows of the slots
-    uint16_t kept_role[KEPT]
-    uint16_t ending[MAX_SYMBOLS]
-    uint16_t orig_p
-    uint16_t resp_p
-    uint16_t point
-    uint16_t vlan
-    uint16_t file
-    uint16_t last_file
-    uint8_t kept_side[KEPT]
-    uint8_t kept_sym[KEPT]
-    uint8_t history[MAX_HISTORY]
-    uint8_t orientation
-    uint8_t established
-    uint8_t midstream
-    uint8_t simultaneous
-    uint8_t ended
-    uint8_t first_fin
-    uint8_t first_rst
-    uint8_t conn_state
-    uint8_t reset_by
-    uint8_t n_kept
-    uint8_t n_ending
-    uint8_t n_history
-    uint8_t answered
-    uint8_t closing
-    uint8_t refused
-    uint8_t doubtful
-    uint8_t pending
-    uint8_t waiting  # which list
 
 cdef struct Queue:
     int64_t limit_ns
     uint32_t first
     uint32_t last
+    uint64_t n
+
+
+cdef struct Pool:
+    # Equal items in chunks, so that more of them never means to copy.  Those given back are used
+    # first; their first four bytes say which is the next.
+    char **chunks
+    uint32_t size
+    uint32_t bits
+    uint32_t free
+    uint32_t fresh  # this and what follows was never used
+    uint32_t n_free
+
 
 cdef struct Tracker:
-    Conn *conns
-    Segment **slots  # in chunks, so that more of them never means to copy
+    Pool conns
+    Pool colds
+    Pool slots
+    Pool blocks  # rows that do not fit a slot; pins beyond those of the hot part
     uint32_t *table
     const uint8_t *states
     const uint8_t *tls_ports
@@ -187,16 +262,40 @@ cdef struct Tracker:
     uint64_t evicted
     uint64_t n_live
     uint64_t max_live
+    uint64_t max_embryonic
+    uint64_t n_kept
+    uint64_t max_kept
     uint64_t n_done
     uint32_t mask
-    uint32_t free_conn  # given back; `fresh_conn` and beyond were never touched
-    uint32_t free_slot
-    uint32_t fresh_conn
-    uint32_t fresh_slot
-    uint32_t n_free_conns
-    uint32_t n_free_slots
     uint32_t done
+    Cold usual  # what a connection without a cold part has
+    Conn at_hand
 
 
-cdef inline Segment *slot(const Tracker *t, uint32_t at) noexcept nogil:
-    return &t.slots[at >> SLOT_BITS][at & ((1 << SLOT_BITS) - 1)]
+cdef inline char *place(const Pool *p, uint32_t at) noexcept nogil:
+    return p.chunks[at >> p.bits] + <size_t>(at & ((<uint32_t>1 << p.bits) - 1)) * p.size
+
+
+cdef inline Hot *conn_at(const Tracker *t, uint32_t at) noexcept nogil:
+    return &(<Hot *>t.conns.chunks[at >> HOT_BITS])[at & ((1 << HOT_BITS) - 1)]
+
+
+cdef inline Kept *slot(const Tracker *t, uint32_t at) noexcept nogil:
+    return &(<Kept *>t.slots.chunks[at >> SLOT_BITS])[at & ((1 << SLOT_BITS) - 1)]
+
+
+cdef inline uint32_t grab(Pool *p) noexcept nogil:
+    cdef uint32_t at = p.free
+    p.n_free -= 1
+    if at == NOWHERE:
+        at = p.fresh
+        p.fresh += 1
+    else:
+        p.free = (<uint32_t *>place(p, at))[0]
+    return at
+
+
+cdef inline void give(Pool *p, uint32_t at) noexcept nogil:
+    (<uint32_t *>place(p, at))[0] = p.free
+    p.free = at
+    p.n_free += 1

@@ -1,13 +1,15 @@
 # Mirrors reference.py: which connection a segment belongs to, and when connections leave.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memset
 
 from finis.wire.segment cimport Segment
 from finis.tracking._codes cimport *
 from finis.tracking._connection cimport take
 from finis.tracking._record cimport flip, over, strike
-from finis.tracking._state cimport Conn, Half, Queue, Tracker
-from finis.tracking._verdict cimport conclude
+from finis.tracking._plain cimport plain_segment
+from finis.tracking._state cimport (
+    Conn, ConnHot, Half, Hot, Queue, Tracker, conn_at, grab,
+)
+from finis.tracking._store cimport begin_store, expand, pack
 
 
 cdef inline uint64_t mix(uint64_t h, uint64_t word) noexcept nogil:
@@ -29,11 +31,11 @@ cdef inline uint32_t hash_of(const Tracker *t, const Segment *s) noexcept nogil:
     return <uint32_t>(h ^ (h >> 32))
 
 
-cdef inline bint from_orig(const Conn *c, const Segment *s) noexcept nogil:
+cdef inline bint from_orig(const ConnHot *c, const Segment *s) noexcept nogil:
     return s.src_lo == c.orig_lo and s.src_p == c.orig_p and s.src_hi == c.orig_hi
 
 
-cdef inline bint same_flow(const Conn *c, const Segment *s) noexcept nogil:
+cdef inline bint same_flow(const ConnHot *c, const Segment *s) noexcept nogil:
     if c.vlan != s.vlan:
         return False
     if from_orig(c, s):
@@ -47,17 +49,19 @@ cdef inline bint same_flow(const Conn *c, const Segment *s) noexcept nogil:
 
 cdef inline uint32_t find(const Tracker *t, const Segment *s, uint32_t hash) noexcept nogil:
     cdef uint32_t at = hash & t.mask, index
+    cdef const Hot *h
     while True:
         index = t.table[at]
         if index == NOWHERE:
             return NOWHERE
-        if t.conns[index].hash == hash and same_flow(&t.conns[index], s):
+        h = conn_at(t, index)
+        if h.hash == hash and same_flow(&h.hot, s):
             return index
         at = (at + 1) & t.mask
 
 
 cdef inline void insert(Tracker *t, uint32_t index) noexcept nogil:
-    cdef uint32_t at = t.conns[index].hash & t.mask
+    cdef uint32_t at = conn_at(t, index).hash & t.mask
     while t.table[at] != NOWHERE:
         at = (at + 1) & t.mask
     t.table[at] = index
@@ -65,7 +69,7 @@ cdef inline void insert(Tracker *t, uint32_t index) noexcept nogil:
 
 cdef inline void erase(Tracker *t, uint32_t index) noexcept nogil:
     """Linear probing without tombstones: move later entries of the cluster up."""
-    cdef uint32_t at = t.conns[index].hash & t.mask, next_at, home
+    cdef uint32_t at = conn_at(t, index).hash & t.mask, next_at, home
     while t.table[at] != index:
         at = (at + 1) & t.mask
     next_at = at
@@ -73,57 +77,63 @@ cdef inline void erase(Tracker *t, uint32_t index) noexcept nogil:
         next_at = (next_at + 1) & t.mask
         if t.table[next_at] == NOWHERE:
             break
-        home = t.conns[t.table[next_at]].hash & t.mask
+        home = conn_at(t, t.table[next_at]).hash & t.mask
         if ((next_at - home) & t.mask) >= ((next_at - at) & t.mask):
             t.table[at] = t.table[next_at]
             at = next_at
     t.table[at] = NOWHERE
 
 
-cdef inline void unlink(Tracker *t, uint32_t index) noexcept nogil:
-    cdef Conn *c = &t.conns[index]
+cdef inline void unlink(Tracker *t, Hot *h) noexcept nogil:
     cdef Queue *q
-    if c.waiting == NONE:
+    if h.waiting == NONE:
         return
-    q = &t.queues[c.waiting]
-    if c.before == NOWHERE:
-        q.first = c.after
+    q = &t.queues[h.waiting]
+    if h.before == NOWHERE:
+        q.first = h.after
     else:
-        t.conns[c.before].after = c.after
-    if c.after == NOWHERE:
-        q.last = c.before
+        conn_at(t, h.before).after = h.after
+    if h.after == NOWHERE:
+        q.last = h.before
     else:
-        t.conns[c.after].before = c.before
-    c.waiting = NONE
+        conn_at(t, h.after).before = h.before
+    q.n -= 1
+    h.waiting = NONE
 
 
-cdef inline void wait(Tracker *t, uint32_t index) noexcept nogil:
-    cdef Conn *c = &t.conns[index]
-    cdef bint alive = c.answered and c.halves[0].pkts + c.halves[1].pkts > 1
-    cdef uint8_t which = 1 if over(c) else 2 if alive else 0
+cdef inline void wait(Tracker *t, uint32_t index, Hot *h, uint8_t which) noexcept nogil:
     cdef Queue *q = &t.queues[which]
-    c.touched_ns = t.now_ns
-    if c.waiting == which and q.last == index:
+    h.touched_ns = t.now_ns
+    if h.waiting == which and q.last == index:
         return
-    unlink(t, index)
-    c.waiting = which
-    c.before = q.last
-    c.after = NOWHERE
+    unlink(t, h)
+    h.waiting = which
+    h.before = q.last
+    h.after = NOWHERE
     if q.last == NOWHERE:
         q.first = index
     else:
-        t.conns[q.last].after = index
+        conn_at(t, q.last).after = index
     q.last = index
+    q.n += 1
+
+
+cdef inline uint8_t waits_for(const Conn *c) noexcept nogil:
+    if over(c):
+        return 1
+    return 2 if c.answered and c.halves[0].pkts + c.halves[1].pkts > 1 else 0
 
 
 cdef inline void leave(Tracker *t, uint32_t index) noexcept nogil:
+    """Nothing will change it any more; what is left to do is done when it is taken."""
+    cdef Hot *h = conn_at(t, index)
     erase(t, index)
-    unlink(t, index)
-    conclude(t, &t.conns[index])
-    t.conns[index].after = t.done
+    unlink(t, h)
+    h.after = t.done
     t.done = index
     t.n_done += 1
     t.n_live -= 1
+    t.n_kept -= h.ring_n + h.n_pins
 
 
 cdef inline void expire(Tracker *t) noexcept nogil:
@@ -131,7 +141,10 @@ cdef inline void expire(Tracker *t) noexcept nogil:
     cdef Queue *q
     for which in range(3):
         q = &t.queues[which]
-        while q.first != NOWHERE and t.now_ns - t.conns[q.first].touched_ns > q.limit_ns:
+        while (
+            q.first != NOWHERE
+            and t.now_ns - conn_at(t, q.first).touched_ns > q.limit_ns
+        ):
             leave(t, q.first)
 
 
@@ -151,22 +164,18 @@ cdef inline bint sender_is_resp(const Tracker *t, const Segment *s) noexcept nog
 
 
 cdef inline uint32_t open_conn(
-    Tracker *t, const Segment *s, uint32_t hash, int64_t gap
+    Tracker *t, Conn *c, const Segment *s, uint32_t hash, int64_t gap
 ) noexcept nogil:
+    """A new connection in `c`, with a place to store it."""
     cdef uint32_t index
-    cdef Conn *c
+    cdef Hot *h
     cdef bint from_resp, by_syn
-    if t.n_live >= t.max_live:
+    while t.n_live >= t.max_live:
         evict(t)
-    index = t.free_conn
-    if index == NOWHERE:
-        index = t.fresh_conn
-        t.fresh_conn += 1
-    else:
-        t.free_conn = t.conns[index].after
-    c = &t.conns[index]
-    t.n_free_conns -= 1
-    memset(c, 0, sizeof(Conn))
+    if t.queues[0].n >= t.max_embryonic:
+        evict(t)
+    index = grab(&t.conns)
+    begin_store(t, c)
     by_syn = s.flags & F_SYN and not s.flags & F_RST
     from_resp = (s.flags & F_ACK) != 0 if by_syn else sender_is_resp(t, s)
     c.orientation = 2 if by_syn else 0
@@ -188,18 +197,13 @@ cdef inline uint32_t open_conn(
     c.reuse_gap_ns = gap
     c.midstream = (s.flags & (F_SYN | F_ACK | F_RST)) != F_SYN
     c.relative = s.quirks & RELATIVE_SEQ
-    c.first_fin = NONE
-    c.first_rst = NONE
-    c.reset_by = NONE
-    c.pending = NONE
-    c.waiting = NONE
     c.hash = hash
-    c.halves[0].wscale = NO_SCALE
-    c.halves[1].wscale = NO_SCALE
-    c.halves[0].rst_lag_ns = -1
-    c.halves[1].rst_lag_ns = -1
     t.count += 1
     t.n_live += 1
+    h = conn_at(t, index)
+    h.hash = hash
+    h.waiting = NONE
+    h.ring_n = h.n_pins = 0
     insert(t, index)
     return index
 
@@ -246,29 +250,35 @@ cdef inline bint guessed_wrong(const Conn *c, const Segment *s, int side) noexce
     return x.una_known and x.una == s.seq + 1
 
 
-cdef inline void follow(Tracker *t, Segment *s) noexcept nogil:
+cdef inline void follow(Tracker *t, Segment *s, uint32_t hash) noexcept nogil:
     """ReferenceTracker._segment"""
-    cdef uint32_t hash, index
+    cdef uint32_t index
     cdef int side
     cdef int64_t gap = -1
     cdef Segment first
-    cdef Conn *c
+    cdef Conn *c = &t.at_hand
+    cdef Hot *h
     if s.ts_ns > t.now_ns:
         t.now_ns = s.ts_ns
-    expire(t)
-    hash = hash_of(t, s)
+        expire(t)
+    while t.n_kept >= t.max_kept and t.n_live:
+        evict(t)
     index = find(t, s, hash)
     if index != NOWHERE:
-        c = &t.conns[index]
-        side = 0 if from_orig(c, s) else 1
+        h = conn_at(t, index)
+        side = 0 if from_orig(&h.hot, s) else 1
+        if h.plain >> side & 1 and plain_segment(t, h, s, side):
+            wait(t, index, h, 2)
+            return
+        expand(t, index, c)
         if confirms_pending(c, s, side):
             strike(t, c, &first)
             gap = first.ts_ns - c.last_ns
+            pack(t, index, c)
             leave(t, index)
-            index = open_conn(t, &first, hash, gap if gap > 0 else 0)
-            c = &t.conns[index]
-            take(t, c, &first, 0 if from_orig(c, &first) else 1)
-            side = 0 if from_orig(c, s) else 1
+            index = open_conn(t, c, &first, hash, gap if gap > 0 else 0)
+            take(t, c, &first, 0 if from_orig(&c.hot, &first) else 1)
+            side = 0 if from_orig(&c.hot, s) else 1
         elif begins_anew(t, c, s, side):
             gap = s.ts_ns - c.last_ns
             if gap < 0:
@@ -279,8 +289,10 @@ cdef inline void follow(Tracker *t, Segment *s) noexcept nogil:
             flip(c)
             side = 1 - side
     if index == NOWHERE:
-        index = open_conn(t, s, hash, gap)
-        c = &t.conns[index]
-        side = 0 if from_orig(c, s) else 1
+        index = open_conn(t, c, s, hash, gap)
+        side = 0 if from_orig(&c.hot, s) else 1
     take(t, c, s, side)
-    wait(t, index)
+    h = conn_at(t, index)
+    c.before, c.after, c.waiting = h.before, h.after, h.waiting
+    pack(t, index, c)
+    wait(t, index, h, waits_for(c))

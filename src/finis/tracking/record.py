@@ -69,6 +69,7 @@ class Record:
     pending_seq: int = 0
     undo: tuple[int, ...] = ()  # how things were before that SYN, see `strike`
     touched_ns: int = 0  # the tracker's clock at the last segment
+    counted: int = 0  # of `kept`, by the tracker
 
     # --- what the tracker asks -----------------------------------------------------------------
 

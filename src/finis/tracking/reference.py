@@ -14,12 +14,14 @@ import numpy as np
 
 from finis.tables import OBSERVATION, SEGMENT, record_dtype
 from finis.terms import Flag, Quirk
-from finis.tracking._api import Observations
+from finis.tracking._api import PART, Observations
 from finis.tracking.connection import Connection
 from finis.tracking.segment import MASK, SPAN_NS, Segment
 from finis.tracking.verdict import conclude
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 SECOND = 1_000_000_000
@@ -27,7 +29,11 @@ LINGER_NS = 240 * SECOND  # after both FINs or a RST: 2 MSL (RFC 9293 §3.4.2) a
 EMBRYONIC_NS = 130 * SECOND  # SYN retransmissions are at most 64 s apart
 IDLE_NS = 86_400 * SECOND
 REUSE_NS = 120 * SECOND  # a SYN after such a silence begins a new connection whatever follows
-MAX_CONNECTIONS = 1 << 18
+# Limits to memory: connections followed at one time, those of them that were never answered, and
+# the segments kept of all (the embryonic are given up first).  docs/performance.md has the bytes.
+MAX_CONNECTIONS = 3 << 20
+MAX_EMBRYONIC = 1 << 20
+MAX_KEPT = 1 << 25
 MAX_PAYLOAD = 1 << 24  # no segment is larger; text could claim more
 
 Key = tuple[int, int, int, int, int, int, int]
@@ -48,16 +54,21 @@ class ReferenceTracker:
         self,
         *,
         max_connections: int = MAX_CONNECTIONS,
+        max_embryonic: int = MAX_EMBRYONIC,
+        max_kept: int = MAX_KEPT,
         linger_ns: int = LINGER_NS,
         embryonic_ns: int = EMBRYONIC_NS,
         idle_ns: int = IDLE_NS,
         reuse_ns: int = REUSE_NS,
     ) -> None:
         self.max_connections = max(max_connections, 1)
+        self.max_embryonic = max(max_embryonic, 1)
+        self.max_kept = max(max_kept, 1)
         self.reuse_ns = reuse_ns
         self.evicted = 0  # connections given up early because the table was full
         self.now_ns = -SPAN_NS
         self._count = 0
+        self._kept = 0  # segments kept of the connections in the table
         self._table: dict[Key, Connection] = {}
         # by what will happen to them, least recently active first; evicted in this order
         self._waiting: tuple[tuple[int, OrderedDict[Key, Connection]], ...] = (
@@ -84,20 +95,26 @@ class ReferenceTracker:
         done, self._done = self._done, []
         return _tables(done)
 
+    def drain(self, *, most: int = PART) -> Iterator[Observations]:
+        """All that is left, at the end of the capture, in parts of at most `most` connections."""
+        for key, conn in list(self._table.items()):
+            self._leave(key, conn)
+        done, self._done = sorted(self._done, key=lambda conn: conn.conn), []
+        for at in range(0, len(done), most):
+            yield _tables(done[at : at + most])
+
     def finish(self) -> Observations:
-        """All that is left, at the end of the capture."""
-        for conn in list(self._table.values()):
-            self._done.append(conn)
-        self._table.clear()
-        for _, waiting in self._waiting:
-            waiting.clear()
-        return self.take()
+        """All that is left at once."""
+        parts = list(self.drain(most=len(self._table) + len(self._done) + 1))
+        return parts[0] if parts else _tables([])
 
     # --- one segment ---------------------------------------------------------------------------
 
     def _segment(self, seg: Segment) -> None:
         self.now_ns = max(self.now_ns, seg.ts_ns)
         self._expire()
+        while self._kept >= self.max_kept and self._table:
+            self._evict()
         key = _key(seg)
         conn = self._table.get(key)
         gap = -1
@@ -126,6 +143,8 @@ class ReferenceTracker:
     def _open(self, key: Key, seg: Segment, gap: int) -> Connection:
         if len(self._table) >= self.max_connections:
             self._evict()
+        if len(self._waiting[0][1]) >= self.max_embryonic:
+            self._evict()
         sender, orientation = Connection.orient(seg)
         orig = (seg.src_hi, seg.src_lo, seg.src_p)
         resp = (seg.dst_hi, seg.dst_lo, seg.dst_p)
@@ -152,6 +171,8 @@ class ReferenceTracker:
         for _, waiting in self._waiting:
             waiting.pop(key, None)
         conn.touched_ns = self.now_ns
+        self._kept += len(conn.kept) - conn.counted
+        conn.counted = len(conn.kept)
         # a single segment out of nowhere is no connection worth a day's memory
         alive = conn.answered and conn.halves[0].pkts + conn.halves[1].pkts > 1
         self._waiting[1 if conn.over else 2 if alive else 0][1][key] = conn
@@ -160,6 +181,7 @@ class ReferenceTracker:
         del self._table[key]
         for _, waiting in self._waiting:
             waiting.pop(key, None)
+        self._kept -= conn.counted
         self._done.append(conn)
 
     def _expire(self) -> None:

@@ -1,0 +1,185 @@
+# The plain segment: data or a pure ACK, in order, of a connection in which all is well.  Most are;
+# they need neither the cold part nor the general code.  What is done here is what `take` does with
+# such a segment, the rest of it left out because it cannot apply; wherever in doubt the answer is
+# False, before anything was changed, and the general code takes the segment.
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
+
+from finis.wire.segment cimport Segment
+from finis.tracking._codes cimport *
+from finis.tracking._connection cimport announce
+from finis.tracking._half cimport diff, scale_of
+from finis.tracking._record cimport fits_alert
+from finis.tracking._slots cimport WIDE, drop_slot, put
+from finis.tracking._state cimport PINS, RING, HalfHot, Hot, Kept, Tracker, give, grab, slot
+from finis.tracking._store cimport ANY_ROLE, OF_RESP
+
+cdef enum:
+    NOT_PLAIN = NO_SEQ | NO_WIN | NO_TTL | BAD_CHECKSUM
+    HOLDING = ANY_ROLE & ~ROLE_RETRANSMISSION  # roles for which a segment is kept
+
+
+cdef inline bint alike(const Kept *one, const Segment *s) noexcept nogil:
+    return (
+        one.seq == s.seq and one.ack == s.ack and one.flags == s.flags and one.win == s.win
+        and one.payload_len == s.payload_len
+    )
+
+
+cdef inline bint perhaps_copy(const Tracker *t, const Hot *h, const Segment *s) noexcept nogil:
+    """Is there one like it among those of the last millisecond?"""
+    cdef const Kept *one
+    cdef int i
+    for i in range(h.ring_n - 1, -1, -1):
+        one = slot(t, h.ring[(h.ring_at + i) & (RING - 1)])
+        if s.ts_ns - one.ts_ns > COPY_NS:
+            return False
+        if alike(one, s):
+            return True
+    for i in range(h.n_pins):
+        if alike(slot(t, h.pins[i]), s):
+            return True
+    return False
+
+
+cdef inline void release_pins(Tracker *t, Hot *h) noexcept nogil:
+    """Drop those that have no role left."""
+    cdef int i, n = 0
+    for i in range(h.n_pins):
+        if not h.pins_role[i] & HOLDING:
+            drop_slot(t, h.pins[i])
+            t.n_kept -= 1
+            continue
+        h.pins[n] = h.pins[i]
+        h.pins_role[n] = h.pins_role[i]
+        h.pins_sym[n] = h.pins_sym[i]
+        n += 1
+    for i in range(n, h.n_pins):
+        h.pins_role[i] = 0
+    h.n_pins = <uint8_t>n
+
+
+cdef inline void keep_plain(
+    Tracker *t, Hot *h, const Segment *s, uint16_t role, uint16_t of
+) noexcept nogil:
+    """`pin` and `keep`: it takes the role over and becomes the latest; needs room for a pin."""
+    cdef uint16_t mask = role | OF_RESP, wanted = role | of, without = <uint16_t>~role, old
+    cdef uint16_t moved = 0
+    cdef uint32_t at
+    cdef int i
+    for i in range(RING):
+        h.ring_role[i] &= without if (h.ring_role[i] & mask) == wanted else <uint16_t>0xFFFF
+    for i in range(PINS):
+        moved |= (h.pins_role[i] & mask) == wanted
+    if moved:
+        for i in range(PINS):
+            if (h.pins_role[i] & mask) == wanted:
+                h.pins_role[i] &= without
+        release_pins(t, h)
+    if h.ring_n < RING:
+        i = h.ring_n
+        h.ring_n += 1
+        at = grab(&t.slots)
+        t.n_kept += 1
+    else:
+        i = h.ring_at
+        h.ring_at = (i + 1) & (RING - 1)
+        at = h.ring[i]
+        old = h.ring_role[i]
+        if old & HOLDING:
+            h.pins[h.n_pins] = at
+            h.pins_role[h.n_pins] = old
+            h.pins_sym[h.n_pins] = h.ring_sym[i]
+            h.n_pins += 1
+            at = grab(&t.slots)
+            t.n_kept += 1
+        elif slot(t, at).form == WIDE:
+            give(&t.blocks, slot(t, at).wide)
+    h.ring[i] = at
+    h.ring_role[i] = role | of
+    h.ring_sym[i] = 0
+    put(t, at, s, h.point)
+
+
+cdef inline bint plain_segment(Tracker *t, Hot *h, Segment *s, int side) noexcept nogil:
+    """Follow it if it is one; `h.plain` has been asked."""
+    cdef HalfHot *x = &h.halves[side]
+    cdef HalfHot *r = &h.halves[1 - side]
+    cdef uint32_t length = s.payload_len
+    cdef int32_t past = diff(s.ack, r.una)
+    cdef int64_t gap
+    cdef int scale
+    if (
+        s.flags & (F_SYN | F_FIN | F_RST | F_ACK) != F_ACK
+        or (s.quirks & (NOT_PLAIN | RELATIVE_SEQ)) != h.relative
+        or s.win == 0 or s.alert != AL_NONE or s.seq != x.nxt
+        or past < 0 or diff(s.ack, r.nxt) > 0
+        or diff(s.seq, x.low) < 0 or diff(s.ack, r.low) < 0
+        or not x.hist_seen & (H_D if length else H_A)
+        or (length == 1 and r.last_win0)  # a window probe
+        or h.n_pins == PINS
+    ):
+        return False
+    # What continues the numbers of either direction was not seen before, unless something that
+    # went by unaccepted was like it.
+    if (
+        (h.odd or (length == 0 and past == 0)) and s.ts_ns - h.last_ns <= COPY_NS
+        and perhaps_copy(t, h, s)
+    ):
+        return False
+    s.kind = K_DATA
+    if length == 0:
+        s.kind = K_ACK
+        if x.ack_known and s.ack == x.last_ack and x.win_known:
+            if s.win != x.win:
+                s.kind = K_WINDOW_UPDATE
+            elif diff(r.nxt, s.ack) > 0:
+                return False  # a duplicate ACK, counted
+    s.side = <uint8_t>side
+    s.conn = h.conn
+    s.role = 0
+    s.sym = 0
+    gap = s.ts_ns - h.last_ns
+    if gap > 0:
+        if gap > h.max_gap_ns:
+            h.max_gap_ns = gap
+            h.max_gap_at_ns = h.last_ns
+        h.last_ns = s.ts_ns
+    h.last_frame = s.frame
+    h.last_file = s.file
+    x.pkts += 1
+    x.ip_bytes += s.ip_len
+    x.last_seg_ns = s.ts_ns
+    if not x.ttl_max or s.ttl < x.ttl_min:
+        x.ttl_min = s.ttl
+    if s.ttl > x.ttl_max:
+        x.ttl_max = s.ttl
+    x.last_win0 = 0
+    if length:
+        x.bytes += length
+        x.nxt += length
+        if x.first_data_ns == 0:
+            x.first_data_ns = s.ts_ns
+        if x.head_len == 0 and s.head_len:
+            x.head = s.head
+            x.head_len = s.head_len if s.head_len < 8 else 8
+        x.last_data_ns = s.ts_ns
+        x.last_len = length
+        x.last_alert = AL_NONE
+        x.last_shown = not s.quirks & NO_PAYLOAD
+        x.last_fits = fits_alert(t, s)
+    if past > 0:
+        r.una = s.ack
+    x.win = s.win
+    x.win_known = 1
+    scale = scale_of(x, r)
+    if scale >= 0:
+        announce(x, s.ack + (<uint32_t>s.win << scale))
+    x.last_ack = s.ack
+    x.ack_known = 1
+    x.sent_ack = 1
+    if r.sent_ack:
+        h.established = 1
+    keep_plain(
+        t, h, s, ROLE_LAST_DATA if length else ROLE_LAST_ACK, <uint16_t>(side << 15)
+    )
+    return True

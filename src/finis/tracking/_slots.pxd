@@ -1,0 +1,126 @@
+# Kept segments in 64 bytes: written when a segment is kept, read by what looks back, turned into
+# rows again when they leave.
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+from finis.wire.segment cimport Segment
+from finis.tracking._codes cimport *
+from finis.tracking._state cimport Conn, Kept, Tracker, give, grab, place, slot
+
+cdef enum:  # Kept.form
+    DATA, BARE, WIDE
+
+
+cdef inline uint64_t hash_of_kept(const Kept *k) noexcept nogil:
+    """Its payload_hash.  A wide one has it where `head` would be."""
+    return k.payload_hash if k.form == DATA else k.wide_hash if k.form == WIDE else 0
+
+
+cdef inline void put(Tracker *t, uint32_t at, const Segment *s, uint16_t point) noexcept nogil:
+    """Write `s` into the slot."""
+    cdef Kept *k = slot(t, at)
+    cdef uint32_t overhead = s.ip_len - s.payload_len
+    cdef uint64_t plain_zeros = (
+        <uint64_t>s.sack_left | s.sack_right | s.mss | s.drop | s.wscale
+    )
+    k.ts_ns = s.ts_ns
+    k.seq = s.seq
+    k.ack = s.ack
+    k.tsval = s.tsval
+    k.tsecr = s.tsecr
+    k.quirks = s.quirks
+    k.frame = s.frame
+    k.payload_len = s.payload_len
+    k.win = s.win
+    k.ip_id = s.ip_id
+    k.file = s.file
+    k.flags = s.flags
+    k.kind = s.kind
+    k.overhead = <uint8_t>overhead
+    k.ttl = s.ttl
+    k.alert_desc = s.alert_desc
+    k.alert = s.alert
+    k.head_len = s.head_len
+    if (
+        overhead < 256 and s.flags < 512 and s.alert < 16 and s.head_len < 16 and s.point == point
+    ):
+        if plain_zeros == 0:
+            k.form = DATA
+            k.head = s.head
+            k.payload_hash = s.payload_hash
+            return
+        if not s.head | s.payload_hash:
+            k.form = BARE
+            k.sack_left = s.sack_left
+            k.sack_right = s.sack_right
+            k.mss = s.mss
+            k.drop = s.drop
+            k.wscale = s.wscale
+            return
+    k.form = WIDE
+    k.wide_hash = s.payload_hash
+    k.wide = grab(&t.blocks)
+    (<Segment *>place(&t.blocks, k.wide))[0] = s[0]
+
+
+cdef inline void drop_slot(Tracker *t, uint32_t at) noexcept nogil:
+    if slot(t, at).form == WIDE:
+        give(&t.blocks, slot(t, at).wide)
+    give(&t.slots, at)
+
+
+cdef inline void restore(
+    const Tracker *t, uint32_t at, const Conn *c, int side, Segment *s
+) noexcept nogil:
+    """The row again, without role and symbol."""
+    cdef const Kept *k = slot(t, at)
+    if k.form == WIDE:
+        s[0] = (<Segment *>place(&t.blocks, k.wide))[0]
+        # The connection may have been turned round since.
+        s.conn = c.conn
+        s.role = 0
+        s.side = <uint8_t>side
+        s.sym = 0
+        return
+    s.ts_ns = k.ts_ns
+    if side == 0:
+        s.src_hi, s.src_lo, s.src_p = c.orig_hi, c.orig_lo, c.orig_p
+        s.dst_hi, s.dst_lo, s.dst_p = c.resp_hi, c.resp_lo, c.resp_p
+    else:
+        s.src_hi, s.src_lo, s.src_p = c.resp_hi, c.resp_lo, c.resp_p
+        s.dst_hi, s.dst_lo, s.dst_p = c.orig_hi, c.orig_lo, c.orig_p
+    s.conn = c.conn
+    s.seq = k.seq
+    s.ack = k.ack
+    s.payload_len = k.payload_len
+    s.ip_len = k.payload_len + k.overhead
+    s.tsval = k.tsval
+    s.tsecr = k.tsecr
+    s.quirks = k.quirks
+    s.frame = k.frame
+    s.role = 0
+    s.file = k.file
+    s.point = c.point
+    s.flags = k.flags
+    s.win = k.win
+    s.vlan = c.vlan
+    s.ip_id = k.ip_id
+    s.ttl = k.ttl
+    s.head_len = k.head_len
+    s.alert = k.alert
+    s.alert_desc = k.alert_desc
+    s.kind = <uint8_t>k.kind
+    s.side = <uint8_t>side
+    s.sym = 0
+    if k.form == DATA:
+        s.head = k.head
+        s.payload_hash = k.payload_hash
+        s.sack_left = s.sack_right = 0
+        s.mss = s.drop = 0
+        s.wscale = 0
+    else:
+        s.head = s.payload_hash = 0
+        s.sack_left = k.sack_left
+        s.sack_right = k.sack_right
+        s.mss = k.mss
+        s.drop = k.drop
+        s.wscale = k.wscale

@@ -1,0 +1,219 @@
+/* What the kernel remembers.  Names are explained in half.py, record.py and reference.py.
+
+   A connection is stored in two parts.  The hot one has what every segment touches and all there
+   is of a connection in which nothing unusual happened so far.  The cold one is made when a field
+   of it leaves its default: at the first FIN or RST, at a retransmission, a zero window.
+   `struct Conn` is both together, as the readable tracker knows it: see `_store.pxd`. */
+
+#ifndef FINIS_TRACKING_STATE_H
+#define FINIS_TRACKING_STATE_H
+
+#include <stdint.h>
+
+enum {
+    KEPT = 32,  /* at most 20 pinned, 8 recent and the one just coming in */
+    RING = 8,   /* record.RECENT */
+    PINS = 8,   /* pinned segments besides the recent ones in the hot part; the rest: More */
+    EARLY = 12, /* letters of the history there */
+    FIRST = 2   /* symbols of the ending there */
+};
+
+/* A kept segment without what its connection knows: one cache line.  What does not fit (see
+   `_slots.pxd`) lies as a whole row elsewhere, but all that tracking itself asks stays here. */
+struct Kept {
+    int64_t ts_ns;
+    union {
+        struct {
+            uint64_t head, payload_hash;
+        };
+        struct { /* no payload bytes */
+            uint32_t sack_left, sack_right;
+            uint16_t mss, drop;
+            uint8_t wscale;
+        };
+        struct { /* everything else elsewhere */
+            uint64_t wide_hash;
+            uint32_t wide;
+        };
+    };
+    uint32_t seq, ack, tsval, tsecr, quirks, frame, payload_len;
+    uint16_t win, ip_id, file;
+    uint16_t flags : 9, kind : 4, form : 2;
+    uint8_t overhead; /* ip_len - payload_len */
+    uint8_t ttl, alert_desc;
+    uint8_t alert : 4, head_len : 4;
+};
+
+struct Hole {
+    uint32_t first, end;
+};
+
+/* clang-format off */
+#define HALF_HOT                                                                            \
+    uint64_t bytes, ip_bytes, head;                                                         \
+    int64_t first_seg_ns, last_seg_ns, first_data_ns, last_data_ns;                         \
+    uint32_t pkts, nxt, una, isn, low, edge, last_ack, last_len, hist_syn;                  \
+    uint16_t win, mss, syns;                                                                \
+    uint16_t isn_known : 1, nxt_known : 1, una_known : 1, edge_known : 1, win_known : 1,    \
+        ack_known : 1, sent_syn_ack : 1, sent_ack : 1, scaling : 1, last_win0 : 1,          \
+        last_shown : 1, last_fits : 1, provoked : 1, probed : 1;                            \
+    uint16_t hist_seen : 12, state : 4;                                                     \
+    uint8_t wscale, ttl_min, ttl_max, head_len, last_alert;
+
+#define HALF_COLD                                                                           \
+    uint64_t after_fin, after_own_fin;                                                      \
+    int64_t fin_ns, fin_acked_ns, rst_ns, rst_lag_ns;                                       \
+    uint32_t rexmit_pkts, rexmit_bytes, keep_alives, probes, challenge, out_of_window,      \
+        zero_windows, dup_acks, fin_seq, rst_seq, rst_ack, rst_mark, hist_fin, hist_rst,    \
+        hist_bad, hist_again, hist_zero, hist_gap;                                          \
+    struct Hole holes[4];                                                                   \
+    uint16_t fins, rsts;                                                                    \
+    uint8_t rst_class, rst_answers, rst_accept, notify, alert, alert_desc, rst_ttl,         \
+        quiet_since_fin, rst_mark_known, since_rst, n_holes;
+
+#define CONN_HOT                                                                            \
+    uint64_t orig_hi, orig_lo, resp_hi, resp_lo;                                            \
+    uint16_t orig_p, resp_p, vlan, point;                                                   \
+    uint32_t hash;                                                                          \
+    uint32_t before, after; /* neighbours in the list it waits in; `after` also links done */ \
+    uint32_t cold;                                                                          \
+    int64_t touched_ns;                                                                     \
+    uint64_t conn;                                                                          \
+    int64_t first_ns, last_ns, max_gap_ns, max_gap_at_ns, established_ns;                   \
+    uint32_t first_frame, last_frame;                                                       \
+    uint32_t relative;                                                                      \
+    uint16_t file, last_file;                                                               \
+    uint8_t waiting; /* which list */                                                       \
+    uint8_t plain;   /* bits by side: its plain segments need the hot part only */          \
+    uint8_t odd;     /* its numbers do not rule copies out, see `_plain.pxd` */             \
+    uint8_t n_history, n_ending;                                                            \
+    uint8_t orientation : 2, established : 1, midstream : 1, simultaneous : 1, answered : 1;
+
+#define CONN_COLD                                                                           \
+    int64_t closing_gap_ns, reuse_gap_ns;                                                   \
+    struct Undo undo;                                                                       \
+    uint32_t pending_seq;                                                                   \
+    uint32_t more;                                                                          \
+    uint8_t ended, first_fin, first_rst, conn_state, reset_by, closing, refused, doubtful,  \
+        pending;
+/* clang-format on */
+
+struct Undo {
+    int64_t last_ns, max_gap_ns, max_gap_at_ns, first_seg_ns, last_seg_ns;
+    uint32_t last_frame, zero_windows, hist_syn;
+    uint16_t last_file, hist_seen;
+    uint8_t ttl_min, ttl_max, last_win0, n_history, n_ending, doubtful;
+};
+
+struct HalfHot {
+    HALF_HOT
+};
+
+struct HalfCold {
+    HALF_COLD
+};
+
+struct ConnHot {
+    CONN_HOT
+};
+
+struct ConnCold {
+    CONN_COLD
+};
+
+struct Half {
+    union {
+        struct {
+            HALF_HOT
+        };
+        struct HalfHot hot;
+    };
+    union {
+        struct {
+            HALF_COLD
+        };
+        struct HalfCold cold_part;
+    };
+};
+
+/* The whole of a connection, while the general code is at work on it. */
+struct Conn {
+    union {
+        struct {
+            CONN_HOT
+        };
+        struct ConnHot hot;
+    };
+    union {
+        struct {
+            CONN_COLD
+        };
+        struct ConnCold cold_part;
+    };
+    struct Half halves[2];
+    uint32_t kept[KEPT]; /* slots */
+    uint16_t kept_role[KEPT];
+    uint8_t kept_side[KEPT], kept_sym[KEPT];
+    uint16_t ending[16];
+    uint8_t history[24];
+    uint8_t n_kept;
+};
+
+/* Kept segments that are not among the recent ones, oldest first.  `role` holds the side too. */
+struct Hot {
+    union {
+        struct {
+            CONN_HOT
+        };
+        struct ConnHot hot;
+    };
+    uint32_t ring[RING]; /* the recent ones: from `ring_at` on, around */
+    uint32_t pins[PINS];
+    uint16_t ring_role[RING];
+    uint16_t pins_role[PINS];
+    uint8_t ring_sym[RING];
+    uint8_t pins_sym[PINS];
+    uint8_t ring_n, ring_at, n_pins;
+    uint8_t history[EARLY];
+    uint16_t ending[FIRST];
+    struct HalfHot halves[2];
+} __attribute__((aligned(64)));
+
+struct Cold {
+    struct ConnCold conn;
+    struct HalfCold halves[2];
+    uint16_t ending[16 - FIRST];
+    uint8_t history[24 - EARLY];
+};
+
+struct More { /* pins beyond those of the hot part */
+    uint32_t pins[KEPT - PINS - RING];
+    uint16_t pins_role[KEPT - PINS - RING];
+    uint8_t pins_sym[KEPT - PINS - RING];
+};
+
+/* A row of finis.tables.OBSERVATION. */
+struct Observation {
+    uint64_t orig_hi, orig_lo, resp_hi, resp_lo, conn;
+    int64_t first_ns, last_ns, max_gap_ns, max_gap_at_ns, closing_gap_ns, established_ns,
+        reuse_gap_ns;
+    uint64_t bytes[2], ip_bytes[2], after_fin[2], after_own_fin[2];
+    int64_t first_seg_ns[2], last_seg_ns[2], first_data_ns[2], last_data_ns[2], fin_ns[2],
+        fin_acked_ns[2], rst_ns[2], rst_lag_ns[2];
+    uint64_t head[2];
+    uint32_t first_frame, last_frame, tail_at, tail_n;
+    uint32_t pkts[2], rexmit_pkts[2], rexmit_bytes[2], keep_alives[2], probes[2], challenge[2],
+        out_of_window[2], zero_windows[2], dup_acks[2], isn[2], una[2], nxt[2], fin_seq[2],
+        rst_seq[2], rst_ack[2];
+    uint16_t ending[16];
+    uint8_t history[24];
+    uint16_t orig_p, resp_p, point, vlan, file, last_file;
+    uint16_t syns[2], fins[2], rsts[2], mss[2];
+    uint8_t orientation, established, midstream, simultaneous, ended, first_fin, first_rst,
+        conn_state, reset_by;
+    uint8_t isn_known[2], nxt_known[2], wscale[2], rst_class[2], rst_answers[2], rst_accept[2],
+        notify[2], alert[2], alert_desc[2], head_len[2], ttl_min[2], ttl_max[2], rst_ttl[2],
+        last_win0[2];
+};
+
+#endif
