@@ -7,12 +7,13 @@ socket: time comes from the input.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from finis.errors import UsageError
 from finis.intake import Endpoint, Intake, Options
 
 # What correlates, judges and tells is imported while the input is read: see `_prepare`.
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from finis.diagnosis.engine import Judged
     from finis.diagnosis.findings import Finding
     from finis.diagnosis.patterns._api import PatternFinding
+    from finis.diagnosis.whatif import Device
     from finis.report.explanation import Explanation
     from finis.tracking.events import LogTables
     from finis.wire.source import Source
@@ -120,6 +122,27 @@ class Case:
         return pl.DataFrame(
             [finding.row() for finding in self.everything], schema=polars_schema(FINDINGS)
         )
+
+    def whatif(
+        self, asked: Mapping[str, float] | None = None, today: Mapping[str, float] | None = None
+    ) -> list[Device]:
+        """Which denials longer timers would have absorbed, and at what cost, per firewall.
+
+        `asked`: linger, half-closed, idle, embryonic → seconds to try; `today`: a setting's name →
+        its value now.  Raises UsageError without a firewall's log, or for a name unknown."""
+        from finis.diagnosis import whatif
+
+        logs = {source.path: source.format for source in self.sources if source.kind == "log"}
+        if not logs:
+            raise UsageError("no firewall log was read: what-if needs its Teardown and deny lines")
+        dialects: dict[str | None, str | None] = {}
+        for frame, file in ((self.log.connections, "teardown_file"), (self.log.denials, "file")):
+            firsts = frame.drop_nulls(file).unique("device", keep="first", maintain_order=True)
+            for device, path in firsts.select("device", file).iter_rows():
+                dialects.setdefault(device, logs.get(path))
+        whole, shown = self.judged.stories, self.judged
+        rows = shown.connections["row"], shown.denials["row"]
+        return whatif.whatif(whole.table, whole.denials, dialects, asked, today, rows)
 
     def _prove(self, row: int) -> tuple[Proof, ...]:
         story = self.stories.story(row)

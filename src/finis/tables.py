@@ -493,6 +493,7 @@ segment_file    text capture file of the packet it denies, where a capture shows
 segment_frame   i8 frame of that packet
 segment_rst_class text class of that packet if a RST
 segment_answers text what that RST answers
+segment_fits    bool its SEQ and ACK lay where its receiver had to take it, as the capture shows
 conn_cause      text primary cause of the story
 """)
 
@@ -511,6 +512,33 @@ evidence    list three examples, each with file and line or frame
 not_this    list look-alikes and why they were not chosen
 remedy      list what to change, with commands
 references  list standards and vendor documents
+""")
+
+WHATIF = _columns("""
+device       text firewall
+product      text dialect of its log
+setting      text which setting: linger, timewait, half-closed, idle, idle-reset, dcd …
+command      text what sets it; null: the product has no such setting
+bound        text estimate, or upper: the product is documented to do at most this
+today_s      f8 its value today, as given, seen in the log, or the product's default
+value_s      f8 the value tried; null where the setting is a switch
+extra_s      f8 how much longer than today an entry is kept
+denials      i8 denials of TCP segments without connection, of this device
+eligible     i8 of those: after an end it governs, same tuple and interface, not built anew since
+absorbed     i8 of those: lag within extra_s, as the stamps say
+at_least     i8 the same, whatever the resolution of the stamps hides
+at_most      i8 the same, at the other extreme
+absorbed_rst i8 of the absorbed: segments with RST
+absorbed_fin i8 with FIN and no RST
+absorbed_syn i8 with SYN
+absorbed_data i8 with PSH alone or ACK alone: data, probes, acknowledgements
+connections  i8 connections that ended in a way this setting governs
+peak_extra   i8 most entries kept at one time that are not kept today
+mean_extra   f8 mean of them over the span of the log
+peak_today   i8 most entries at one time today, as far as the log shows
+peak_then    i8 most entries at one time then
+reused       i8 kept entries whose tuple is built anew while they are kept
+ports_reused i8 kept entries whose translated port another host is given while they are kept
 """)
 
 

@@ -287,3 +287,35 @@ def test_escapes_in_a_log_do_not_reach_the_terminal(
             assert "\x07" not in out
             if form == "csv":
                 assert ",=cmd" not in out
+
+
+def test_whatif(monkeypatch: pytest.MonkeyPatch) -> None:
+    status, out = run(monkeypatch, "whatif", EXAMPLE)
+    assert status == 0
+    assert "`sysopt connection timewait` would absorb at most 1 of 1 denial" in out
+    status, out = run(monkeypatch, "whatif", EXAMPLE, "--linger", "1.5", "--format", "json")
+    (device,) = json.loads(out)["devices"]
+    assert device["settings"][0]["asked"]["value_s"] == 1.5
+    status, out = run(monkeypatch, "whatif", EXAMPLE, "--format", "csv", "--now", "idle=1:00:00")
+    assert status == 0
+    assert len(pl.read_csv(io.StringIO(out))) > 20
+
+
+@pytest.mark.parametrize(
+    "words", [("--linger", "soon"), ("--idle", "-1"), ("--half-closed", "0"), ("--now", "idle"),
+              ("--now", "idle=x"), ("--linger", "9" * 400)]
+)  # fmt: skip
+def test_whatif_unusable(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, words: tuple[str, ...]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run(monkeypatch, "whatif", EXAMPLE, *words)
+    assert stopped.value.code == 2
+    assert "is not" in capsys.readouterr().err
+
+
+def test_whatif_needs_a_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, capture: Path
+) -> None:
+    assert run(monkeypatch, "whatif", capture)[0] == 2
+    assert "no firewall log was read" in capsys.readouterr().err

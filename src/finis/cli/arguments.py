@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from finis.version import VERSION
 
 REPORT = ("text", "json", "md", "html")
+WHATIF = ("text", "json", "md", "html", "csv", "jsonl", "parquet", "arrow")
 TABLE = ("text", "csv", "jsonl", "json", "parquet", "arrow")
 
 
@@ -20,6 +22,7 @@ examples:
   finis compare A B case/                     a dirty close beside a peaceful one
   finis connections case/ --format csv        one row per connection
   zcat asa.log.*.gz | finis diagnose -        standard input
+  finis whatif asa.log                        what longer timers would absorb, and cost
   finis causes END302                         what a cause means
 
 Exit status: 0 done, 1 --fail-on met, 2 unusable input or usage."""
@@ -53,6 +56,14 @@ examples:
 
 What fits several connections is answered with their list.""",
     "compare": "example:\n  finis compare 47772320 49008818 case/",
+    "whatif": """\
+examples:
+  finis whatif asa.log                                  the curve, and what is worth setting
+  finis whatif asa.log --linger 15 --half-closed 1h     two values held against the log
+  finis whatif asa.log --idle 4h --now idle=2h --port 1521
+  finis whatif asa.log --format csv > curves.csv
+
+TIME is seconds, or 90s, 10m, 2h, 1d, or 1:00:00 as an ASA writes it.""",
     "connections": "example:\n  finis connections case/ --host 192.0.2.7 --format csv > c.csv",
     "events": "example:\n  finis events asa.log --format parquet --output events.parquet",
     "lab": """\
@@ -96,6 +107,21 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("second", metavar="B", help="the same for the other connection")
     _paths(compare)
     _shared(compare, REPORT)
+
+    whatif = _command(
+        commands, "whatif", "say which denials a longer timer would have absorbed, at what cost"
+    )
+    _paths(whatif)
+    for option, what in (
+        ("linger", "keep ended connections so long"),
+        ("half-closed", "a half-closed timer of so much"),
+        ("idle", "an idle timer of so much"),
+        ("embryonic", "a timer for unanswered SYNs of so much"),
+    ):
+        whatif.add_argument(f"--{option}", metavar="TIME", type=_span, help=f"what if: {what}")
+    whatif.add_argument("--now", metavar="NAME=TIME", action="append", default=[], type=_now,
+        help="a timer's value today, where it is not what the report assumes")  # fmt: skip
+    _shared(whatif, WHATIF)
 
     for name, what in (
         ("connections", "one row per connection"),
@@ -210,6 +236,29 @@ def zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise argparse.ArgumentTypeError(f"{name!r} is no time zone known here") from None
+
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST_S = 1e9
+
+
+def _span(text: str) -> float:
+    """A span of time in seconds: ``15``, ``0.5``, ``90s``, ``10m``, ``2h``, ``1d``, ``1:00:00``."""
+    number = re.fullmatch(r"(\d+(?:\.\d+)?)\s?(s|m|min|h|d)?", text)
+    clock = re.fullmatch(r"(\d+):(\d\d?):(\d\d?)", text)
+    value = 0.0
+    if number:
+        value = float(number[1]) * _UNITS[number[2] or ""]
+    elif clock:
+        value = int(clock[1]) * 3600.0 + int(clock[2]) * 60 + int(clock[3])
+    if not 0 < value < _LONGEST_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time like 15, 90s, 10m or 1:00:00")
+    return value
+
+
+def _now(text: str) -> tuple[str, float]:
+    name, value = _pair(text)
+    return name, _span(value)
 
 
 def _date(text: str) -> date:

@@ -145,6 +145,27 @@ def compare(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def whatif(arguments: argparse.Namespace) -> int:
+    """`finis whatif`."""
+    from finis.diagnosis.whatif import table
+    from finis.report.whatif import document, facts
+
+    asked = {
+        name: value
+        for name in ("linger", "half-closed", "idle", "embryonic")
+        if (value := getattr(arguments, name.replace("-", "_"))) is not None
+    }
+    with case(arguments) as found:
+        devices = found.whatif(asked, dict(arguments.now))
+        if arguments.format == "json":
+            emit_json(facts(found, devices), arguments.output)
+        elif arguments.format in ("csv", "jsonl", "parquet", "arrow"):
+            return emit_table(table(devices), arguments, [])
+        else:
+            emit(document(found, devices), arguments.format, arguments.output)
+    return DONE
+
+
 def connections(arguments: argparse.Namespace) -> int:
     """`finis connections`."""
     with case(arguments) as found:
@@ -197,6 +218,7 @@ COMMANDS = {
     "diagnose": diagnose,
     "explain": explain,
     "compare": compare,
+    "whatif": whatif,
     "connections": connections,
     "denials": denials,
     "events": events,

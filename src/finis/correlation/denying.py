@@ -13,7 +13,7 @@ from finis.correlation.evidence import NEVER, Evidence
 from finis.correlation.grouping import Groups
 from finis.correlation.keys import Array
 from finis.correlation.placing import Paired
-from finis.terms import Answers, Ended, Flag, Role, RstClass, word
+from finis.terms import Accept, Answers, Ended, Flag, Kind, Role, RstClass, word
 
 if TYPE_CHECKING:
     import polars as pl
@@ -60,10 +60,12 @@ def join(
     form: list[str | None] = denials["segment_rst_class"].to_list()
     answers: list[str | None] = denials["segment_answers"].to_list()
     payload: list[int | None] = denials["segment_payload"].to_list()
+    fits: list[bool | None] = [None] * len(denials)
     denied = set()
     for at, (row, index) in found.items():
         segment, record = ev.tail[index], ev.rows[row]
         payload[at] = int(segment["payload_len"])
+        fits[at] = _fits(segment, record)
         if file[at] is None:  # drop captures name their own frame
             file[at], frame[at] = ev.paths[int(segment["file"])], int(segment["frame"])
         if segment["flags"] & Flag.RST:
@@ -82,6 +84,7 @@ def join(
             pl.Series("segment_rst_class", form, pl.String),
             pl.Series("segment_answers", answers, pl.String),
             pl.Series("segment_payload", payload, pl.Int64),
+            pl.Series("segment_fits", fits, pl.Boolean),
         ),
         denied,
     )
@@ -181,6 +184,18 @@ def _segments(
             found[denial] = best[1], best[2]
             used.add(best[2])
     return found
+
+
+def _fits(segment: np.void, record: np.void) -> bool | None:
+    """Did its numbers lie where its receiver had to take it?  None where that is not observable."""
+    side = int(segment["side"])
+    if not segment["flags"] & Flag.RST:
+        kind = int(segment["kind"])
+        return None if kind in (Kind.UNKNOWN, Kind.STRAY) else kind != Kind.OUT_OF_WINDOW
+    accept = int(record["rst_accept"][side])
+    if accept == Accept.OUTSIDE:  # the most acceptable RST of its side was
+        return False
+    return True if accept != Accept.UNKNOWN and int(record["rsts"][side]) == 1 else None
 
 
 def _kept(ev: Evidence, row: int, shift: int) -> list[tuple[int, tuple[int, int], int]]:

@@ -31,6 +31,7 @@ TABLES = {
     "findings": ("one row per finding", tables.FINDINGS),
     "events": ("one row per log line that concerns connections", tables.EVENTS),
     "segments": ("one row per segment", tables.SEGMENTS),
+    "whatif": ("one row per firewall, setting and value tried", tables.WHATIF),
     "facts of a connection": (
         "what rules use beyond the connection's columns; `o_` and `r_` stand for orig and resp",
         tables.STORY_FACTS,

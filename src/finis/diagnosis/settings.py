@@ -1,0 +1,155 @@
+"""The settings that decide how long a firewall remembers a connection, product by product.
+
+A row says after which ends it keeps the entry (words of terms.Teardown), what it is by default, and
+what else must be said of it.  Sources: Cisco ASA configuration guides (connection timeouts, `sysopt
+connection timewait`, dead connection detection); Linux Documentation/networking/
+nf_conntrack-sysctl.rst; RFC 9293 §3.4.2 (TIME-WAIT), RFC 1337 (its assassination).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from finis.terms import Teardown, word
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+# From a round trip to an hour, three steps a decade where the field's own numbers lie.
+LINGERS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, HOUR)
+# Two maximum segment lifetimes (RFC 9293 §3.4.2): afterwards a tuple may lawfully be used again.
+LONGEST_LINGER_S = 240.0
+
+FINS = (word(Teardown.FINS),)
+RESETS = tuple(
+    word(way)
+    for way in (
+        Teardown.RESET_ORIG,
+        Teardown.RESET_RESP,
+        Teardown.RESET_DEVICE,
+        Teardown.RESET_SIDE_UNKNOWN,
+    )
+)
+IDLE = (word(Teardown.IDLE_TIMEOUT), word(Teardown.IDLE_TIMEOUT_RESET))
+HALF_CLOSED = (word(Teardown.FIN_TIMEOUT),)
+EMBRYONIC = (word(Teardown.SYN_TIMEOUT),)
+
+Kind = Literal["linger", "timer", "reset", "dcd"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting.  `values`: those tried, in seconds; `option`: the command-line option that
+    tries another; `restarts`: a packet that is let through starts the timer again."""
+
+    name: str
+    after: tuple[str, ...]
+    values: tuple[float, ...]
+    option: str = ""
+    command: str | None = None  # {value} is replaced
+    today_s: float = 0.0
+    kind: Kind = "timer"
+    restarts: bool = False
+    upper: bool = False  # documented to do at most this
+    caution: str = ""
+
+
+LINGER = Setting(
+    "linger", FINS + RESETS, LINGERS, "linger", kind="linger",
+    caution="An entry kept after a RST or the last FIN is no licence to forward: a late RST that "
+    "is let through can end a new connection of the same tuple or a TIME-WAIT (RFC 1337). Only if "
+    "the firewall discards what the entry absorbs does nothing change for the hosts.",
+)  # fmt: skip
+
+ASA = (
+    Setting(
+        "timewait", FINS, (15.0,), command="sysopt connection timewait", upper=True,
+        caution="Global, off by default. Documented for the normal close-down: whether it keeps a "
+        "connection that ended FIN, FIN, RST is not, and one ended by a RST it does not keep. What "
+        "it absorbs may be forwarded: the hosts then see segments that are dropped today.",
+    ),
+    Setting(
+        "half-closed", HALF_CLOSED, (900.0, 1800.0, HOUR, 2 * HOUR, 4 * HOUR), "half-closed",
+        "timeout half-closed {value}", 600.0, restarts=True,
+        caution="`set connection timeout half-closed` does it for one class of traffic only. What "
+        "is let through reaches a host that may have closed long ago and may answer with a RST.",
+    ),
+    Setting(
+        "idle", IDLE, (2 * HOUR, 4 * HOUR, 8 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY), "idle",
+        "timeout conn {value}", HOUR, restarts=True,
+        caution="`set connection timeout idle` does it for one class of traffic only. Keep-alives "
+        "of the hosts, more often than the timer, cost no entry that is not in use.",
+    ),
+    Setting(
+        "idle-reset", IDLE[:1], (), command="set connection timeout idle {value} reset",
+        today_s=HOUR, kind="reset", upper=True,
+        caution="Both hosts get a RST when the timer expires: an application that still meant to "
+        "use the connection learns it then, not at its next request; it does not keep the "
+        "connection, and a host that is cut off at that moment never gets the RST.",
+    ),
+    Setting(
+        "dcd", IDLE, (), command="set connection timeout dcd", kind="dcd", upper=True,
+        caution="Both hosts are probed when the timer expires, and the connection is kept as long "
+        "as both answer. That a host was alive is known only where it sent something later.",
+    ),
+    Setting(
+        "embryonic", EMBRYONIC, (60.0, 120.0, 240.0), "embryonic",
+        "set connection timeout embryonic {value}", 30.0,
+        caution="A longer embryonic timer makes SYN floods cheaper by as much.",
+    ),
+)  # fmt: skip
+
+_TIMEOUT = "sysctl -w net.netfilter.nf_conntrack_tcp_timeout_"
+NETFILTER = (
+    Setting(
+        "time-wait", FINS, (180.0, 240.0, 300.0, 600.0), "linger", _TIMEOUT + "time_wait={value}",
+        120.0, restarts=True,
+    ),
+    Setting(
+        "close", RESETS, (15.0, 30.0, 60.0, 120.0, 240.0), "linger", _TIMEOUT + "close={value}",
+        10.0, restarts=True,
+        caution="A late RST whose SEQ fits is forwarded.",
+    ),
+    Setting(
+        "half-closed", HALF_CLOSED, (300.0, 600.0, 1800.0, HOUR), "half-closed",
+        _TIMEOUT + "fin_wait={value}", 120.0, restarts=True,
+        caution="Three timers share this: fin_wait (120 s), close_wait (60 s) and last_ack (30 s); "
+        "which of them expired the log's reason says, where it says it.",
+    ),
+    Setting(
+        "established", IDLE, (6 * DAY, 10 * DAY), "idle", _TIMEOUT + "established={value}",
+        5 * DAY, restarts=True,
+    ),
+    Setting(
+        "embryonic", EMBRYONIC, (180.0, 240.0), "embryonic", _TIMEOUT + "syn_sent={value}", 120.0,
+        caution="A longer timer makes SYN floods cheaper by as much.",
+    ),
+)  # fmt: skip
+
+# Any other firewall: the same questions, without a command.
+OTHER = (
+    Setting("half-closed", HALF_CLOSED, (900.0, 1800.0, HOUR), "half-closed", None, 600.0,
+            restarts=True),
+    Setting("idle", IDLE, (2 * HOUR, 4 * HOUR, 8 * HOUR, DAY), "idle", None, HOUR, restarts=True),
+    Setting("embryonic", EMBRYONIC, (60.0, 120.0, 240.0), "embryonic", None, 30.0),
+)  # fmt: skip
+
+PRODUCTS = {"cisco-asa": ASA, "netfilter": NETFILTER}
+TITLES = {"cisco-asa": "Cisco ASA", "netfilter": "Linux netfilter"}
+
+OPTIONS = tuple(dict.fromkeys(one.option for one in (LINGER, *ASA, *NETFILTER) if one.option))
+NAMES = tuple(dict.fromkeys(one.name for one in (*ASA, *NETFILTER) if one.kind == "timer"))
+
+
+def settings_of(dialect: str | None) -> tuple[Setting, ...]:
+    """The settings of the product whose log this is, the hypothetical linger first."""
+    return (LINGER, *PRODUCTS.get(dialect or "", OTHER))
+
+
+def command(setting: Setting, value_s: float | None, dialect: str | None) -> str | None:
+    """The command that sets it, its value as the product writes it; None: there is none."""
+    if setting.command is None:
+        return None
+    value = setting.today_s if value_s is None else value_s
+    whole = round(value)
+    text = f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+    return setting.command.format(value=text if dialect == "cisco-asa" else whole)
