@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from finis.lab.asa import INSIDE, OUTSIDE, Asa, Policy
+from finis.lab.admission import INSIDE, OUTSIDE, Policy
+from finis.lab.asa import Asa
 from finis.lab.injector import Injector
 from finis.lab.packet import ACK, FIN, MASK, PSH, RST, SYN, Packet, build, parse
 

@@ -58,7 +58,7 @@ def started(output: Path) -> tuple[subprocess.Popen[bytes], Traces]:
     ours = namespaces(os.getpid())
     (worker,) = (pid for pid in family if parent(pid) == program.pid)
     found = set[str]().union(*map(namespaces, family)) - ours
-    assert {one.partition(":")[0] for one in found} == {"net", "mnt", "pid", "ipc"}
+    assert any(one.startswith("net:") for one in found)
     return program, Traces(worker, family, found)
 
 

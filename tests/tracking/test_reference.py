@@ -242,6 +242,22 @@ RESETS = [
      RstClass.NO_STATE_ACK, Answers.KEEP_ALIVE, Accept.EXACT),
     ("FIN to a host that forgot", FINISHED + "+9 S > C F. 1001 ack 102\n+.1 C > S R 102", 0,
      RstClass.NO_STATE, Answers.FIN, Accept.EXACT),
+    ("data, then FIN: the data met the closed socket first",
+     FINISHED + "+.1 S > C P. 1001(9) ack 102\n+.001 S > C F. 1010 ack 102\n+.001 C > S R 102", 0,
+     RstClass.DATA_AFTER_CLOSE, Answers.DATA, Accept.EXACT),
+    ("data that was acknowledged, then FIN to a host that forgot",
+     FINISHED + "+.1 S > C P. 1001(9) ack 102\n+.01 C > S . 102 ack 1010\n"
+     "+2 S > C F. 1010 ack 102\n+.001 C > S R 102", 0,
+     RstClass.NO_STATE, Answers.FIN, Accept.EXACT),
+    ("data, then FIN, to a host that had not closed",
+     OPEN + "+.1 S > C P. 1001(9) ack 101\n+.001 S > C F. 1010 ack 101\n+.001 C > S R 101", 0,
+     RstClass.NO_STATE, Answers.FIN, Accept.EXACT),
+    ("an abort that crosses a FIN: it acknowledges the data before, with timestamps",
+     OPEN + "+.1 S > C P. 1001(9) ack 101\n+.001 S > C F. 1010 ack 101\n"
+     "+.001 C > S R. 101 ack 1010 <TS 7 7>", 0, RstClass.ABORT, Answers.NONE, Accept.EXACT),
+    ("the same without timestamps: it may be either",
+     OPEN + "+.1 S > C P. 1001(9) ack 101\n+.001 S > C F. 1010 ack 101\n"
+     "+.001 C > S R. 101 ack 1010", 0, RstClass.NO_STATE_ACK, Answers.DATA, Accept.EXACT),
     ("SYN ACK to a host that sent no SYN", "+0 S > C S. 0(0) ack 5\n+.1 C > S R 5", 0,
      RstClass.NO_STATE, Answers.SYN_ACK, Accept.EXACT),
     ("SYN ACK for another SYN", "+0 C > S S 0(0)\n+.1 S > C S. 0(0) ack 9999\n+.1 C > S R 9999",

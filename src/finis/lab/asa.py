@@ -14,6 +14,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from finis.lab.admission import (
+    INSIDE,
+    INTERFACES,
+    OUTSIDE,
+    Policy,
+    Refusal,
+    at,
+    refused,
+    shunned,
+)
 from finis.lab.packet import (
     ACK,
     FIN,
@@ -30,29 +40,8 @@ from finis.lab.packet import (
     rewritten,
 )
 
-OUTSIDE, INSIDE = 0, 1
-INTERFACES = ("OUTSIDE", "INSIDE")
+PROBES = 3  # of dead connection detection
 Out = tuple[int, bytes]  # the side a packet leaves by, and the packet
-
-
-@dataclass(frozen=True)
-class Policy:
-    """How the firewall is configured.  Times in seconds (an ASA's are minutes)."""
-
-    randomise: bool = True
-    nat: dict[str, str] = field(default_factory=dict)  # server's public address → its own
-    pat: str = ""  # the one address behind which those inside go out
-    mss: int = 1380
-    deny: tuple[int, ...] = ()  # server ports refused by the access list
-    reject: tuple[int, ...] = ()  # refused, and told so with a RST (service resetinbound)
-    embryonic: float = 30.0
-    idle: float = 3600.0
-    idle_reset: bool = False
-    half_closed: float = 600.0
-    forbidden: bytes = b""  # inspection ends a connection that carries this
-    inject: bytes = b""  # what a box behind the firewall answers with RSTs
-    time_wait: int = 120  # netfilter: how long it knows a connection after its end
-    close: int = 10  # the same after a RST
 
 
 @dataclass
@@ -81,6 +70,9 @@ class Flow:
     established: bool = False
     first_fin: int | None = None
     octets: int = 0
+    probed: float | None = None  # when dead connection detection last asked
+    heard: set[int] = field(default_factory=set)  # sides that answered
+    tries: int = 0
 
 
 class Asa:
@@ -101,6 +93,7 @@ class Asa:
         self._public = {real: public for public, real in policy.nat.items()}
         self._ports: dict[Address, Address] = {}  # dynamic translations: mapped → real
         self.flows: dict[tuple[Address, Address], Flow] = {}
+        self.shuns: set[str] = set()
         self.dropped: list[tuple[float, int, Packet, str]] = []  # and why, in the ASA's words
 
     # --- packets -----------------------------------------------------------------------------
@@ -110,6 +103,9 @@ class Asa:
         packet = parse(raw)
         if packet is None:
             return []
+        refusal = shunned(self.shuns, side, packet)
+        if refusal:
+            return self._refuse(refusal, side, packet, now)
         source, target = packet.src, packet.dst
         if side == OUTSIDE:
             real = (self._real.get(target[0], target[0]), target[1])
@@ -126,18 +122,10 @@ class Asa:
     def _open(
         self, side: int, packet: Packet, ends: tuple[Address, Address], now: float
     ) -> list[Out]:
-        port = packet.dst[1]
-        if port in self.policy.deny or port in self.policy.reject:
-            names = INTERFACES[side], INTERFACES[1 - side]
-            real = ends[1] if side == OUTSIDE else ends[0]
-            self._log(now, "4-106023",
-                f"Deny tcp src {names[0]}:{_at(packet.src)} dst {names[1]}:{_at(real)} "
-                'by access-group "OUTSIDE_IN" [0x0, 0x0]')  # fmt: skip
-            self.dropped.append((now, side, packet, "acl-drop"))
-            if port in self.policy.reject:
-                flags, ack = RST | ACK, packet.next_seq
-                return [(side, build(packet.dst, packet.src, flags, 0, ack, ttl=255))]
-            return []
+        target = ends[1 - side]
+        refusal = refused(self.policy, side, packet, target, len(self.flows))
+        if refusal:
+            return self._refuse(refusal, side, packet, now)
         self._number += self._random.randrange(1, 40)
         offsets = [self._random.randrange(1, MASK) if self.policy.randomise else 0 for _ in "oi"]
         flow = Flow(
@@ -151,6 +139,14 @@ class Asa:
         self._log(now, "6-302013", text)
         return self._forward(flow, side, packet, now)
 
+    def _refuse(self, refusal: Refusal, side: int, packet: Packet, now: float) -> list[Out]:
+        self._log(now, refusal.message, refusal.text)
+        self.dropped.append((now, side, packet, refusal.reason))
+        if refusal.reason != "acl-drop" or packet.dst[1] not in self.policy.reject:
+            return []
+        answer = build(packet.dst, packet.src, RST | ACK, 0, packet.next_seq, ttl=255)
+        return [(side, answer)]
+
     def _mapped(self, side: int, inside: Address, now: float) -> Address | None:
         """How outside shall name the host inside, if otherwise."""
         public = self._public.get(inside[0])
@@ -163,7 +159,7 @@ class Asa:
             mapped = (self.policy.pat, self._random.randrange(1024, 65536))
         if mapped not in self._ports:
             self._ports[mapped] = inside
-            names = f"{INTERFACES[INSIDE]}:{_at(inside)} to {INTERFACES[OUTSIDE]}:{_at(mapped)}"
+            names = f"{INTERFACES[INSIDE]}:{at(inside)} to {INTERFACES[OUTSIDE]}:{at(mapped)}"
             self._log(now, "6-305011", f"Built dynamic TCP translation from {names}")
         return mapped
 
@@ -176,7 +172,14 @@ class Asa:
         if packet.flags & SYN and mine.end is not None and packet.next_seq != mine.end:
             self.dropped.append((now, side, packet, "tcp-seq-syn-diff"))
             return []
-        flow.last = now
+        if other.end is None and not packet.flags & (SYN | RST):
+            self.dropped.append((now, side, packet, "tcp-3whs-failed"))
+            return []
+        if flow.probed is not None and packet.flags == ACK and not packet.payload:
+            flow.heard.add(side)
+            return self._alive(flow, now)
+        flow.last, flow.probed, flow.tries = now, None, 0
+        flow.heard.clear()
         _note(mine, other, packet)
         new = packet.payload
         flow.octets += len(new)
@@ -215,7 +218,7 @@ class Asa:
     def _deny(self, side: int, packet: Packet, now: float) -> None:
         self.dropped.append((now, side, packet, "tcp-not-syn"))
         self._log(now, "6-106015",
-            f"Deny TCP (no connection) from {_at(packet.src)} to {_at(packet.dst)} "
+            f"Deny TCP (no connection) from {at(packet.src)} to {at(packet.dst)} "
             f"flags {packet.flag_words}  on interface {INTERFACES[side]}")  # fmt: skip
 
     # --- time and administration -------------------------------------------------------------
@@ -232,11 +235,52 @@ class Asa:
                 if silent >= self.policy.half_closed:
                     self._teardown(flow, now, "FIN Timeout")
             elif silent >= self.policy.idle:
-                if self.policy.idle_reset:
+                if self.policy.dead_peers:
+                    out += self._probe(flow, now)
+                elif self.policy.idle_reset:
                     out += self._reset_both(flow, now, "Flow timed out with reset")
                 else:
                     self._teardown(flow, now, "Connection timeout")
         return out
+
+    def _probe(self, flow: Flow, now: float) -> list[Out]:
+        """Dead connection detection: ask both ends, and again, before a connection is given up."""
+        if flow.probed is not None and now - flow.probed < self.policy.dead_peers:
+            return []
+        if flow.tries == PROBES:
+            dead = INTERFACES[OUTSIDE if OUTSIDE not in flow.heard else INSIDE]
+            self._log(now, "6-419006",
+                f"Teardown TCP connection {flow.number} from {self._both(flow)} duration "
+                f"{_clock(now - flow.opened)} data {flow.octets} bytes, "
+                f"DCD probe was not responded from {dead}")  # fmt: skip
+            self._teardown(flow, now, "Connection timeout")
+            return []
+        if flow.tries == 0:
+            text = f"TCP connection {flow.number} from {self._both(flow)} is probed by DCD"
+            self._log(now, "6-419004", text)
+        flow.probed, flow.tries = now, flow.tries + 1
+        return [self._speak(flow, side, ACK, -1) for side in (OUTSIDE, INSIDE)]
+
+    def _alive(self, flow: Flow, now: float) -> list[Out]:
+        """A probe was answered: the answer goes no further."""
+        if len(flow.heard) == len(INTERFACES):
+            flow.probed, flow.tries, flow.last = None, 0, now
+            flow.heard.clear()
+            self._log(now, "6-419005",
+                f"TCP connection {flow.number} from {self._both(flow)} duration "
+                f"{_clock(now - flow.opened)} data {flow.octets} bytes, "
+                "is kept open by DCD as valid connection")  # fmt: skip
+        return []
+
+    @staticmethod
+    def _both(flow: Flow) -> str:
+        names = (_named(flow, side) for side in (flow.client_side, 1 - flow.client_side))
+        return " to ".join(names)
+
+    def failover(self, now: float) -> None:
+        """The other unit takes over, and knows no connection."""
+        self.flows.clear()
+        self._log(now, "1-104001", "(Secondary) Switching to ACTIVE - HELLO not heard from mate.")
 
     def clear(self, now: float, reason: str = "Xlate Clear") -> None:
         """An administrator clears every connection."""
@@ -253,25 +297,26 @@ class Asa:
 
     def _reset_both(self, flow: Flow, now: float, reason: str) -> list[Out]:
         """A RST to either host in the other's name, with the number its receiver expects."""
-        out = []
-        for side in (OUTSIDE, INSIDE):
-            sender, receiver = flow.halves[1 - side], flow.halves[side]
-            target, source = flow.ends[side], flow.ends[1 - side]
-            if side == OUTSIDE and flow.mapped is not None:
-                source = flow.mapped
-            next_seq = sender.acked if sender.acked is not None else sender.end
-            seq = (next_seq or 0) + sender.offset
-            out.append((side, build(source, target, RST | ACK, seq, receiver.end or 0, ttl=255)))
+        out = [self._speak(flow, side, RST | ACK) for side in (OUTSIDE, INSIDE)]
         self._teardown(flow, now, reason)
         return out
+
+    def _speak(self, flow: Flow, side: int, flags: int, ahead: int = 0) -> Out:
+        """A segment to the host on `side` in the other's name, `ahead` of what it expects."""
+        sender, receiver = flow.halves[1 - side], flow.halves[side]
+        target, source = flow.ends[side], flow.ends[1 - side]
+        if side == OUTSIDE and flow.mapped is not None:
+            source = flow.mapped
+        next_seq = sender.acked if sender.acked is not None else sender.end
+        seq = (next_seq or 0) + sender.offset + ahead
+        return side, build(source, target, flags, seq, receiver.end or 0, ttl=255)
 
     # --- its log -----------------------------------------------------------------------------
 
     def _teardown(self, flow: Flow, now: float, reason: str) -> None:
         self.flows.pop(flow.ends, None)
-        seconds = int(now) - int(flow.opened)
-        duration = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-        outside, inside = (f"{INTERFACES[side]}:{_at(flow.ends[side])}" for side in (0, 1))
+        duration = _clock(int(now) - int(flow.opened))
+        outside, inside = (f"{INTERFACES[side]}:{at(flow.ends[side])}" for side in (0, 1))
         self._log(now, "6-302014",
             f"Teardown TCP connection {flow.number} for {outside} to {inside} "
             f"duration {duration} bytes {flow.octets} {reason}")  # fmt: skip
@@ -306,11 +351,12 @@ def _note(mine: Half, other: Half, packet: Packet) -> None:
             other.acked = ack
 
 
-def _at(end: Address) -> str:
-    return f"{end[0]}/{end[1]}"
+def _clock(seconds: float) -> str:
+    whole = int(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 def _named(flow: Flow, side: int) -> str:
     real = flow.ends[side]
     mapped = flow.mapped if side == INSIDE and flow.mapped else real
-    return f"{INTERFACES[side]}:{_at(real)} ({_at(mapped)})"
+    return f"{INTERFACES[side]}:{at(real)} ({at(mapped)})"

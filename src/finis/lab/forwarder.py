@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TextIO
 
-from finis.lab.asa import INSIDE, OUTSIDE, Asa, Out
+from finis.lab.admission import INSIDE, OUTSIDE
+from finis.lab.asa import Asa, Out
 from finis.lab.packet import Packet, parse
 from finis.lab.spaces import Space
 
@@ -95,6 +96,11 @@ class Forwarder:
         """The firewall resets all connections towards both hosts."""
         with self._lock:
             self._send(self.asa.reset(time.time()))
+
+    def failover(self) -> None:
+        """The standby unit takes over without the connections."""
+        with self._lock:
+            self.asa.failover(time.time())
 
     def close(self) -> None:
         """Stop; the log is complete then."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from finis.lab.asa import Out, Policy
+from finis.lab.admission import Policy
+from finis.lab.asa import Out
 from finis.lab.packet import ACK, RST, build, parse
 
 TTL = 213  # not that of the host in whose name it speaks

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import TextIO
 
-from finis.lab.asa import Policy
+from finis.lab.admission import Policy
 from finis.lab.spaces import Space
 
 TIMERS = "net.netfilter.nf_conntrack_tcp_timeout_"
@@ -65,7 +65,11 @@ class Netfilter:
 def _rules(policy: Policy) -> str:
     lines = [
         f"tcp dport {port} tcp flags & (syn | ack) == syn {verdict}"
-        for ports, verdict in ((policy.deny, "drop"), (policy.reject, "reject with tcp reset"))
+        for ports, verdict in (
+            (policy.deny, "drop"),
+            (policy.reject, "reject with tcp reset"),
+            (policy.unreachable, "reject with icmpx type admin-prohibited"),
+        )
         for port in ports
     ]
     rules = "\n    ".join(

@@ -16,7 +16,8 @@ from functools import partial
 from pathlib import Path
 
 from finis.errors import UsageError
-from finis.lab.asa import Asa, Policy
+from finis.lab.admission import Policy
+from finis.lab.asa import Asa
 from finis.lab.forwarder import ETH_P_IP, ETH_P_IPV6, Forwarder, Make
 from finis.lab.injector import Injector
 from finis.lab.kinds import INSIDE, INSIDE_6, OUTSIDE, OUTSIDE_6, Kind

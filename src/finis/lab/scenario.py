@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import pkgutil
 import shutil
 import socket
@@ -19,7 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from finis.errors import UsageError
-from finis.lab.asa import Policy
+from finis.lab.admission import Policy
 from finis.lab.forwarder import Forwarder
 from finis.lab.kinds import KINDS
 from finis.lab.network import Network
@@ -52,6 +53,7 @@ class Truth:
     first_rst: str | None = None
     in_payload: bool = False  # the harm lies in what was said: no log can show it
     port: int | None = None  # of the server; None: every connection without a truth of its own
+    source: int | None = None  # the client's port; None: any
 
 
 BACKGROUND = Truth(
@@ -80,7 +82,13 @@ class Scenario:
     def lacking(self, kind: str = "asa") -> list[str]:
         """Programs that it and its firewall need and this machine lacks."""
         needs = (*self.needs, "nft") if "netfilter" in KINDS[kind].chain else self.needs
-        return [name for name in dict.fromkeys(needs) if not shutil.which(name)]
+        return [name for name in dict.fromkeys(needs) if not which(name)]
+
+
+def which(name: str) -> str | None:
+    """Where a program is; PostgreSQL's are not on the path in Debian."""
+    folders = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
+    return shutil.which(name) or shutil.which(name, path=os.pathsep.join(folders) or "/nowhere")
 
 
 def catalogue() -> dict[str, Scenario]:
@@ -201,6 +209,11 @@ class Lab:
         """From now on nothing reaches this host's stack (``client`` or ``server``)."""
         space = self.network.client if host == "client" else self.network.server
         space.run("nft", "-f", "-", text=CUT)
+
+    def mend(self, host: str) -> None:
+        """Undo `cut`."""
+        space = self.network.client if host == "client" else self.network.server
+        space.run("nft", "delete", "table", "inet", "cut")
 
     def background(self) -> None:
         """A short connection beside what the scenario does: shows that captures and log run."""

@@ -130,11 +130,9 @@ def _judge(place: Path, evidence: str, scores: Scores) -> None:
 def _connections(run: str, evidence: str, truth: dict[str, Any], case: Any) -> list[Verdict]:
     rows = case.connections.sort("first_ts").to_dicts()
     found = []
-    own = {one["port"]: one for one in truth["truths"] if one["port"] is not None}
-    common = next((one for one in truth["truths"] if one["port"] is None), None)
     for row in rows:
         row["names"] = _names(row["contributing"])
-        true = own.get(row["resp_p"], common)
+        true = _truth_of(row, truth["truths"])
         if true is None:
             continue
         mark = _mark(row, true, evidence)
@@ -155,6 +153,16 @@ def _connections(run: str, evidence: str, truth: dict[str, Any], case: Any) -> l
         fault = f"{len(rows)} connections, were {expected}"
         found.append(Verdict(run, evidence, "connection", (), "", "", "", "wrong", (fault,)))
     return found
+
+
+def _truth_of(row: dict[str, Any], truths: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The truth of this connection, the most particular one that speaks of it."""
+    ports = (("port", "resp_p"), ("source", "orig_p"))
+    fitting = [
+        one for one in truths if all(one[name] in (None, row[column]) for name, column in ports)
+    ]
+    told = [sum(one[name] is not None for name, _ in ports) for one in fitting]
+    return fitting[told.index(max(told))] if fitting else None
 
 
 def _names(ids: str | None) -> set[str]:

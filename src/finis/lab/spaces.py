@@ -90,13 +90,19 @@ def enclose() -> int | None:
 def scratch(place: Path) -> None:
     """A folder for what programs write; it vanishes with the last process that sees it."""
     place.mkdir()
-    _mount("tmpfs", str(place), "tmpfs", 0)
+    if _enclosed():
+        _mount("tmpfs", str(place), "tmpfs", 0)
 
 
 def discard(place: Path) -> None:
     """Remove such a folder."""
-    libc().umount2(os.fsencode(place), MNT_DETACH)
+    if _enclosed():
+        libc().umount2(os.fsencode(place), MNT_DETACH)
     shutil.rmtree(place, ignore_errors=True)
+
+
+def _enclosed() -> bool:
+    return os.getpid() == 1
 
 
 def _mount(what: str, where: str, kind: str, flags: int) -> bool:

@@ -73,16 +73,30 @@ cdef inline uint8_t classify(
             cannot_abort = not r.nxt_known or (
                 ack != r.nxt and not (r.una_known and ack == r.una)
             )
-            forgotten = (
-                x.fins > 0 and x.quiet_since_fin and one.ts_ns >= x.fin_ns
-                and not rst.quirks & HAS_TS
-            )
-            if cannot_abort or forgotten:
+            forgotten = x.fins > 0 and x.quiet_since_fin and one.ts_ns >= x.fin_ns
+            if (cannot_abort or forgotten) and not rst.quirks & HAS_TS:
                 answers[0] = answers_of(one)
                 answered[0] = i
                 return C_NO_STATE_ACK
             break
     return abort_class(x, seq)
+
+
+cdef inline int before_fin(
+    Tracker *t, const Conn *c, const Half *x, const Half *r, const Segment *rst
+) noexcept nogil:
+    cdef const Kept *one
+    cdef int i
+    for i in range(c.n_kept):
+        one = slot(t, c.kept[i])
+        if (
+            could_answer(c, i, one, rst)
+            and one.payload_len and one.kind != K_KEEP_ALIVE and one.kind != K_FIN
+            and one.flags & F_ACK and one.ack == rst.seq and one.ts_ns >= x.fin_ns
+            and (not r.una_known or (not one.quirks & NO_SEQ and diff(end_of_kept(one), r.una) > 0))
+        ):
+            return i
+    return -1
 
 
 cdef inline uint8_t bare(
@@ -91,12 +105,17 @@ cdef inline uint8_t bare(
 ) noexcept nogil:
     cdef uint32_t seq = rst.seq
     cdef const Kept *one
-    cdef int i
+    cdef int i, earlier
     for i in range(c.n_kept - 1, -1, -1):
         one = slot(t, c.kept[i])
         if not could_answer(c, i, one, rst):
             continue
         if one.flags & F_ACK and one.ack == seq:
+            if x.fins and one.kind == K_FIN and not one.payload_len and not x.rsts:
+                earlier = before_fin(t, c, x, r, rst)
+                if earlier >= 0:
+                    i = earlier
+                    one = slot(t, c.kept[i])
             answers[0] = answers_of(one)
             answered[0] = i
             if (x.state == SYN_SENT or x.state == RESET) and x.isn_known and seq != x.nxt:

@@ -6,13 +6,14 @@ aborts, §3.10.7.3–4 and RFC 5961 §3.2 what R must accept):
 
 * A RST is never answered with a RST, so only other segments of R can be what it answers.
 * No ACK bit: the form of an answer by a host without state.  It answers the latest segment of R
-  whose ACK equals SEG.SEQ, if that passed less than `ANSWER_NS` before.
+  whose ACK equals SEG.SEQ, if that passed less than `ANSWER_NS` before; a first RST rather the
+  data before R's FIN that X never acknowledged, since that came first to the closed socket.
 * ACK bit, acknowledging a SYN of R where X sent none: a refusal.
 * ACK bit, SEQ and ACK equal to a segment's ACK and SEQ + LEN: lwIP and Windows answer like this
   without state.  But an abort right after that segment has the same numbers.  It is read as an
   abort unless it cannot be one (its ACK is not RCV.NXT: an answered keep-alive), or X had sent
   its FIN and then nothing, as a host that has forgotten the connection would.  Timestamps in
-  the RST speak against that: without state there is no clock to send.
+  the RST speak against either: without state there is no clock to send.
 * Otherwise it is a process giving up, if SEQ fits what X had sent.
 """
 
@@ -84,13 +85,8 @@ def classify(
             # A live X may abort before it takes what has just come: then ACK is what it had last
             # acknowledged.
             cannot_abort = not r.nxt_known or (ack != r.nxt and not (r.una_known and ack == r.una))
-            forgotten = (
-                x.fins > 0
-                and x.quiet_since_fin
-                and one.ts_ns >= x.fin_ns
-                and not rst.quirks & Quirk.HAS_TS
-            )
-            if cannot_abort or forgotten:
+            forgotten = x.fins > 0 and x.quiet_since_fin and one.ts_ns >= x.fin_ns
+            if (cannot_abort or forgotten) and not rst.quirks & Quirk.HAS_TS:
                 return RstClass.NO_STATE_ACK, answers_of(one), one
             break
     return _abort(x, seq)
@@ -103,6 +99,8 @@ def _bare(
         if one.flags & Flag.ACK and one.ack == seq:
             if x.state in (State.SYN_SENT, State.RESET) and x.isn_known and seq != x.nxt:
                 return RstClass.BAD_ACK, answers_of(one), one
+            if x.fins and one.kind == Kind.FIN and not one.payload_len and not x.rsts:
+                one = _before_fin(x, r, before, seq) or one
             if one.payload_len and x.fins and one.kind != Kind.KEEP_ALIVE:
                 return RstClass.DATA_AFTER_CLOSE, answers_of(one), one
             return RstClass.NO_STATE, answers_of(one), one
@@ -114,6 +112,21 @@ def _bare(
     if diff(seq, x.nxt) > 0 or diff(seq, x.una if x.una_known else x.low) < 0:
         return _misfit(x, seq)
     return RstClass.NO_STATE, Answers.UNSEEN, None
+
+
+def _before_fin(x: Half, r: Half, before: list[Segment], seq: int) -> Segment | None:
+    """The earliest data of R that came after X's FIN with this ACK and was not acknowledged."""
+    for one in reversed(before):
+        if (
+            one.payload_len
+            and one.kind not in (Kind.KEEP_ALIVE, Kind.FIN)
+            and one.flags & Flag.ACK
+            and one.ack == seq
+            and one.ts_ns >= x.fin_ns
+            and (not r.una_known or (one.has_seq and diff(one.end, r.una) > 0))
+        ):
+            return one
+    return None
 
 
 def _misfit(x: Half, seq: int) -> tuple[RstClass, Answers, None]:

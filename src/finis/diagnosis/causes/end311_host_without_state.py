@@ -56,6 +56,11 @@ class HostWithoutState(Cause):
     contributes = True
     confidence = facts.confidence(
         (facts.RESP.rst_answers("unseen") | facts.ORIG.rst_answers("unseen"), Confidence.LIKELY),
+        # With the ACK bit an abort just before that segment arrived looks the same.
+        (
+            facts.RESP.rst_class("no-state-ack") | facts.ORIG.rst_class("no-state-ack"),
+            Confidence.LIKELY,
+        ),
         otherwise=Confidence.CERTAIN,
     )
     harm = facts.harm(

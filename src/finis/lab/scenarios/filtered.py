@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from finis.lab.asa import Policy
+from finis.lab.admission import Policy
 from finis.lab.scenario import HARMFUL, Lab, Truth
 
 TRUTH = Truth(("syn-dropped-by-firewall",), ("syn-unanswered",), HARMFUL, "unanswered")

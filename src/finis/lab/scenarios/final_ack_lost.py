@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from finis.lab.asa import INSIDE
+from finis.lab.admission import INSIDE
 from finis.lab.packet import ACK, FIN, Packet
 from finis.lab.scenario import HARMLESS, Lab, Truth, fate
 

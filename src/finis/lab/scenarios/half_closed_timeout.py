@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import time
 
-from finis.lab.asa import Policy
+from finis.lab.admission import Policy
 from finis.lab.scenario import HARMFUL, Lab, Truth, abort, fate
 
 TRUTH = Truth(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from finis.lab.asa import Policy
+from finis.lab.admission import Policy
 from finis.lab.scenario import DEPENDS, Lab, Truth, fate
 
 TRUTH = Truth(

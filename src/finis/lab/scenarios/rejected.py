@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from finis.lab.asa import Policy
+from finis.lab.admission import Policy
 from finis.lab.scenario import Lab, Truth
 
 TRUTH = Truth(("firewall-reset", "syn-dropped-by-firewall"), ("refused",), ended="refused")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from finis.lab.asa import INSIDE, Policy
+from finis.lab.admission import INSIDE, Policy
 from finis.lab.packet import SYN, Packet
 from finis.lab.scenario import HARMFUL, Lab, Truth
 
