@@ -89,7 +89,7 @@ class Case:
     @cached_property
     def found(self) -> list[Finding]:
         """Findings, gravest and most frequent first."""
-        from finis.diagnosis.findings import findings
+        from finis.diagnosis.tally import findings
 
         return findings(self.judged)
 

@@ -5,8 +5,9 @@ import polars as pl
 from finis import tables
 from finis.correlation.stories import Proof
 from finis.diagnosis import engine
-from finis.diagnosis.findings import filled, findings
+from finis.diagnosis.findings import filled
 from finis.diagnosis.missing import Where
+from finis.diagnosis.tally import findings
 from finis.terms import Confidence, Harm
 from tests.diagnosis.endings import DENIALS, Row, both, fins, logged, rst, seen, stories
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from finis.correlation.stories import Story
 from finis.diagnosis import engine, telling
-from finis.diagnosis.findings import Example, findings
+from finis.diagnosis.findings import Example
+from finis.diagnosis.tally import findings
 from finis.terms import Accept, Alert, Answers, Ended, Notify, RstClass, Teardown, word
 from tests.correlation.test_correlate import reference
 from tests.diagnosis.endings import SCHEMA, frame, row, stories

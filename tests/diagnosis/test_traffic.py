@@ -9,7 +9,7 @@ import pytest
 
 from finis.correlation.correlate import correlate
 from finis.diagnosis import engine
-from finis.diagnosis.findings import findings
+from finis.diagnosis.tally import findings
 from tests.correlation.world import denials, log, point
 from tests.script import segments
 

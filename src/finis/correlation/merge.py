@@ -102,6 +102,7 @@ def stories(
         seen=_Lazy(groups.count, view.seen),
         pairings=_Lazy(groups.count, view.pairings, number[view.several()]),
         proofs=_Lazy(groups.count, view.proofs),
+        places=(begin[order], tie[order]),
     )
 
 

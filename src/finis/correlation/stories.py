@@ -148,6 +148,8 @@ class Stories:
     pairings: Mapping[int, list[Pairing]]
     proofs: Mapping[int, tuple[Proof | None, Proof | None]]  # story row → built, teardown
     unmatched: list[str] = field(default_factory=list)  # ambiguous matches, in words
+    # Per row of `table` what it is sorted by: beginning (ns, reference clock), tie.
+    places: tuple[np.ndarray, np.ndarray] | None = None
 
     def story(self, row: int) -> Story:
         """One connection with all that shows it."""
@@ -158,8 +160,13 @@ class Stories:
             pairings=self.pairings.get(row, []),
             built=built,
             teardown=teardown,
-            denials=self.denials.filter(self.denials["story"] == row).to_dicts(),
+            denials=self._refused(row),
         )
+
+    def _refused(self, row: int) -> list[dict[str, Any]]:
+        if self.denials.is_empty():
+            return []
+        return self.denials.filter(self.denials["story"] == row).to_dicts()
 
     def refusal(self, row: int) -> Refusal:
         """One denial with the story it belongs to."""

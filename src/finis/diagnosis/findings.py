@@ -8,26 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from finis import words
 from finis.correlation.stories import Proof
 from finis.diagnosis.cause import Alternative, Cause, Claim, claim_line, harm_sentence
-from finis.diagnosis.engine import Judged, catalogue
 from finis.diagnosis.missing import Where
 from finis.terms import Confidence, Harm, word
 
 if TYPE_CHECKING:
-    from finis.correlation.stories import Refusal, Story
+    from finis.correlation.stories import Story
 
 TOP_HOSTS = 20
 EXAMPLES = 3
-_PLACEHOLDER = re.compile(r"\{(client|client_p|client_if|server|server_p|server_if)\}")
+PLACEHOLDER = re.compile(r"\{(client|client_p|client_if|server|server_p|server_if)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +42,7 @@ class Example:
     claims: tuple[Claim, ...]
     alternatives: tuple[Alternative, ...]
     commands: tuple[str, ...]  # whose output would settle what is open
+    story: Story | None = field(default=None, compare=False, repr=False)  # of a connection
 
     def lines(self) -> list[str]:
         """One line of text per claim, with its proofs."""
@@ -138,18 +137,6 @@ class Finding:
         }
 
 
-def findings(judged: Judged, limit: int = EXAMPLES) -> list[Finding]:
-    """Every cause that is primary somewhere: the harmful first, then the most frequent.
-
-    At most `limit` examples each.  Copies (`duplicate_of`) are not counted.
-    """
-    found = [
-        *_of(judged, judged.connections, "connections", limit),
-        *_of(judged, originals(judged.denials), "denials", limit),
-    ]
-    return sorted(found, key=lambda item: (-item.harm, -(item.connections + item.denials), item.id))
-
-
 def originals(denials: pl.DataFrame) -> pl.DataFrame:
     """Denials without the copies of other lines."""
     return denials.filter(pl.col("duplicate_of").is_null())
@@ -158,199 +145,10 @@ def originals(denials: pl.DataFrame) -> pl.DataFrame:
 def filled(text: str, where: Where) -> str:
     """A remedy for these hosts: its placeholders replaced by names that can stand in a command."""
     values = where.fields()
-    return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
+    return PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 
 def remedies(cause: type[Cause], row: Mapping[str, Any]) -> dict[str, str]:
     """The cause's remedies for one row of connections or denials."""
     where = Where.of(row) if cause.table == "connections" else Where.of_denial(row)
     return {product: filled(text, where) for product, text in cause.remedy.items()}
-
-
-# The two ends of a row, and what makes it telling as an example: seen in captures and log, at
-# several points, with what followed; a denial with the connection and packet it belongs to.
-_ENDS = {
-    "connections": ("orig_h", "orig_p", "resp_h", "resp_p"),
-    "denials": ("src_h", "src_p", "dst_h", "dst_p"),
-}
-
-
-def _telling(table: str) -> pl.Expr:
-    sure = _level(pl.col("confidence"))
-    if table == "connections":
-        return (
-            pl.col("has_packets").fill_null(False).cast(pl.Int8) * 2
-            + pl.col("has_log").fill_null(False).cast(pl.Int8) * 2
-            + pl.min_horizontal(pl.col("n_points").fill_null(0), 2)
-            + (pl.col("denials_after").fill_null(0) > 0).cast(pl.Int8)
-            + sure
-        )
-    return (
-        pl.col("story").is_not_null().cast(pl.Int8) * 2
-        + pl.col("segment_frame").is_not_null().cast(pl.Int8) * 2
-        + pl.col("teardown_file").is_not_null().cast(pl.Int8)
-        + sure
-    )
-
-
-def _of(judged: Judged, frame: pl.DataFrame, table: str, limit: int) -> list[Finding]:
-    known = catalogue()
-    total = frame.height
-    beside = _beside(frame) if table == "connections" else {}
-    # Only what grouping needs is carried along; whole rows are fetched for the few examples.
-    narrow = frame.select(
-        "cause", "harm", "row", *_ENDS[table],
-        pl.int_range(pl.len()).alias("at"), _telling(table).alias("telling"),
-    )  # fmt: skip
-    members_of = narrow.partition_by("cause", "harm", as_dict=True, include_key=False)
-    found = []
-    for group in _groups(frame, table).iter_rows(named=True):
-        cause = known[group["cause"]]
-        members = members_of[group["cause"], group["harm"]]
-        chosen = [frame.row(at, named=True) for at in _chosen(members, table, limit)]
-        found.append(
-            Finding(
-                cause=cause,
-                harm=_harm(group["harm"]),
-                confidence=Confidence(group["least"]),
-                connections=group["members"] if table == "connections" else 0,
-                denials=group["members"] if table == "denials" else 0,
-                of_connections=total if table == "connections" else 0,
-                of_denials=total if table == "denials" else 0,
-                contributing=beside.get(cause.id, 0),
-                packets=group["packets"],
-                first_ts=group["first"],
-                last_ts=group["last"],
-                hosts=_hosts(members, table),
-                examples=tuple(_example(judged, cause, table, row) for row in chosen),
-                remedy=_common_remedy(cause, frame, members, table),
-            )
-        )
-    return found
-
-
-def _groups(frame: pl.DataFrame, table: str) -> pl.DataFrame:
-    start, end = ("first_ts", "last_ts") if table == "connections" else ("ts", "ts")
-    packets = pl.col("count").fill_null(1).sum() if table == "denials" else pl.lit(0)
-    return (
-        frame.group_by("cause", "harm")
-        .agg(
-            pl.len().alias("members"),
-            packets.alias("packets"),
-            pl.col(start).min().alias("first"),
-            pl.col(end).max().alias("last"),
-            _level(pl.col("confidence")).min().alias("least"),
-        )
-        .sort("cause", "harm")
-    )
-
-
-def _level(column: pl.Expr) -> pl.Expr:
-    """The code of a confidence's word."""
-    return column.replace_strict(
-        {word(level): int(level) for level in Confidence},
-        default=int(Confidence.POSSIBLE),
-        return_dtype=pl.UInt8,
-    )
-
-
-def _harm(text: str) -> Harm:
-    return {word(level): level for level in Harm}[text]
-
-
-def _beside(frame: pl.DataFrame) -> dict[str, int]:
-    """How many connections each cause contributes to."""
-    named = frame.select(pl.col("contributing").fill_null("").alias("ids"))
-    named = named.filter(pl.col("ids") != "").select(pl.col("ids").str.split(",")).explode("ids")
-    counted = named.group_by("ids").len()
-    return dict(zip(counted["ids"].to_list(), counted["len"].to_list(), strict=True))
-
-
-def _chosen(members: pl.DataFrame, table: str, limit: int) -> list[int]:
-    """Positions of the most telling members, of different hosts as far as there are any."""
-    order = ["telling", "row"]
-    down = [True, False]
-    host, _, peer, _ = _ENDS[table]
-    best = members.group_by(host, peer).agg(pl.all().sort_by(order, descending=down).first())
-    best = best.sort(order, descending=down).head(limit)
-    if best.height < limit:
-        rest = members.filter(~pl.col("row").is_in(best["row"].to_list()))
-        more = rest.sort(order, descending=down).head(limit - best.height)
-        best = pl.concat([best.select("at"), more.select("at")])
-    positions: list[int] = best["at"].to_list()
-    return positions
-
-
-def _hosts(members: pl.DataFrame, table: str) -> tuple[tuple[str, int], ...]:
-    """The hosts in most members.  Polars counts in the frame's own memory; only the top is kept."""
-    ends = _ENDS[table][::2]
-    counted = (
-        pl.concat([members.select(pl.col(end).alias("host")) for end in ends])
-        .drop_nulls()
-        .group_by("host")
-        .len()
-        .sort(["len", "host"], descending=[True, False])
-        .head(TOP_HOSTS)
-    )
-    return tuple(zip(counted["host"].to_list(), counted["len"].to_list(), strict=True))
-
-
-def _common_remedy(
-    cause: type[Cause], frame: pl.DataFrame, members: pl.DataFrame, table: str
-) -> dict[str, str]:
-    """Remedies for the most frequent server; a client is named only if all members have it."""
-    if not cause.remedy:
-        return {}
-    ends = _ENDS[table][2:] if table == "connections" else _ENDS[table]
-    counted = members.group_by(ends).agg(pl.len(), pl.col("row").min(), pl.col("at").min())
-    most = counted.sort(["len", "row"], descending=[True, False])["at"][0]
-    row = frame.row(most, named=True)
-    if table == "connections":
-        for name in ("orig_h", "orig_p"):
-            if members[name].n_unique() > 1:
-                row[name] = None
-    return remedies(cause, row)
-
-
-def _example(judged: Judged, cause: type[Cause], table: str, row: dict[str, Any]) -> Example:
-    if table == "connections":
-        story = judged.stories.story(row["row"])
-        return Example(
-            subject=f"{words.endpoint(row['orig_h'], row['orig_p'])} → "
-            f"{words.endpoint(row['resp_h'], row['resp_p'])}",
-            ts=row["last_ts"],
-            conn_id=row["conn_id"],
-            row=row["row"],
-            at=_place(story),
-            confidence=Confidence[row["confidence"].upper()],
-            claims=tuple(cause.claims(story)),
-            alternatives=tuple(cause.alternatives(story)),
-            commands=tuple(cause.missing(story)),
-        )
-    refusal = judged.stories.refusal(row["row"])
-    return Example(
-        subject=f"{words.endpoint(row['src_h'], row['src_p'])} → "
-        f"{words.endpoint(row['dst_h'], row['dst_p'])}",
-        ts=row["ts"],
-        conn_id=None if refusal.story is None else refusal.story.row["conn_id"],
-        row=row["row"],
-        at=_place_of_denial(refusal),
-        confidence=Confidence[row["confidence"].upper()],
-        claims=tuple(cause.claims(refusal)),
-        alternatives=tuple(cause.alternatives(refusal)),
-        commands=tuple(cause.missing(refusal)),
-    )
-
-
-def _place(story: Story) -> tuple[Proof, ...]:
-    """Where the end of a connection stands: its Teardown, and its last segment at every point."""
-    last = tuple(seen.proof(seen.tail[-1]) for seen in story.seen if len(seen.tail))
-    log = story.teardown or story.built
-    return (*(() if log is None else (log,)), *last)
-
-
-def _place_of_denial(refusal: Refusal) -> tuple[Proof, ...]:
-    row = refusal.row
-    if row.get("segment_file") is None or row.get("segment_frame") is None:
-        return (refusal.proof,)
-    return (refusal.proof, Proof(row["segment_file"], row["segment_frame"], "frame"))

@@ -57,7 +57,7 @@ def document(case: Case, *, whole: bool = False) -> Document:
             brief.append(finding)
             continue
         most = 1 if len(case.found) > FEW and not whole else len(finding.examples)
-        out.add(*_finding(number, finding, case, most))
+        out.add(*_finding(number, finding, most))
     if brief:
         out.add(*_condensed(brief))
     if case.patterns:
@@ -88,7 +88,7 @@ def _bullets(lines: list[Any], label: str, indent: int = 2) -> list[Block]:
 # --- one finding ---------------------------------------------------------------------------
 
 
-def _finding(number: int, finding: Finding, case: Case, most: int) -> list[Block]:
+def _finding(number: int, finding: Finding, most: int) -> list[Block]:
     """One finding with up to `most` of its examples."""
     harm = word(finding.harm)
     blocks: list[Block] = [
@@ -105,7 +105,7 @@ def _finding(number: int, finding: Finding, case: Case, most: int) -> list[Block
     if finding.harm_why:
         blocks += _bullets([finding.harm_why], "harm")
     for example in finding.examples[:most]:
-        blocks += _example(finding, example, case)
+        blocks += _example(example)
     if finding.examples[most:]:
         more = count(len(finding.examples[most:]), "more example")
         blocks += _bullets([Span(f"{more} with --all", "dim")], " ")
@@ -138,14 +138,13 @@ def _hosts(finding: Finding) -> str:
     return "; hosts " + ", ".join(shown) + (" and others" if finding.hosts[HOSTS:] else "")
 
 
-def _example(finding: Finding, example: Example, case: Case) -> list[Block]:
+def _example(example: Example) -> list[Block]:
     name = f" ({example.conn_id})" if example.conn_id else ""
     lead: Line = (Span(f"{example.subject}{name}", "strong"),)
     blocks: list[Block] = [Bullets([lead, *claim_lines(list(example.claims))], 2, "evidence")]
-    if finding.table == "connections":
-        story = case.stories.story(example.row)
-        for pairing in story.pairings:
-            blocks += _bullets(pairing_lines(story, pairing), "paired")
+    if example.story is not None:
+        for pairing in example.story.pairings:
+            blocks += _bullets(pairing_lines(example.story, pairing), "paired")
     return blocks
 
 
@@ -202,13 +201,13 @@ def facts(case: Case) -> dict[str, Any]:
             "harm": word(max((item.harm for item in case.everything), default=Harm.HARMLESS)),
         },
         "patterns": [pattern_fact(found) for found in case.patterns],
-        "findings": [finding_fact(finding, case) for finding in case.found],
+        "findings": [finding_fact(finding) for finding in case.found],
         "connections": connections.head(LISTED).to_dicts(),
         "denials": denials.head(LISTED).to_dicts(),
     }
 
 
-def finding_fact(finding: Finding, case: Case) -> dict[str, Any]:
+def finding_fact(finding: Finding) -> dict[str, Any]:
     """A finding as JSON values."""
     return {
         **finding.row(),
@@ -217,7 +216,7 @@ def finding_fact(finding: Finding, case: Case) -> dict[str, Any]:
         "harm_why": finding.harm_why,
         "packets": finding.packets,
         "contributing_to": finding.contributing,
-        "evidence": [_example_fact(finding, example, case) for example in finding.examples],
+        "evidence": [_example_fact(example) for example in finding.examples],
         "alternatives": [{"text": a.text, "decide": a.decide} for a in finding.alternatives],
         "commands": list(finding.commands),
         "remedy": finding.remedy,
@@ -225,7 +224,7 @@ def finding_fact(finding: Finding, case: Case) -> dict[str, Any]:
     }
 
 
-def _example_fact(finding: Finding, example: Example, case: Case) -> dict[str, Any]:
+def _example_fact(example: Example) -> dict[str, Any]:
     made: dict[str, Any] = {
         "subject": example.subject,
         "conn_id": example.conn_id,
@@ -234,8 +233,8 @@ def _example_fact(finding: Finding, example: Example, case: Case) -> dict[str, A
         "at": [{"file": p.file, p.unit: p.number} for p in example.at],
         "claims": [claim_fact(claim) for claim in example.claims],
     }
-    if finding.table == "connections":
-        story = case.stories.story(example.row)
+    if example.story is not None:
+        story = example.story
         made["pairings"] = [pairing_fact(story, pairing) for pairing in story.pairings]
     return made
 

@@ -1,0 +1,429 @@
+"""Verdicts of one batch after another, added up to findings: counts, periods, hosts and the most
+telling examples.  What is kept grows with the causes met, not with the rows; the outcome does not
+depend on how the rows were cut into batches.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from finis import words
+from finis.correlation.stories import Proof
+from finis.diagnosis.engine import Judged, catalogue
+from finis.diagnosis.findings import (
+    EXAMPLES,
+    PLACEHOLDER,
+    TOP_HOSTS,
+    Example,
+    Finding,
+    originals,
+    remedies,
+)
+from finis.terms import Confidence, Harm, word
+
+if TYPE_CHECKING:
+    from finis.correlation.stories import Refusal, Story
+    from finis.diagnosis.cause import Cause
+
+MOST = 1 << 16  # hosts, and servers, counted exactly per batch of counts; then the rarest go
+
+# The two ends of a row, and what makes it telling as an example: seen in captures and log, at
+# several points, with what followed; a denial with the connection and packet it belongs to.
+_ENDS = {
+    "connections": ("orig_h", "orig_p", "resp_h", "resp_p"),
+    "denials": ("src_h", "src_p", "dst_h", "dst_p"),
+}
+# By whom a remedy is meant, and the columns its placeholders are filled from (missing.Where).
+_WHOM = {
+    "connections": (
+        ("resp_h", "resp_p"),
+        ("orig_h", "orig_p", "orig_if", "resp_if", "orig_mapped_h", "resp_mapped_h", "has_log",
+         "device"),
+    ),
+    "denials": (_ENDS["denials"], ("interface", "from_side")),
+}  # fmt: skip
+_FRAME = {"connections": "table", "denials": "denials"}  # of Stories
+_GROUP = ("cause", "harm")
+_ORDER = ("begin", "tie")  # of stories; of denials their number
+
+
+def _telling(table: str) -> pl.Expr:
+    sure = _level(pl.col("confidence"))
+    if table == "connections":
+        return (
+            pl.col("has_packets").fill_null(False).cast(pl.Int8) * 2
+            + pl.col("has_log").fill_null(False).cast(pl.Int8) * 2
+            + pl.min_horizontal(pl.col("n_points").fill_null(0), 2)
+            + (pl.col("denials_after").fill_null(0) > 0).cast(pl.Int8)
+            + sure
+        )
+    return (
+        pl.col("story").is_not_null().cast(pl.Int8) * 2
+        + pl.col("segment_frame").is_not_null().cast(pl.Int8) * 2
+        + pl.col("teardown_file").is_not_null().cast(pl.Int8)
+        + sure
+    )
+
+
+def _level(column: pl.Expr) -> pl.Expr:
+    """The code of a confidence's word."""
+    return column.replace_strict(
+        {word(level): int(level) for level in Confidence},
+        default=int(Confidence.POSSIBLE),
+        return_dtype=pl.UInt8,
+    )
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    """A member that may become an example, with all that its words need."""
+
+    rank: tuple[int, int, int]  # the most telling first, then the earliest
+    pair: tuple[Any, Any]
+    row: int
+    told: Story | Refusal | None = None
+
+
+@dataclass(slots=True)
+class _Group:
+    """The members of one cause at one level of harm."""
+
+    members: int = 0
+    packets: int = 0
+    least: int = int(Confidence.CERTAIN)
+    first: datetime | None = None
+    last: datetime | None = None
+    held: list[_Held] = field(default_factory=list)
+
+    def add(self, row: dict[str, Any]) -> None:
+        self.members += row["members"]
+        self.packets += row["packets"]
+        self.least = min(self.least, row["least"])
+        starts = [ts for ts in (self.first, row["first"]) if ts is not None]
+        ends = [ts for ts in (self.last, row["last"]) if ts is not None]
+        self.first, self.last = min(starts, default=None), max(ends, default=None)
+
+    def hold(self, fresh: list[_Held], limit: int) -> None:
+        """Keep those that may still be chosen: the best of `limit` pairs of hosts, and as many
+        of any as would fill up if there are fewer pairs."""
+        self.held += fresh
+        first = self.first_of_pairs(limit)
+        self.held = first + [held for held in self.held if held not in first][:limit]
+
+    def first_of_pairs(self, limit: int) -> list[_Held]:
+        """The most telling members of different pairs of hosts."""
+        self.held.sort(key=lambda held: held.rank)
+        best: dict[Any, _Held] = {}
+        for held in self.held:
+            best.setdefault(held.pair, held)
+        return list(best.values())[:limit]
+
+    def chosen(self, limit: int) -> list[_Held]:
+        """The most telling members, of different hosts as far as there are any."""
+        first = self.first_of_pairs(limit)
+        return first + [held for held in self.held if held not in first][: limit - len(first)]
+
+
+class _Counted:
+    """How often each key came in each group; beyond MOST keys the rarest are forgotten."""
+
+    def __init__(self, keys: list[str]) -> None:
+        self.keys = keys
+        self.parts: list[pl.DataFrame] = []
+        self.rows = 0
+
+    def add(self, part: pl.DataFrame) -> None:
+        """Take counts `n` by key; of other columns the earliest row's values are kept, batches
+        being told apart by `begin` and `tie` where there are such columns."""
+        self.parts.append(part)
+        self.rows += part.height
+        if self.rows > 2 * MOST:
+            self.parts = [self.merged().sort("n", descending=True).head(MOST)]
+            self.rows = self.parts[0].height
+
+    def merged(self) -> pl.DataFrame:
+        if len(self.parts) == 1:
+            return self.parts[0]
+        every = pl.concat(self.parts)
+        if "begin" in every.columns:
+            every = every.sort(_ORDER)
+        rest = [name for name in every.columns if name not in (*self.keys, "n")]
+        return every.group_by(self.keys, maintain_order=True).agg(
+            pl.col("n").sum(), *(pl.col(name).first() for name in rest)
+        )
+
+
+class _Table:
+    """All findings of connections, or of denials."""
+
+    def __init__(self, table: str, limit: int) -> None:
+        self.table, self.limit = table, limit
+        self.total = 0  # that count
+        self.rows = 0  # all, to number them
+        self.groups: dict[tuple[str, str], _Group] = {}
+        self.beside: Counter[str] = Counter()  # connections that a cause contributes to
+        self.hosts = _Counted([*_GROUP, "host"])
+        self.whom = _Counted([*_GROUP, *_WHOM[table][0]])
+        self.clients = pl.DataFrame()  # per group the least and greatest of who opened it
+
+    def add(self, judged: Judged, frame: pl.DataFrame) -> None:
+        before, self.total = self.rows, self.total + frame.height
+        self.rows += getattr(judged.stories, _FRAME[self.table]).height
+        if not frame.height:
+            return
+        narrow = frame.select(
+            *_GROUP, "row", *_ENDS[self.table], "confidence", telling=_telling(self.table),
+            at=pl.int_range(pl.len()),
+        )  # fmt: skip
+        for row in self._stats(frame).iter_rows(named=True):
+            self.groups.setdefault((row["cause"], row["harm"]), _Group()).add(row)
+        for end in _ENDS[self.table][::2]:
+            named = narrow.select(*_GROUP, host=end).drop_nulls("host")
+            self.hosts.add(named.group_by(*_GROUP, "host").len("n").cast({"n": pl.Int64}))
+        if self.table == "connections":
+            self._contributing(frame)
+        self._whom(judged, frame, before)
+        self._hold(judged, narrow, before)
+
+    def _stats(self, frame: pl.DataFrame) -> pl.DataFrame:
+        connections = self.table == "connections"
+        start, end = ("first_ts", "last_ts") if connections else ("ts", "ts")
+        packets = pl.lit(0) if connections else pl.col("count").fill_null(1).sum()
+        return frame.group_by(_GROUP).agg(
+            pl.len().alias("members"),
+            packets.alias("packets"),
+            pl.col(start).min().alias("first"),
+            pl.col(end).max().alias("last"),
+            _level(pl.col("confidence")).min().alias("least"),
+        )
+
+    def _contributing(self, frame: pl.DataFrame) -> None:
+        counted = (
+            frame.lazy()
+            .filter(pl.col("contributing").fill_null("") != "")
+            .select(pl.col("contributing").str.split(",").alias("id"))
+            .explode("id")
+            .group_by("id")
+            .len()
+            .collect()
+        )
+        self.beside.update(dict(counted.iter_rows()))
+
+    def _whom(self, judged: Judged, frame: pl.DataFrame, before: int) -> None:
+        """Count the servers that remedies would name."""
+        placed = _addressed(self.table)
+        keys, fields = _WHOM[self.table]
+        begin, tie = _places(judged, self.table, frame, before)
+        part = (
+            frame.lazy()
+            .select(*_GROUP, *keys, *fields)
+            .with_columns(begin, tie)
+            .filter(pl.col("cause").is_in(placed))
+            .group_by(*_GROUP, *keys, maintain_order=True)
+            .agg(pl.len().cast(pl.Int64).alias("n"), pl.all().first())
+            .collect()
+        )
+        self.whom.add(part)
+        if self.table == "connections":
+            span = [
+                bound(name).alias(f"{name}_{which}")
+                for name in ("orig_h", "orig_p")
+                for which, bound in (("min", pl.min), ("max", pl.max))
+            ]
+            known = frame.filter(pl.col("cause").is_in(placed)).group_by(_GROUP).agg(span)
+            self.clients = pl.concat([self.clients, known]) if len(self.clients) else known
+
+    def _hold(self, judged: Judged, narrow: pl.DataFrame, before: int) -> None:
+        """Members that may become examples, with the stories behind them."""
+        host, _, peer, _ = _ENDS[self.table]
+        ranked = narrow.sort([*_GROUP, "telling", "at"], descending=[False, False, True, False])
+        pairs = ranked.unique([*_GROUP, host, peer], keep="first", maintain_order=True)
+        best = pairs.group_by(_GROUP, maintain_order=True).head(self.limit)
+        most = ranked.group_by(_GROUP, maintain_order=True).head(self.limit)
+        fresh: dict[tuple[str, str], list[_Held]] = {}
+        candidates = pl.concat([best, most.select(best.columns)]).unique("at", maintain_order=True)
+        begin, tie = (part.to_list() for part in _places(judged, self.table, candidates, before))
+        for row, when, which in zip(candidates.iter_rows(named=True), begin, tie, strict=True):
+            rank = (-row["telling"], when, which)
+            held = _Held(rank, (row[host], row[peer]), row["row"])
+            fresh.setdefault((row["cause"], row["harm"]), []).append(held)
+        for key, group_fresh in fresh.items():
+            group = self.groups[key]
+            group.hold(group_fresh, self.limit)
+            for held in group.held:
+                if held.told is None:
+                    held.told = _told(judged, self.table, held.row)
+                    held.row += before
+
+    def findings(self) -> list[Finding]:
+        if not self.groups:
+            return []
+        known = catalogue()
+        hosts = self._top_hosts()
+        whom = self._most_frequent()
+        out = []
+        for (name, harm), group in sorted(self.groups.items()):
+            cause = known[name]
+            connections = self.table == "connections"
+            out.append(
+                Finding(
+                    cause=cause,
+                    harm=_harm(harm),
+                    confidence=Confidence(group.least),
+                    connections=group.members if connections else 0,
+                    denials=0 if connections else group.members,
+                    of_connections=self.total if connections else 0,
+                    of_denials=0 if connections else self.total,
+                    contributing=self.beside.get(name, 0),
+                    packets=group.packets,
+                    first_ts=group.first,
+                    last_ts=group.last,
+                    hosts=hosts.get((name, harm), ()),
+                    examples=tuple(
+                        _example(cause, self.table, held) for held in group.chosen(self.limit)
+                    ),
+                    remedy=remedies(cause, whom.get((name, harm), {})) if cause.remedy else {},
+                )
+            )
+        return out
+
+    def _top_hosts(self) -> dict[tuple[str, str], tuple[tuple[str, int], ...]]:
+        merged = self.hosts.merged()
+        merged = merged.group_by(*_GROUP, "host").agg(pl.col("n").sum())  # both ends of one batch
+        top = (
+            merged.sort("n", "host", descending=[True, False])
+            .group_by(_GROUP, maintain_order=True)
+            .head(TOP_HOSTS)
+        )
+        out: dict[tuple[str, str], tuple[tuple[str, int], ...]] = {}
+        for row in top.select(*_GROUP, "host", "n").iter_rows():
+            out[row[:2]] = (*out.get(row[:2], ()), row[2:])
+        return out
+
+    def _most_frequent(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Per group the row whose hosts remedies name: of the most frequent server the earliest; a
+        client is named only if all members have it."""
+        most = (
+            self.whom.merged()
+            .sort("n", *_ORDER, descending=[True, False, False])
+            .group_by(_GROUP, maintain_order=True)
+            .first()
+        )
+        rows = {(row["cause"], row["harm"]): row for row in most.iter_rows(named=True)}
+        if self.table == "connections" and len(self.clients):
+            spans = self.clients.group_by(_GROUP).agg(
+                pl.col("^.*_min$").min(), pl.col("^.*_max$").max()
+            )
+            for span in spans.iter_rows(named=True):
+                for name in ("orig_h", "orig_p"):
+                    if span[f"{name}_min"] != span[f"{name}_max"]:
+                        rows[span["cause"], span["harm"]][name] = None
+        return rows
+
+
+class Tally:
+    """Everything judged so far."""
+
+    def __init__(self, limit: int = EXAMPLES) -> None:
+        self.connections = _Table("connections", limit)
+        self.denials = _Table("denials", limit)
+
+    def add(self, judged: Judged) -> None:
+        """Take a batch.  Copies (`duplicate_of`) are not counted.  Nothing of the batch's memory
+        is kept."""
+        self.connections.add(judged, judged.connections)
+        self.denials.add(judged, originals(judged.denials))
+
+    def findings(self) -> list[Finding]:
+        """Every cause that is primary somewhere: the harmful first, then the most frequent."""
+        found = [*self.connections.findings(), *self.denials.findings()]
+        return sorted(found, key=lambda f: (-f.harm, -(f.connections + f.denials), f.id))
+
+
+def findings(judged: Judged, limit: int = EXAMPLES) -> list[Finding]:
+    """The findings of one batch that is all there is; at most `limit` examples each."""
+    tally = Tally(limit)
+    tally.add(judged)
+    return tally.findings()
+
+
+def _addressed(table: str) -> list[str]:
+    """Causes whose remedies name hosts."""
+    return [
+        cause.id
+        for cause in catalogue().values()
+        if cause.table == table and any(PLACEHOLDER.search(t) for t in cause.remedy.values())
+    ]
+
+
+def _places(
+    judged: Judged, table: str, frame: pl.DataFrame, before: int
+) -> tuple[pl.Series, pl.Series]:
+    """`begin` and `tie` of rows: an order that batches do not change."""
+    row = frame["row"].cast(pl.Int64)
+    stories = judged.stories
+    if table == "connections" and stories.places is not None:
+        at = row.to_numpy()
+        begin, tie = (pl.Series(part[at]) for part in stories.places)
+    else:
+        begin, tie = row + before, pl.zeros(len(row), pl.UInt64, eager=True)
+    return begin.alias("begin"), tie.alias("tie")
+
+
+def _harm(text: str) -> Harm:
+    return {word(level): level for level in Harm}[text]
+
+
+# --- examples ----------------------------------------------------------------------------------
+
+
+def _told(judged: Judged, table: str, row: int) -> Story | Refusal:
+    """What stands behind a row, on its own: the batch's memory may be used again."""
+    if table == "connections":
+        return _own(judged.stories.story(row))
+    refusal = judged.stories.refusal(row)
+    return refusal if refusal.story is None else replace(refusal, story=_own(refusal.story))
+
+
+def _own(story: Story) -> Story:
+    seen = [replace(s, record=s.record.copy(), tail=s.tail.copy()) for s in story.seen]
+    return replace(story, seen=seen)
+
+
+def _example(cause: type[Cause], table: str, held: _Held) -> Example:
+    told: Any = held.told
+    row = told.row
+    connections = table == "connections"
+    host, port, peer, peer_p = _ENDS[table]
+    story = told if connections else told.story
+    return Example(
+        subject=f"{words.endpoint(row[host], row[port])} → {words.endpoint(row[peer], row[peer_p])}",
+        ts=row["last_ts" if connections else "ts"],
+        conn_id=None if story is None else story.row["conn_id"],
+        row=held.row,
+        at=_place(told) if connections else _place_of_denial(told),
+        confidence=Confidence[row["confidence"].upper()],
+        claims=tuple(cause.claims(told)),
+        alternatives=tuple(cause.alternatives(told)),
+        commands=tuple(cause.missing(told)),
+        story=told if connections else None,
+    )
+
+
+def _place(story: Story) -> tuple[Proof, ...]:
+    """Where the end of a connection stands: its Teardown, and its last segment at every point."""
+    last = tuple(seen.proof(seen.tail[-1]) for seen in story.seen if len(seen.tail))
+    log = story.teardown or story.built
+    return (*(() if log is None else (log,)), *last)
+
+
+def _place_of_denial(refusal: Refusal) -> tuple[Proof, ...]:
+    row = refusal.row
+    if row.get("segment_file") is None or row.get("segment_frame") is None:
+        return (refusal.proof,)
+    return (refusal.proof, Proof(row["segment_file"], row["segment_frame"], "frame"))
