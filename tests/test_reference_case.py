@@ -112,7 +112,7 @@ def test_offsets_and_the_one_segment_without_twin() -> None:
 
 
 def test_denial_is_that_segment() -> None:
-    denial = case().judged.denials.to_dicts()[0]
+    denial = case().verdicts.rows["denials"].lazy().collect().to_dicts()[0]
     assert denial["line"] == 3
     assert denial["conn_id"] == 47772320
     assert denial["lag_s"] == 0

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from finis.tracking.events import LogTables, LogTracker
     from finis.wire.dialects._api import Events
 
+BATCH, NEVER = 1 << 15, 1 << 62
 STOPPED = "reading was interrupted: nothing after this was read"
 
 Batch = np.ndarray  # rows of tables.SEGMENT
@@ -53,6 +54,12 @@ class Options:
     ports: tuple[int, ...] = ()
     progress: Progress | None = None
     stop: Callable[[], bool] | None = None  # asked after each batch: read no further?
+    keep: bool = True  # hold every judged row; False: only what findings and patterns need
+    batch: int = BATCH  # ended connections judged together; fewer are judged at the end
+
+
+class SeveralPointsError(Exception):
+    """A second point showed up when connections of the first had been given away."""
 
 
 class Intake:
@@ -74,6 +81,12 @@ class Intake:
         from finis.tracking.events import LogTracker
 
         return LogTracker(self.options.devices)
+
+    @property
+    def alone(self) -> bool:
+        """Captures of one point and nothing else, as far as names tell."""
+        points = {given.point for given, _ in self.inputs}
+        return len(points) == 1 and all(reader.kind == "capture" for _, reader in self.inputs)
 
     def open(self, paths: list[str]) -> None:
         """Find out what each file is; what no reader knows is counted and skipped.  Raises
@@ -140,12 +153,19 @@ class Intake:
 
     # --- captures --------------------------------------------------------------------------
 
-    def captures(self, only: set[frozenset[Endpoint]] | None = None) -> list[PointData]:
+    def captures(
+        self,
+        only: set[frozenset[Endpoint]] | None = None,
+        settle: Callable[[PointData], None] | None = None,
+    ) -> list[PointData]:
         """Track every capture, each point by itself, files of a point in order of time.  With
-        `only`, other tuples are passed over and every segment is kept, not just the tail."""
+        `only`, other tuples are passed over and every segment is kept, not just the tail.
+        `settle` is given connections of the one point that have ended, as soon as they are
+        `Options.batch`; raises SeveralPointsError where that was wrong."""
         trackers: dict[int, SegmentTracker] = {}
         kept: dict[int, list[Batch]] = {}
         files: dict[int, list[Source]] = {}
+        settled = False
         for point, source, batch in ahead(self.segments(), _keeper()):
             if point not in trackers:
                 trackers[point] = segments.tracker()
@@ -157,6 +177,13 @@ class Intake:
                 trackers[point].feed(rows)
                 if only is not None:
                     kept.setdefault(point, []).append(rows.copy())
+            if settle is None or not source.dated:
+                continue
+            if settled and len(trackers) > 1:
+                raise SeveralPointsError
+            if len(trackers) == 1 and trackers[point].finished >= self.options.batch:
+                settle(PointData(self.points.names[point], trackers[point].take(), files[point]))
+                settled = True
         out = []
         for point, tracker in trackers.items():
             seen = tracker.finish()

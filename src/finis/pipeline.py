@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finis.errors import UsageError
-from finis.intake import Endpoint, Intake, Options
+from finis.errors import InputError, UsageError
+from finis.intake import NEVER, Endpoint, Intake, Options, SeveralPointsError
 
 # What correlates, judges and tells is imported while the input is read: see `_prepare`.
 
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     import polars as pl
 
     from finis.correlation.evidence import PointData
-    from finis.correlation.stories import Proof, Stories, Story
+    from finis.correlation.stories import Clock, Seen, Stories, Story
     from finis.diagnosis.engine import Judged
     from finis.diagnosis.findings import Finding
     from finis.diagnosis.patterns._api import PatternFinding
+    from finis.diagnosis.verdicts import Verdicts
     from finis.diagnosis.whatif import Device
     from finis.report.explanation import Explanation
+    from finis.settling import Settling
     from finis.tracking.events import LogTables
     from finis.wire.source import Source
 
@@ -45,23 +47,26 @@ class Case:
     options: Options
     sources: list[Source]
     skipped: list[tuple[str, str]]  # files that no reader takes, and why
-    points: list[PointData]
+    points: list[PointData]  # empty where connections were judged while reading went on
     log: LogTables
     given_up: list[str]  # what tracking had to give up, in words
-    judged: Judged  # cut to --since, --until, --host, --port
-    stories: Stories  # judged, uncut
+    verdicts: Verdicts  # cut to --since, --until, --host, --port
+    stories: Stories | None  # judged, uncut; None as `points`
 
     @property
     def notes(self) -> list[str]:
         """What limits the verdicts: copies, gaps, clock steps, evictions, ambiguous matches."""
-        return [*self.log.notes, *self.given_up, *self.stories.unmatched]
+        return [*self.log.notes, *self.given_up, *self.verdicts.unmatched]
+
+    @property
+    def clocks(self) -> list[Clock]:
+        """How the clocks of points and logs were brought together."""
+        return self.verdicts.clocks
 
     @property
     def connections(self) -> pl.DataFrame:
-        """tables.CONNECTIONS, one row per connection, judged."""
-        from finis.tables import CONNECTIONS
-
-        return self.judged.connections.select([column.name for column in CONNECTIONS])
+        """tables.CONNECTIONS, one row per connection, judged, in order of time."""
+        return self.verdicts.table("connections")
 
     @property
     def by_point(self) -> pl.DataFrame:
@@ -71,6 +76,8 @@ class Case:
 
         from finis.diagnosis.engine import judge
 
+        if self.stories is None:  # one point, no log
+            return self.connections
         frames = []
         for point in self.points:
             seen = judge(_correlate([point], self.log, self.options))
@@ -82,35 +89,22 @@ class Case:
     @property
     def denials(self) -> pl.DataFrame:
         """tables.DENIALS, one row per denial, judged."""
-        from finis.tables import DENIALS
+        return self.verdicts.table("denials")
 
-        return self.judged.denials.select([column.name for column in DENIALS])
-
-    @cached_property
+    @property
     def found(self) -> list[Finding]:
         """Findings, gravest and most frequent first."""
-        from finis.diagnosis.tally import findings
+        return self.verdicts.found
 
-        return findings(self.judged)
-
-    @cached_property
+    @property
     def patterns(self) -> list[PatternFinding]:
         """What many connections and denials show together."""
-        from finis.diagnosis.patterns._api import find_all
-
-        return find_all(self.judged.connections, self.originals, self._prove)
+        return self.verdicts.patterns
 
     @property
     def everything(self) -> list[Finding | PatternFinding]:
         """Findings and patterns."""
         return [*self.found, *self.patterns]
-
-    @property
-    def originals(self) -> pl.DataFrame:
-        """Denials without the copies of other lines."""
-        from finis.diagnosis.findings import originals
-
-        return originals(self.judged.denials)
 
     @property
     def findings(self) -> pl.DataFrame:
@@ -140,26 +134,28 @@ class Case:
             firsts = frame.drop_nulls(file).unique("device", keep="first", maintain_order=True)
             for device, path in firsts.select("device", file).iter_rows():
                 dialects.setdefault(device, logs.get(path))
-        whole, shown = self.judged.stories, self.judged
-        rows = shown.connections["row"], shown.denials["row"]
-        return whatif.whatif(whole.table, whole.denials, dialects, asked, today, rows)
-
-    def _prove(self, row: int) -> tuple[Proof, ...]:
-        story = self.stories.story(row)
-        line = story.teardown or story.built
-        frames = [seen.proof(seen.tail[-1]) for seen in story.seen if len(seen.tail)]
-        return tuple(([line] if line else []) + frames)
+        if self.stories is None:
+            raise UsageError("what-if needs every row: read with Options(batch=NEVER)")
+        shown = (self.verdicts.numbers("connections"), self.verdicts.numbers("denials"))
+        return whatif.whatif(
+            self.stories.table, self.stories.denials, dialects, asked, today, shown
+        )
 
     def explain(self, connection: str) -> Explanation:
         """One connection, read again in full.  Raises UsageError where none or several fit."""
         from finis.correlation.selection import select
+        from finis.correlation.stories import Story
         from finis.diagnosis.engine import catalogue
         from finis.diagnosis.findings import remedies
         from finis.report.document import common_folder
         from finis.report.explanation import Explanation
 
-        row = select(self.stories.table, connection)
-        story = self._closeup(self.stories.story(row))
+        if self.stories is not None:
+            story = self.stories.story(select(self.stories.table, connection))
+        else:
+            table = self.verdicts.whole()
+            story = Story(table.row(select(table, connection), named=True))
+        story = self._closeup(story)
         causes = catalogue()
         cause = causes[story.row["cause"]]
         also = [name.strip() for name in (story.row["contributing"] or "").split(",")]
@@ -171,22 +167,17 @@ class Case:
             contributing=[(name, causes[name].title) for name in also if name in causes],
             remedy=[f"{product}: {what}" for product, what in remedies(cause, story.row).items()],
             references=list(cause.references),
-            clocks=self.stories.clocks,
+            clocks=self.clocks,
             folder=common_folder([source.path for source in self.sources]),
         )
 
     def _closeup(self, story: Story) -> Story:
         """The story with every segment of it, paired over all points."""
-        if not story.seen:
+        wanted = set(map(_ends, story.seen))
+        if self.stories is None:
+            wanted = {_named_ends(story.row)}
+        if not wanted:
             return story
-        wanted: set[frozenset[Endpoint]] = {
-            frozenset(
-                (int(seen.record[f"{end}_hi"]), int(seen.record[f"{end}_lo"]),
-                 int(seen.record[f"{end}_p"]))
-                for end in ("orig", "resp")
-            )
-            for seen in story.seen
-        }  # fmt: skip
         again = Intake(replace(self.options, progress=None, stop=None))
         again.open(self.paths)
         points = again.captures(wanted)
@@ -204,6 +195,26 @@ class Case:
         return render(document(self))
 
 
+def _ends(seen: Seen) -> frozenset[Endpoint]:
+    """The endpoints of a connection as a point saw them."""
+    record = seen.record
+    return frozenset(
+        (int(record[f"{end}_hi"]), int(record[f"{end}_lo"]), int(record[f"{end}_p"]))
+        for end in ("orig", "resp")
+    )
+
+
+def _named_ends(row: dict[str, Any]) -> frozenset[Endpoint]:
+    """The same of a row of connections that one point saw."""
+    import polars as pl
+
+    from finis.correlation import keys
+
+    hi, lo, _ = keys.parse(pl.Series([row["orig_h"], row["resp_h"]]))
+    ports = (row["orig_p"], row["resp_p"])
+    return frozenset((int(h), int(low), p) for h, low, p in zip(hi, lo, ports, strict=True))
+
+
 def read(paths: Sequence[str | Path] | str | Path, options: Options | None = None) -> Case:
     """Read files, folders and globs and explain every ending and denial in them.  Raises InputError
     if nothing can be read."""
@@ -213,15 +224,68 @@ def read(paths: Sequence[str | Path] | str | Path, options: Options | None = Non
     given = [str(paths)] if isinstance(paths, (str, Path)) else [str(path) for path in paths]
     intake = Intake(options)
     intake.open(given)
-    points = intake.captures()
+    reading = _Reading(options)
+    try:
+        points = intake.captures(settle=reading.settle if intake.alone else None)
+    except SeveralPointsError:
+        if "-" in given:
+            raise InputError("-", "shows several points: give it as a file, not as standard input",
+                             ) from None  # fmt: skip
+        return read(given, replace(options, batch=NEVER))
     log = intake.logs()
     preparing.join()
-    from finis.diagnosis.engine import judge
+    stories = reading.finish(points, log, alone=intake.alone)
+    return Case(given, options, intake.sources, intake.skipped, points if stories else [], log,
+                intake.notes, reading.verdicts, stories)  # fmt: skip
 
-    judged = judge(_correlate(points, log, options))
-    cut = _cut(judged, options)
-    return Case(given, options, intake.sources, intake.skipped, points, log, intake.notes, cut,
-                judged.stories)  # fmt: skip
+
+class _Reading:
+    """Collects verdicts: all at the end, or of connections of a single point as they end."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.settling: Settling | None = None
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        from finis.diagnosis.verdicts import Verdicts
+
+        return Verdicts(keep=self.options.keep)
+
+    def settle(self, point: PointData) -> None:
+        """Judge connections that have ended."""
+        if self.settling is None:
+            from finis.settling import Settling
+
+            self.settling = Settling(self.options.date, self.options.batch, self._add)
+        self.settling.take(point)
+
+    def finish(self, points: list[PointData], log: LogTables, *, alone: bool) -> Stories | None:
+        """Judge all, or what is left; the stories where they are still at hand."""
+        from finis.diagnosis.engine import judge
+
+        if self.settling is None and not (alone and _many(points, self.options.batch)):
+            judged = judge(_correlate(points, log, self.options))
+            self._add(judged)
+            return judged.stories
+        if self.settling is None:
+            from finis.settling import Settling
+
+            self.settling = Settling(self.options.date, self.options.batch, self._add)
+        self.settling.finish(points[0])
+        return None
+
+    def _add(self, judged: Judged) -> None:
+        self.verdicts.add(_cut(judged, self.options))
+
+
+def _many(points: list[PointData], batch: int) -> bool:
+    """One point with more connections than are judged together."""
+    return (
+        len(points) == 1
+        and len(points[0].observations.rows) > batch
+        and all(source.dated for source in points[0].sources)
+    )
 
 
 def _prepare() -> None:

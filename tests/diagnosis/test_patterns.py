@@ -387,6 +387,7 @@ def test_syn_flood() -> None:
 @pytest.mark.parametrize(
     "rows",
     [
+        syns(600, 300, 0.05, ended="refused"),  # a closed port: nothing is left hanging
         syns(600, 3, 0.05),  # few clients of a service that is down
         syns(600, 300, 10.0),  # slow
         syns(600, 300, 0.05, ended="closed", established=True),  # a busy server

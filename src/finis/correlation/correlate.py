@@ -42,6 +42,7 @@ def correlate(
     log_connections, denials = merge.complete(log_connections, denials)
     options = options or Options()
     ev = gather(points, log_connections)
+    ev.lossy = options.lossy
     by_tuple = joining.tuple_candidates(ev)
     logged = joining.log_candidates(ev)
     prints = joining.fingerprints(ev, _lonely(ev, by_tuple))

@@ -48,6 +48,8 @@ def join(
 ) -> Refused:
     import polars as pl
 
+    if denials.is_empty():
+        return Refused(denials, set())
     told = _read(ev, clocks, denials)
     story = (
         np.where(told.log_at >= 0, groups.log_story[told.log_at], -1)

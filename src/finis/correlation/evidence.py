@@ -35,6 +35,8 @@ class PointData:
 @dataclass(frozen=True, slots=True)
 class Options:
     date: date | None = None  # day of captures that name none and share nothing with a dated one
+    # Points that miss segments, where that is known beforehand: `points` then is a part of all.
+    lossy: frozenset[str] | None = None
 
 
 @dataclass(slots=True)
@@ -65,6 +67,7 @@ class Evidence:
     key: Array  # keys.row_keys
     log: LogSide
     truncated: set[int] = field(default_factory=set)  # units read only to a cut
+    lossy: frozenset[str] | None = None  # points known to miss segments; None: to be found out
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -48,14 +48,24 @@ def _capture_loss(pick: Picker) -> Array:
     ev, chosen = pick.ev, pick.chosen
     if pick.blank:
         return np.zeros(len(chosen.fullest), bool)
-    raw = np.ascontiguousarray(pick.rows["history"]).view(np.uint8).reshape(len(ev), -1)
-    gap = ((raw | 0x20) == ord("g")).any(axis=1)
+    gap = gaps(pick.rows)
     points = len(ev.points)
-    share = np.bincount(ev.point[gap], minlength=points) / np.maximum(
-        np.bincount(ev.point, minlength=points), 1
-    )
-    missed = gap | (share > LOSSY)[ev.point]
+    if ev.lossy is None:
+        share = np.bincount(ev.point[gap], minlength=points) / np.maximum(
+            np.bincount(ev.point, minlength=points), 1
+        )
+        lossy = share > LOSSY
+    else:
+        lossy = np.array([name in ev.lossy for name in ev.points])
+    missed = gap | lossy[ev.point]
     found: Array = missed[chosen.near_orig] | missed[chosen.near_resp]
+    return found
+
+
+def gaps(rows: Array) -> Array:
+    """Observations (tables.OBSERVATION) in which bytes were acknowledged but never captured."""
+    raw = np.ascontiguousarray(rows["history"]).view(np.uint8).reshape(len(rows), -1)
+    found: Array = ((raw | 0x20) == ord("g")).any(axis=1)
     return found
 
 

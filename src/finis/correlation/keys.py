@@ -56,6 +56,8 @@ def parse(texts: pl.Series) -> tuple[Array, Array, Array]:
     (a log may print names)."""
     import polars as pl
 
+    if texts.is_empty():
+        return np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0, bool)
     distinct = texts.drop_nulls().unique().alias("text").to_frame()
     octets = pl.col("text").str.extract_groups(_IPV4).struct
     plain = distinct.select(

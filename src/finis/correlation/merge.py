@@ -102,8 +102,41 @@ def stories(
         seen=_Lazy(groups.count, view.seen),
         pairings=_Lazy(groups.count, view.pairings, number[view.several()]),
         proofs=_Lazy(groups.count, view.proofs),
-        places=(begin[order], tie[order]),
+        placed=_placed(ev, groups, begin, tie)[order],
+        origin=groups.first_row[order],
     )
+
+
+def _placed(ev: Evidence, groups: Groups, begin: Array, tie: Array) -> pl.DataFrame:
+    """Per story its place in time, and in the input: the last segment kept of its first
+    observation, else its Teardown or Built."""
+    import polars as pl
+
+    row = groups.first_row
+    paths = pl.Series("path", [*ev.paths, None], dtype=pl.String)
+    file, number = np.full(len(row), len(ev.paths)), np.zeros(len(row), np.int64)
+    seen = np.flatnonzero(row >= 0)
+    seen = seen[ev.stop[row[seen]] > ev.start[row[seen]]] if len(ev) else seen
+    if len(seen):
+        last = ev.stop[row[seen]] - 1
+        file[seen], number[seen] = ev.tail["file"][last], ev.tail["frame"][last]
+    out = pl.DataFrame({
+        "begin": begin, "tie": tie, "proof_file": paths.gather(file), "proof_number": number,
+        "proof_is_line": file == len(ev.paths),
+    })  # fmt: skip
+    if not len(ev.log):
+        return out
+    lines = ev.log.frame.select(
+        pl.coalesce(f"teardown_{what}", f"built_{what}").alias(f"log_{what}")
+        for what in ("file", "line")
+    )[np.maximum(groups.conn, 0)]
+    told = pl.col("proof_is_line") & pl.Series(groups.conn >= 0)
+    return out.hstack(lines).select(
+        "begin", "tie",
+        pl.when(told).then("log_file").otherwise("proof_file").alias("proof_file"),
+        pl.when(told).then("log_line").otherwise("proof_number").alias("proof_number"),
+        "proof_is_line",
+    )  # fmt: skip
 
 
 def _log_times(ev: Evidence, groups: Groups) -> Array:

@@ -148,8 +148,10 @@ class Stories:
     pairings: Mapping[int, list[Pairing]]
     proofs: Mapping[int, tuple[Proof | None, Proof | None]]  # story row → built, teardown
     unmatched: list[str] = field(default_factory=list)  # ambiguous matches, in words
-    # Per row of `table` what it is sorted by: beginning (ns, reference clock), tie.
-    places: tuple[np.ndarray, np.ndarray] | None = None
+    # Per row of `table`, on its own: what it is sorted by (`begin`, ns on the reference clock, and
+    # `tie`), and one place that shows it (`proof_…`).
+    placed: pl.DataFrame | None = None
+    origin: np.ndarray | None = None  # per row the first observation of it, -1 for none
 
     def story(self, row: int) -> Story:
         """One connection with all that shows it."""

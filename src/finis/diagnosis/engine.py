@@ -152,6 +152,11 @@ class Judged:
     connections: pl.DataFrame  # tables.CONNECTIONS + STORY_FACTS
     denials: pl.DataFrame  # tables.DENIALS + DENIAL_FACTS
 
+    def without(self, rows: npt.NDArray[np.bool_]) -> Judged:
+        """All but these rows of connections, as if they had not been judged."""
+        left = self.connections.filter(pl.Series(~rows))
+        return replace(self, connections=left)
+
     def cut(self, connections: pl.Series, denials: pl.Series) -> Judged:
         """Only the rows where these are true.  The verdicts stay: they may rest on other rows."""
         return replace(
@@ -159,6 +164,35 @@ class Judged:
             connections=self.connections.filter(connections),
             denials=self.denials.filter(denials),
         )
+
+
+def sensitive(frame: pl.DataFrame, causes: Catalogue, name: str) -> npt.NDArray[np.bool_]:
+    """Rows of connections whose verdict might be another if the fact `name` were true, where now
+    it is false: a rule that reads it says something else then."""
+    known = frame.with_columns(pl.lit(True).alias(name))
+    reading = _reading(tuple(causes.values()), name)
+    now, then = _evaluate(frame, reading), _evaluate(known, reading)
+    changed = np.zeros(frame.height, bool)
+    for column in now.columns:
+        changed |= (now[column] != then[column]).to_numpy()
+    changed &= (~frame[name]).fill_null(False).to_numpy()
+    return changed
+
+
+@cache
+def _reading(causes: tuple[type[Cause], ...], name: str) -> list[type[Cause]]:
+    """Those that judge connections by this fact."""
+    return [
+        cause
+        for cause in causes
+        if cause.table == "connections"
+        and any(name in expr.meta.root_names() for expr in _expressions(cause))
+    ]
+
+
+def _expressions(cause: type[Cause]) -> list[pl.Expr]:
+    asked = [cause.where(), cause.confidence, cause.harm]
+    return [expr for expr in asked if isinstance(expr, pl.Expr)]
 
 
 def judge(stories: Stories, causes: Catalogue | None = None) -> Judged:
@@ -232,6 +266,8 @@ def judge_table(
     """
     frame = complete(frame, table)
     rules = [cause for cause in causes.values() if cause.table == table]
+    if frame.is_empty():
+        return frame, frame.select(pl.lit(True).alias(cause.id) for cause in rules)
     shown = _evaluate(frame, rules)
     holds = shown.select(cause.id for cause in rules)
     primary = _primary(shown, rules, _beaters({cause.id: cause for cause in rules}))
@@ -258,14 +294,19 @@ _UNKNOWN = {"confidence": Confidence.POSSIBLE, "harm": Harm.DEPENDS}
 
 def _evaluate(frame: pl.DataFrame, rules: list[type[Cause]]) -> pl.DataFrame:
     """All conditions, and those confidences and harms that are expressions, in one select."""
-    asked = [cause.where().fill_null(False).cast(pl.Boolean).alias(cause.id) for cause in rules]
-    for cause in rules:
-        for what, unknown in _UNKNOWN.items():
-            value = getattr(cause, what)
-            if isinstance(value, pl.Expr):
-                asked.append(value.fill_null(int(unknown)).cast(pl.UInt8).alias(_key(cause, what)))
+    asked = [expr for cause in rules for expr in _asked(cause)]
     length = pl.repeat(True, pl.len()).alias("")  # a constant condition is as long as the frame
     return frame.select(length, *asked).drop("")
+
+
+@cache
+def _asked(cause: type[Cause]) -> list[pl.Expr]:
+    asked = [cause.where().fill_null(False).cast(pl.Boolean).alias(cause.id)]
+    for what, unknown in _UNKNOWN.items():
+        value = getattr(cause, what)
+        if isinstance(value, pl.Expr):
+            asked.append(value.fill_null(int(unknown)).cast(pl.UInt8).alias(_key(cause, what)))
+    return asked
 
 
 def _key(cause: type[Cause], what: str) -> str:

@@ -366,10 +366,9 @@ def _places(
 ) -> tuple[pl.Series, pl.Series]:
     """`begin` and `tie` of rows: an order that batches do not change."""
     row = frame["row"].cast(pl.Int64)
-    stories = judged.stories
-    if table == "connections" and stories.places is not None:
-        at = row.to_numpy()
-        begin, tie = (pl.Series(part[at]) for part in stories.places)
+    placed = judged.stories.placed
+    if table == "connections" and placed is not None:
+        begin, tie = placed["begin"].gather(row), placed["tie"].gather(row)
     else:
         begin, tie = row + before, pl.zeros(len(row), pl.UInt64, eager=True)
     return begin.alias("begin"), tie.alias("tie")
@@ -401,8 +400,9 @@ def _example(cause: type[Cause], table: str, held: _Held) -> Example:
     connections = table == "connections"
     host, port, peer, peer_p = _ENDS[table]
     story = told if connections else told.story
+    one, other = words.endpoint(row[host], row[port]), words.endpoint(row[peer], row[peer_p])
     return Example(
-        subject=f"{words.endpoint(row[host], row[port])} → {words.endpoint(row[peer], row[peer_p])}",
+        subject=f"{one} → {other}",
         ts=row["last_ts" if connections else "ts"],
         conn_id=None if story is None else story.row["conn_id"],
         row=held.row,

@@ -35,9 +35,9 @@ def answer(case: Case) -> list[Block]:
 
 
 def _whole(case: Case) -> str:
-    connections, denials = case.judged.connections, case.originals
     span = period(case.sources)
-    text = f"{count(len(connections), 'connection')}, {count(len(denials), 'denial')}"
+    text = f"{count(case.verdicts.n_connections, 'connection')}, "
+    text += count(case.verdicts.n_denials, "denial")
     return text + (f" in {span}" if span else "") + "."
 
 
@@ -52,7 +52,7 @@ def verdict(case: Case) -> Span:
     undecided = [item for item in everything if item.harm == Harm.DEPENDS]
     if undecided:
         return Span(f"No harm is proven, but it depends: {_named(undecided)}.", "depends")
-    what = "every denial and every ending" if len(case.originals) else "every ending"
+    what = "every denial and every ending" if case.verdicts.n_denials else "every ending"
     return Span(f"Not a problem: {what} seen here is harmless.", "harmless")
 
 

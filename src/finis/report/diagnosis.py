@@ -41,7 +41,7 @@ def document(case: Case, *, whole: bool = False) -> Document:
     HARMLESS and show one example of most others, unless `whole`."""
     out = Document("finis: diagnosis")
     out.add(Heading("What was read"), *sources_table(case.sources))
-    said = remarks(case.sources, case.skipped, case.stories.clocks, case.notes)
+    said = remarks(case.sources, case.skipped, case.clocks, case.notes)
     first = len(said) if len(said) <= FIRST else FIRST - 1
     out.add(*_bullets(said[:first], ""))
     if said[first:]:
@@ -191,13 +191,13 @@ def facts(case: Case) -> dict[str, Any]:
         "skipped": [{"path": path, "why": why} for path, why in case.skipped],
         "clocks": [
             {"name": c.name, "shift_ns": c.shift_ns, "slack_ns": c.slack_ns, "why": c.why}
-            for c in case.stories.clocks
+            for c in case.clocks
         ],
         "notes": case.notes,
         "answer": {
             "text": verdict(case).text,
-            "connections": len(connections),
-            "denials": len(case.originals),
+            "connections": case.verdicts.n_connections,
+            "denials": case.verdicts.n_denials,
             "harm": word(max((item.harm for item in case.everything), default=Harm.HARMLESS)),
         },
         "patterns": [pattern_fact(found) for found in case.patterns],

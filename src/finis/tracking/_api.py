@@ -29,6 +29,10 @@ class SegmentTracker(Protocol):
     def evicted(self) -> int:
         """Connections given up early because the table was full."""
 
+    @property
+    def finished(self) -> int:
+        """Connections that `take` would give."""
+
     def feed(self, batch: np.ndarray) -> None:
         """Take a batch of tables.SEGMENT rows in order; `kind`, `side`, `role` (RETRANSMISSION),
         `conn` and Quirk.COPY are written into it.  A copy keeps the kind of its original and is

@@ -217,6 +217,10 @@ cdef class KernelTracker:
     def evicted(self):
         return self.t.evicted
 
+    @property
+    def finished(self):
+        return self.t.n_done
+
     def feed(self, batch):
         cdef Py_ssize_t at = 0, n = len(batch)
         cdef Segment *rows

@@ -90,6 +90,11 @@ class ReferenceTracker:
             target["kind"], target["side"], target["role"] = seg.kind, seg.side, seg.role
             target["conn"], target["quirks"], target["sym"] = seg.conn, seg.quirks, 0
 
+    @property
+    def finished(self) -> int:
+        """Connections that `take` would give."""
+        return len(self._done)
+
     def take(self) -> Observations:
         """Connections that can no longer change, and forget them."""
         done, self._done = self._done, []

@@ -76,6 +76,23 @@ class PatternFinding:
         }
 
 
+# The columns that patterns may read: all that is held of a long run for their sake.
+READS = {
+    "connections": (
+        "row", "orig_h", "orig_p", "resp_h", "resp_p", "first_ts", "last_ts", "first_fin",
+        "first_rst", "fin_by", "fin_gap_s", "closing_gap_s", "o_fin_s", "r_fin_s", "o_rst_s",
+        "r_rst_s", "o_fin_acked", "r_fin_acked", "orig_rst_class", "resp_rst_class",
+        "orig_rst_answers", "resp_rst_answers", "established", "ended", "teardown", "teardown_by",
+        "teardown_ts", "log_duration_s", "log_bytes", "device", "cause", "harm",
+    ),
+    "denials": (
+        "row", "ts", "device", "file", "line", "unit", "kind", "msg_id", "proto", "src_h", "src_p",
+        "dst_h", "dst_p", "flags", "lag_s", "seen_before", "duplicate_of", "teardown", "failover_s",
+        "cause", "harm", "story", "pending_syn",
+    ),
+}  # fmt: skip
+
+
 class Pattern:
     """Base of every pattern; collected by `patterns`."""
 
@@ -136,6 +153,8 @@ def find_all(
     `prove` gives the proofs of a story by its row (for example its Teardown line or its first
     frame); with it, example connections become claims.
     """
+    connections = connections.select(READS["connections"])
+    denials = denials.select(READS["denials"])
     out: list[PatternFinding] = []
     for pattern in patterns().values():
         found = pattern.find(connections, denials)

@@ -5,7 +5,7 @@ Connection requests from many addresses reached one port faster than it could be
 handshakes were never completed. The sources are usually forged.
 
 ## Evidence
-At least sixty attempts within one minute that came to nothing, from at least fifty addresses in
+At least sixty attempts within one minute that were left hanging (a refusal ends an attempt), from at least fifty addresses in
 all, and more than half of what was tried at this port.
 
 ## Look-alikes
@@ -29,8 +29,7 @@ import polars as pl
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import EXAMPLES, Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import moment
-from finis.diagnosis.patterns.pat301_port_scan import failed
-from finis.terms import Confidence, Harm
+from finis.terms import Confidence, Ended, Harm, Teardown, word
 from finis.words import endpoint, share
 
 MIN_IN_A_MINUTE = 60
@@ -54,7 +53,7 @@ class SynFlood(Pattern):
     @classmethod
     def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
         target = ["resp_h", "resp_p"]
-        tried = connections.select(*target, "orig_h", "row", ts="first_ts", bad=failed())
+        tried = connections.select(*target, "orig_h", "row", ts="first_ts", bad=_hanging())
         bad = tried.filter(pl.col("bad"))
         peak = (
             bad.group_by(*target, minute=pl.col("ts").dt.truncate("1m"))
@@ -97,3 +96,12 @@ class SynFlood(Pattern):
             )
             for row in grouped.iter_rows(named=True)
         ]
+
+
+def _hanging() -> pl.Expr:
+    """An attempt that was neither completed nor refused: that is what fills a queue."""
+    by_log = pl.col("teardown").is_in([word(Teardown.SYN_TIMEOUT), word(Teardown.TCP_INTERCEPT)])
+    return (
+        (pl.col("ended") == word(Ended.UNANSWERED)).fill_null(False)
+        | (by_log & ~pl.col("established").fill_null(False) & pl.col("ended").is_null())
+    ).fill_null(False)

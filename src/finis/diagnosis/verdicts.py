@@ -1,0 +1,152 @@
+"""Everything judged, batch after batch: the tally of findings, what patterns read, and the rows
+themselves for whoever asks for tables.
+
+Rows of a long run wait in files of a temporary folder (Arrow, one per batch of batches), so that
+memory does not grow with them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from finis.correlation.stories import Proof
+from finis.diagnosis.findings import originals
+from finis.diagnosis.patterns._api import READS, find_all
+from finis.diagnosis.tally import Tally
+from finis.tables import CONNECTIONS, DENIALS, STORY_FACTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from finis.correlation.stories import Clock, Stories
+    from finis.diagnosis.engine import Judged
+    from finis.diagnosis.findings import Finding
+    from finis.diagnosis.patterns._api import PatternFinding
+
+IN_MEMORY = 1 << 20  # rows of one table held in memory; more go to disk
+PLACED = ("begin", "tie", "proof_file", "proof_number", "proof_is_line")  # Stories.placed
+ORDER = PLACED[:2]  # of connections, whatever the batches were
+TABLES = {"connections": CONNECTIONS, "denials": DENIALS}
+
+
+class Rows:
+    """Frames of one schema, put together when asked for."""
+
+    def __init__(self) -> None:
+        self.frames: list[pl.DataFrame] = []
+        self.waiting = self.count = 0
+        self.folder: Path | None = None
+        self.files: list[Path] = []
+
+    def add(self, frame: pl.DataFrame) -> None:
+        if not frame.height and self.frames:
+            return
+        self.frames.append(frame)
+        self.waiting += frame.height
+        self.count += frame.height
+        if self.waiting > IN_MEMORY:
+            self._spill()
+
+    def _spill(self) -> None:
+        if self.folder is None:
+            self.folder = Path(tempfile.mkdtemp(prefix="finis-"))
+            weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        path = self.folder / f"{len(self.files)}.arrow"
+        pl.concat(self.frames).write_ipc(path)
+        self.files.append(path)
+        self.frames, self.waiting = [], 0
+
+    def lazy(self) -> pl.LazyFrame:
+        """All rows in the order they came.  At least one frame, perhaps empty, must have come."""
+        parts = [pl.scan_ipc(path) for path in self.files]
+        return pl.concat([*parts, *(frame.lazy() for frame in self.frames)])
+
+
+class Verdicts:
+    """All verdicts.  `keep`: hold the rows of the tables too, not just what findings need."""
+
+    def __init__(self, *, keep: bool = True) -> None:
+        self.keep = keep
+        self.tally = Tally()
+        self.rows = {"connections": Rows(), "denials": Rows()}
+        self.stories: Stories | None = None  # of the only batch, while there is no other
+        self.batches = 0
+        self.clocks: list[Clock] = []
+        self.unmatched: list[str] = []  # ambiguous matches, in words
+
+    def add(self, judged: Judged) -> None:
+        """Take a batch; nothing of its memory is kept."""
+        self.batches += 1
+        self.stories = judged.stories if self.batches == 1 else None
+        self.clocks, self.unmatched = judged.stories.clocks, judged.stories.unmatched
+        self.tally.add(judged)
+        connections = judged.connections
+        placed = judged.stories.placed
+        if placed is not None:
+            connections = connections.hstack(placed[connections["row"]])
+        for name, frame in (("connections", connections), ("denials", judged.denials)):
+            if not self.keep:
+                frame = frame.select(n for n in frame.columns if n in (*READS[name], *PLACED))
+            self.rows[name].add(frame)
+
+    @property
+    def n_connections(self) -> int:
+        return self.tally.connections.total
+
+    @property
+    def n_denials(self) -> int:
+        """Copies left out."""
+        return self.tally.denials.total
+
+    @cached_property
+    def found(self) -> list[Finding]:
+        """Findings, gravest and most frequent first."""
+        return self.tally.findings()
+
+    @cached_property
+    def patterns(self) -> list[PatternFinding]:
+        """What many connections and denials show together."""
+        connections = self._table("connections", READS["connections"])
+        denials = originals(self._table("denials", READS["denials"]))
+        return find_all(connections, denials, self._prove)
+
+    def table(self, name: str) -> pl.DataFrame:
+        """tables.CONNECTIONS or tables.DENIALS, judged: connections in order of time."""
+        return self._table(name, [column.name for column in TABLES[name]])
+
+    def numbers(self, name: str) -> pl.Series:
+        """Which rows of a single batch were asked for."""
+        return self.rows[name].lazy().select("row").collect()["row"]
+
+    def whole(self) -> pl.DataFrame:
+        """Connections with every fact, in order of time.  Only where rows are kept."""
+        return self._table("connections", [c.name for c in CONNECTIONS + STORY_FACTS])
+
+    def _table(self, name: str, columns: Sequence[str]) -> pl.DataFrame:
+        rows = self.rows[name]
+        if name == "denials" or self.batches < 2:
+            return rows.lazy().select(columns).collect()
+        every = rows.lazy().select(*columns, *(n for n in ORDER if n not in columns)).sort(ORDER)
+        if "row" in columns:
+            every = every.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("row"))
+        return every.select(columns).collect()
+
+    def _prove(self, row: int) -> tuple[Proof, ...]:
+        if self.stories is not None:
+            story = self.stories.story(row)
+            line = story.teardown or story.built
+            frames = [seen.proof(seen.tail[-1]) for seen in story.seen if len(seen.tail)]
+            return tuple(([line] if line else []) + frames)
+        file, number, is_line = self._proofs.row(row)
+        return (Proof(file, number, "line" if is_line else "frame"),) if file else ()
+
+    @cached_property
+    def _proofs(self) -> pl.DataFrame:
+        return self._table("connections", PLACED[2:])

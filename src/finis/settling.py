@@ -1,0 +1,102 @@
+"""Connections are judged as they end, while reading goes on, so that memory holds what is open and
+a batch of what has ended, never all that was read.
+
+That is possible where nothing else can tell of a connection: one point, no log.  What depends on
+input still to come is held back: connections whose verdict changes if the capture turns out to
+miss segments, and those that ended within the last second so far.  The outcome does not depend on
+where the batches are cut.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from finis.correlation.correlate import correlate
+from finis.correlation.evidence import Options, PointData
+from finis.correlation.facts import LOSSY, gaps
+from finis.diagnosis.engine import catalogue, judge, sensitive
+from finis.tracking._api import Observations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+    from finis.correlation.keys import Array
+    from finis.diagnosis.engine import Judged
+
+SECOND = 1_000_000_000
+
+
+class Settling:
+    """Judges the ended connections of one point; `add` gets each batch's verdicts."""
+
+    def __init__(self, day: date | None, batch: int, add: Callable[[Judged], None]) -> None:
+        self.day = day
+        self.batch = batch
+        self.add = add
+        self.rows = self.gaps = 0
+        self.held: list[Observations] = []
+
+    def take(self, point: PointData) -> None:
+        """Connections that can no longer change; their memory may be used again after this."""
+        seen = point.observations
+        self._count(seen.rows)
+        last_ns = max(s.last_ns for s in point.sources if s.last_ns is not None)
+        fresh = seen.rows["last_ns"] > last_ns - SECOND
+        if fresh.any():
+            self.held.append(picked(seen, fresh))
+            seen = picked(seen, ~fresh)
+        judged = self._judge(PointData(point.name, seen, point.sources), lossy=False)
+        wavering = sensitive(judged.stories.table, catalogue(), "capture_loss")
+        if wavering.any():
+            at = judged.stories.origin[wavering]
+            self.held.append(picked(seen, np.isin(np.arange(len(seen.rows)), at)))
+            judged = judged.without(wavering)
+        self.add(judged)
+
+    def finish(self, point: PointData) -> None:
+        """The connections that were open at the end, then those held back."""
+        seen = point.observations
+        self._count(seen.rows)
+        lossy = self.gaps > LOSSY * self.rows
+        for part in (
+            *self._slices(seen),
+            *(s for held in joined(self.held) for s in self._slices(held)),
+        ):
+            self.add(self._judge(PointData(point.name, part, point.sources), lossy=lossy))
+        self.held.clear()
+
+    def _count(self, rows: Array) -> None:
+        self.rows += len(rows)
+        self.gaps += int(gaps(rows).sum())
+
+    def _judge(self, point: PointData, *, lossy: bool) -> Judged:
+        options = Options(self.day, lossy=frozenset([point.name] if lossy else []))
+        return judge(correlate([point], pl.DataFrame(), pl.DataFrame(), options))
+
+    def _slices(self, seen: Observations) -> list[Observations]:
+        return [
+            Observations(seen.rows[at : at + self.batch], seen.tail)
+            for at in range(0, len(seen.rows), self.batch)
+        ]
+
+
+def picked(seen: Observations, keep: Array) -> Observations:
+    """Some of the connections, in memory of their own."""
+    rows = seen.rows[keep]
+    tail = [seen.tail[at : at + n] for at, n in zip(rows["tail_at"], rows["tail_n"], strict=True)]
+    rows["tail_at"] = np.cumsum(rows["tail_n"], dtype=np.int64) - rows["tail_n"]
+    return Observations(rows, np.concatenate(tail) if tail else seen.tail[:0].copy())
+
+
+def joined(parts: list[Observations]) -> list[Observations]:
+    """One after another as one; nothing where there are none."""
+    if not parts:
+        return []
+    rows = np.concatenate([part.rows for part in parts])
+    tail = np.concatenate([part.tail for part in parts])
+    rows["tail_at"] = np.cumsum(rows["tail_n"], dtype=np.int64) - rows["tail_n"]
+    return [Observations(rows, tail)]

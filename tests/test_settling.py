@@ -1,0 +1,161 @@
+"""finis.settling: connections judged as they end give the report of those judged together."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finis import intake, pipeline
+from finis.errors import InputError
+from finis.intake import NEVER
+from finis.pipeline import Case, Options, read
+from finis.report.diagnosis import document, facts
+from finis.report.text import render
+from tests.builders import EPOCH_NS, packet, pcap
+
+SECOND = 1_000_000_000
+# What each side sends: side, flags, bytes of payload.
+OPENING = [(0, "S", 0), (1, "SA", 0), (0, "A", 0)]
+REQUEST = [(0, "PA", 100), (1, "PA", 400), (0, "A", 0)]
+ENDINGS = [
+    [(0, "FA", 0), (1, "FA", 0), (0, "A", 0)],
+    [(1, "FA", 0), (0, "FA", 0), (1, "A", 0)],
+    [(0, "FA", 0), (1, "A", 0)],
+    [(1, "FA", 0), (0, "A", 0), (0, "FA", 0), (0, "RA", 0)],
+    [(0, "RA", 0)],
+    [(1, "RA", 0)],
+    [(1, "PA", 300), (0, "FA", 0), (0, "RA", 0)],
+    [],
+]
+
+
+def capture(path: Path, *, seed: int, lost: float, connections: int = 250) -> None:
+    """Connections of every kind, beginning over an hour; a share of frames is not recorded."""
+    rnd = random.Random(seed)
+    frames: list[tuple[int, bytes]] = []
+    for number in range(connections):
+        client = f"10.0.{rnd.randrange(3)}.{rnd.randrange(40)}"
+        server = rnd.choice(["198.51.100.1", "198.51.100.2", f"198.51.100.{number % 250}"])
+        ports = (20_000 + number, rnd.choice([80, 443]))
+        life = [*OPENING, *REQUEST * rnd.randrange(3), *rnd.choice(ENDINGS)]
+        if rnd.random() < 0.2:
+            life = [(0, "S", 0)] if rnd.random() < 0.5 else [(0, "S", 0), (1, "RA", 0)]
+        sent = [rnd.randrange(2**32), rnd.randrange(2**32)]
+        at = EPOCH_NS + rnd.randrange(3600 * 1000) * 1_000_000
+        for side, flags, size in life:
+            at += rnd.choice([1, 40, 3000, 30_000]) * 1_000_000
+            ends = (client, server) if side == 0 else (server, client)
+            data = packet(
+                *(f"{end}:{port}" for end, port in zip(ends, (ports[side], ports[1 - side]), strict=True)), flags=flags, seq=sent[side],
+                ack=sent[1 - side] if "A" in flags else 0, payload=bytes(size),
+            )  # fmt: skip
+            sent[side] = (sent[side] + size + ("S" in flags) + ("F" in flags)) % 2**32
+            if rnd.random() >= lost:
+                frames.append((at, data))
+    path.write_bytes(pcap(sorted(frames)))
+
+
+def said(case: Case) -> tuple[str, dict[str, Any]]:
+    return render(document(case, whole=True)), facts(case)
+
+
+@pytest.mark.parametrize("lost", [0.0, 0.004, 0.2])
+@pytest.mark.parametrize("batch", [9, 60])
+def test_the_report_does_not_depend_on_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, lost: float
+) -> None:
+    """Not on when connections are given away, whether or not the capture misses segments."""
+    small_batches(monkeypatch, 50)
+    path = tmp_path / "inside.pcap"
+    capture(path, seed=batch, lost=lost)
+    whole = read(path, Options(batch=NEVER))
+    settled = read(path, Options(batch=batch))
+    assert whole.stories is not None and settled.stories is None
+    assert said(settled) == said(whole)
+    assert settled.connections.equals(whole.connections)
+    assert settled.by_point.equals(whole.by_point)
+    lean = read(path, Options(batch=batch, keep=False))
+    assert render(document(lean)) == render(document(whole))
+
+
+def small_batches(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    """So many segments are followed between two looks at what has ended."""
+    whole = intake.Intake.segments
+
+    def small(self: intake.Intake, **options: bool) -> Any:
+        for point, source, batch in whole(self, **options):
+            for at in range(0, len(batch), rows):
+                yield point, source, batch[at : at + rows]
+
+    monkeypatch.setattr(intake.Intake, "segments", small)
+
+
+def test_a_connection_that_was_given_away_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_batches(monkeypatch, 50)
+    path = tmp_path / "inside.pcap"
+    capture(path, seed=5, lost=0.01)
+    whole, settled = read(path, Options(batch=NEVER)), read(path, Options(batch=10))
+    for row in whole.connections.sample(4, seed=1).iter_rows(named=True):
+        one, other = whole.explain(row["conn_id"]), settled.explain(row["conn_id"])
+        assert one.story.row["conn_id"] == other.story.row["conn_id"]
+        assert [str(claim) for claim in one.claims] == [str(claim) for claim in other.claims]
+        assert one.title == other.title
+
+
+def test_options_that_cut_are_kept_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_batches(monkeypatch, 50)
+    path = tmp_path / "inside.pcap"
+    capture(path, seed=3, lost=0.0)
+    cuts: dict[str, Any] = {"hosts": ("198.51.100.1",), "ports": (443,)}
+    whole = read(path, Options(batch=NEVER, **cuts))
+    settled = read(path, Options(batch=10, **cuts))
+    assert 0 < len(whole.connections) < 250
+    assert said(settled) == said(whole)
+
+
+def test_rows_wait_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from finis.diagnosis import verdicts
+
+    small_batches(monkeypatch, 50)
+    path = tmp_path / "inside.pcap"
+    capture(path, seed=9, lost=0.0)
+    whole = read(path, Options(batch=NEVER))
+    monkeypatch.setattr(verdicts, "IN_MEMORY", 100)
+    spilled = read(path, Options(batch=10))
+    assert len(spilled.verdicts.rows["connections"].files) > 1
+    assert said(spilled) == said(whole)
+
+
+def test_a_second_point_that_shows_up_late_begins_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file whose points differ only by interface is one name at first."""
+    small_batches(monkeypatch, 50)
+    path = tmp_path / "inside.pcap"
+    capture(path, seed=4, lost=0.0)
+    whole = intake.Intake.segments
+
+    def turning(self: intake.Intake, **options: bool) -> Any:
+        for number, (point, source, batch) in enumerate(whole(self, **options)):
+            late = self.points.id("late") if number > 20 else point
+            yield late, source, batch
+
+    monkeypatch.setattr(intake.Intake, "segments", turning)
+    together, settled = read(path, Options(batch=NEVER)), read(path, Options(batch=10))
+    assert len(together.points) == 2
+    assert said(settled) == said(together)
+    monkeypatch.setattr(pipeline.Intake, "open", lambda self, paths: given(self, path))
+    with pytest.raises(InputError, match="several points"):
+        read("-", Options(batch=10))
+
+
+def given(self: intake.Intake, path: Path) -> None:
+    """As if the file had come through standard input."""
+    found = intake.discover([str(path)], {})
+    head = path.read_bytes()[:4096]
+    self.inputs = [(one, reader) for one in found for reader in intake.takers(head)]
