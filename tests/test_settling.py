@@ -47,9 +47,9 @@ def capture(path: Path, *, seed: int, lost: float, connections: int = 250) -> No
         at = EPOCH_NS + rnd.randrange(3600 * 1000) * 1_000_000
         for side, flags, size in life:
             at += rnd.choice([1, 40, 3000, 30_000]) * 1_000_000
-            ends = (client, server) if side == 0 else (server, client)
+            ends = (f"{client}:{ports[0]}", f"{server}:{ports[1]}")
             data = packet(
-                *(f"{end}:{port}" for end, port in zip(ends, (ports[side], ports[1 - side]), strict=True)), flags=flags, seq=sent[side],
+                *(ends if side == 0 else ends[::-1]), flags=flags, seq=sent[side],
                 ack=sent[1 - side] if "A" in flags else 0, payload=bytes(size),
             )  # fmt: skip
             sent[side] = (sent[side] + size + ("S" in flags) + ("F" in flags)) % 2**32

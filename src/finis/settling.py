@@ -51,7 +51,7 @@ class Settling:
             seen = picked(seen, ~fresh)
         judged = self._judge(PointData(point.name, seen, point.sources), lossy=False)
         wavering = sensitive(judged.stories.table, catalogue(), "capture_loss")
-        if wavering.any():
+        if wavering.any() and judged.stories.origin is not None:
             at = judged.stories.origin[wavering]
             self.held.append(picked(seen, np.isin(np.arange(len(seen.rows)), at)))
             judged = judged.without(wavering)

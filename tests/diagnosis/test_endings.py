@@ -388,12 +388,13 @@ BESIDE: list[tuple[Row, set[str]]] = [
     (seen(midstream=True), {"END904"}),
     (seen(**rst("orig"), o_alert="fatal", o_alert_desc=48), set()),
     (seen(simultaneous_open=True), {"END112"}),
-    (seen(**(rst("resp", "no-state", "ack", r_rst_s=130.0) | fins("orig"))),
-     {"END206", "END210"}),
+    (seen(**(rst("resp", "no-state", "ack", r_rst_s=130.0) | fins("orig"))), {"END206", "END210"}),
     (seen(**rst("orig"), resp_bytes=0), {"END307"}),
     (seen(**rst("resp"), closing_gap_s=350.4), {"END314"}),
-    (seen(**rst("resp", "no-state", "data"), idle_s=400.0, o_last_data_s=0.1),
-     {"END311", "END314"}),
+    (
+        seen(**rst("resp", "no-state", "data"), idle_s=400.0, o_last_data_s=0.1),
+        {"END311", "END314"},
+    ),
 ]
 
 

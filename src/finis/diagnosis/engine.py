@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -300,7 +301,7 @@ def _evaluate(frame: pl.DataFrame, rules: list[type[Cause]]) -> pl.DataFrame:
 
 
 @cache
-def _asked(cause: type[Cause]) -> list[pl.Expr]:
+def _asked(cause: Any) -> list[pl.Expr]:
     asked = [cause.where().fill_null(False).cast(pl.Boolean).alias(cause.id)]
     for what, unknown in _UNKNOWN.items():
         value = getattr(cause, what)

@@ -58,7 +58,7 @@ def document(case: Case, devices: list[Device]) -> Document:
     """The report on what the settings of each firewall would have done."""
     out = Document("finis: what if")
     out.add(Heading("What was read"), *sources_table(case.sources))
-    said = remarks(case.sources, case.skipped, case.stories.clocks, case.notes)
+    said = remarks(case.sources, case.skipped, case.clocks, case.notes)
     if said:
         out.add(Bullets(said, 2))
     if not devices:

@@ -5,8 +5,8 @@ Connection requests from many addresses reached one port faster than it could be
 handshakes were never completed. The sources are usually forged.
 
 ## Evidence
-At least sixty attempts within one minute that were left hanging (a refusal ends an attempt), from at least fifty addresses in
-all, and more than half of what was tried at this port.
+At least sixty attempts within one minute that were left hanging (a refusal ends an attempt), from
+at least fifty addresses in all, and more than half of what was tried at this port.
 
 ## Look-alikes
 A service that is down is tried again by few clients, slower. A scan comes from one source and
