@@ -231,3 +231,30 @@ def test_an_injector_passes_on_and_speaks_in_both_names() -> None:
     assert (resets[1][0], second.src, second.seq) == (OUTSIDE, SERVER, 6)
     assert all(packet is not None and packet.flags & RST for _, packet in resets)
     assert len(told) == 1
+
+
+def test_a_linger_absorbs_and_gives_way() -> None:
+    talk = Talk(Policy(linger=2.0, exact=True))
+    server_seen, _ = talk.open()
+    talk.send(OUTSIDE, RST | ACK, 1001, server_seen)
+    assert len(talk.asa.flows) == 1
+    said = len(talk.lines)
+    assert talk.try_send(INSIDE, RST, 9001) is None
+    assert len(talk.lines) == said  # no denial
+    talk.send(OUTSIDE, SYN, 2000)  # a new connection of the tuple takes its place
+    assert len(talk.asa.flows) == 1
+    assert talk.messages[-1].startswith("302013 Built inbound")
+    assert " 22:13:20.005 fw-lab : " in talk.lines[-1]
+
+
+def test_a_linger_ends() -> None:
+    talk = Talk(Policy(linger=2.0))
+    server_seen, _ = talk.open()
+    talk.send(OUTSIDE, RST | ACK, 1001, server_seen)
+    talk.asa.tick(talk.now + 1.9)
+    assert talk.asa.flows
+    talk.asa.tick(talk.now + 2.0)
+    assert not talk.asa.flows
+    assert talk.try_send(INSIDE, RST, 9001) is None
+    assert talk.messages[-1].startswith("106015 ")
+    assert sum(message.startswith("302014") for message in talk.messages) == 1

@@ -34,7 +34,7 @@ def test_what_stands_on_top(tmp_path: Path) -> None:
     out = said(BUSY, tmp_path)
     assert "`sysopt connection timewait` would absorb at most 2 of 3 denials (67 %)" in out
     assert "Stamps are whole seconds" in out
-    assert "at most: a connection it ended lived" not in out
+    assert "no more than that" not in out
     assert "timeout conn 2:00:00" in out
     assert "RFC 1337" not in out.split("Settings of")[0]
 

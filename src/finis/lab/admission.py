@@ -32,6 +32,8 @@ class Policy:
     idle_reset: bool = False
     dead_peers: float = 0.0  # an idle connection is probed so often before it is given up (DCD)
     half_closed: float = 600.0
+    linger: float = 0.0  # kept so long after FINs or a RST; what comes then is discarded in silence
+    exact: bool = False  # the log's stamps have milliseconds
     forbidden: bytes = b""  # inspection ends a connection that carries this
     inject: bytes = b""  # what a box behind the firewall answers with RSTs
     time_wait: int = 120  # netfilter: how long it knows a connection after its end

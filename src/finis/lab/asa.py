@@ -73,6 +73,7 @@ class Flow:
     probed: float | None = None  # when dead connection detection last asked
     heard: set[int] = field(default_factory=set)  # sides that answered
     tries: int = 0
+    ended: tuple[float, str] | None = None  # when and why, while it lingers
 
 
 class Asa:
@@ -112,6 +113,12 @@ class Asa:
             target = self._ports.get(target, real)
         ends = (source, target) if side == OUTSIDE else (target, source)
         flow = self.flows.get(ends)
+        if flow is not None and flow.ended:
+            if packet.flags & (SYN | ACK | RST | FIN) != SYN:
+                self.dropped.append((now, side, packet, "lingering"))
+                return []
+            self._forget(flow)  # a new connection takes its place
+            flow = None
         if flow is None:
             if packet.flags & (SYN | ACK | RST | FIN) == SYN:
                 return self._open(side, packet, ends, now)
@@ -228,7 +235,10 @@ class Asa:
         out: list[Out] = []
         for flow in list(self.flows.values()):
             silent = now - flow.last
-            if not flow.established:
+            if flow.ended:
+                if now - flow.ended[0] >= self.policy.linger:
+                    self._forget(flow)
+            elif not flow.established:
                 if now - flow.opened >= self.policy.embryonic:
                     self._teardown(flow, now, "SYN Timeout")
             elif flow.first_fin is not None:
@@ -282,16 +292,22 @@ class Asa:
         self.flows.clear()
         self._log(now, "1-104001", "(Secondary) Switching to ACTIVE - HELLO not heard from mate.")
 
+    def _living(self) -> list[Flow]:
+        """Connections that have not ended; those that linger are forgotten."""
+        for flow in [flow for flow in self.flows.values() if flow.ended]:
+            self._forget(flow)
+        return list(self.flows.values())
+
     def clear(self, now: float, reason: str = "Xlate Clear") -> None:
         """An administrator clears every connection."""
-        for flow in list(self.flows.values()):
+        for flow in self._living():
             self._teardown(flow, now, reason)
 
     def reset(self, now: float) -> list[Out]:
         """The appliance resets every connection towards both hosts."""
         return [
             packet
-            for flow in list(self.flows.values())
+            for flow in self._living()
             for packet in self._reset_both(flow, now, "TCP Reset-APPLIANCE")
         ]
 
@@ -313,8 +329,14 @@ class Asa:
 
     # --- its log -----------------------------------------------------------------------------
 
-    def _teardown(self, flow: Flow, now: float, reason: str) -> None:
+    def _forget(self, flow: Flow) -> None:
         self.flows.pop(flow.ends, None)
+
+    def _teardown(self, flow: Flow, now: float, reason: str) -> None:
+        if self.policy.linger and reason.startswith(("TCP FINs", "TCP Reset-")):
+            flow.ended = now, reason
+        else:
+            self._forget(flow)
         duration = _clock(int(now) - int(flow.opened))
         outside, inside = (f"{INTERFACES[side]}:{at(flow.ends[side])}" for side in (0, 1))
         self._log(now, "6-302014",
@@ -323,6 +345,8 @@ class Asa:
 
     def _log(self, now: float, message: str, text: str) -> None:
         stamp = time.strftime("%b %d %Y %H:%M:%S", time.gmtime(now))
+        if self.policy.exact:
+            stamp += f".{int(now % 1 * 1000):03}"
         self._write(f"<166>{stamp} {self.name} : %ASA-{message}: {text}")
 
 

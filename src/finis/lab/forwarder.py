@@ -87,6 +87,11 @@ class Forwarder:
         assert isinstance(self.device, Asa)
         return self.device
 
+    def entries(self) -> int:
+        """Connections in its table now."""
+        with self._lock:
+            return len(self.asa.flows)
+
     def clear(self, reason: str = "Xlate Clear") -> None:
         """An administrator clears all connections."""
         with self._lock:

@@ -38,7 +38,7 @@ REASONS = 4
 TODAY = {
     "given": "as given with --now",
     "seen": "as the equal lives of the shortest show",
-    "bound": "at most: a connection it ended lived no longer",
+    "bound": "no more than that, for a connection it ended lived no longer",
     "default": "the product's default, assumed; --now says otherwise",
 }
 ENDS = {
