@@ -19,6 +19,7 @@ from finis.correlation.evidence import PointData
 from finis.errors import InputError
 from finis.terms import Quirk
 from finis.tracking import drops, segments
+from finis.wire.dialects._syslog import fallback_name
 from finis.wire.discovery import Input, discover
 from finis.wire.readers import Reader, readers, takers
 from finis.wire.source import NOT_A_FRAME, NOT_A_MESSAGE, Points, Reading, Source
@@ -27,7 +28,7 @@ from finis.wire.streams import open_input
 if TYPE_CHECKING:
     from finis.tracking._api import Observations, SegmentTracker
     from finis.tracking.events import LogTables, LogTracker
-    from finis.wire.dialects._api import Events
+    from finis.wire.dialects._api import Events, Hosts
 
 BATCH, NEVER = 1 << 15, 1 << 62
 STOPPED = "reading was interrupted: nothing after this was read"
@@ -73,6 +74,7 @@ class Intake:
         self.skipped: list[tuple[str, str]] = []  # path, why no reader takes it
         self.inputs: list[tuple[Input, Reader]] = []
         self._drops_too = False
+        self._hosts: dict[str, tuple[str, Hosts]] = {}  # log file → make, devices its lines name
 
     @cached_property
     def log(self) -> LogTracker:
@@ -80,7 +82,31 @@ class Intake:
         captures are read if there are any."""
         from finis.tracking.events import LogTracker
 
-        return LogTracker(self.options.devices)
+        tracker = LogTracker(self._nameless() | self.options.devices)
+        for given, reader in self.inputs:
+            if reader.kind == "log" and (make := getattr(reader.module, "FIREWALL", None)):
+                tracker.makes[given.path] = make
+        return tracker
+
+    def _nameless(self) -> dict[str, str]:
+        """Files whose lines name no device → the device that the other files of their make name,
+        if that is a single one."""
+        out: dict[str, str] = {}
+        for make in dict.fromkeys(make for make, _ in self._hosts.values()):
+            files = {path: hosts for path, (name, hosts) in self._hosts.items() if name == make}
+            named = {host for hosts in files.values() for host in hosts.named}
+            named = {self.options.devices.get(host, host) for host in named}
+            for path, hosts in files.items():
+                own = fallback_name(path)
+                if hosts.silent and len(named) == 1 and own not in self.options.devices:
+                    (device,) = named
+                    if own != device:
+                        out[own] = device
+                        self.notes.append(
+                            f"{path} names no device: taken for a log of {device}, the only one "
+                            f"that the other {make} logs name (`--device` says otherwise)"
+                        )
+        return out
 
     @property
     def alone(self) -> bool:
@@ -104,6 +130,9 @@ class Intake:
             else:
                 self._stdin = stream
             taken = takers(head) if head else []
+            for reader in taken:
+                if reader.kind == "log" and hasattr(reader.module, "hosts"):
+                    self._hosts[given.path] = reader.name, reader.module.hosts(head)
             # Standard input passes by once only.
             self.inputs += [(given, reader) for reader in taken[: 1 if given.path == "-" else 2]]
             if not taken:

@@ -146,7 +146,7 @@ class Case:
         from finis.correlation.selection import select
         from finis.correlation.stories import Story
         from finis.diagnosis.engine import catalogue
-        from finis.diagnosis.findings import remedies
+        from finis.diagnosis.findings import concerns, remedies
         from finis.report.document import common_folder
         from finis.report.explanation import Explanation
 
@@ -166,7 +166,7 @@ class Case:
             alternatives=cause.alternatives(story),
             contributing=[(name, causes[name].title) for name in also if name in causes],
             remedy=[f"{product}: {what}" for product, what in remedies(cause, story.row).items()],
-            references=list(cause.references),
+            references=[text for text in cause.references if concerns(text, story.row["product"])],
             clocks=self.clocks,
             folder=common_folder([source.path for source in self.sources]),
         )

@@ -330,6 +330,9 @@ orig_if          text firewall interface on orig's side, as the log names it
 resp_if          text firewall interface on resp's side
 teardown         text terms.Teardown in words
 teardown_by      text orig, resp, device or unknown
+certainty        text of that reason: stated, or implied where it follows from the last state
+removed_ts       ts when the firewall removed its entry; later than the Teardown if it keeps them
+product          text the firewall's make, as remedies name it; null if unknown
 denials_after    i8 denials of its tuple after the teardown
 data_denied      i8 of those: segments with PSH and no SYN, FIN or RST
 acks_denied      i8 of those: segments with ACK alone
@@ -389,7 +392,8 @@ duration_s   f8 as stated
 bytes        i8 as stated
 reason       text the firewall's words
 reason_by    text interface or side the firewall names
-teardown     text terms.Teardown in words; for kind teardown
+teardown     text terms.Teardown in words; for kind state: what a removal from there would mean
+certainty    text stated, or implied where it follows from the state alone; null: stated
 teardown_side text who caused it, as far as the line proves: a, b, device or unknown
 flags        text TCP flags as printed
 user         text user or SGT
@@ -428,6 +432,9 @@ bytes           i8 as stated
 reason          text the firewall's words
 teardown        text terms.Teardown in words
 teardown_by     text orig, resp, device or unknown
+certainty       text stated, or implied where the reason follows from the last state alone
+removed_ts      ts when the entry was removed; later than its end where the firewall keeps it
+product         text the firewall's make, as remedies name it; null if unknown
 state_bypass    bool the firewall keeps no TCP state for it
 denials_after   i8 denials of its tuple after the teardown
 first_denial_lag_s f8 lag of the first of them
@@ -462,6 +469,7 @@ harm            text harmless, depends or harmful
 DENIAL_FACTS = _columns("""
 row             i8 row number of the denial, stable within a run
 unit            text line or frame: what the number in `line` counts
+product         text the firewall's make, as remedies name it; null if unknown
 kind            text policy (an ACL or rule refused it), state (no connection), limit, spoof, other
 unknown_why     text why seen_before is unknown
 from_side       text orig or resp of the connection before it; null if none

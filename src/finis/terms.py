@@ -7,6 +7,7 @@ releases; the words are a contract.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
 
@@ -198,6 +199,22 @@ class EventKind(IntEnum):
     THREAT = 11  # IPS, scan and flood detection
     CONTEXT = 12  # local-host, counters, probes: evidence, never a verdict
     ICMP = 13
+    STATE = 14  # the state that the firewall follows changed; the connection lives on
+    ENDED = 15  # it is over, though the firewall keeps its entry for a while: a Teardown follows
+
+
+@dataclass(frozen=True, slots=True)
+class Firewall:
+    """What is known of a make of firewall, as far as it changes what its log proves."""
+
+    product: str | None = None  # as remedies name it
+    idle_s: float = 3600.0  # its idle timer, unless changed
+    numbered: bool = True  # connection numbers count up: a skipped one is a missing line
+    states: bool = False  # it logs states, and keeps the entry after the end
+    # What must be logged so that a connection cannot go unseen.
+    logs: str = "302013, 302014: check `logging trap informational`"
+    limits: str = "`logging rate-limit`"  # why lines may be missing
+    rule: str = "access list"  # what refuses a packet
 
 
 class Teardown(IntEnum):
@@ -231,6 +248,7 @@ class Teardown(IntEnum):
     INJECTED = 25  # packet-tracer
     LIMIT = 26
     STILL_OPEN = 27
+    REFUSED = 28  # a RST was the only answer to the SYN
 
 
 class Confidence(IntEnum):

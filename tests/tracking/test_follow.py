@@ -35,7 +35,14 @@ def event(draw: st.DrawFn) -> Line:
         "proto": draw(st.sampled_from(("tcp",) * 9 + ("udp",))),
         "severity": 6, "text_ok": "full", "hit_count": 1,
     }  # fmt: skip
-    kind = draw(st.sampled_from(("built", "built", "torn", "torn", "deny", *KINDS)))
+    kind = draw(st.sampled_from(("built", "built", "torn", "torn", "deny", "state", *KINDS)))
+    if kind == "state":
+        return line(
+            0, draw(st.sampled_from(("state", "state", "ended"))), a, b, **common, conn_id=number,
+            reason=draw(st.sampled_from(("FIN_WAIT", "CLOSE", None))), initiator="a",
+            teardown=draw(st.sampled_from(("fin-timeout", "reset-side-unknown", None))),
+            certainty=draw(st.sampled_from(("implied", None))),
+        )  # fmt: skip
     if kind == "built":
         mapped = {}
         if draw(st.integers(0, 3)) == 0:
@@ -52,6 +59,7 @@ def event(draw: st.DrawFn) -> Line:
             teardown=draw(st.sampled_from(("fins", "reset-side-unknown", "idle-timeout", None))),
             teardown_side=draw(st.sampled_from(("a", "b", "device", "unknown"))),
             reason_by=draw(st.sampled_from(("I", "O", "inside", None))),
+            certainty=draw(st.sampled_from((None, None, "implied"))),
         )  # fmt: skip
     if kind == "deny":
         return deny(0, a, b, draw(st.sampled_from(("RST", "ACK"))), **common)

@@ -407,7 +407,8 @@ def from_log(ev: Evidence, groups: Groups) -> Columns:
         ("log_bytes", "bytes"), ("built_ts", "built_ts"), ("teardown_ts", "teardown_ts"),
         ("log_duration_s", "duration_s"), ("teardown", "teardown"), ("teardown_by", "teardown_by"),
         ("denials_after", "denials_after"), ("first_denial_lag_s", "first_denial_lag_s"),
-        ("orig_if", "orig_if"), ("resp_if", "resp_if"),
+        ("orig_if", "orig_if"), ("resp_if", "resp_if"), ("certainty", "certainty"),
+        ("removed_ts", "removed_ts"), ("product", "product"),
     ):  # fmt: skip
         kind = frame[source].dtype
         if len(frame):

@@ -68,6 +68,7 @@ class Finding:
     hosts: tuple[tuple[str, int], ...]  # the most frequent hosts, and in how many members
     examples: tuple[Example, ...]
     remedy: dict[str, str]  # product → what to change, for these hosts
+    product: str | None = None  # the firewall's make, if all members have the same
 
     @property
     def id(self) -> str:
@@ -95,7 +96,7 @@ class Finding:
 
     @property
     def references(self) -> tuple[str, ...]:
-        return self.cause.references
+        return tuple(text for text in self.cause.references if concerns(text, self.product))
 
     @property
     def share(self) -> float:
@@ -148,7 +149,23 @@ def filled(text: str, where: Where) -> str:
     return PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 
+# Makes of firewall that remedies and references know, with the words by which these name them.
+MAKES = {"ASA": ("ASA", "FTD", "Cisco"), "netfilter": ("netfilter",)}
+
+
+def concerns(text: str, product: str | None) -> bool:
+    """Does a remedy's addressee or a reference concern this make of firewall, or any?"""
+    if product not in MAKES:
+        return True
+    first = text.split(" ", 1)[0]
+    return first in MAKES[product] or not any(first in names for names in MAKES.values())
+
+
 def remedies(cause: type[Cause], row: Mapping[str, Any]) -> dict[str, str]:
-    """The cause's remedies for one row of connections or denials."""
+    """The cause's remedies for one row of connections or denials, for its firewall's make."""
     where = Where.of(row) if cause.table == "connections" else Where.of_denial(row)
-    return {product: filled(text, where) for product, text in cause.remedy.items()}
+    return {
+        whom: filled(text, where)
+        for whom, text in cause.remedy.items()
+        if concerns(whom, row.get("product"))
+    }

@@ -42,6 +42,7 @@ class Where:
     client_mapped: str = ""  # as the server's side of the firewall sees the client
     server_mapped: str = ""  # as the client's side of the firewall sees the server
     behind_firewall: bool = False
+    product: str | None = None  # the firewall's make, where a log tells it
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Where:
@@ -61,6 +62,7 @@ class Where:
             client_mapped=mapped("orig"),
             server_mapped=mapped("resp"),
             behind_firewall=bool(row.get("has_log")) or row.get("device") is not None,
+            product=row.get("product"),
         )
 
     @classmethod
@@ -82,6 +84,7 @@ class Where:
             client_if="" if from_server else interface,
             server_if=interface if from_server else "",
             behind_firewall=True,
+            product=row.get("product"),
         )
 
     def fields(self) -> dict[str, str]:
@@ -114,6 +117,31 @@ def lacking(row: Mapping[str, Any]) -> list[str]:
     return out
 
 
+def at_firewall(where: Where) -> list[str]:
+    """Captures on the firewall's interfaces towards client and server."""
+    if where.product != "netfilter":
+        return asa_both_sides(where)
+    sides = (
+        ("client", where.client_if or "CLIENT_IF", where.client,
+         where.server_mapped or where.server),
+        ("server", where.server_if or "SERVER_IF", where.client_mapped or where.client,
+         where.server),
+    )  # fmt: skip
+    return [_tcpdump(interface, f"{side}-side", client, server, where.server_p)
+            for side, interface, client, server in sides]  # fmt: skip
+
+
+def dropped(where: Where, reason: str = "all") -> str:
+    """What shows the packets that the firewall discards.  `reason`: that of an ASA."""
+    if where.product != "netfilter":
+        return asa_drops(where, reason)
+    port = f" tcp dport {where.server_p}" if where.server_p else ""
+    return (
+        f"nft insert rule inet TABLE CHAIN ct state invalid{port} log prefix "
+        "'\"DROP INVALID: \"' flags tcp sequence"
+    )
+
+
 def asa_both_sides(where: Where) -> list[str]:
     """ASA captures on the interfaces towards client and server: the same connection twice, so
     that what entered and never left can be told."""
@@ -143,22 +171,28 @@ def tcpdump(where: Where, host: str = "server") -> str:
     """tcpdump on the client or the server, with the addresses that host sees."""
     client = where.client if host == "client" else where.client_mapped or where.client
     server = where.server if host == "server" else where.server_mapped or where.server
-    port = f" and port {where.server_p}" if where.server_p else ""
+    return _tcpdump("any", host, client, server, where.server_p)
+
+
+def _tcpdump(interface: str, name: str, client: str, server: str, port: str) -> str:
+    ports = f" and port {port}" if port else ""
     return (
-        f"tcpdump -i any -nn -s {_SNAPLEN_BYTES} -w finis-{host}.pcap "
-        f"'tcp and host {client} and host {server}{port}'"
+        f"tcpdump -i {interface} -nn -s {_SNAPLEN_BYTES} -w finis-{name}.pcap "
+        f"'tcp and host {client} and host {server}{ports}'"
     )
 
 
 def both_sides(where: Where) -> list[str]:
     """Whatever shows the connection on both sides of what lies between."""
     if where.behind_firewall:
-        return [*asa_both_sides(where), asa_drops(where), tcpdump(where, "server")]
+        return [*at_firewall(where), dropped(where), tcpdump(where, "server")]
     return [tcpdump(where, "client"), tcpdump(where, "server")]
 
 
-def log_levels() -> list[str]:
-    """ASA logging that shows connections beginning and ending."""
+def log_levels(product: str | None = None) -> list[str]:
+    """Logging that shows connections beginning and ending; on an ASA unless told otherwise."""
+    if product == "netfilter":
+        return ["conntrack -E -p tcp -o timestamp,id -b 8388608"]
     return ["logging trap informational", "show logging message 302013", "show logging setting"]
 
 

@@ -98,15 +98,22 @@ class _Group:
     least: int = int(Confidence.CERTAIN)
     first: datetime | None = None
     last: datetime | None = None
+    products: set[str] = field(default_factory=set)  # makes of firewall
     held: list[_Held] = field(default_factory=list)
 
     def add(self, row: dict[str, Any]) -> None:
         self.members += row["members"]
         self.packets += row["packets"]
         self.least = min(self.least, row["least"])
+        self.products.update(row["products"])
         starts = [ts for ts in (self.first, row["first"]) if ts is not None]
         ends = [ts for ts in (self.last, row["last"]) if ts is not None]
         self.first, self.last = min(starts, default=None), max(ends, default=None)
+
+    @property
+    def product(self) -> str | None:
+        """The make of firewall of all members, if it is known and a single one."""
+        return one_of(self.products)
 
     def hold(self, fresh: list[_Held], limit: int) -> None:
         """Keep those that may still be chosen: the best of `limit` pairs of hosts, and as many
@@ -200,6 +207,7 @@ class _Table:
             pl.col(start).min().alias("first"),
             pl.col(end).max().alias("last"),
             _level(pl.col("confidence")).min().alias("least"),
+            pl.col("product").drop_nulls().unique().alias("products"),
         )
 
     def _contributing(self, frame: pl.DataFrame) -> None:
@@ -287,7 +295,10 @@ class _Table:
                     examples=tuple(
                         _example(cause, self.table, held) for held in group.chosen(self.limit)
                     ),
-                    remedy=remedies(cause, whom.get((name, harm), {})) if cause.remedy else {},
+                    remedy=remedies(cause, whom.get((name, harm), {}) | {"product": group.product})
+                    if cause.remedy
+                    else {},
+                    product=group.product,
                 )
             )
         return out
@@ -339,6 +350,12 @@ class Tally:
         self.connections.add(judged, judged.connections)
         self.denials.add(judged, originals(judged.denials))
 
+    @property
+    def product(self) -> str | None:
+        """The make of firewall of all rows, if it is known and a single one."""
+        groups = (*self.connections.groups.values(), *self.denials.groups.values())
+        return one_of({product for group in groups for product in group.products})
+
     def findings(self) -> list[Finding]:
         """Every cause that is primary somewhere: the harmful first, then the most frequent."""
         found = [*self.connections.findings(), *self.denials.findings()]
@@ -350,6 +367,11 @@ def findings(judged: Judged, limit: int = EXAMPLES) -> list[Finding]:
     tally = Tally(limit)
     tally.add(judged)
     return tally.findings()
+
+
+def one_of(names: set[str]) -> str | None:
+    """The only one there is."""
+    return min(names) if len(names) == 1 else None
 
 
 def _addressed(table: str) -> list[str]:

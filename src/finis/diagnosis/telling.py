@@ -421,10 +421,11 @@ def log_end(story: Story) -> list[Claim]:
     reason = story.row.get("teardown_reason")
     if story.teardown is None or reason is None:
         return []
-    text = f"The firewall logged the teardown as “{reason}”"
     number = story.row.get("fw_conn_id")
-    if number is not None:
-        text = f"The firewall logged the teardown of connection {number} as “{reason}”"
+    of = "" if number is None else f" of connection {number}"
+    text = f"The firewall logged the teardown{of} as “{reason}”"
+    if story.row.get("product") == "netfilter":  # its entries outlive the connection
+        text = f"The firewall's entry{of} ended as “{reason}”"
     duration, size = story.row.get("log_duration_s"), story.row.get("log_bytes")
     if duration is not None:
         text += f" after {span(duration)}" if duration else " within a second"

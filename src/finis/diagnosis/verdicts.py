@@ -115,7 +115,7 @@ class Verdicts:
         """What many connections and denials show together."""
         connections = self._table("connections", READS["connections"])
         denials = originals(self._table("denials", READS["denials"]))
-        return find_all(connections, denials, self._prove)
+        return find_all(connections, denials, self._prove, self.tally.product)
 
     def table(self, name: str) -> pl.DataFrame:
         """tables.CONNECTIONS or tables.DENIALS, judged: connections in order of time."""

@@ -18,7 +18,8 @@ cdef object BUILT = word(EventKind.BUILT), TEARDOWN = word(EventKind.TEARDOWN)
 cdef frozenset FOLLOWED = frozenset(
     word(kind)
     for kind in (EventKind.BUILT, EventKind.TEARDOWN, EventKind.DENY, EventKind.ICMP,
-                 EventKind.PERMIT, EventKind.XLATE_BUILT, EventKind.FAILOVER)
+                 EventKind.PERMIT, EventKind.XLATE_BUILT, EventKind.FAILOVER, EventKind.STATE,
+                 EventKind.ENDED)
 )  # what `LogTracker._take` looks at
 cdef object ASTRAY = Move.ASTRAY, STILL = Move.NONE
 cdef Py_ssize_t FLUSH = CHUNK
@@ -67,7 +68,7 @@ cdef class Follower:
     cdef list starts, ends, columns
     cdef list ts, file, line, proto, number, direction, a_if, a_h, a_p, am_h, am_p
     cdef list b_if, b_h, b_p, bm_h, bm_p, initiator, duration, size, reason, reason_by
-    cdef list teardown, side, flags, user, msg_id, acl, hits, denial_kind
+    cdef list teardown, side, flags, user, msg_id, acl, hits, denial_kind, certainty
     cdef list refused
     cdef object ahead
     cdef object wait
@@ -88,7 +89,7 @@ cdef class Follower:
          self.a_if, self.a_h, self.a_p, self.am_h, self.am_p, self.b_if, self.b_h, self.b_p,
          self.bm_h, self.bm_p, self.initiator, self.duration, self.size, self.reason,
          self.reason_by, self.teardown, self.side, self.flags, self.user,
-         self.acl, self.hits, self.denial_kind) = columns
+         self.acl, self.hits, self.denial_kind, self.certainty) = columns
 
     cdef int turn_to(self, device) except -1:
         self.settle()
@@ -190,7 +191,9 @@ cdef class Follower:
         a_h, b_h = self.a_h[i], self.b_h[i]
         if not same(self.proto[i], TCP) or a_h is None or b_h is None or number is None:
             return False
-        if device.orphans:
+        if device.orphans or device.firewall.states or self.certainty[i] is not None:
+            return False
+        if device.lingering or device.states:
             return False
         found = self.open.get(number)
         if found is None:

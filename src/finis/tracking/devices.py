@@ -11,7 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from finis.terms import Teardown, word
+from finis.terms import Firewall, Teardown, word
 from finis.tracking.clock import SECOND, LogClock, Move
 from finis.tracking.recent import Budget, Recent
 
@@ -19,6 +19,7 @@ MINUTE = 60 * SECOND
 _TICK = 15 * SECOND
 _ROW_BITS = 40
 _ROW_MASK = (1 << _ROW_BITS) - 1
+UNKNOWN_MAKE = Firewall()
 
 # After these both ends know that the connection is over (or never was): only stray segments
 # follow.  After all others an end may still believe in it.
@@ -30,6 +31,7 @@ SHORT = frozenset(
         Teardown.RESET_RESP,
         Teardown.RESET_DEVICE,
         Teardown.RESET_SIDE_UNKNOWN,
+        Teardown.REFUSED,
         Teardown.SYN_TIMEOUT,
         Teardown.INVALID_SYN,
         Teardown.SYN_CONTROL,
@@ -51,7 +53,7 @@ class LogOptions:
 
     wait_s: float = 5.0  # a denial waits this long for a Teardown logged after it
     ahead_s: float = 60.0  # and this long for the next Built of its tuple
-    idle_s: float = 3600.0  # the firewall's idle timer
+    idle_s: float | None = None  # the firewall's idle timer; None: that of its make
     ended_s: float = 3600.0  # kept after FINs or a reset
     expired_s: float = 86_400.0  # kept after a timeout, clearing or failover
     ended_most: int = 1_000_000
@@ -105,6 +107,7 @@ class Device:
     options: LogOptions
     budget: Budget
     shared: bool = False  # stands for many names: claims nothing
+    firewall: Firewall = UNKNOWN_MAKE
     clocks: dict[str | None, LogClock] = field(default_factory=dict)  # by name as logged
     held: dict[str | None, Any] = field(default_factory=dict)  # a line whose stamp went astray
     now: int | None = None
@@ -117,6 +120,9 @@ class Device:
     ended: Recent[int] = field(init=False)  # hash → pack(teardown, row, orig)
     expired: Recent[int] = field(init=False)
     torn: Recent[tuple[Any, ...]] = field(init=False)  # number → (tuples, built, torn, row, event)
+    # Of a firewall that logs states.  number → (row, tuples): over, its entry not yet removed.
+    lingering: dict[Any, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
+    states: dict[Any, tuple[Any, ...]] = field(default_factory=dict)  # number → last state's line
     # Teardowns waiting for their Built; ordered, because its front is taken off again and again.
     orphans: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
     lines: Recent[Any] = field(init=False)  # fingerprints of lines without a number of their own
@@ -187,6 +193,8 @@ class Device:
         self.open.clear()
         self.open_tuples.clear()
         self.orphans.clear()
+        self.lingering.clear()
+        self.states.clear()
 
     def _tick(self, now: int) -> None:
         for recent in self._remembered():
@@ -220,7 +228,7 @@ class Device:
 
     def note_id(self, number: int | None) -> None:
         """Follow the firewall's connection numbers; skipped ones tell of missing lines."""
-        if number is None:
+        if number is None or not self.firewall.numbered:
             return
         self.ids += 1
         top = self.id_top
@@ -242,10 +250,11 @@ class Device:
             if self.since_why == "the log starts":
                 return (
                     "no Built or Teardown of this device is logged before it "
-                    "(302013, 302014: check `logging trap informational`)"
+                    f"({self.firewall.logs})"
                 )
             return f"{self.since_why} before it, and no Built or Teardown is logged since"
-        idle = int(self.options.idle_s * SECOND)
+        idle_s = self.options.idle_s
+        idle = int((self.firewall.idle_s if idle_s is None else idle_s) * SECOND)
         age = max(0, at - max(self.since, self.built_since))
         if age < idle:
             return f"{self.since_why} {_span(age)} before: the connection may be older"
@@ -259,7 +268,7 @@ class Device:
             return (
                 f"lines are missing: the log shows {self.ids} of some "
                 f"{self.ids + self.ids_missing} connection numbers (an excerpt, "
-                "`logging rate-limit`, loss)"
+                f"{self.firewall.limits}, loss)"
             )
         reach = self.reach(at)
         if reach < idle:
@@ -300,6 +309,8 @@ class Device:
         for key in self.open.pop(number)[1]:
             if open_tuples.get(key) == number:
                 del open_tuples[key]
+        if self.states:
+            self.states.pop(number, None)
 
     def bound_open(self) -> int:
         """Forget the oldest eighth of the open connections when there are too many; how many."""

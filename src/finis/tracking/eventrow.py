@@ -6,10 +6,11 @@ COLUMNS = (
     "ts", "device", "file", "line", "msg_id", "kind", "proto", "conn_id", "direction", "a_if",
     "a_h", "a_p", "a_mapped_h", "a_mapped_p", "b_if", "b_h", "b_p", "b_mapped_h", "b_mapped_p",
     "initiator", "duration_s", "bytes", "reason", "reason_by", "teardown", "teardown_side",
-    "flags", "user", "acl", "hit_count", "denial_kind",
+    "flags", "user", "acl", "hit_count", "denial_kind", "certainty",
 )  # fmt: skip
 (
     TS, DEVICE, FILE, LINE, MSG_ID, KIND, PROTO, CONN_ID, DIRECTION, A_IF, A_H, A_P, A_MAPPED_H,
     A_MAPPED_P, B_IF, B_H, B_P, B_MAPPED_H, B_MAPPED_P, INITIATOR, DURATION_S, BYTES, REASON,
     REASON_BY, TEARDOWN, TEARDOWN_SIDE, FLAGS, USER, ACL, HIT_COUNT, DENIAL_KIND,
+    CERTAINTY,
 ) = range(len(COLUMNS))  # fmt: skip

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from finis.terms import EventKind, Teardown, word
+from finis.terms import EventKind, Firewall, Teardown, word
 from finis.tracking.clock import GAP_NS, LogClock, Move
 from finis.tracking.denials import Denials, copy_among
-from finis.tracking.devices import Counts, Device, LogOptions
+from finis.tracking.devices import UNKNOWN_MAKE, Counts, Device, LogOptions
 from finis.tracking.eventrow import (
     A_H,
     A_IF,
@@ -59,6 +59,7 @@ _PERMIT, _FAILOVER, _ICMP, _XLATE = (
     word(kind)
     for kind in (EventKind.PERMIT, EventKind.FAILOVER, EventKind.ICMP, EventKind.XLATE_BUILT)
 )
+_STATES = (word(EventKind.STATE), word(EventKind.ENDED))
 # Failover messages that tell of no switch: a unit is well again, replication has trouble.
 _NO_SWITCH = {"104004", *(str(number) for number in range(210001, 210023))}
 _SHOWN = 3  # examples per kind of note
@@ -71,6 +72,12 @@ _EPOCH = (
     "is not compared with what follows"
 )
 _STRAY = "a stamp stands alone, far from those around it, and is not believed"
+
+
+def _product(products: dict[str, str | None]) -> pl.Expr:
+    """The make of every row's device."""
+    known = {name: product for name, product in products.items() if product is not None}
+    return pl.col("device").replace_strict(known, default=None, return_dtype=pl.String)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,7 @@ class LogTracker:
         self.options = options or LogOptions()
         self.budget = Budget(self.options.ended_most)
         self.devices: dict[str, Device] = {}  # by name
+        self.makes: dict[str | None, Firewall] = {}  # by log file; others are of unknown make
         self.by_raw: dict[str | None, Device] = {}
         self.paths: dict[tuple[str | None, str | None], int] = {}
         self.denials = Denials()
@@ -190,6 +198,8 @@ class LogTracker:
             return self.lives.built(device, at, event, row)
         if kind == _TEARDOWN:
             return self.lives.teardown(device, at, event, row)
+        if kind in _STATES:
+            return self.lives.state(device, at, event, row)
         if kind in (_DENY, _ICMP):
             return self._deny(device, at, path, event, row)
         if kind == _PERMIT:
@@ -214,7 +224,9 @@ class LogTracker:
         if device is None:
             shared = len(self.devices) >= self.options.devices_most
             name = "(other devices)" if shared else name
-            device = self.devices.get(name) or Device(name, self.options, self.budget, shared)
+            device = self.devices.get(name) or Device(
+                name, self.options, self.budget, shared, self.makes.get(file, UNKNOWN_MAKE)
+            )
             self.devices[name] = device
             if shared:
                 return device
@@ -293,11 +305,18 @@ class LogTracker:
             device.held.clear()
             self.lives.settle(device, None)
         connections = self.lives.frame()
+        products = {device.name: device.firewall.product for device in self.devices.values()}
+        connections = connections.with_columns(product=_product(products))
         logged = {
             device.name: device.counts.built > 0 and device.counts.teardowns > 0
             for device in self.devices.values()
         }
-        denials = self.denials.frame(connections, logged)
+        denials = self.denials.frame(connections, logged).with_columns(
+            # Drop reasons in a capture are the ASA's.
+            product=pl.when(pl.col("unit") == "frame")
+            .then(pl.lit("ASA"))
+            .otherwise(_product(products))
+        )
         after = (
             denials.filter(pl.col("lag_s").is_not_null() & pl.col("duplicate_of").is_null())
             .group_by(row="log_row")

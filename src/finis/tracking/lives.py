@@ -2,6 +2,10 @@
 
 Lines pair by the firewall's number *and* the tuple, because numbers are used again.  A Teardown
 without Built (the log starts late) still is a connection; one logged before its Built waits for it.
+
+A firewall that logs states says when a connection is over, and keeps its entry for a while: the end
+is then that moment, the Teardown only the entry's removal.  One that numbers nothing is followed by
+tuple: it has one connection of a tuple at a time.
 """
 
 from __future__ import annotations
@@ -12,10 +16,10 @@ from typing import Any
 import polars as pl
 
 from finis.tables import LOG_CONNECTIONS, polars_schema
-from finis.terms import Teardown, word
+from finis.terms import EventKind, Teardown, word
 from finis.tracking.clock import SECOND
 from finis.tracking.columns import CHUNK, Rows
-from finis.tracking.denials import Denials
+from finis.tracking.denials import Denials, copy_among
 from finis.tracking.devices import Device, LogOptions
 from finis.tracking.eventrow import (
     A_H,
@@ -28,12 +32,14 @@ from finis.tracking.eventrow import (
     B_MAPPED_P,
     B_P,
     BYTES,
+    CERTAINTY,
     CONN_ID,
     DIRECTION,
     DURATION_S,
     FILE,
     FLAGS,
     INITIATOR,
+    KIND,
     LINE,
     PROTO,
     REASON,
@@ -50,8 +56,9 @@ _AT_END = [
     "teardown_ts", "teardown_file", "teardown_line", "duration_s", "bytes", "reason", "teardown",
     "teardown_by",
 ]  # fmt: skip
-_LATER = {"denials_after", "first_denial_lag_s"}
-_AT_START = [name for name in _LOG if name not in _AT_END and name not in _LATER]
+_LATER = {"denials_after", "first_denial_lag_s", "product"}
+_LINGER = ["removed_ts", "certainty"]
+_AT_START = [name for name in _LOG if name not in (*_AT_END, *_LATER, *_LINGER)]
 
 _SIDES = ("orig", "resp")
 _RESETS = {
@@ -60,8 +67,16 @@ _RESETS = {
     "device": word(Teardown.RESET_DEVICE),
 }
 _UNSIDED = word(Teardown.RESET_SIDE_UNKNOWN)
-_ENDPOINTS_END = {word(Teardown.FINS), *_RESETS.values(), _UNSIDED}
+_ENDPOINTS_END = {word(Teardown.FINS), word(Teardown.REFUSED), *_RESETS.values(), _UNSIDED}
 _UNSAID = {word(Teardown.UNKNOWN), None}
+_ENDED = word(EventKind.ENDED)
+_SAID = (
+    REASON,
+    REASON_BY,
+    TEARDOWN,
+    TEARDOWN_SIDE,
+    CERTAINTY,
+)  # what a state's line says of an end
 
 
 class Lives:
@@ -72,6 +87,7 @@ class Lives:
         self.denials = denials
         self.starts = Rows({name: _LOG[name] for name in _AT_START})
         self.ends = Rows({"row": pl.Int64()} | {name: _LOG[name] for name in _AT_END})
+        self.linger = Rows({"row": pl.Int64()} | {name: _LOG[name] for name in _LINGER})
         self.count = 0
         self.wait = int(options.wait_s * SECOND)
         self.forgotten = 0  # open connections dropped at the memory ceiling
@@ -109,6 +125,8 @@ class Lives:
                 if device.orphans:
                     waiting = device.orphans.get(number)
             device.note_id(number)
+        elif (copy := _copy(device, real, event, row)) is not None:
+            return copy
         tuples = _tuples(real, row, device.xlates)
         orig, how = _orientation(row[INITIATOR], direction, a_p, b_p)
         if device.built_since is None:
@@ -157,6 +175,12 @@ class Lives:
         wait = self.wait
         real = hash((a_h, row[A_P], b_h, row[B_P]))
         swapped = False
+        if number is None:
+            if (copy := _copy(device, real, event, row)) is not None:
+                return copy
+            number = _unnumbered(device, real)
+        if device.lingering and self._removed(device, number, real, at, event, row):
+            return None
         old = device.open.get(number)
         if old is not None and real not in old[1] and a_h is not None and b_h is not None:
             swapped = hash((b_h, row[B_P], a_h, row[A_P])) in old[1]
@@ -178,6 +202,8 @@ class Lives:
         if old is None:
             self._orphan(device, when, real, event, row)
             return None
+        if device.states:
+            row = _with_state(row, device.states.get(number))
         device.counts.teardowns += 1
         if device.torn_since is None:
             device.torn_since = when
@@ -200,11 +226,92 @@ class Lives:
         )  # fmt: skip
         if len(self.ends.pending) >= CHUNK:
             self.ends.flush()
+        if row[CERTAINTY] is not None or device.firewall.states:
+            removed = None if row[KIND] == _ENDED else row[TS]
+            self.linger.pending.append((count, removed, row[CERTAINTY]))
         device.remember(tuples, at, count, stored, how)
         if row[CONN_ID] is not None:
             device.torn.put(row[CONN_ID], (tuples, built, at, count, event), at)
         if device.watch.head or device.watch.old:
             self.denials.on_teardown(device, tuples, built, at, count, stored)
+
+    # --- states ----------------------------------------------------------------------------
+
+    def state(self, device: Device, at: int | None, event: int, row: tuple[Any, ...]) -> Any:
+        """Take a line that tells the state of a connection, or that it is over; as `built`."""
+        if row[PROTO] != "tcp":
+            return None
+        if row[A_H] is None or row[B_H] is None:
+            device.counts.unreadable += 1
+            return None
+        real = hash((row[A_H], row[A_P], row[B_H], row[B_P]))
+        copy = _copy(device, real, event, row)
+        if copy is not None:
+            return copy
+        number = row[CONN_ID] if row[CONN_ID] is not None else _unnumbered(device, real)
+        old = device.open.get(number)
+        if old is None or real not in old[1]:
+            if (number if number is not None else ("", real)) in device.lingering:
+                return None  # a late segment moved an entry whose connection is over
+            number, old = self._adopted(device, event, real, row)
+        if row[KIND] != _ENDED:
+            device.states[number] = tuple(row[at] for at in _SAID)
+            return None
+        when = (device.now or 0) if at is None else at
+        device.counts.teardowns += 1
+        if device.torn_since is None:
+            device.torn_since = when
+        before = device.states.get(number)
+        if before is not None and before[0] is not None:
+            row = _replaced(row, {REASON: f"{row[REASON]} after {before[0]}"})
+        device.close(number)
+        count, tuples, built, orig, direction, _ = old
+        key = row[CONN_ID] if row[CONN_ID] is not None else ("", real)
+        device.lingering[key] = (count, tuples)
+        if len(device.lingering) > self.options.lines_most:
+            del device.lingering[next(iter(device.lingering))]
+        self._end(device, when, count, tuples, built, orig, orig, direction, event, row)
+        return None
+
+    def _adopted(
+        self, device: Device, event: int, real: int, row: tuple[Any, ...]
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """(number, entry) of a connection that was built before the log shows it."""
+        tuples = _tuples(real, row, device.xlates)
+        orig, _ = _orientation(row[INITIATOR], None, row[A_P], row[B_P])
+        count = self.count
+        self.count += 1
+        device.counts.late += 1
+        self._start(count, device, row, orig, "guessed", None, None, None)
+        number = row[CONN_ID] if row[CONN_ID] is not None else ("", event)
+        if number in device.open:
+            device.counts.lost += 1
+            device.close(number)
+        entry = (count, tuples, device.since, orig, None, event)
+        device.open[number] = entry
+        for key in tuples:
+            device.open_tuples[key] = number
+        if len(device.open) > self.options.open_most:
+            self.forgotten += device.bound_open()
+        return number, entry
+
+    def _removed(
+        self, device: Device, number: Any, real: int, at: int | None, event: int,
+        row: tuple[Any, ...],
+    ) -> bool:  # fmt: skip
+        """Is this Teardown the removal of an entry whose connection was over already?"""
+        key = number if isinstance(number, int) else ("", real)
+        found = device.lingering.get(key)
+        if found is None or real not in found[1]:
+            return False
+        del device.lingering[key]
+        self.linger.pending.append((found[0], row[TS], None))
+        if len(self.linger.pending) >= CHUNK:
+            self.linger.flush()
+        if isinstance(number, int):
+            when = (device.now or 0) if at is None else at
+            device.torn.put(number, (found[1], None, when, found[0], event), when)
+        return True
 
     # --- Teardowns without a Built ---------------------------------------------------------
 
@@ -254,9 +361,9 @@ class Lives:
         device.counts.late += 1
         if at - span > max(device.since, device.built_since or at) + 60 * SECOND:
             device.counts.lost += 1
-        orig, how = _orientation(None, None, row[A_P], row[B_P])
+        orig, _ = _orientation(row[INITIATOR], None, row[A_P], row[B_P])
         ts = None if row[TS] is None or duration is None else row[TS] - span
-        self._start(count, device, row, orig, how, ts, None, None)
+        self._start(count, device, row, orig, "guessed", ts, None, None)
         self._end(device, at, count, (real,), at - span, orig, orig, None, event, row)
 
     def _late_built(
@@ -275,13 +382,56 @@ class Lives:
         return (
             self.starts.frame()
             .join(self.ends.frame(), on="row", how="left")
+            .join(self._lingered(), on="row", how="left")
             .with_columns(
                 pl.when(ended).then("teardown").otherwise(pl.lit(word(Teardown.STILL_OPEN))),
                 *later,
+                certainty=pl.when(ended).then(pl.col("certainty").fill_null("stated")),
             )
             .select(list(_LOG))
             .sort("row")
         )
+
+    def _lingered(self) -> pl.DataFrame:
+        """Of every connection whose firewall logs states: its entry's removal, and how sure the
+        reason is."""
+        return (
+            self.linger.frame()
+            .group_by("row")
+            .agg(pl.col(name).drop_nulls().first() for name in _LINGER)
+        )
+
+
+def _copy(device: Device, real: int, event: int, row: tuple[Any, ...]) -> int | None:
+    """The line that a line without a number of its own is a copy of; None if of none."""
+    if row[TS] is None:
+        return None
+    mark = hash((row[TS], row[KIND], row[CONN_ID], row[REASON], real))
+    found = copy_among(device, mark, hash(row[FILE]), 0, event)
+    if found is None:
+        return None
+    device.counts.copies += 1
+    return found[1]
+
+
+def _unnumbered(device: Device, real: int) -> Any:
+    """Key of the open connection of this tuple, where its firewall numbers none; else None."""
+    number = device.open_tuples.get(real)
+    return number if isinstance(number, tuple) else None
+
+
+def _replaced(row: tuple[Any, ...], values: dict[int, Any]) -> tuple[Any, ...]:
+    out = list(row)
+    for at, value in values.items():
+        out[at] = value
+    return tuple(out)
+
+
+def _with_state(row: tuple[Any, ...], said: tuple[Any, ...] | None) -> tuple[Any, ...]:
+    """A Teardown that gives no reason has that of the last state."""
+    if said is None or row[TEARDOWN] is not None:
+        return row
+    return _replaced(row, dict(zip(_SAID, said, strict=True)))
 
 
 def _close(a: int | None, b: int, slack: float) -> bool:

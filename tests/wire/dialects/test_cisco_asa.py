@@ -151,6 +151,7 @@ def test_reasons_cover_the_vocabulary_of_endings() -> None:
     codes = {code for code, _ in cisco_asa.REASONS.values()}
     assert set(Teardown) - codes == {
         Teardown.RESET_ORIG, Teardown.RESET_RESP, Teardown.LIMIT, Teardown.STILL_OPEN,
+            Teardown.REFUSED,
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from finis.diagnosis import facts, missing, telling
 from finis.diagnosis.cause import Cause, Claim
-from finis.terms import Harm, Side
+from finis.terms import Confidence, Harm, Side
 
 if TYPE_CHECKING:
     from finis.correlation.stories import Story
@@ -31,6 +31,10 @@ class FirewallStated(Cause):
     reasons: ClassVar[tuple[str, ...]]
     beats: ClassVar[tuple[str, ...]] = (*SYMPTOMS, "END501")
     table: ClassVar[Literal["connections", "denials"]] = "connections"
+    # Where the log shows states only, the reason follows from the last one.
+    confidence: ClassVar[Any] = facts.confidence(
+        (pl.col("certainty") == "implied", Confidence.LIKELY), otherwise=Confidence.CERTAIN
+    )
     harm: ClassVar[Any] = Harm.DEPENDS
     references: ClassVar[tuple[str, ...]] = ("Cisco ASA syslog 302014",)
     not_this: ClassVar[tuple[str, ...]] = (
@@ -53,4 +57,4 @@ class FirewallStated(Cause):
 
     @classmethod
     def missing(cls, story: Story) -> list[str]:
-        return [missing.asa_drops(missing.Where.of(story.row))]
+        return [missing.dropped(missing.Where.of(story.row))]

@@ -70,6 +70,7 @@ class Refused(Cause):
             & (pl.col("log_bytes") == 0)
             & (pl.col("log_duration_s") == 0)
         )
+        by_log |= facts.log_only() & facts.teardown("refused")
         return (facts.ended("refused") & facts.no(pl.col("created_rst") != "none")) | by_log
 
     @classmethod

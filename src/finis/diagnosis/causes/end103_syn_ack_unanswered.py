@@ -50,6 +50,7 @@ class SynAckUnanswered(Cause):
     remedy = {
         "ASA": "set connection embryonic-conn-max 100 per-client-embryonic-max 10 in the class "
         "that holds {server}, if the sources are forged",
+        "netfilter": "`synproxy` for {server} port {server_p}, if the sources are forged",
         "Linux": "sysctl net.ipv4.tcp_syncookies=1 (the default) keeps the queue from filling",
         "network": "follow the SYN ACK from {server} to {client}: routing, return rules, NAT",
     }

@@ -56,6 +56,8 @@ class SynAckWithoutSyn(Cause):
         "network": "route {client} → {server} and {server} → {client} through the same firewall",
         "ASA": "show route {client} and show route {server}; show conn address {server}; only if "
         "the path cannot be changed: set connection advanced-options tcp-state-bypass",
+        "netfilter": "ip route get {client} and ip route get {server}; only if the path cannot be "
+        "changed: `notrack` for this pair",
     }
     references = ("RFC 9293 §3.5", "Cisco ASA syslog 106015")
     not_this = ("not an unanswered SYN ACK: the SYN before it was never seen here",)

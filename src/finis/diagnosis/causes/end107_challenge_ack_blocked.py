@@ -63,6 +63,7 @@ class ChallengeAckBlocked(Cause):
         "server": "shorten the life of dead connections: keep-alive, tcp_fin_timeout",
         "ASA": "show asp drop | include rstfin; a release with the fix for CSCwj61793, or "
         "tcp-state-bypass for {client} to {server} port {server_p}",
+        "netfilter": "sysctl net.netfilter.nf_conntrack_log_invalid=6 names the check",
     }
     references = ("RFC 5961 §4", "RFC 9293 §3.10.7.4", "Cisco CSCwj61793")
     not_this = ("not an unanswered SYN: the server did answer, with an ACK of another connection",)
@@ -86,4 +87,4 @@ class ChallengeAckBlocked(Cause):
     @classmethod
     def missing(cls, story: Story) -> list[str]:
         where = missing.Where.of(story.row)
-        return [*missing.asa_both_sides(where), missing.asa_drops(where, "tcp-rstfin-ooo")]
+        return [*missing.at_firewall(where), missing.dropped(where, "tcp-rstfin-ooo")]

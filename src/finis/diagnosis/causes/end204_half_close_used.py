@@ -46,7 +46,10 @@ class HalfCloseUsed(Cause):
         (pl.col("midstream"), Confidence.LIKELY), otherwise=Confidence.CERTAIN
     )
     harm_why = "the data sent after the first FIN was accepted"
-    remedy = {"ASA": "set connection timeout half-closed 1:00:00, if such transfers are long"}
+    remedy = {
+        "ASA": "set connection timeout half-closed 1:00:00, if such transfers are long",
+        "netfilter": "a `ct timeout` policy with a longer close_wait, if such transfers are long",
+    }
     references = ("RFC 9293 §3.6",)
     not_this = ("not data after close: the side that had sent FIN still took the data",)
 

@@ -57,6 +57,7 @@ class ServerClosedClientAborted(Cause):
         "least 15 s and may absorb the denial (whether it also holds one that ended FIN, FIN, RST "
         "is not documented); `no logging message 106015` hides every other cause of that message "
         "too",
+        "netfilter": "leave it",
         "server": "a longer FIN-WAIT-2: the timer of the load balancer or proxy that owns {server}",
         "Linux": "on the server: net.ipv4.tcp_fin_timeout, TCP_LINGER2, net.ipv4.tcp_max_orphans",
         "client": "read until end of file and close promptly after the server's FIN",

@@ -48,6 +48,8 @@ class IdleTimeout(FirewallStated):
     remedy = {
         "ASA": "set connection timeout idle 4:00:00 reset in a class for {server} port "
         "{server_p} tells both sides; or set connection timeout dcd",
+        "netfilter": "a `ct timeout` policy for {server} port {server_p} above the longest pause; "
+        "`reject with tcp reset` for `ct state invalid` tells both sides",
         "client": "keep-alive shorter than the firewall timer: tcp_keepalive_time 600 (Linux), "
         "KeepAliveTime (Windows)",
         "server": "the same keep-alive on {server}; database pools: validate or retire idle "

@@ -38,6 +38,8 @@ class HalfClosedTimeout(FirewallStated):
     harm_why = "on whether the side that had not closed was still sending"
     remedy = {
         "ASA": "set connection timeout half-closed 1:00:00 in a class for {server} port {server_p}",
+        "netfilter": "a `ct timeout` policy with longer fin_wait and close_wait for {server} port "
+        "{server_p}",
         "application": "close the socket that lingers in CLOSE-WAIT (ss -tn state close-wait)",
     }
     references = (

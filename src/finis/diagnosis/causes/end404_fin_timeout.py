@@ -37,6 +37,8 @@ class FinTimeout(FirewallStated):
     remedy = {
         "ASA": "set connection timeout half-closed 1:00:00 in a class for {server} port "
         "{server_p}, if transfers are long",
+        "netfilter": "a `ct timeout` policy with longer fin_wait and close_wait for {server} port "
+        "{server_p}, if transfers are long",
     }
     references = (
         "Cisco ASA syslog 302014: FIN Timeout",

@@ -47,6 +47,8 @@ class KeepAliveUnanswered(Cause):
     harm_why = "to both sides: the peer or the path had vanished"
     remedy = {
         "ASA": "compare `show run timeout` (conn) with the keep-alive interval of {client}",
+        "netfilter": "compare `sysctl net.netfilter.nf_conntrack_tcp_timeout_established` with the "
+        "keep-alive interval of {client}",
         "Linux": "net.ipv4.tcp_keepalive_time below every idle timer on the path",
     }
     references = ("RFC 9293 §3.8.4", "RFC 1122 §4.2.3.6")

@@ -54,6 +54,8 @@ class FirewallReset(FirewallStated):
         "ASA": "show conn, show service-policy and the syslog around this time name the "
         "feature; service resetinbound and resetoutbound decide whether refusals are "
         "told",
+        "netfilter": "`nft list ruleset`: rules that `reject with tcp reset` and match {server} "
+        "port {server_p}",
         "network": "check the rules for {client} to {server} port {server_p}",
     }
     references = (

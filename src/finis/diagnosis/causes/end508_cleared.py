@@ -33,6 +33,8 @@ class ClearedByAdmin(FirewallStated):
     harm_why = "on whether it was meant: connections in use are cut"
     remedy = {
         "ASA": "messages 111009 and 111010 around this time name the user and the command",
+        "netfilter": "the event names the program: `[USERSPACE] … progname=` (conntrack-tools "
+        "1.4.7 and later)",
     }
     references = (
         "Cisco ASA syslog 302014: Xlate Clear",

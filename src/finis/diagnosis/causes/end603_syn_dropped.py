@@ -52,6 +52,8 @@ class SynDropped(Cause):
     remedy = {
         "ASA": "packet-tracer input {client_if} tcp {client} 50000 {server} {server_p} names the "
         "step that refuses it",
+        "netfilter": "`nft monitor trace` for {client} to {server} port {server_p} names the rule "
+        "that refuses it",
     }
     references = ("Cisco ASA command reference: capture, packet-tracer",)
     not_this = ("not a silent server: the SYN never reached its side of the firewall",)
@@ -71,4 +73,4 @@ class SynDropped(Cause):
 
     @classmethod
     def missing(cls, story: Story) -> list[str]:
-        return [missing.asa_drops(missing.Where.of(story.row))]
+        return [missing.dropped(missing.Where.of(story.row))]

@@ -54,7 +54,10 @@ class RstDropped(Cause):
         "data that the firewall dropped too is lost; else it depends on whether the side that "
         "never got the RST still waits for something"
     )
-    remedy = {"ASA": "show asp drop | include rst; a capture of type asp-drop names the check"}
+    remedy = {
+        "ASA": "show asp drop | include rst; a capture of type asp-drop names the check",
+        "netfilter": "sysctl net.netfilter.nf_conntrack_log_invalid=6 names the check",
+    }
     references = ("RFC 5961 §3.2", "RFC 9293 §3.5.1", "Cisco ASA command reference: capture")
     not_this = ("not a reset that both sides know of: the RST never left the firewall",)
 
@@ -78,4 +81,4 @@ class RstDropped(Cause):
 
     @classmethod
     def missing(cls, story: Story) -> list[str]:
-        return [missing.asa_drops(missing.Where.of(story.row), "tcp-rstfin-ooo")]
+        return [missing.dropped(missing.Where.of(story.row), "tcp-rstfin-ooo")]

@@ -77,6 +77,8 @@ class CutOffByFirewall(Cause):
     remedy = {
         "ASA": "show asp drop, and `capture drops type asp-drop all match tcp host {client} host "
         "{server} eq {server_p}` while it happens: the drop reason names the check to relax",
+        "netfilter": "sysctl net.netfilter.nf_conntrack_log_invalid=6 names the check; "
+        "nf_conntrack_tcp_be_liberal=1 relaxes the window's",
     }
     references = ("RFC 9293 §3.8.1", "Cisco ASA command reference: capture type asp-drop")
     not_this = ("not lost elsewhere: the segments are on one side of the firewall only",)
@@ -102,4 +104,4 @@ class CutOffByFirewall(Cause):
 
     @classmethod
     def missing(cls, story: Story) -> list[str]:
-        return [missing.asa_drops(missing.Where.of(story.row))]
+        return [missing.dropped(missing.Where.of(story.row))]

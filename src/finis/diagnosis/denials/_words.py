@@ -62,10 +62,13 @@ def denied(refusal: Refusal) -> Claim:
     row = refusal.row
     what = row.get("flags") or (f"a {row['proto']} packet" if row.get("proto") else "a packet")
     where = f" on interface {interface}" if (interface := _interface(row)) else ""
-    acl = f" by access list “{row['acl']}”" if row.get("acl") else ""
+    netfilter = row.get("product") == "netfilter"
+    rule = "the rule that logs" if netfilter else "access list"
+    acl = f" by {rule} “{row['acl']}”" if row.get("acl") else ""
     count = row.get("count") or 1
     times = f", {count} packets" if count > 1 else ""
     by = f"{row.get('msg_id')}" if row.get("unit") == "frame" else f"message {row.get('msg_id')}"
+    by = "kernel log" if netfilter else by
     return Claim(
         f"The firewall refused {what} from {ends(row)}{where}{acl}{times} ({by}).",
         (refusal.proof,),
@@ -78,7 +81,8 @@ def permitted(refusal: Refusal) -> list[Claim]:
     if row.get("permitted_by") is None or row.get("permitted_file") is None:
         return []
     proof = Proof(row["permitted_file"], row["permitted_line"] or 0, "line")
-    text = f"Access list “{row['permitted_by']}” had permitted it: the state check refused it."
+    rule = "The rule that logs" if row.get("product") == "netfilter" else "Access list"
+    text = f"{rule} “{row['permitted_by']}” had permitted it: the state check refused it."
     return [Claim(text, (proof,))]
 
 
@@ -97,6 +101,9 @@ def removed(refusal: Refusal) -> Claim:
     carried = words.count(row.get("conn_bytes") or 0, "byte")
     life = "" if lived is None else f", after {span(lived)} and {carried}"
     proofs = (refusal.teardown,) if refusal.teardown else ()
+    if row.get("product") == "netfilter":  # it states no bytes, and keeps its entries
+        text = f"Its connection{number} had ended there as “{reason}” {when}."
+        return Claim(text, proofs)
     return Claim(f"It had removed connection{number} as “{reason}” {when}{life}.", proofs)
 
 
@@ -162,16 +169,19 @@ def fanout(refusal: Refusal) -> Claim:
 
 
 def captures(refusal: Refusal, *, drop: str = "tcp-not-syn") -> list[str]:
-    """ASA and tcpdump commands that record the next such case at both sides and at the drop."""
+    """Commands that record the next such case at both sides and at the drop."""
     where = _where(refusal)
     return [
-        *missing.asa_both_sides(where),
-        missing.asa_drops(where, drop),
+        *missing.at_firewall(where),
+        missing.dropped(where, drop),
         missing.tcpdump(where, "server"),
     ]
 
 
 def would_decide(refusal: Refusal, text: str) -> Alternative:
     """An alternative that the packets would decide, with the command that shows the refused one."""
-    command = missing.asa_drops(_where(refusal), "tcp-not-syn")
+    where = _where(refusal)
+    if where.product == "netfilter":
+        return Alternative(text, f"a capture of the next case: {missing.at_firewall(where)[0]}")
+    command = missing.dropped(where, "tcp-not-syn")
     return Alternative(text, f"a capture of the next case: {command}")

@@ -46,6 +46,9 @@ class RefusedByAcl(Cause):
     remedy = {
         "ASA": "if wanted: permit it above the refusing entry (`show access-list NAME` counts hits;"
         " `packet-tracer input IF tcp SRC SPORT DST DPORT` shows which entry decides)",
+        "netfilter": "if wanted: `nft insert rule` (or `iptables -I`) a rule that accepts it above "
+        "the one whose log prefix the line carries; `nft monitor trace` shows which "
+        "rule decides",
     }
     references = ("Cisco ASA syslog messages 106023, 106100",)
     not_this = ("a scan: one source, many targets (DNY602)",)

@@ -41,7 +41,11 @@ class RefusedByDefault(Cause):
     confidence = Confidence.CERTAIN
     harm = Harm.DEPENDS
     harm_why = "depends on whether this traffic is wanted"
-    remedy = {"ASA": "if wanted: an access list on the interface that permits exactly this traffic"}
+    remedy = {
+        "ASA": "if wanted: an access list on the interface that permits exactly this traffic",
+        "netfilter": "if wanted: a rule that accepts exactly this traffic, before the policy of "
+        "the chain",
+    }
     references = ("Cisco ASA syslog messages 106001, 106006, 106007, 106010, 106014",)
     not_this = ("a segment without connection: 106001 with ACK, RST or FIN",)
 

@@ -43,6 +43,8 @@ class RefusedByLimit(Cause):
     remedy = {
         "ASA": "`show conn count`, `show nat pool`, `show service-policy set connection`; then"
         " raise `set connection conn-max` / `embryonic-conn-max` or add addresses to the pool",
+        "netfilter": "the rule's `limit` or `ct count`; `sysctl net.netfilter.nf_conntrack_max` "
+        "against `conntrack -C`",
     }
     references = ("Cisco ASA syslog messages 201002 to 201013, 202010",)
     not_this = ("a SYN flood filling the limit on purpose (PAT302)",)

@@ -42,7 +42,11 @@ class SpoofedSource(Cause):
     confidence = Confidence.CERTAIN
     harm = Harm.DEPENDS
     harm_why = "harmless if the address is forged, harmful if the routing is asymmetric"
-    remedy = {"ASA": "`show route SRC`: correct the route if the source is real"}
+    remedy = {
+        "ASA": "`show route SRC`: correct the route if the source is real",
+        "netfilter": "`ip route get SRC`: correct the route if the source is real; `rp_filter` 2 "
+        "(loose) only where paths are asymmetric on purpose",
+    }
     references = (
         "RFC 2827",
         "RFC 3704",

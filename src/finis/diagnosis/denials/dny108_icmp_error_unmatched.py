@@ -43,6 +43,8 @@ class IcmpErrorUnmatched(Cause):
     remedy = {
         "ASA": "`inspect icmp error`; permit ICMP unreachable; `sysopt connection tcpmss 1380`"
         " where the path MTU is smaller",
+        "netfilter": "accept `ct state related`; `tcp option maxseg size set rt mtu` where the "
+        "path MTU is smaller",
     }
     references = ("RFC 1191", "RFC 792", "Cisco ASA syslog messages 313004, 313005")
 

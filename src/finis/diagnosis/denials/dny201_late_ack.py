@@ -52,6 +52,8 @@ class LateAck(Cause):
         "anyone": "leave it",
         "ASA": "`sysopt connection timewait` keeps a normally closed connection for at least 15 s"
         " and absorbs what still arrives (global; more entries in the table)",
+        "netfilter": "none needed; a rule that drops `ct state invalid` without a log line for "
+        "`tcp flags ack` quietens it",
     }
     references = ("RFC 9293 §3.6", "Cisco ASA syslog message 106015")
     not_this = ("data after an idle timeout (DNY301): the Teardown states a timeout",)

@@ -45,6 +45,8 @@ class LateFin(Cause):
     remedy = {
         "anyone": "leave it",
         "ASA": "`sysopt connection timewait` absorbs those that come within 15 s of a normal close",
+        "netfilter": "`nf_conntrack_tcp_timeout_last_ack` and `_close` hold entries longer after a "
+        "close",
     }
     references = ("RFC 9293 §3.6", "RFC 6298", "Cisco ASA syslog message 106015")
     not_this = ("a FIN scan: it has no ACK bit and no connection before it (DNY601)",)

@@ -45,6 +45,8 @@ class LateRst(Cause):
     remedy = {
         "anyone": "leave it",
         "ASA": "`sysopt connection timewait` may absorb those that follow a normal close",
+        "netfilter": "drop `ct state invalid tcp flags & rst == rst` in a rule of its own, without "
+        "a log line",
     }
     references = ("RFC 9293 §3.5.2, §3.10.7.1", "Cisco ASA syslog message 106015")
     not_this = ("a RST for which no connection had been known (DNY403)",)

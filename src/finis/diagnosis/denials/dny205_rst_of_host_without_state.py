@@ -71,6 +71,8 @@ class RstOfHostWithoutState(Cause):
         " and may absorb this denial (not documented for one that ended FIN, FIN, RST); `logging"
         " message 106015 level debugging` quietens it, but hides data after idle timeouts and"
         " asymmetric routing as well",
+        "netfilter": "drop `ct state invalid tcp flags & rst == rst` in a rule of its own, without "
+        "a log line; other invalid segments stay visible",
         "server": "keep FIN-WAIT-2 longer (Linux `tcp_fin_timeout`, load balancer FIN timer)",
         "client": "close soon after the end of the stream was read",
     }

@@ -49,6 +49,8 @@ class DataAfterIdleTimeout(Cause):
         " (the application must set SO_KEEPALIVE)",
         "ASA": "for a class matching this service: `set connection timeout idle 8:00:00` or `idle"
         " 1:00:00 reset` (both sides learn of it), or `dcd` (dead connection detection)",
+        "netfilter": "`sysctl net.netfilter.nf_conntrack_tcp_timeout_established` above the "
+        "longest pause, or a `ct timeout` policy for this service",
         "client": "a connection pool with maximum idle age below the firewall's timer",
     }
     references = ("RFC 9293 §3.8.4", "RFC 5382 REQ-5", "Cisco ASA syslog messages 302014, 106015")

@@ -43,6 +43,7 @@ class HandshakePastFirewall(Cause):
     remedy = {
         "routing": "bring both directions through the same firewall (routes, HSRP/VRRP, NAT)",
         "ASA": "`set connection advanced-options tcp-state-bypass` for this pair, as a last resort",
+        "netfilter": "`notrack` for this pair, as a last resort",
     }
     references = ("RFC 9293 §3.5",)
 

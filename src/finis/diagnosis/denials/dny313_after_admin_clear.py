@@ -39,7 +39,10 @@ class AfterAdminClear(Cause):
     confidence = Confidence.CERTAIN
     harm = _facts.choose(_facts.rst | _facts.fin, Harm.DEPENDS, Harm.HARMFUL)
     harm_why = "harmful once, to whoever used the connection; a FIN or RST was its end anyway"
-    remedy = {"ASA": "`clear conn address IP` instead of clearing everything"}
+    remedy = {
+        "ASA": "`clear conn address IP` instead of clearing everything",
+        "netfilter": "`conntrack -D` with addresses instead of `conntrack -F`",
+    }
     references = ("Cisco ASA syslog messages 302014, 111009, 111010",)
 
     @classmethod

@@ -49,6 +49,7 @@ class AsymmetricSynAck(Cause):
         "routing": "bring both directions through the same firewall (routes, HSRP/VRRP, NAT)",
         "ASA": "`set connection advanced-options tcp-state-bypass` for this pair as a last resort;"
         " between two units: `asr-group` or a cluster",
+        "netfilter": "`notrack` for this pair as a last resort; between two units: conntrackd",
     }
     references = ("RFC 9293 §3.5", "Cisco ASA syslog message 106015")
     not_this = (

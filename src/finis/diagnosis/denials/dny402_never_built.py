@@ -45,6 +45,8 @@ class NeverBuilt(Cause):
     remedy = {
         "routing": "bring both directions through the same firewall",
         "ASA": "`set connection advanced-options tcp-state-bypass` for this pair as a last resort",
+        "netfilter": "`sysctl net.netfilter.nf_conntrack_tcp_loose=1` picks up connections in "
+        "their middle; `notrack` for this pair as a last resort",
     }
     references = ("RFC 9293 §3.10.7", "Cisco ASA syslog message 106015")
     not_this = ("a log that begins late (DNY901)", "a failover (DNY315)")

@@ -40,7 +40,11 @@ class OpenConnectionRefused(Cause):
     confidence = Confidence.POSSIBLE
     harm = Harm.DEPENDS
     harm_why = "a segment in use was lost, or the log misses a Teardown"
-    remedy = {"ASA": "`show conn detail address IP`: which interfaces the connection uses"}
+    remedy = {
+        "ASA": "`show conn detail address IP`: which interfaces the connection uses",
+        "netfilter": "`sysctl net.netfilter.nf_conntrack_log_invalid=6` names the check; "
+        "`nf_conntrack_tcp_be_liberal=1` passes segments outside the window",
+    }
     references = ("Cisco ASA syslog messages 302013, 106015",)
 
     @classmethod

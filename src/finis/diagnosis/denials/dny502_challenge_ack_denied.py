@@ -69,6 +69,7 @@ class ChallengeAckDenied(Cause):
         "client": "a wider range of local ports, no fixed source port",
         "server": "keep-alives, so that old connections end before their ports come back",
         "ASA": "`set connection advanced-options tcp-state-bypass` for this pair as a last resort",
+        "netfilter": "`sysctl net.netfilter.nf_conntrack_tcp_be_liberal=1`, as a last resort",
     }
     references = ("RFC 5961 §3.2, §4.2", "RFC 9293 §3.10.7.4", "Cisco bug CSCwj61793")
     not_this = ("a refused port: there the server sends the reset",)

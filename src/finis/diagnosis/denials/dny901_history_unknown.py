@@ -44,6 +44,8 @@ class HistoryUnknown(Cause):
     remedy = {
         "ASA": "`logging trap informational` (302013, 302014), no rate limit on them, and a log"
         " that begins before the connection",
+        "netfilter": "`conntrack -E -o timestamp,id` running, with a buffer that loses nothing "
+        "(`-b`), and a log that begins before the connection",
     }
     references = ("Cisco ASA syslog messages 302013, 302014, 106015",)
 
@@ -59,4 +61,4 @@ class HistoryUnknown(Cause):
 
     @classmethod
     def missing(cls, story: Refusal) -> list[str]:
-        return [*missing.log_levels(), *_words.captures(story)]
+        return [*missing.log_levels(story.row.get("product")), *_words.captures(story)]

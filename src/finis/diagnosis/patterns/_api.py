@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from finis.correlation.stories import Proof
 from finis.diagnosis.cause import Claim, claim_line
+from finis.diagnosis.findings import concerns
 from finis.terms import Confidence, Harm, word
 from finis.words import endpoint
 
@@ -147,8 +148,10 @@ def find_all(
     connections: pl.DataFrame,
     denials: pl.DataFrame,
     prove: Callable[[int], tuple[Proof, ...]] | None = None,
+    product: str | None = None,
 ) -> list[PatternFinding]:
-    """Every pattern over the judged frames, in order of id.
+    """Every pattern over the judged frames, in order of id, with the remedies for this make of
+    firewall (None: for any).
 
     `prove` gives the proofs of a story by its row (for example its Teardown line or its first
     frame); with it, example connections become claims.
@@ -162,7 +165,14 @@ def find_all(
             left = len(found) - MAX_FINDINGS
             found = [*found[: MAX_FINDINGS - 1], replace(found[MAX_FINDINGS - 1], more=left)]
         out += [_proven(one, connections, prove) for one in found]
-    return out
+    return [
+        replace(
+            one,
+            remedy={whom: text for whom, text in one.remedy.items() if concerns(whom, product)},
+            references=tuple(text for text in one.references if concerns(text, product)),
+        )
+        for one in out
+    ]
 
 
 def _proven(

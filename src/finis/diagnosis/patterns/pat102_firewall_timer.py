@@ -51,6 +51,8 @@ class FirewallTimer(Pattern):
     remedy = {
         "host": "keep-alives more often than the idle timer found",
         "ASA": "`show run timeout`; `set connection timeout` for a class that needs longer",
+        "netfilter": "`sysctl -a | grep nf_conntrack_tcp_timeout`; a `ct timeout` policy for a "
+        "service that needs longer",
     }
     references = ("RFC 5382 REQ-5",)
     not_this = ("connections that were busy: their lengths would be spread",)

@@ -46,6 +46,8 @@ class SynFlood(Pattern):
     remedy = {
         "Linux": "`sysctl net.ipv4.tcp_syncookies=1`, a longer `tcp_max_syn_backlog`",
         "ASA": "`set connection embryonic-conn-max`, so that it answers SYNs with cookies itself",
+        "netfilter": "`synproxy` for the service, so that the firewall answers SYNs with cookies "
+        "itself",
     }
     references = ("RFC 4987",)
     not_this = ("a service that is down: few clients that try again",)

@@ -10,12 +10,24 @@
     that do not bear on connections are counted in `source.other`; unreadable ones are kept with
     their line number in `source.problems` and, if they are about a connection, become rows with
     `text_ok` ``partial`` or ``none``, unreadable fields None.
+
+Optional:
+
+``FIREWALL: terms.Firewall``
+    what the log of this make can show; default: that of an unknown make
+``hosts(head: bytes) -> Hosts``
+    which devices the lines name, where some kinds of line name none (see `Hosts`)
+
+A firewall that says only "built" and "torn down" sends those two kinds of event.  One that logs the
+state it follows sends ``state`` when it changes, ``ended`` when it shows that the connection is
+over, and ``teardown`` when the entry is removed at last: minutes later, and no moment of the
+connection's own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from finis.wire.captures._api import Readable
@@ -24,6 +36,13 @@ if TYPE_CHECKING:
 Events = dict[str, list[Any]]
 
 BATCH = 16_384  # rows
+
+
+class Hosts(NamedTuple):
+    """What the first lines of a file say of the device they come from."""
+
+    named: frozenset[str]  # devices they name
+    silent: bool  # there are lines that name none, of a kind that never does
 
 
 class Dialect(Protocol):

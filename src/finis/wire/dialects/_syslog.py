@@ -277,6 +277,11 @@ def _name(relayed: bool, before: str, after: str) -> str | None:
     return (relays[0] if relayed else relays[-1]) if relays else None
 
 
+def fallback_name(path: str) -> str:
+    """The device of lines that name none."""
+    return "stdin" if path == "-" else PurePath(path).name or path
+
+
 class Headers:
     """Reads what stands before the messages of one file, line by line, in their order.
 
@@ -288,8 +293,7 @@ class Headers:
     def __init__(self, source: Source, reading: Reading) -> None:
         self.source = source
         self.reading = reading
-        stdin = source.path == "-"
-        self.fallback = "stdin" if stdin else PurePath(source.path).name or source.path
+        self.fallback = fallback_name(source.path)
         # Day number of the last stamp without a year, before the first one of the last with a
         # year: so one wrong year in the file does not carry the others away.
         self.anchor: int | None = None

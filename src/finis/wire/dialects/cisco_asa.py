@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from finis.terms import EventKind, Teardown, word
+from finis.terms import EventKind, Firewall, Teardown, word
 from finis.wire.dialects import _events, _rows
 from finis.wire.dialects._events import AT, Fields, Row, Values, get, put
 from finis.wire.dialects._program import Fast
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from finis.wire.source import Reading, Source
 
 NAME = "cisco-asa"
+FIREWALL = Firewall("ASA")
 
 # "%ASA-6-302013:", "%ASA-session-6-302013:", "%FTD<Up>-4-…", "%FTD--6-…", also without colon.
 _TAG = r"%(?:ASA|FTD|PIX|FWSM|NGIPS)[^%\s]{0,40}?-(?:[A-Za-z]{1,24}-)?([0-7n])-(\d{6,7})\b"
