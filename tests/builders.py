@@ -181,6 +181,21 @@ def ipv6(
     return header + ipaddress.IPv6Address(src).packed + ipaddress.IPv6Address(dst).packed + payload
 
 
+def icmp4(kind: int, code: int, about: bytes, mtu: int = 0, by: str = "203.0.113.1") -> bytes:
+    """An ICMP error (RFC 792) of `by` to the sender of the IPv4 packet it quotes."""
+    body = struct.pack(">BBHHH", kind, code, 0, 0, mtu) + about
+    body = body[:2] + struct.pack(">H", checksum(body)) + body[4:]
+    to = str(ipaddress.IPv4Address(about[12:16])) if len(about) >= 16 else "10.0.0.1"
+    return ipv4(body, by, to, proto=1, ttl=60, df=False)
+
+
+def icmp6(kind: int, code: int, about: bytes, mtu: int = 0, by: str = "2001:db8:f::1") -> bytes:
+    """An ICMPv6 error (RFC 4443)."""
+    body = struct.pack(">BBHI", kind, code, 0, mtu) + about
+    to = str(ipaddress.IPv6Address(about[8:24])) if len(about) >= 24 else "2001:db8::1"
+    return ipv6(body, by, to, next_header=58, hop_limit=60)
+
+
 def fragment6(offset: int, more: bool, ident: int) -> tuple[int, bytes]:
     """An IPv6 fragment header for `ipv6(extensions=…)`; `offset` in bytes."""
     return 44, struct.pack(">HI", offset & 0xFFF8 | more, ident)

@@ -18,8 +18,9 @@ Flags: ``S F R P U E W`` and ``.`` for ACK, ``-`` for none.  ``seq:end(len)``, `
 ``sackOK``, ``sack a:b`` (in the peer's numbers), ``TS val ecr``.  ``win n`` (65535).  ``key=value``
 afterwards: ``id`` (else none known), ``ttl`` (64), ``vlan``, ``frame``, ``file``, ``point``,
 ``hash``, ``head`` (hex), ``alert`` (terms.Alert in words), ``desc``, ``sport``, ``dport``,
-``drop``.
-Bare words set quirks: ``noseq nopayload undated relative copy oversize dropped``.
+``drop``; ``icmp=type.code`` makes it an ICMP error about such a segment, reported ``by=address``
+(203.0.113.1), with ``mtu``.
+Bare words set quirks: ``noseq nopayload undated relative copy oversize dropped df``.
 """
 
 from __future__ import annotations
@@ -49,12 +50,13 @@ WORDS = {
     "copy": Quirk.COPY,
     "oversize": Quirk.OVERSIZE,
     "dropped": Quirk.DROPPED,
+    "df": Quirk.DF,
 }
 LINE = re.compile(
     r"(?P<when>[+@]\s*[\d.]+|=)\s+(?P<src>\w+)\s*>\s*(?P<dst>\w+)\s+(?P<flags>[SFRPUEW.\-]+)"
     r"(?:\s+(?P<seq>\d+)(?::(?P<end>\d+))?(?:\((?P<len>\d+)\))?)?"
     r"(?:\s+ack\s+(?P<ack>\d+))?(?:\s+win\s+(?P<win>\d+))?(?:\s+<(?P<options>[^>]*)>)?"
-    r"(?P<rest>(?:\s+[\w=.\-]+)*)\s*$"
+    r"(?P<rest>(?:\s+[\w=.:\-]+)*)\s*$"
 )
 
 
@@ -120,7 +122,8 @@ class _Compiler:
             quirks |= self.options(row, part["options"], self.isn.get(dst, 0))
         row["quirks"] = quirks
         self.extras(row, (part["rest"] or "").split())
-        if not flags & Flag.RST and not int(row["quirks"]) & Quirk.NO_SEQ:
+        silent = Quirk.NO_SEQ | Quirk.ICMP_ERROR
+        if not flags & Flag.RST and not int(row["quirks"]) & silent:
             span = length + bool(flags & Flag.SYN) + bool(flags & Flag.FIN)
             self.nxt[src] = max(self.nxt.get(src, 0), seq + span)
         self.rows.append(row)
@@ -166,6 +169,16 @@ class _Compiler:
                 row["quirks"] = int(row["quirks"]) & ~int(Quirk.NO_IP_ID)
             elif key == "alert":
                 row["alert"] = Alert[value.upper().replace("-", "_")]
+            elif key == "icmp":
+                kind, code = map(int, value.split("."))
+                row["win"], row["flags"] = kind << 8 | code, 0
+                row["head"], row["payload_hash"] = address("203.0.113.1")
+                quirks = Quirk.ICMP_ERROR | Quirk.NO_WIN | Quirk.NO_PAYLOAD
+                row["quirks"] = int(row["quirks"]) | quirks
+            elif key == "mtu":
+                row["mss"] = int(value)
+            elif key == "by":
+                row["head"], row["payload_hash"] = address(value)
             elif key == "head":
                 raw = bytes.fromhex(value)[:8]
                 row["head"], row["head_len"] = int.from_bytes(raw.ljust(8, b"\0"), "big"), len(raw)

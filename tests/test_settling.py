@@ -14,7 +14,7 @@ from finis.intake import NEVER
 from finis.pipeline import Case, Options, read
 from finis.report.diagnosis import document, facts
 from finis.report.text import render
-from tests.builders import EPOCH_NS, packet, pcap
+from tests.builders import EPOCH_NS, ether, icmp4, packet, pcap
 
 SECOND = 1_000_000_000
 # What each side sends: side, flags, bytes of payload.
@@ -55,6 +55,11 @@ def capture(path: Path, *, seed: int, lost: float, connections: int = 250) -> No
             sent[side] = (sent[side] + size + ("S" in flags) + ("F" in flags)) % 2**32
             if rnd.random() >= lost:
                 frames.append((at, data))
+            if flags == "S" and number % 3 == 0:  # rejected, whatever comes after
+                frames.append((at + 1_000_000, ether(icmp4(3, 1, data[14:]))))
+        if len(life) == 1 and number % 2:  # the same ports soon after, with another number
+            data = packet(*ends, flags="S", seq=sent[0] + 77_000, ack=0)
+            frames.append((at + 5 * SECOND, data))
     path.write_bytes(pcap(sorted(frames)))
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from finis.ahead import DEPTH, ahead
 from finis.correlation.evidence import PointData
 from finis.errors import InputError
+from finis.tables import SEGMENT, record_dtype
 from finis.terms import Quirk
 from finis.tracking import drops, segments
 from finis.wire.dialects._syslog import fallback_name
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from finis.wire.dialects._api import Events, Hosts
 
 BATCH, NEVER = 1 << 15, 1 << 62
+SEGMENT_ROW = record_dtype(SEGMENT)
+MAX_ERRORS = 100_000  # ICMP errors kept per point
 STOPPED = "reading was interrupted: nothing after this was read"
 
 Batch = np.ndarray  # rows of tables.SEGMENT
@@ -75,6 +78,7 @@ class Intake:
         self.inputs: list[tuple[Input, Reader]] = []
         self._drops_too = False
         self._hosts: dict[str, tuple[str, Hosts]] = {}  # log file → make, devices its lines name
+        self._errors: dict[int, list[Batch]] = {}  # rows of ICMP errors by point
 
     @cached_property
     def log(self) -> LogTracker:
@@ -211,7 +215,7 @@ class Intake:
             if settled and len(trackers) > 1:
                 raise SeveralPointsError
             if len(trackers) == 1 and trackers[point].finished >= self.options.batch:
-                settle(PointData(self.points.names[point], trackers[point].take(), files[point]))
+                settle(self._seen(point, trackers[point].take(), files[point]))
                 settled = True
         out = []
         for point, tracker in trackers.items():
@@ -223,8 +227,13 @@ class Intake:
                 )
             if only is not None:
                 seen = whole(seen, kept.get(point, []))
-            out.append(PointData(self.points.names[point], seen, files[point]))
+            out.append(self._seen(point, seen, files[point]))
         return out
+
+    def _seen(self, point: int, seen: Observations, files: list[Source]) -> PointData:
+        """A point's connections, with what ICMP has reported there so far."""
+        errors = np.concatenate([np.empty(0, SEGMENT_ROW), *self._errors.get(point, [])])
+        return PointData(self.points.names[point], seen, files, errors)
 
     def segments(self, *, drops_too: bool = False) -> Iterator[tuple[int, Source, Batch]]:
         """(point, source, rows) of all captures, one point name after another.  Packets that the
@@ -251,23 +260,37 @@ class Intake:
                 if fresh and end is not None and int(batch["ts_ns"][0]) < end:
                     copies += 1
                 fresh = False
-                for point, part in self._by_point(batch, source):
-                    yield self._numbered(point, copies), source, part
+                for point, part in self._by_point(batch, source, copies):
+                    yield point, source, part
             if source.last_ns is not None:
                 end = max(end or source.last_ns, source.last_ns)
 
-    def _by_point(self, batch: Batch, source: Source) -> Iterator[tuple[int, Batch]]:
-        """A batch cut by point, without what the firewall dropped."""
+    def _by_point(self, batch: Batch, source: Source, copies: int) -> Iterator[tuple[int, Batch]]:
+        """A batch cut by point, without what the firewall dropped and what ICMP reports."""
         numbers = batch["point"]
         several = bool((numbers != numbers[0]).any())
         for point in np.unique(numbers) if several else numbers[:1]:
             part = batch[numbers == point] if several else batch
-            dropped = part["quirks"] & Quirk.DROPPED != 0
-            if dropped.any() and not self._drops_too:
-                self.log.feed_denials(drops.denials(part[dropped], source))
-                part = part[~dropped]
+            place = self._numbered(int(point), copies)
+            apart = part["quirks"] & (Quirk.DROPPED | Quirk.ICMP_ERROR)
+            if apart.any() and not self._drops_too:
+                if (apart & Quirk.DROPPED).any():
+                    dropped = part[apart & Quirk.DROPPED != 0]
+                    self.log.feed_denials(drops.denials(dropped, source))
+                self._report(place, part[apart == Quirk.ICMP_ERROR])
+                part = part[apart == 0]
             if len(part):
-                yield int(point), part
+                yield place, part
+
+    def _report(self, point: int, rows: Batch) -> None:
+        """Keep ICMP errors of a point, up to a bound."""
+        room = MAX_ERRORS - sum(len(kept) for kept in self._errors.get(point, []))
+        if len(rows) > room:
+            note = f"{self.points.names[point]}: only the first {MAX_ERRORS} ICMP errors were used"
+            if note not in self.notes:
+                self.notes.append(note)
+        if room > 0 and len(rows):
+            self._errors.setdefault(point, []).append(rows[:room])
 
     def _numbered(self, point: int, copies: int) -> int:
         return point if copies == 1 else self.points.id(f"{self.points.names[point]}/{copies}")

@@ -9,6 +9,7 @@ where the batches are cut.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,7 +50,7 @@ class Settling:
         if fresh.any():
             self.held.append(picked(seen, fresh))
             seen = picked(seen, ~fresh)
-        judged = self._judge(PointData(point.name, seen, point.sources), lossy=False)
+        judged = self._judge(replace(point, observations=seen), lossy=False)
         wavering = sensitive(judged.stories.table, catalogue(), "capture_loss")
         if wavering.any() and judged.stories.origin is not None:
             at = judged.stories.origin[wavering]
@@ -66,7 +67,7 @@ class Settling:
             *self._slices(seen),
             *(s for held in joined(self.held) for s in self._slices(held)),
         ):
-            self.add(self._judge(PointData(point.name, part, point.sources), lossy=lossy))
+            self.add(self._judge(replace(point, observations=part), lossy=lossy))
         self.held.clear()
 
     def _count(self, rows: Array) -> None:

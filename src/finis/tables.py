@@ -148,6 +148,7 @@ first_fin      u1 0 orig, 1 resp, 255 none
 first_rst      u1 0 orig, 1 resp, 255 none
 conn_state     u1 index into finis.tracking.endings.CONN_STATES
 reset_by       u1 side whose RST the peer had to accept and which ended it; 255 none
+reuse_unanswered u1 1: that earlier connection had never been answered
 isn_known     2u1 1: the side's SYN was seen
 nxt_known     2u1 1: SND.NXT is known (some SEQ seen)
 wscale        2u1 window scale shift; 255: no option or SYN unseen
@@ -311,7 +312,32 @@ idle_s           f8 longest silence in seconds
 closing_gap_s    f8 silence before the first FIN or RST
 rtt_s            f8 handshake round trip as seen at the point (SYN to the ACK of the SYN ACK)
 reuse_gap_s      f8 silence since an earlier connection of the same tuple
-reuse_of_ended   text how that earlier connection had ended
+reuse_unanswered bool that earlier connection had never been answered
+icmp_errors      i8 ICMP errors that rejected a segment of it (unreachable, time exceeded)
+icmp_type        i8 ICMP type of the first of them (ICMPv6 where icmp_by is IPv6)
+icmp_code        i8 its code
+icmp_by          text who reported it
+icmp_to          text whose segment it quotes: orig or resp
+icmp_s           f8 seconds from first segment to it
+icmp_file        text capture file that shows it
+icmp_frame       i8 frame
+mtu_errors       i8 ICMP errors that said a segment was too big for the next hop
+mtu_bytes        i8 MTU told by the first of them; 0: not told
+mtu_by           text who reported it
+mtu_to           text whose segment it quotes: orig or resp
+mtu_s            f8 seconds from first segment to it
+mtu_file         text capture file that shows it
+mtu_frame        i8 frame
+o_stuck_bytes    i8 payload of orig's first unacknowledged segment, repeated in vain
+r_stuck_bytes    i8 payload of resp's
+o_stuck_ip_bytes i8 its IP length
+r_stuck_ip_bytes i8 its IP length
+o_stuck_df       bool it must not be fragmented (IPv4 DF, or IPv6)
+r_stuck_df       bool it must not be fragmented
+o_stuck_alive    bool resp went on sending while it was repeated
+r_stuck_alive    bool orig went on sending while it was repeated
+o_stuck_after    i8 bytes of orig acknowledged before it
+r_stuck_after    i8 bytes of resp acknowledged before it
 o_dropped        i8 segments of orig that entered the firewall and never left
 r_dropped        i8 segments of resp that entered the firewall and never left
 o_dropped_rst    bool a RST of orig was dropped by the firewall

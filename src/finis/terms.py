@@ -72,6 +72,10 @@ class Quirk(IntFlag):
     TUNNELLED = 1 << 21
     TRUNCATED_HEADER = 1 << 22  # options cut by snaplen: absence of an option proves nothing
     HAS_MD5 = 1 << 23
+    # No segment but an ICMP error that quotes one: tuple, SEQ, IP length and ID are the quoted
+    # segment's; `win` is type << 8 | code, `mss` the next hop's MTU, `head` and `payload_hash` the
+    # upper and lower half of the reporter's address.
+    ICMP_ERROR = 1 << 24
 
 
 class Alert(IntEnum):

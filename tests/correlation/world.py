@@ -46,8 +46,10 @@ def point(
         rows.append(batch)
     tracker = ReferenceTracker()
     everything = np.concatenate(rows)
-    tracker.feed(everything[np.argsort(everything["ts_ns"], kind="stable")])
-    return PointData(name, tracker.finish(), sources)
+    everything = everything[np.argsort(everything["ts_ns"], kind="stable")]
+    error = everything["quirks"] & int(Quirk.ICMP_ERROR) != 0
+    tracker.feed(everything[~error])
+    return PointData(name, tracker.finish(), sources, everything[error])
 
 
 def ts(text: str) -> datetime:

@@ -24,6 +24,11 @@ from tests.diagnosis.endings import (
 SURE, LIKELY, POSSIBLE = "certain", "likely", "possible"
 NO, MAYBE, YES = "harmless", "depends", "harmful"
 
+STUCK: Row = {
+    "r_unacked": 2896, "r_rexmit": 4, "r_stuck_bytes": 1448, "r_stuck_ip_bytes": 1500,
+    "r_stuck_df": True, "r_stuck_alive": False,
+}  # fmt: skip
+
 # (primary cause, confidence, harm, what it is, the row)
 CASES: list[tuple[str, str, str, str, Row]] = [
     # --- the handshake
@@ -61,7 +66,12 @@ CASES: list[tuple[str, str, str, str, Row]] = [
      embryonic(o_syns=1, r_challenge=1)
      | rst("orig", "no-state", "challenge-ack", ended="unanswered", reset_by="none")),
     ("END108", POSSIBLE, MAYBE, "unanswered within a minute of the last use",
-     embryonic(o_syns=2, reuse_gap_s=30.0, reuse_of_ended="closed")),
+     embryonic(o_syns=2, reuse_gap_s=30.0, reuse_unanswered=False)),
+    ("END109", SURE, MAYBE, "administratively prohibited",
+     embryonic(icmp_errors=1, icmp_type=3, icmp_code=13, icmp_to="orig", icmp_by="203.0.113.1")),
+    ("END109", LIKELY, MAYBE, "host unreachable to one SYN of three",
+     embryonic(o_syns=3, icmp_errors=1, icmp_type=3, icmp_code=1, icmp_to="orig",
+               icmp_by="203.0.113.1")),
     ("END110", LIKELY, YES, "SYN ACKs repeated, data unanswered",
      seen(r_syns=4, resp_pkts=4, orig_pkts=7, orig_bytes=100, resp_bytes=0, o_unacked=100,
           o_rexmit=3)),
@@ -71,7 +81,7 @@ CASES: list[tuple[str, str, str, str, Row]] = [
      seen(**rst("resp", "no-state", "ack", r_rst_lag_s=0.0001), resp_pkts=2, orig_pkts=2,
           orig_bytes=0, resp_bytes=0, idle_s=0.02)),
     ("END111", POSSIBLE, MAYBE, "another ISN five seconds later",
-     embryonic(o_syns=2, reuse_gap_s=5.0, reuse_of_ended="unanswered")),
+     embryonic(o_syns=2, reuse_gap_s=5.0, reuse_unanswered=True)),
     # --- orderly
     ("END201", SURE, NO, "client first", seen(**fins("orig"))),
     ("END201", SURE, NO, "client first, farewell after its FIN: the control",
@@ -173,6 +183,12 @@ CASES: list[tuple[str, str, str, str, Row]] = [
     ("END406", LIKELY, YES, "window closed, then the sender gave up",
      seen(**rst("orig"), r_last_win0=True, r_zero_windows=6)),
     ("END407", LIKELY, YES, "data repeated into silence", seen(o_rexmit=7, o_unacked=2896)),
+    ("END409", LIKELY, YES, "too big for the next hop, says a router",
+     seen(**STUCK, mtu_errors=2, mtu_bytes=1400, mtu_to="resp", mtu_by="203.0.113.1")),
+    ("END409", LIKELY, YES, "small segments still arrive, then the client gives up",
+     seen(**(rst("orig") | STUCK | {"r_stuck_alive": True}))),
+    ("END409", POSSIBLE, YES, "the first large segment, into silence",
+     seen(**STUCK, r_stuck_after=200)),
     ("END410", LIKELY, MAYBE, "FIN sent four times into silence",
      seen(ended="half-closed", first_fin="orig", fin_by="orig", o_fin=True, o_fins=4,
           o_fin_acked=False)),
@@ -250,6 +266,10 @@ LOOK_ALIKES: list[tuple[str, str, Row]] = [
     ("END107", "RST not dropped, no second try",
      embryonic(r_challenge=1) | rst("orig", "no-state", "challenge-ack", ended="unanswered")),
     ("END108", "the last use is an hour ago", embryonic(o_syns=2, reuse_gap_s=3600.0)),
+    ("END109", "the server answered all the same",
+     embryonic(r_syns=1, resp_pkts=1, icmp_errors=1, icmp_type=3, icmp_to="orig")),
+    ("END109", "about a segment of the server", embryonic(icmp_errors=1, icmp_to="resp")),
+    ("END109", "path MTU discovery", embryonic(icmp_errors=0, mtu_errors=1, mtu_to="orig")),
     ("END110", "the server answered data after its second SYN ACK",
      seen(r_syns=2, resp_pkts=3, orig_pkts=3, resp_bytes=0)),
     ("END110", "the client reset the SYN ACK",
@@ -258,9 +278,9 @@ LOOK_ALIKES: list[tuple[str, str, Row]] = [
      seen(**rst("resp", "no-state", "ack", r_rst_lag_s=0.0001), resp_pkts=2, orig_pkts=3,
           resp_bytes=0, idle_s=3600.0)),
     ("END111", "the earlier one had lived",
-     embryonic(o_syns=2, reuse_gap_s=5.0, reuse_of_ended="closed")),
+     embryonic(o_syns=2, reuse_gap_s=5.0, reuse_unanswered=False)),
     ("END111", "five minutes later",
-     embryonic(o_syns=2, reuse_gap_s=300.0, reuse_of_ended="unanswered")),
+     embryonic(o_syns=2, reuse_gap_s=300.0, reuse_unanswered=True)),
     ("END112", "one SYN, one SYN ACK", seen()),
     ("END201", "the server was first", seen(**fins("resp"))),
     ("END201", "one FIN never acknowledged", seen(**fins("orig", ended="closing"))),
@@ -347,6 +367,16 @@ LOOK_ALIKES: list[tuple[str, str, Row]] = [
     ("END407", "acknowledged in the end", seen(o_rexmit=7, o_unacked=0)),
     ("END407", "the peer's window is closed", seen(o_rexmit=7, o_unacked=1, r_last_win0=True)),
     ("END408", "probes answered", seen(**rst("orig"), o_keep_alives=9, r_last_seg_s=0.01)),
+    ("END409", "path MTU discovery did its work",
+     seen(mtu_errors=1, mtu_bytes=1400, mtu_to="resp", r_rexmit=1)),
+    ("END409", "a small segment",
+     seen(**(STUCK | {"r_stuck_bytes": 300, "r_stuck_alive": True}))),
+    ("END409", "large ones had got through, now nothing does",
+     seen(**STUCK, r_stuck_after=1_000_000)),
+    ("END409", "it might have been fragmented",
+     seen(**(STUCK | {"r_stuck_df": False, "r_stuck_alive": True}))),
+    ("END409", "the MTU told is large enough",
+     seen(**STUCK, mtu_errors=1, mtu_bytes=1500, mtu_to="resp")),
     ("END410", "acknowledged: a half-close",
      seen(ended="half-closed", first_fin="orig", o_fin=True, o_fins=3, o_fin_acked=True)),
     ("END410", "sent twice only",

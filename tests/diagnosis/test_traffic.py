@@ -10,6 +10,7 @@ import pytest
 from finis.correlation.correlate import correlate
 from finis.diagnosis import engine
 from finis.diagnosis.tally import findings
+from finis.terms import Confidence
 from tests.correlation.world import denials, log, point
 from tests.script import segments
 
@@ -38,6 +39,9 @@ HELLO = "+.020 S > C P. 1:1001(1000) ack 301 head=1603030051020000\n"
 SYN_ACK_AGAIN = "+{0} S > C S. 0:0(0) ack 1\n+.0001 C > S . {1}:{1}(0) ack 1\n"
 REQUESTS = "".join(f"+{wait} C > S P. 1:101(100) ack 1\n" for wait in (0.01, 0.3))
 BACK_OFF = (1, 0.3, 0.6, 1.2)
+ASKED = OPEN + "+.001 C > S P. 1:301(300) ack 1\n+.01 S > C . 1:1(0) ack 301\n"
+LARGE = ("+.01 S > C . 1:1449(1448) ack 301 df\n",
+         "".join(f"+{wait} S > C . 1:1449(1448) ack 301 df\n" for wait in BACK_OFF))  # fmt: skip
 
 # id → (confidence, harm, {name: traffic})
 TRAFFIC: dict[str, tuple[str, str, dict[str, str]]] = {
@@ -61,6 +65,9 @@ TRAFFIC: dict[str, tuple[str, str, dict[str, str]]] = {
     }),
     "END106": ("likely", "depends", {
         "backscatter": "+0 S > C S. 0:0(0) ack 1\n+.0001 C > S R 1:1(0) win 0",
+    }),
+    "END109": ("certain", "depends", {
+        "prohibited": "+0 C > S S 0:0(0)\n+.01 C > S - 0 icmp=3.13",
     }),
     "END110": ("possible", "harmful", {
         "RST to the handshake's ACK": OPEN + "+.0001 S > C R 1:1(0) win 0",
@@ -133,6 +140,11 @@ TRAFFIC: dict[str, tuple[str, str, dict[str, str]]] = {
     }),
     "END316": ("possible", "depends", {
         "alien TTL": TALK + "+1 S > C R. 1001:1001(0) ack 301 ttl=119",
+    }),
+    "END409": ("likely", "harmful", {
+        "told by a router": ASKED + LARGE[0] + "+.01 S > C - 1 icmp=3.4 mtu=1400\n" + LARGE[1],
+        "small ones get through": ASKED + LARGE[0] + LARGE[1]
+        + "+5 C > S P. 301:351(50) ack 1\n+.1 S > C . 1449:1449(0) ack 351\n",
     }),
     "END410": ("likely", "depends", {
         "FINs in vain": TALK
@@ -239,6 +251,53 @@ def test_a_full_accept_queue_is_likely_where_data_waits_in_vain() -> None:
     assert (row["cause"], row["confidence"], row["harm"]) == ("END110", "likely", "harmful")
     taken = OPEN + REQUESTS + SYN_ACK_AGAIN.format(0.7, 101) + "+.01 S > C . 1:1(0) ack 101\n"
     assert judged(taken).connections["cause"].to_list() == ["END901"]
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        ("C > S - 4711 icmp=3.1", "a number that was never sent: forged, or another connection"),
+        ("S > C - 0 icmp=3.1", "about a segment of the server"),
+        ("C > S - 0 icmp=3.4 mtu=1400", "too big: the SYN was not"),
+        ("C > S - 0 icmp=3.1 sport=40001", "another port"),
+    ],
+)
+def test_an_icmp_error_about_something_else_rejects_nothing(error: str, why: str) -> None:
+    syns = f"+0 C > S S 0:0(0)\n+.01 {error}\n+1 C > S S 0:0(0)\n+2 C > S S 0:0(0)"
+    assert judged(syns).connections["cause"].to_list() == ["END102"], why
+
+
+def test_an_icmp_error_long_before_or_after_is_of_another_connection() -> None:
+    syns = "+0 C > S S 0:0(0)\n+1 C > S S 0:0(0)\n+500 C > S - 0 icmp=3.1\n"
+    assert judged(syns).connections["icmp_errors"].to_list() == [0]
+    again = "+0 C > S - 0 icmp=3.1\n+60 C > S S 0:0(0)\n+1 C > S S 0:0(0)\n"
+    assert judged(again).connections["icmp_errors"].to_list() == [0]
+
+
+def test_an_icmp6_error_is_told_in_its_own_words() -> None:
+    got = judged(
+        "name C [2001:db8::1]:40000\nname S [2001:db8::2]:443\n+0 C > S S 0:0(0)\n"
+        "+.01 C > S - 0 icmp=1.0 by=2001:db8:f::1"
+    )
+    (found,) = findings(got)
+    assert (found.id, found.confidence) == ("END109", Confidence.CERTAIN)
+    assert "2001:db8:f::1 reported" in found.examples[0].claims[1].text
+    assert "no route" in found.examples[0].claims[1].text
+
+
+def test_an_icmp_error_seen_at_one_of_two_points() -> None:
+    rejected = "+0 C > S S 0:0(0)\n+.01 C > S - 0 icmp=3.13\n"
+    got = across(rejected, "+0 C > S S 0:0(0)\n")
+    row = got.connections.row(0, named=True)
+    assert (row["cause"], row["icmp_errors"], row["icmp_to"]) == ("END109", 1, "orig")
+
+
+def test_a_first_large_segment_lost_in_silence_is_only_possibly_the_path_mtu() -> None:
+    row = judged(ASKED + LARGE[0] + LARGE[1]).connections.row(0, named=True)
+    assert (row["cause"], row["confidence"]) == ("END409", "possible")
+    passed = ASKED + "+.01 S > C . 1:1449(1448) ack 301 df\n+.01 C > S . ack 1449\n"
+    later = "".join(f"+{wait} S > C . 1449:2897(1448) ack 301 df\n" for wait in (0, *BACK_OFF))
+    assert judged(passed + later).connections["cause"].to_list() == ["END407"]
 
 
 def test_a_second_syn_with_another_number_is_no_retransmission() -> None:

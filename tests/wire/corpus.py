@@ -88,7 +88,58 @@ def _packets() -> list[bytes]:
     return out
 
 
-PACKETS = _packets()
+def _errors() -> list[bytes]:
+    """ICMP errors, whole, cut, about other things."""
+    segment = b.tcp(80, 40000, flags="S", seq=77)
+    four, six = b.ipv4(segment, ip_id=9), b.ipv6(segment)
+    out = [
+        b.icmp4(kind, code, four, 1400)
+        for kind, code in (
+            (3, 1),
+            (3, 3),
+            (3, 4),
+            (3, 13),
+            (4, 0),
+            (11, 0),
+            (12, 0),
+            (0, 0),
+            (8, 0),
+        )
+    ]
+    out += [b.icmp6(kind, 0, six, mtu) for kind in (1, 2, 3, 4, 5, 128) for mtu in (0, 1280, 99999)]
+    out += [b.icmp4(3, 3, four[:size]) for size in (0, 19, 20, 27, 28, 40)]
+    out += [b.icmp6(1, 4, six[:size]) for size in (0, 20, 39, 40, 47, 48)]
+    out += [
+        b.icmp4(3, 3, packet)
+        for packet in (
+            six,
+            b.ipv4(segment, options=b"\x07\x07\x04abc"),
+            b.ipv4(segment, proto=17),
+            b.ipv4(segment, fragment=64),
+            b.ipv4(segment, more=True),
+            b"\x44" + four[1:],
+            b"\x4f" + four[1:],
+            b.ipv4(segment, df=False),
+        )
+    ]
+    out += [
+        b.icmp6(1, 4, packet)
+        for packet in (
+            four,
+            b.ipv6(segment, next_header=17),
+            b.ipv6(segment, extensions=[(0, bytes(6))]),
+        )
+    ]
+    out += [
+        b.ipv4(b.icmp4(3, 3, four)[20:], proto=1, more=True, df=False),
+        b.ipv4(b.icmp4(3, 3, four)[20:], proto=1, options=b"\x01" * 4),
+        b.ipv6(b.icmp6(1, 4, six)[40:], next_header=58, extensions=[(0, bytes(6))]),
+        b.ipv6(b.icmp6(1, 4, six)[40:], next_header=58, extensions=[b.fragment6(0, True, 9)]),
+    ]
+    return out
+
+
+PACKETS = _packets() + _errors()
 PLAIN = b.ipv4(b.tcp(1, 2, flags="PA", payload=b"hello"))
 PLAIN6 = b.ipv6(b.tcp(1, 2, flags="PA", payload=b"hello"))
 LABEL = b"\x00\x01\x01\x40"

@@ -47,7 +47,7 @@ def number(text: str) -> int | None:
 
 
 def theirs(path: Path) -> dict[int, dict[str, object]]:
-    command = ["tshark", "-r", str(path), "-Y", "tcp.flags && !icmp", "-T", "fields"]
+    command = ["tshark", "-r", str(path), "-Y", "tcp.flags && !icmp && !icmpv6", "-T", "fields"]
     command += ["-E", "occurrence=f", "-o", "ip.defragment:FALSE"]
     for field in FIELDS:
         command += ["-e", field]
@@ -98,7 +98,7 @@ def ours(rows: np.ndarray) -> dict[int, dict[str, object]]:
         "sack_left",
     ]
     found = {}
-    for row in rows:
+    for row in rows[rows["quirks"] & int(Quirk.ICMP_ERROR) == 0]:
         values: dict[str, object] = {"src": address(row, "src"), "dst": address(row, "dst")}
         for name in names:
             missing = name in OPTION and not int(row["quirks"]) & OPTION[name]

@@ -30,6 +30,7 @@ class PointData:
     name: str
     observations: Observations
     sources: Sequence[Source]
+    errors: Array | None = None  # tables.SEGMENT with Quirk.ICMP_ERROR, in capture order
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class Evidence:
     stop: Array
     key: Array  # keys.row_keys
     log: LogSide
+    errors: Array  # ICMP errors, all points
+    error_point: Array  # of every error
     truncated: set[int] = field(default_factory=set)  # units read only to a cut
     lossy: frozenset[str] | None = None  # points known to miss segments; None: to be found out
 
@@ -107,6 +110,7 @@ def gather(points: Sequence[PointData], log: pl.DataFrame) -> Evidence:
         start.append(seen.rows["tail_at"].astype(np.int64) + base)
         base += len(seen.tail)
     all_rows = _join(rows, record_dtype(OBSERVATION))
+    errors = [np.empty(0) if data.errors is None else data.errors for data in points]
     units, of_file = _units(points)
     at_point = np.concatenate(point) if point else np.empty(0, np.int64)
     starts = np.concatenate(start) if start else np.empty(0, np.int64)
@@ -129,6 +133,8 @@ def gather(points: Sequence[PointData], log: pl.DataFrame) -> Evidence:
         stop=starts + all_rows["tail_n"].astype(np.int64),
         key=keys.row_keys(all_rows),
         log=log_side(log),
+        errors=_join([e for e in errors if len(e)], record_dtype(SEGMENT)),
+        error_point=np.repeat(np.arange(len(errors)), [len(e) for e in errors]),
         truncated=truncated,
     )
 

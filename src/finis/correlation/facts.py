@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from finis.correlation import keys, reuse
+from finis.correlation import keys, reported, stuck
 from finis.correlation.clocks import SECOND
 from finis.correlation.evidence import Evidence
 from finis.correlation.grouping import Groups
@@ -30,7 +30,8 @@ def columns(ev: Evidence, groups: Groups, chosen: Chosen, treated: Treated) -> C
     for side, letter in enumerate("or"):
         out |= _side_facts(pick, has, side, letter, treated)
     out |= _rst_facts(pick, has, treated)
-    out |= reuse.columns(pick, has)
+    for more in (reported, stuck):
+        out |= more.columns(pick, has)
     out["ending"] = series(treated.ending, has)
     out["has_packets"] = series(has)
     out["n_points"] = series(groups.size.astype(np.int64))
@@ -256,6 +257,7 @@ def _times(pick: Picker, has: Array) -> Columns:
         "closing_gap_s": series(gap / SECOND, has & (gap != 0)),
         "rtt_s": series(rtt / SECOND, has & shook & (rtt >= 0)),
         "reuse_gap_s": series(reuse / SECOND, has & (reuse >= 0)),
+        "reuse_unanswered": series(pick.one("reuse_unanswered", near) == 1, has & (reuse >= 0)),
     }
 
 

@@ -50,6 +50,7 @@ cdef inline void write_row(const Conn *c, uint32_t tail_at, Observation *row) no
     row.first_rst = c.first_rst
     row.conn_state = c.conn_state
     row.reset_by = c.reset_by
+    row.reuse_unanswered = c.reuse_unanswered
     memcpy(row.ending, c.ending, sizeof(row.ending))
     memcpy(row.history, c.history, sizeof(row.history))
     for i in range(2):

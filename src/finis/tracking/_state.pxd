@@ -63,6 +63,7 @@ cdef extern from "state.h" nogil:
         uint8_t odd
         uint8_t n_history, n_ending
         uint8_t orientation, established, midstream, simultaneous, answered
+        uint8_t reuse_unanswered
 
     struct ConnCold:
         uint32_t more
@@ -105,6 +106,7 @@ cdef extern from "state.h" nogil:
         uint8_t odd
         uint8_t n_history, n_ending
         uint8_t orientation, established, midstream, simultaneous, answered
+        uint8_t reuse_unanswered
         int64_t closing_gap_ns, reuse_gap_ns
         Undo undo
         uint32_t pending_seq
@@ -139,6 +141,7 @@ cdef extern from "state.h" nogil:
         uint8_t odd
         uint8_t n_history, n_ending
         uint8_t orientation, established, midstream, simultaneous, answered
+        uint8_t reuse_unanswered
         ConnHot hot
         uint32_t ring[8]
         uint32_t pins[8]
@@ -203,7 +206,7 @@ cdef extern from "state.h" nogil:
         uint16_t rsts[2]
         uint16_t mss[2]
         uint8_t orientation, established, midstream, simultaneous, ended, first_fin, first_rst
-        uint8_t conn_state, reset_by
+        uint8_t conn_state, reset_by, reuse_unanswered
         uint8_t isn_known[2]
         uint8_t nxt_known[2]
         uint8_t wscale[2]

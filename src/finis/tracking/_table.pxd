@@ -164,7 +164,7 @@ cdef inline bint sender_is_resp(const Tracker *t, const Segment *s) noexcept nog
 
 
 cdef inline uint32_t open_conn(
-    Tracker *t, Conn *c, const Segment *s, uint32_t hash, int64_t gap
+    Tracker *t, Conn *c, const Segment *s, uint32_t hash, int64_t gap, bint unanswered
 ) noexcept nogil:
     """A new connection in `c`, with a place to store it."""
     cdef uint32_t index
@@ -195,6 +195,7 @@ cdef inline uint32_t open_conn(
     c.last_ns = s.ts_ns
     c.first_frame = s.frame
     c.reuse_gap_ns = gap
+    c.reuse_unanswered = unanswered
     c.midstream = (s.flags & (F_SYN | F_ACK | F_RST)) != F_SYN
     c.relative = s.quirks & RELATIVE_SEQ
     c.hash = hash
@@ -255,6 +256,7 @@ cdef inline void follow(Tracker *t, Segment *s, uint32_t hash) noexcept nogil:
     cdef uint32_t index
     cdef int side
     cdef int64_t gap = -1
+    cdef bint unanswered = False
     cdef Segment first
     cdef Conn *c = &t.at_hand
     cdef Hot *h
@@ -276,20 +278,21 @@ cdef inline void follow(Tracker *t, Segment *s, uint32_t hash) noexcept nogil:
             gap = first.ts_ns - c.last_ns
             pack(t, index, c)
             leave(t, index)
-            index = open_conn(t, c, &first, hash, gap if gap > 0 else 0)
+            index = open_conn(t, c, &first, hash, gap if gap > 0 else 0, False)
             take(t, c, &first, 0 if from_orig(&c.hot, &first) else 1)
             side = 0 if from_orig(&c.hot, s) else 1
         elif begins_anew(t, c, s, side):
             gap = s.ts_ns - c.last_ns
             if gap < 0:
                 gap = 0
+            unanswered = not c.answered and not over(c)
             leave(t, index)
             index = NOWHERE
         elif guessed_wrong(c, s, side):
             flip(c)
             side = 1 - side
     if index == NOWHERE:
-        index = open_conn(t, c, s, hash, gap)
+        index = open_conn(t, c, s, hash, gap, unanswered)
         side = 0 if from_orig(&c.hot, s) else 1
     take(t, c, s, side)
     h = conn_at(t, index)

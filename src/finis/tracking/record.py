@@ -54,6 +54,7 @@ class Record:
     first_rst: int = NONE
     conn_state: int = 0
     reset_by: int = NONE
+    reuse_unanswered: int = 0
     ending: list[int] = field(default_factory=list)
     history: bytearray = field(default_factory=bytearray)
 

@@ -122,7 +122,7 @@ class ReferenceTracker:
             self._evict()
         key = _key(seg)
         conn = self._table.get(key)
-        gap = -1
+        gap, unanswered = -1, 0
         if conn is not None:
             side = _side(conn, seg)
             if _confirms_pending(conn, seg, side):
@@ -134,6 +134,7 @@ class ReferenceTracker:
                 side = _side(conn, seg)
             elif _begins_anew(conn, seg, side, self.reuse_ns):
                 gap = max(seg.ts_ns - conn.last_ns, 0)
+                unanswered = int(not conn.answered and not conn.over)
                 self._leave(key, conn)
                 conn = None
             elif _guessed_wrong(conn, seg, side):
@@ -141,6 +142,7 @@ class ReferenceTracker:
                 side = 1 - side
         if conn is None:
             conn = self._open(key, seg, gap)
+            conn.reuse_unanswered = unanswered
             side = _side(conn, seg)
         conn.take(seg, side)
         self._wait(key, conn)

@@ -87,7 +87,8 @@ struct Hole {
     uint8_t plain;   /* bits by side: its plain segments need the hot part only */          \
     uint8_t odd;     /* its numbers do not rule copies out, see `_plain.pxd` */             \
     uint8_t n_history, n_ending;                                                            \
-    uint8_t orientation : 2, established : 1, midstream : 1, simultaneous : 1, answered : 1;
+    uint8_t orientation : 2, established : 1, midstream : 1, simultaneous : 1, answered : 1, \
+        reuse_unanswered : 1;
 
 #define CONN_COLD                                                                           \
     int64_t closing_gap_ns, reuse_gap_ns;                                                   \
@@ -210,7 +211,7 @@ struct Observation {
     uint16_t orig_p, resp_p, point, vlan, file, last_file;
     uint16_t syns[2], fins[2], rsts[2], mss[2];
     uint8_t orientation, established, midstream, simultaneous, ended, first_fin, first_rst,
-        conn_state, reset_by;
+        conn_state, reset_by, reuse_unanswered;
     uint8_t isn_known[2], nxt_known[2], wscale[2], rst_class[2], rst_answers[2], rst_accept[2],
         notify[2], alert[2], alert_desc[2], head_len[2], ttl_min[2], ttl_max[2], rst_ttl[2],
         last_win0[2];

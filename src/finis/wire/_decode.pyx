@@ -1,4 +1,4 @@
-"""Kernel: one captured frame to a row of tables.SEGMENT.  Mirrors link.py, ip.py, tcp.py,
+"""Kernel: one captured frame to a row of tables.SEGMENT.  Mirrors link.py, ip.py, icmp.py, tcp.py,
 payload.py and decode.py function by function; names and reasons are explained there."""
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -30,6 +30,7 @@ cdef enum:
     BAD_OPTIONS = 1 << 19
     TRUNCATED_HEADER = 1 << 22
     HAS_MD5 = 1 << 23
+    ICMP_ERROR = 1 << 24
 
 cdef enum:
     MAX_NESTED = 8
@@ -343,6 +344,74 @@ cdef int v6(
     return TCP
 
 
+# --- icmp.py ---------------------------------------------------------------------------------
+
+cdef int quoted(
+    const uint8_t* data, uint32_t size, uint32_t at, uint32_t vlan, int outcome, Segment* row
+) noexcept nogil:
+    """TCP: `row` is filled in, else the outcome as it was."""
+    cdef const uint8_t* p = data + at
+    cdef uint32_t here, inner, segment, mtu = 0
+    cdef bint is_v4 = outcome == ICMP
+    if is_v4:
+        if be16(p + 6) & 0x3FFF:
+            return outcome
+        here = at + (p[0] & 15) * 4
+    else:
+        if p[6] != 58:
+            return outcome
+        here = at + 40
+    inner = here + 8
+    if size < inner + 20:
+        return outcome
+    memset(row, 0, sizeof(Segment))
+    if is_v4:
+        if data[here] != 3 and data[here] != 11 and data[here] != 12:
+            return outcome
+        segment = inner + (data[inner] & 15) * 4
+        if data[inner] < 0x45 or data[inner] > 0x4F or data[inner + 9] != 6:
+            return outcome
+        if be16(data + inner + 6) & 0x1FFF or size < segment + 8:
+            return outcome
+        if data[here] == 3 and data[here + 1] == 4:
+            mtu = be16(data + here + 6)
+        row.src_lo = <uint64_t>0xFFFF << 32 | be32(data + inner + 12)
+        row.dst_lo = <uint64_t>0xFFFF << 32 | be32(data + inner + 16)
+        row.payload_hash = <uint64_t>0xFFFF << 32 | be32(p + 12)
+        row.ip_len = be16(data + inner + 2)
+        row.ip_id = <uint16_t>be16(data + inner + 4)
+        row.ttl = p[8]
+        if be16(data + inner + 6) & 0x4000:
+            row.quirks = DF
+    else:
+        if data[here] < 1 or data[here] > 4:
+            return outcome
+        segment = inner + 40
+        if size < segment + 8 or data[inner] >> 4 != 6 or data[inner + 6] != 6:
+            return outcome
+        if data[here] == 2:
+            mtu = be32(data + here + 4)
+            if mtu > 0xFFFF:
+                mtu = 0xFFFF
+        row.src_hi = be64(data + inner + 8)
+        row.src_lo = be64(data + inner + 16)
+        row.dst_hi = be64(data + inner + 24)
+        row.dst_lo = be64(data + inner + 32)
+        row.head = be64(p + 8)
+        row.payload_hash = be64(p + 16)
+        row.ip_len = 40 + be16(data + inner + 4)
+        row.ttl = p[7]
+        row.quirks = NO_IP_ID
+    row.vlan = <uint16_t>vlan
+    row.win = <uint16_t>(<uint32_t>data[here] << 8 | data[here + 1])
+    row.mss = <uint16_t>mtu
+    row.src_p = <uint16_t>be16(data + segment)
+    row.dst_p = <uint16_t>be16(data + segment + 2)
+    row.seq = be32(data + segment + 4)
+    row.quirks |= ICMP_ERROR | NO_WIN | NO_PAYLOAD
+    return TCP
+
+
 # --- tcp.py ----------------------------------------------------------------------------------
 
 cdef void read_options(
@@ -494,6 +563,9 @@ cdef int decode_frame(
         outcome = v6(data, size, net.at, wire_len, row, extra, &packet)
     else:
         return BAD_IP
+    if outcome == ICMP or outcome == ICMP6:
+        extra.fragment = False  # of an ICMPv6 packet
+        return quoted(data, size, net.at, net.vlan, outcome, row)
     if outcome != TCP:
         return outcome
     if extra.fragment and extra.at:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from finis.tables import SEGMENT
 from finis.terms import Quirk
-from finis.wire import ip, payload, tcp
+from finis.wire import icmp, ip, payload, tcp
 from finis.wire.link import Network, network
 from finis.wire.outcomes import Outcome
 
@@ -16,8 +16,8 @@ EMPTY: Row = {column.name: 0 for column in SEGMENT}
 
 
 class Decoded(NamedTuple):
-    """A frame that carries TCP.  `row` lacks what the frame does not know (time, number, point);
-    of a fragment without TCP header it holds the addresses only."""
+    """A frame that carries TCP, or an ICMP error that quotes it.  `row` lacks what the frame does
+    not know (time, number, point); of a fragment without TCP header it holds the addresses only."""
 
     row: Row
     start: bytes  # first captured payload bytes, 64 at most
@@ -32,6 +32,10 @@ def decode_frame(data: bytes, wire_len: int, linktype: int) -> Decoded | Outcome
         return net
     packet = ip.packet(data, net.at, wire_len)
     if isinstance(packet, Outcome):
+        if packet in icmp.ERRORS:
+            error = icmp.quoted(data, net.at, packet)
+            if error is not None:
+                return Decoded(_error_row(error, net), b"", net.ifindex, None)
         return packet
     row = dict(EMPTY)
     row["src_hi"], row["src_lo"] = packet.src
@@ -52,6 +56,20 @@ def decode_frame(data: bytes, wire_len: int, linktype: int) -> Decoded | Outcome
     row["quirks"] = packet.quirks | segment.quirks
     start = _read_payload(row, data, net, packet, segment)
     return Decoded(row, start, net.ifindex, packet.fragment)
+
+
+def _error_row(error: icmp.Quoted, net: Network) -> Row:
+    """An ICMP error as a row of its own kind, see Quirk.ICMP_ERROR."""
+    row = dict(EMPTY)
+    row["src_hi"], row["src_lo"] = error.src
+    row["dst_hi"], row["dst_lo"] = error.dst
+    row["head"], row["payload_hash"] = error.by
+    row["vlan"] = net.vlan
+    row["win"], row["mss"] = error.kind << 8 | error.code, error.mtu
+    for name in ("src_p", "dst_p", "seq", "ip_len", "ip_id", "ttl"):
+        row[name] = getattr(error, name)
+    row["quirks"] = error.quirks | Quirk.ICMP_ERROR | Quirk.NO_WIN | Quirk.NO_PAYLOAD
+    return row
 
 
 def _read_payload(

@@ -56,15 +56,15 @@ def packet(data: bytes, at: int, wire_len: int) -> Packet | Outcome:
     return Outcome.BAD_IP
 
 
-def _u16(data: bytes, at: int) -> int:
+def u16(data: bytes, at: int) -> int:
     return data[at] << 8 | data[at + 1]
 
 
-def _address4(data: bytes, at: int) -> tuple[int, int]:
+def address4(data: bytes, at: int) -> tuple[int, int]:
     return 0, _MAPPED | int.from_bytes(data[at : at + 4], "big")
 
 
-def _address6(data: bytes, at: int) -> tuple[int, int]:
+def address6(data: bytes, at: int) -> tuple[int, int]:
     return int.from_bytes(data[at : at + 8], "big"), int.from_bytes(data[at + 8 : at + 16], "big")
 
 
@@ -77,7 +77,7 @@ def _v4(data: bytes, at: int, wire_len: int) -> Packet | Outcome:
     if len(data) < at + 20:
         return Outcome.SHORT_IP
     header_len = (data[at] & 15) * 4
-    ip_len = _u16(data, at + 2)
+    ip_len = u16(data, at + 2)
     quirks = 0
     if ip_len == 0:  # segmentation offload: the length is the frame's
         ip_len = wire_len - at
@@ -86,10 +86,10 @@ def _v4(data: bytes, at: int, wire_len: int) -> Packet | Outcome:
         return Outcome.BAD_IP
     if data[at + 9] != TCP:
         return _not_tcp(data[at + 9])
-    bits = _u16(data, at + 6)
+    bits = u16(data, at + 6)
     if bits & 0x4000:
         quirks |= Quirk.DF
-    ip_id = _u16(data, at + 4)
+    ip_id = u16(data, at + 4)
     segment_len = ip_len - header_len
     fragment = None
     if bits & 0x3FFF:  # MF, or an offset
@@ -97,8 +97,8 @@ def _v4(data: bytes, at: int, wire_len: int) -> Packet | Outcome:
     elif ip_len > MTU_BYTES:
         quirks |= Quirk.OVERSIZE
     return Packet(
-        _address4(data, at + 12),
-        _address4(data, at + 16),
+        address4(data, at + 12),
+        address4(data, at + 16),
         at + header_len,
         segment_len,
         ip_len,
@@ -112,7 +112,7 @@ def _v4(data: bytes, at: int, wire_len: int) -> Packet | Outcome:
 def _v6(data: bytes, at: int, wire_len: int) -> Packet | Outcome:
     if len(data) < at + 40:
         return Outcome.SHORT_IP
-    payload_len = _u16(data, at + 4)
+    payload_len = u16(data, at + 4)
     quirks = int(Quirk.NO_IP_ID)
     if payload_len == 0:  # a jumbogram (RFC 2675) or segmentation offload
         payload_len = wire_len - at - 40
@@ -134,7 +134,7 @@ def _v6(data: bytes, at: int, wire_len: int) -> Packet | Outcome:
             step = 4 * (data[here + 1] + 2)
         elif kind == FRAGMENT_HEADER:
             step = 8
-            bits = _u16(data, here + 2)
+            bits = u16(data, here + 2)
             ident = int.from_bytes(data[here + 4 : here + 8], "big")
             if bits & 0xFFF9 and fragment is None:  # else an atomic fragment (RFC 6946)
                 fragment = Fragment(ident, bits & 0xFFF8, end - here - 8, bool(bits & 1))
@@ -148,8 +148,8 @@ def _v6(data: bytes, at: int, wire_len: int) -> Packet | Outcome:
     if fragment is None and end - at > MTU_BYTES:
         quirks |= Quirk.OVERSIZE
     return Packet(
-        _address6(data, at + 8),
-        _address6(data, at + 24),
+        address6(data, at + 8),
+        address6(data, at + 24),
         here,
         end - here,
         end - at,

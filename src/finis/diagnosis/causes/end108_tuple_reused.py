@@ -65,9 +65,8 @@ class TupleReused(Cause):
         gap = story.row.get("reuse_gap_s")
         claims = telling.syn(story)
         if gap is not None and gap >= 0:
-            before = story.row.get("reuse_of_ended")
             text = f"The same tuple was in use until {telling.span(gap)} before this SYN"
-            claims.append(Claim(text + (f" ({before})." if before else ".")))
+            claims.append(Claim(text + "."))
         return [*claims, *telling.challenge(story, Side.RESP), *telling.rst(story, Side.ORIG)]
 
     @classmethod

@@ -65,7 +65,7 @@ class DuplicateSyn(Cause):
             facts.ended("unanswered")
             & (pl.col("r_syns") == 0)
             & facts.positive("o_syns")
-            & (pl.col("reuse_of_ended") == "unanswered")
+            & pl.col("reuse_unanswered")
             & (pl.col("reuse_gap_s") >= 0)
             & (pl.col("reuse_gap_s") <= _SOON_S)
         )

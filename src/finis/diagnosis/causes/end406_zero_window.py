@@ -37,7 +37,17 @@ if TYPE_CHECKING:
 class ZeroWindow(Cause):
     id, name, table = "END406", "zero-window", "connections"
     title = "the receiver stopped reading: its window stayed closed"
-    beats = ("END305", "END306", "END407", "END405", "END410", "END391", "END304", "END331")
+    beats = (
+        "END305",
+        "END306",
+        "END407",
+        "END409",
+        "END405",
+        "END410",
+        "END391",
+        "END304",
+        "END331",
+    )
     confidence = Confidence.LIKELY
     harm = Harm.HARMFUL
     harm_why = "to the sender: the transfer stalled"

@@ -30,6 +30,7 @@ import polars as pl
 
 from finis.diagnosis import facts, missing, telling
 from finis.diagnosis.cause import Alternative, Cause, Claim
+from finis.diagnosis.causes import _icmp
 from finis.terms import Confidence, Harm, Role, Side
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class RetransmissionsUnanswered(Cause):
         return [
             *claims,
             *telling.unacknowledged(story),
+            *_icmp.rejected(story),
             *telling.firewall_dropped(story),
             *telling.log_end(story),
         ]

@@ -9,7 +9,7 @@ dies. Old servers, and offload that merges segments in front of the firewall, do
 ASA 419001, or the drop reason `tcp-mss-exceeded` of an asp-drop capture.
 
 ## Look-alikes
-A black hole of path MTU loses large segments that respect the MSS.
+A black hole of path MTU (END409) loses large segments that respect the MSS.
 
 ## Harm
 Harmful: small exchanges work, large ones stall.
