@@ -11,9 +11,9 @@ cdef inline int32_t diff(uint32_t a, uint32_t b) noexcept nogil:
 
 
 cdef inline uint32_t length_of(const Kept *s) noexcept nogil:
-    if s.flags & F_RST:
+    if s.marks & F_RST:
         return 0
-    return s.payload_len + (1 if s.flags & F_SYN else 0) + (1 if s.flags & F_FIN else 0)
+    return s.payload_len + (1 if s.marks & F_SYN else 0) + (1 if s.marks & F_FIN else 0)
 
 
 cdef inline uint32_t end_of_kept(const Kept *s) noexcept nogil:

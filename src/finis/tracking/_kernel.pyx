@@ -19,7 +19,7 @@ from finis.tracking._codes cimport *
 from finis.tracking._rows cimport write_row, write_tail
 from finis.tracking._state cimport (
     HOT_BITS, KEPT, RING, SLOT_BITS, Cold, Conn, Half, Hot, Kept, More, Observation,
-    Pool, Tracker, conn_at,
+    PINS, Pool, Tracker, __builtin_prefetch, conn_at, place, slot,
 )
 from finis.tracking._store cimport drop_conn, expand, set_usual
 from finis.tracking._table cimport follow, hash_of, insert, leave
@@ -33,9 +33,6 @@ from finis.tracking import (
 )
 from finis.tracking._api import PART, Observations
 from finis.tracking.alerts import ALERT_SIZES, TLS_PORTS
-
-cdef extern from *:
-    void __builtin_prefetch(const void *) noexcept nogil
 
 cdef int64_t SPAN_NS = <int64_t>1 << 61
 
@@ -61,26 +58,49 @@ cdef inline bint room(const Tracker *t) noexcept nogil:
     )
 
 
+cdef inline void fetch_conn(const Tracker *t, uint32_t index) noexcept nogil:
+    cdef const char *h = <const char *>conn_at(t, index)
+    cdef size_t at = 0
+    while at < sizeof(Hot):
+        __builtin_prefetch(h + at)
+        at += 64
+
+
+cdef inline void fetch_slots(const Tracker *t, uint32_t index) noexcept nogil:
+    cdef const Hot *h = conn_at(t, index)
+    cdef int i
+    for i in range(h.n_pins if h.n_pins < PINS else PINS):
+        __builtin_prefetch(slot(t, h.pins[i]))
+    for i in range(h.ring_n):
+        __builtin_prefetch(slot(t, h.ring[i]))
+    if h.cold != NOWHERE:
+        __builtin_prefetch(place(&t.colds, h.cold))
+        __builtin_prefetch(place(&t.colds, h.cold) + 64)
+
+
 cdef void fetch(const Tracker *t, const Segment *rows, Py_ssize_t n, uint32_t *hashes) noexcept nogil:
     """Hashes of the rows; what following them will touch is on its way into the cache."""
     cdef Py_ssize_t i
     cdef uint32_t index
-    cdef const char *h
+    cdef const Hot *h
     for i in range(n):
         hashes[i] = hash_of(t, &rows[i])
         __builtin_prefetch(&t.table[hashes[i] & t.mask])
     for i in range(n):
         index = t.table[hashes[i] & t.mask]
         if index != NOWHERE:
-            h = <const char *>conn_at(t, index)
-            __builtin_prefetch(h)
-            __builtin_prefetch(h + 64)
-            __builtin_prefetch(h + 128)
-            __builtin_prefetch(h + 192)
-            __builtin_prefetch(h + 256)
-            __builtin_prefetch(h + 320)
-            __builtin_prefetch(h + 384)
-            __builtin_prefetch(h + 448)
+            fetch_conn(t, index)
+    for i in range(n):
+        index = t.table[hashes[i] & t.mask]
+        if index == NOWHERE:
+            continue
+        h = conn_at(t, index)
+        if h.before != NOWHERE:
+            __builtin_prefetch(conn_at(t, h.before))
+        if h.after != NOWHERE:
+            __builtin_prefetch(conn_at(t, h.after))
+        if h.ring_n:
+            __builtin_prefetch(slot(t, h.ring[h.ring_at]))
 
 
 cdef Py_ssize_t run(Tracker *t, Segment *batch, Py_ssize_t first, Py_ssize_t n) noexcept nogil:
@@ -121,6 +141,10 @@ cdef void emit(
     cdef uint32_t at = 0
     cdef Conn *c = &t.at_hand
     for i in range(n):
+        if i + 16 < n:
+            fetch_conn(t, order[i + 16])
+        if i + 8 < n:
+            fetch_slots(t, order[i + 8])
         expand(t, order[i], c)
         conclude(t, c)
         write_row(c, at, &rows[i])
@@ -180,7 +204,7 @@ cdef class KernelTracker:
 
     cdef Tracker t
     cdef Store conns, colds, slots, blocks
-    cdef object table, rows, tail
+    cdef object table, done, rows, tail
 
     def __init__(
         self, *, max_connections=reference.MAX_CONNECTIONS, max_embryonic=reference.MAX_EMBRYONIC,
@@ -203,7 +227,6 @@ cdef class KernelTracker:
         self.t.max_embryonic = max(max_embryonic, 1)
         self.t.max_kept = max(max_kept, 1)
         self.t.seed = secrets.randbits(64)
-        self.t.done = NOWHERE
         set_usual(&self.t)
         self.conns, self.colds, self.slots, self.blocks = Store(), Store(), Store(), Store()
         self.conns.set(&self.t.conns, sizeof(Hot), HOT_BITS)
@@ -211,6 +234,7 @@ cdef class KernelTracker:
         self.slots.set(&self.t.slots, sizeof(Kept), SLOT_BITS)
         self.blocks.set(&self.t.blocks, max(sizeof(Segment), sizeof(More)), 14)
         self.rows, self.tail = np.empty(0, _OBSERVATION), np.empty(0, _SEGMENT)
+        self.done = np.empty(0, np.uint32)
         self._set_table(_SMALL_TABLE)
 
     @property
@@ -234,6 +258,7 @@ cdef class KernelTracker:
                 return
             if self.t.conns.n_free < 1:
                 self.conns.grow()
+                self._set_done(len(self.conns.chunks) << HOT_BITS)
             if self.t.colds.n_free < 2:
                 self.colds.grow()
             if self.t.slots.n_free < 2:
@@ -267,15 +292,10 @@ cdef class KernelTracker:
     def _done(self):
         """Finished connections in order of their number, which are from now on the caller's."""
         cdef Py_ssize_t i, n = self.t.n_done
-        cdef uint32_t index = self.t.done
-        order, numbers = np.empty(n, np.uint32), np.empty(n, np.uint64)
-        cdef uint32_t[::1] fill = order
+        order, numbers = self.done[:n].copy(), np.empty(n, np.uint64)
         cdef uint64_t[::1] number = numbers
         for i in range(n):
-            fill[i] = index
-            number[i] = conn_at(&self.t, index).conn
-            index = conn_at(&self.t, index).after
-        self.t.done = NOWHERE
+            number[i] = conn_at(&self.t, self.t.done[i]).conn
         self.t.n_done = 0
         return order[np.argsort(numbers)]
 
@@ -296,6 +316,13 @@ cdef class KernelTracker:
             with nogil:
                 emit(&self.t, &index[0], n, rows, tail)
         return Observations(self.rows[:n], self.tail[:kept])
+
+    def _set_done(self, size):
+        """Room for that many finished connections."""
+        done = np.empty(size, np.uint32)
+        done[: self.t.n_done] = self.done[: self.t.n_done]
+        self.done = done
+        self.t.done = <uint32_t *>address(done)
 
     def _set_table(self, size):
         """A table of `size` places, a power of two."""

@@ -9,7 +9,7 @@ from finis.tracking._codes cimport *
 from finis.tracking._connection cimport announce
 from finis.tracking._half cimport diff, scale_of
 from finis.tracking._record cimport fits_alert
-from finis.tracking._slots cimport WIDE, drop_slot, put
+from finis.tracking._slots cimport drop_slot, flags_of, is_wide, put
 from finis.tracking._state cimport PINS, RING, HalfHot, Hot, Kept, Tracker, give, grab, slot
 from finis.tracking._store cimport ANY_ROLE, OF_RESP
 
@@ -20,7 +20,7 @@ cdef enum:
 
 cdef inline bint alike(const Kept *one, const Segment *s) noexcept nogil:
     return (
-        one.seq == s.seq and one.ack == s.ack and one.flags == s.flags and one.win == s.win
+        one.seq == s.seq and one.ack == s.ack and flags_of(one) == s.flags and one.win == s.win
         and one.payload_len == s.payload_len
     )
 
@@ -92,7 +92,7 @@ cdef inline void keep_plain(
             h.n_pins += 1
             at = grab(&t.slots)
             t.n_kept += 1
-        elif slot(t, at).form == WIDE:
+        elif is_wide(slot(t, at)):
             give(&t.blocks, slot(t, at).wide)
     h.ring[i] = at
     h.ring_role[i] = role | of

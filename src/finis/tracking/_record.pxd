@@ -3,7 +3,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from finis.wire.segment cimport Segment
 from finis.tracking._codes cimport *
-from finis.tracking._slots cimport drop_slot, hash_of_kept, put, restore
+from finis.tracking._slots cimport drop_slot, flags_of, hash_of_kept, kind_of, put, restore
 from finis.tracking._state cimport Conn, Half, Kept, Tracker, Undo, grab, slot
 
 
@@ -45,6 +45,8 @@ cdef inline bint is_copy(Tracker *t, Conn *c, Segment *s) noexcept nogil:
     cdef const Kept *one
     cdef int i
     cdef bint same
+    if s.ts_ns - c.last_ns > COPY_NS:  # none is later than that
+        return False
     for i in range(c.n_kept - 1, -1, -1):
         one = slot(t, c.kept[i])
         if s.ts_ns - one.ts_ns > COPY_NS:
@@ -52,7 +54,7 @@ cdef inline bint is_copy(Tracker *t, Conn *c, Segment *s) noexcept nogil:
         if c.kept_side[i] != s.side or s.ts_ns < one.ts_ns:
             continue
         if (
-            one.seq != s.seq or one.ack != s.ack or one.flags != s.flags
+            one.seq != s.seq or one.ack != s.ack or flags_of(one) != s.flags
             or one.payload_len != s.payload_len or one.win != s.win
         ):
             continue
@@ -66,7 +68,7 @@ cdef inline bint is_copy(Tracker *t, Conn *c, Segment *s) noexcept nogil:
             )
         if same:
             s.quirks |= COPY
-            s.kind = <uint8_t>one.kind
+            s.kind = kind_of(one)
             return True
     return False
 

@@ -4,19 +4,20 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from finis.wire.segment cimport Segment
 from finis.tracking._codes cimport *
 from finis.tracking._half cimport diff, end_of_kept, rcv_nxt
+from finis.tracking._slots cimport flags_of, kind_of
 from finis.tracking._state cimport Conn, Half, Kept, Tracker, slot
 
 
 cdef inline uint8_t answers_of(const Kept *s) noexcept nogil:
-    if s.kind == K_SYN:
+    if kind_of(s) == K_SYN:
         return A_SYN
-    if s.kind == K_SYN_ACK:
+    if kind_of(s) == K_SYN_ACK:
         return A_SYN_ACK
-    if s.kind == K_FIN:
+    if kind_of(s) == K_FIN:
         return A_FIN
-    if s.kind == K_KEEP_ALIVE or s.kind == K_WINDOW_PROBE:
+    if kind_of(s) == K_KEEP_ALIVE or kind_of(s) == K_WINDOW_PROBE:
         return A_KEEP_ALIVE
-    if s.kind == K_CHALLENGE_ACK:
+    if kind_of(s) == K_CHALLENGE_ACK:
         return A_CHALLENGE_ACK
     return A_DATA if s.payload_len else A_ACK
 
@@ -26,7 +27,7 @@ cdef inline bint could_answer(
 ) noexcept nogil:
     return (
         c.kept_side[i] != rst.side
-        and not one.flags & F_RST
+        and not flags_of(one) & F_RST
         and 0 <= rst.ts_ns - one.ts_ns <= <int64_t>ANSWER_S * SECOND
     )
 
@@ -52,7 +53,7 @@ cdef inline uint8_t classify(
     if not x.isn_known:
         for i in range(c.n_kept - 1, -1, -1):
             one = slot(t, c.kept[i])
-            if c.kept_side[i] != rst.side and one.kind == K_SYN and ack == end_of_kept(one):
+            if c.kept_side[i] != rst.side and kind_of(one) == K_SYN and ack == end_of_kept(one):
                 answers[0] = A_SYN
                 answered[0] = i
                 return C_REFUSAL
@@ -61,7 +62,7 @@ cdef inline uint8_t classify(
             one = slot(t, c.kept[i])
             if not could_answer(c, i, one, rst):
                 continue
-            if not one.flags & F_ACK and not one.quirks & NO_SEQ and ack == end_of_kept(one):
+            if not flags_of(one) & F_ACK and not one.quirks & NO_SEQ and ack == end_of_kept(one):
                 answers[0] = answers_of(one)
                 answered[0] = i
                 return C_NO_STATE
@@ -69,7 +70,7 @@ cdef inline uint8_t classify(
         one = slot(t, c.kept[i])
         if not could_answer(c, i, one, rst):
             continue
-        if one.flags & F_ACK and one.ack == seq and end_of_kept(one) == ack and not one.quirks & NO_SEQ:
+        if flags_of(one) & F_ACK and one.ack == seq and end_of_kept(one) == ack and not one.quirks & NO_SEQ:
             cannot_abort = not r.nxt_known or (
                 ack != r.nxt and not (r.una_known and ack == r.una)
             )
@@ -91,8 +92,8 @@ cdef inline int before_fin(
         one = slot(t, c.kept[i])
         if (
             could_answer(c, i, one, rst)
-            and one.payload_len and one.kind != K_KEEP_ALIVE and one.kind != K_FIN
-            and one.flags & F_ACK and one.ack == rst.seq and one.ts_ns >= x.fin_ns
+            and one.payload_len and kind_of(one) != K_KEEP_ALIVE and kind_of(one) != K_FIN
+            and flags_of(one) & F_ACK and one.ack == rst.seq and one.ts_ns >= x.fin_ns
             and (not r.una_known or (not one.quirks & NO_SEQ and diff(end_of_kept(one), r.una) > 0))
         ):
             return i
@@ -110,8 +111,8 @@ cdef inline uint8_t bare(
         one = slot(t, c.kept[i])
         if not could_answer(c, i, one, rst):
             continue
-        if one.flags & F_ACK and one.ack == seq:
-            if x.fins and one.kind == K_FIN and not one.payload_len and not x.rsts:
+        if flags_of(one) & F_ACK and one.ack == seq:
+            if x.fins and kind_of(one) == K_FIN and not one.payload_len and not x.rsts:
                 earlier = before_fin(t, c, x, r, rst)
                 if earlier >= 0:
                     i = earlier
@@ -120,7 +121,7 @@ cdef inline uint8_t bare(
             answered[0] = i
             if (x.state == SYN_SENT or x.state == RESET) and x.isn_known and seq != x.nxt:
                 return C_BAD_ACK
-            if one.payload_len and x.fins and one.kind != K_KEEP_ALIVE:
+            if one.payload_len and x.fins and kind_of(one) != K_KEEP_ALIVE:
                 return C_DATA_AFTER_CLOSE
             return C_NO_STATE
     if r.pkts == 0 or not x.nxt_known:

@@ -6,22 +6,32 @@ from finis.wire.segment cimport Segment
 from finis.tracking._codes cimport *
 from finis.tracking._state cimport Conn, Kept, Tracker, give, grab, place, slot
 
-cdef enum:  # Kept.form
-    DATA, BARE, WIDE
+cdef enum:  # of Kept.marks: neither, if there is nothing but payload that others lack
+    BARE = 1 << 13
+    WIDE = 2 << 13
+
+
+cdef inline bint is_wide(const Kept *k) noexcept nogil:
+    return k.marks >= WIDE
 
 
 cdef inline uint64_t hash_of_kept(const Kept *k) noexcept nogil:
     """Its payload_hash.  A wide one has it where `head` would be."""
-    return k.payload_hash if k.form == DATA else k.wide_hash if k.form == WIDE else 0
+    return k.payload_hash if k.marks < BARE else k.wide_hash if k.marks >= WIDE else 0
+
+
+cdef inline uint16_t flags_of(const Kept *k) noexcept nogil:
+    return k.marks & 0x1FF
+
+
+cdef inline uint8_t kind_of(const Kept *k) noexcept nogil:
+    return k.marks >> 9 & 15
 
 
 cdef inline void put(Tracker *t, uint32_t at, const Segment *s, uint16_t point) noexcept nogil:
-    """Write `s` into the slot."""
-    cdef Kept *k = slot(t, at)
+    """Write `s` into the slot: at once, for the slot is not in the cache."""
+    cdef Kept k
     cdef uint32_t overhead = s.ip_len - s.payload_len
-    cdef uint64_t plain_zeros = (
-        <uint64_t>s.sack_left | s.sack_right | s.mss | s.drop | s.wscale
-    )
     k.ts_ns = s.ts_ns
     k.seq = s.seq
     k.ack = s.ack
@@ -33,37 +43,43 @@ cdef inline void put(Tracker *t, uint32_t at, const Segment *s, uint16_t point) 
     k.win = s.win
     k.ip_id = s.ip_id
     k.file = s.file
-    k.flags = s.flags
-    k.kind = s.kind
+    k.marks = <uint16_t>(s.flags & 0x1FF | s.kind << 9)
     k.overhead = <uint8_t>overhead
     k.ttl = s.ttl
     k.alert_desc = s.alert_desc
-    k.alert = s.alert
-    k.head_len = s.head_len
+    k.alert_head = <uint8_t>(s.alert | s.head_len << 4)
+    k.head = s.head
+    k.payload_hash = s.payload_hash
     if (
-        overhead < 256 and s.flags < 512 and s.alert < 16 and s.head_len < 16 and s.point == point
+        overhead > 255 or s.flags > 0x1FF or s.alert > 15 or s.head_len > 15 or s.point != point
+        or <uint64_t>s.sack_left | s.sack_right | s.mss | s.drop | s.wscale
     ):
-        if plain_zeros == 0:
-            k.form = DATA
-            k.head = s.head
-            k.payload_hash = s.payload_hash
-            return
-        if not s.head | s.payload_hash:
-            k.form = BARE
-            k.sack_left = s.sack_left
-            k.sack_right = s.sack_right
-            k.mss = s.mss
-            k.drop = s.drop
-            k.wscale = s.wscale
-            return
-    k.form = WIDE
-    k.wide_hash = s.payload_hash
-    k.wide = grab(&t.blocks)
-    (<Segment *>place(&t.blocks, k.wide))[0] = s[0]
+        put_unusual(t, &k, s, point)
+    slot(t, at)[0] = k
+
+
+cdef inline void put_unusual(
+    Tracker *t, Kept *k, const Segment *s, uint16_t point
+) noexcept nogil:
+    if (
+        s.ip_len - s.payload_len > 255 or s.flags > 0x1FF or s.alert > 15 or s.head_len > 15
+        or s.point != point or s.head | s.payload_hash
+    ):
+        k.marks |= WIDE
+        k.wide_hash = s.payload_hash
+        k.wide = grab(&t.blocks)
+        (<Segment *>place(&t.blocks, k.wide))[0] = s[0]
+        return
+    k.marks |= BARE
+    k.sack_left = s.sack_left
+    k.sack_right = s.sack_right
+    k.mss = s.mss
+    k.drop = s.drop
+    k.wscale = s.wscale
 
 
 cdef inline void drop_slot(Tracker *t, uint32_t at) noexcept nogil:
-    if slot(t, at).form == WIDE:
+    if is_wide(slot(t, at)):
         give(&t.blocks, slot(t, at).wide)
     give(&t.slots, at)
 
@@ -73,7 +89,7 @@ cdef inline void restore(
 ) noexcept nogil:
     """The row again, without role and symbol."""
     cdef const Kept *k = slot(t, at)
-    if k.form == WIDE:
+    if is_wide(k):
         s[0] = (<Segment *>place(&t.blocks, k.wide))[0]
         # The connection may have been turned round since.
         s.conn = c.conn
@@ -100,18 +116,18 @@ cdef inline void restore(
     s.role = 0
     s.file = k.file
     s.point = c.point
-    s.flags = k.flags
+    s.flags = flags_of(k)
     s.win = k.win
     s.vlan = c.vlan
     s.ip_id = k.ip_id
     s.ttl = k.ttl
-    s.head_len = k.head_len
-    s.alert = k.alert
+    s.head_len = k.alert_head >> 4
+    s.alert = k.alert_head & 15
     s.alert_desc = k.alert_desc
-    s.kind = <uint8_t>k.kind
+    s.kind = kind_of(k)
     s.side = <uint8_t>side
     s.sym = 0
-    if k.form == DATA:
+    if k.marks < BARE:
         s.head = k.head
         s.payload_hash = k.payload_hash
         s.sack_left = s.sack_right = 0

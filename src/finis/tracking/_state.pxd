@@ -30,8 +30,8 @@ cdef extern from "state.h" nogil:
         uint8_t wscale
         uint32_t seq, ack, tsval, tsecr, quirks, frame, payload_len
         uint16_t win, ip_id, file
-        uint16_t flags, kind, form
-        uint8_t overhead, ttl, alert_desc, alert, head_len
+        uint16_t marks
+        uint8_t overhead, ttl, alert_desc, alert_head
 
     struct HalfHot:
         uint64_t bytes, ip_bytes, head
@@ -223,6 +223,10 @@ cdef extern from "state.h" nogil:
         uint8_t last_win0[2]
 
 
+cdef extern from *:
+    void __builtin_prefetch(const void *) noexcept nogil
+
+
 cdef enum:
     HOT_BITS = 16  # 2^16 connections in a chunk: large enough for huge pages
     SLOT_BITS = 19
@@ -269,8 +273,8 @@ cdef struct Tracker:
     uint64_t n_kept
     uint64_t max_kept
     uint64_t n_done
+    uint32_t *done  # connections that left; room for all there are
     uint32_t mask
-    uint32_t done
     Cold usual  # what a connection without a cold part has
     Conn at_hand
 
@@ -295,6 +299,8 @@ cdef inline uint32_t grab(Pool *p) noexcept nogil:
         p.fresh += 1
     else:
         p.free = (<uint32_t *>place(p, at))[0]
+        if p.free != NOWHERE:
+            __builtin_prefetch(place(p, p.free))  # so that the next is at hand
     return at
 
 

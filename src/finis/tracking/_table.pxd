@@ -129,8 +129,7 @@ cdef inline void leave(Tracker *t, uint32_t index) noexcept nogil:
     cdef Hot *h = conn_at(t, index)
     erase(t, index)
     unlink(t, h)
-    h.after = t.done
-    t.done = index
+    t.done[t.n_done] = index
     t.n_done += 1
     t.n_live -= 1
     t.n_kept -= h.ring_n + h.n_pins

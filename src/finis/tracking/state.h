@@ -38,10 +38,10 @@ struct Kept {
     };
     uint32_t seq, ack, tsval, tsecr, quirks, frame, payload_len;
     uint16_t win, ip_id, file;
-    uint16_t flags : 9, kind : 4, form : 2;
+    uint16_t marks; /* flags: 9 bits, kind: 4, form: 2 */
     uint8_t overhead; /* ip_len - payload_len */
     uint8_t ttl, alert_desc;
-    uint8_t alert : 4, head_len : 4;
+    uint8_t alert_head; /* alert, head_len << 4 */
 };
 
 struct Hole {
