@@ -303,7 +303,12 @@ def _correlate(points: Any, log: LogTables, options: Options) -> Stories:
     from finis.correlation.correlate import correlate
     from finis.correlation.evidence import Options as CorrelationOptions
 
-    return correlate(points, log.connections, log.denials, CorrelationOptions(options.date))
+    return correlate(
+        points,
+        log.connections,
+        log.denials,
+        CorrelationOptions(options.date, named=options.keep),
+    )
 
 
 def _cut(judged: Judged, options: Options) -> Judged:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from finis.correlation.correlate import correlate
-from finis.correlation.merge import _ids, _told_apart
+from finis.correlation.naming import _told_apart, ids
 from tests.correlation.test_joining import plain
 from tests.correlation.world import denials, log, logged, point
 
 
 def test_ids_are_short_and_told_apart_in_order() -> None:
-    same = _ids(np.array([7, 7, 8, 7], np.uint64)).to_list()
+    same = ids(np.array([7, 7, 8, 7], np.uint64)).to_list()
     assert len(same[0]) == 9 and len(set(same)) == 4
     assert same[1:2] + same[3:] == [same[0] + "2", same[0] + "3"]
 
@@ -36,4 +36,4 @@ def test_rows_stand_in_order_of_time_whatever_shows_them() -> None:
 
 def test_ids_in_bulk_are_those_told_apart() -> None:
     some = np.random.default_rng(7).integers(0, 2**64, 500, np.uint64)
-    assert _ids(some).to_list() == _told_apart(some)
+    assert ids(some).to_list() == _told_apart(some)

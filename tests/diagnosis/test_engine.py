@@ -1,5 +1,7 @@
 """The catalogue's contract and the choice of the primary cause."""
 
+import random
+from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
@@ -9,8 +11,8 @@ import pytest
 from finis.diagnosis import engine
 from finis.diagnosis.cause import SECTIONS, Cause
 from finis.diagnosis.engine import CatalogueError
-from finis.terms import Confidence, Harm
-from tests.diagnosis.endings import DENIALS, fins, frame, row, seen, stories
+from finis.terms import Confidence, Harm, Teardown, word
+from tests.diagnosis.endings import DENIALS, fins, frame, logged, row, seen, stories
 
 PAGE = "A page.\n" + "".join(f"\n## {title}\nText.\n" for title in SECTIONS)
 
@@ -163,3 +165,49 @@ def test_cutting_keeps_the_verdicts() -> None:
     some = got.cut(pl.Series([False, True]), pl.Series([], dtype=pl.Boolean))
     assert some.connections["cause"].to_list() == ["END201"]
     assert some.stories.table.height == 2
+
+
+# --- connections that only a log shows, judged by kind -----------------------------------------
+
+
+def log_rows(seed: int, count: int = 300) -> pl.DataFrame:
+    """Every fact that a log can give, at random."""
+    rnd = random.Random(seed)
+    table = stories([logged(word(rnd.choice(list(Teardown)))) for _ in range(count)]).table
+    menus: dict[str, list[Any]] = {
+        "teardown": [*map(word, Teardown), None],
+        "teardown_reason": ["TCP FINs", "TCP Reset-I", "Parent flow is closed", "Tunnel", None],
+        "orientation": ["log", "guessed"],
+        "log_bytes": [0, 1, 70, 10**6, None],
+        "log_duration_s": [0.0, 1.0, 30.0, 3600.0, 7000.5, None],
+        "duration": [0.0, 1.0, 30.0, 3600.0, None],
+        "data_denied": [0, 1, 7],
+        "acks_denied": [0, 1, 7],
+        "denials_after": [0, 1, 9, None],
+        "first_denial_lag_s": [0.0, 2.0, 900.0, None],
+        "resp_p": [443, 80, 1, None],
+        "orig_p": [50_000, 443, None],
+        "teardown_by": ["orig", "resp", "device", "unknown", None],
+        "teardown_ts": [datetime(2024, 5, 1, tzinfo=UTC), None],
+        "built_ts": [datetime(2024, 5, 1, tzinfo=UTC), None],
+        "device": ["fw", None],
+    }
+    return table.with_columns(
+        pl.Series(name, [rnd.choice(menu) for _ in range(count)], table.schema[name])
+        for name, menu in menus.items()
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_one_of_a_kind_is_judged_for_all_of_it(seed: int) -> None:
+    frame = log_rows(seed)
+    alike = engine.judge_alike(frame, engine.catalogue())
+    each, _ = engine.judge_table(frame, "connections", engine.catalogue())
+    assert alike.select(engine.VERDICT).equals(each.select(engine.VERDICT))
+    assert each["cause"].n_unique() > 20
+
+
+def test_rules_read_nothing_else_of_a_log() -> None:
+    assert engine.kinds_suffice(tuple(engine.catalogue().values()))
+    made = engine.build([module("END998", where=classmethod(lambda cls: pl.col("orig_p") > 9))])
+    assert not engine.kinds_suffice(tuple(made.values()))  # then rows are judged one by one

@@ -267,9 +267,7 @@ def _start(
     first = not reached
     reached[root] = 0
     if root < 0:
-        name = ev.log.devices[-1 - root] or "log"
-        why = "reference clock" if first else "shares no connection with the others; own clock"
-        out.clocks.append(Clock(name, 0, why, STAMP))
+        out.clocks.append(own(ev.log.devices[-1 - root], first=first))
         return
     unit = ev.units[root]
     out.group[root] = group
@@ -286,6 +284,12 @@ def _start(
     else:
         why = "prints no date and shares no connection with a dated source: day unknown" + zone
         out.clocks.append(Clock(unit.name, 0, why))
+
+
+def own(device: str, *, first: bool) -> Clock:
+    """The clock of a log that is taken as it is."""
+    why = "reference clock" if first else "shares no connection with the others; own clock"
+    return Clock(device or "log", 0, why, STAMP)
 
 
 def _walk(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from finis.correlation import clocks, denying, joining, keys, merge, placing
+from finis.correlation import clocks, denying, joining, keys, logalone, merge, placing
 from finis.correlation.clocks import Edge, Shift
 from finis.correlation.evidence import Evidence, Options, PointData, gather
 from finis.correlation.grouping import Groups, group
@@ -41,6 +41,18 @@ def correlate(
     """
     log_connections, denials = merge.complete(log_connections, denials)
     options = options or Options()
+    if not any(len(point.observations.rows) for point in points):
+        return logalone.stories(log_connections, denials, named=options.named)
+    return joined(points, log_connections, denials, options)
+
+
+def joined(
+    points: Sequence[PointData],
+    log_connections: pl.DataFrame,
+    denials: pl.DataFrame,
+    options: Options,
+) -> Stories:
+    """`correlate`, whatever shows the connections; the frames are complete."""
     ev = gather(points, log_connections)
     ev.lossy = options.lossy
     by_tuple = joining.tuple_candidates(ev)

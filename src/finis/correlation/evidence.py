@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from finis.tracking._api import Observations
     from finis.wire.source import Source
 
+End = tuple[Array, Array, Array]  # upper and lower half of the address, port
 NEVER = np.iinfo(np.int64).min  # a time that is not known
 
 
@@ -38,6 +39,7 @@ class Options:
     date: date | None = None  # day of captures that name none and share nothing with a dated one
     # Points that miss segments, where that is known beforehand: `points` then is a part of all.
     lossy: frozenset[str] | None = None
+    named: bool = True  # give every story of logs its id at once
 
 
 @dataclass(slots=True)
@@ -182,6 +184,32 @@ def _unit_of_rows(rows: Array, point: Array, of_file: dict[tuple[int, int], int]
     return unit
 
 
+def near_key(frame: pl.DataFrame) -> Array:
+    """`LogSide.near_key` of tables.LOG_CONNECTIONS."""
+    return keys.tuple_key(_ends(frame, "orig")[0], _ends(frame, "resp")[1])
+
+
+def _ends(frame: pl.DataFrame, side: str) -> tuple[End, End, Array]:
+    """The real and the mapped endpoint of one side, and where the real one is known."""
+
+    def port(name: str) -> tuple[Array, Array]:
+        column = frame[name]
+        known = column.is_not_null().to_numpy()
+        return column.fill_null(0).clip(0, 65535).to_numpy().astype(np.uint64), known
+
+    hi, lo, real = keys.parse(frame[f"{side}_h"])
+    number, has = port(f"{side}_p")
+    m_hi, m_lo, mapped = keys.parse(frame[f"{side}_mapped_h"])
+    m_number, m_has = port(f"{side}_mapped_p")
+    mapped &= m_has
+    there = (
+        np.where(mapped, m_hi, hi),
+        np.where(mapped, m_lo, lo),
+        np.where(mapped, m_number, number),
+    )
+    return (hi, lo, number), there, real & has
+
+
 def log_side(frame: pl.DataFrame) -> LogSide:
     """tables.LOG_CONNECTIONS as arrays."""
     import polars as pl
@@ -189,27 +217,9 @@ def log_side(frame: pl.DataFrame) -> LogSide:
     def ns(name: str) -> Array:
         return frame[name].cast(pl.Int64).fill_null(NEVER).to_numpy()
 
-    def port(name: str) -> tuple[Array, Array]:
-        column = frame[name]
-        known = column.is_not_null().to_numpy()
-        return column.fill_null(0).clip(0, 65535).to_numpy().astype(np.uint64), known
-
-    sides, good = {}, np.ones(len(frame), bool)
-    for side in ("orig", "resp"):
-        hi, lo, real = keys.parse(frame[f"{side}_h"])
-        number, has = port(f"{side}_p")
-        m_hi, m_lo, mapped = keys.parse(frame[f"{side}_mapped_h"])
-        m_number, m_has = port(f"{side}_mapped_p")
-        mapped &= m_has
-        sides[side] = (hi, lo, number)
-        sides[f"{side}_mapped"] = (
-            np.where(mapped, m_hi, hi),
-            np.where(mapped, m_lo, lo),
-            np.where(mapped, m_number, number),
-        )
-        good &= real & has
-    near = (*sides["orig"], *sides["resp_mapped"])
-    far = (*sides["orig_mapped"], *sides["resp"])
+    orig, orig_mapped, orig_good = _ends(frame, "orig")
+    resp, resp_mapped, resp_good = _ends(frame, "resp")
+    near, far = (*orig, *resp_mapped), (*orig_mapped, *resp)
     names = frame["device"].fill_null("").to_list()
     devices = list(dict.fromkeys(names))
     number_of = {name: at for at, name in enumerate(devices)}
@@ -225,5 +235,5 @@ def log_side(frame: pl.DataFrame) -> LogSide:
         far=far,
         near_key=keys.tuple_key(near[:3], near[3:]),
         far_key=keys.tuple_key(far[:3], far[3:]),
-        usable=good & ((built != NEVER) | (teardown != NEVER)),
+        usable=orig_good & resp_good & ((built != NEVER) | (teardown != NEVER)),
     )

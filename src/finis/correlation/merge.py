@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from finis.correlation import facts, keys, marks, picking
+from finis.correlation import facts, marks, naming, picking
 from finis.correlation.clocks import Solution
 from finis.correlation.denying import Refused
 from finis.correlation.evidence import NEVER, Evidence
@@ -33,9 +33,6 @@ from finis.tables import (
 
 if TYPE_CHECKING:
     import polars as pl
-
-ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 §6, lower case
-ID_LENGTH = 9  # 45 bits
 
 
 def complete(log: pl.DataFrame, denials: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -73,7 +70,7 @@ def stories(
     columns = facts.columns(ev, groups, chosen, treated) | facts.from_log(ev, groups)
     columns |= facts.identity(ev, groups, chosen, columns)
     begin = np.where(chosen.packets, chosen.base, _log_times(ev, groups))
-    tie = _fingerprint(ev, groups, chosen)
+    tie = naming.fingerprints(ev, groups, chosen)
     order = np.lexsort((tie, begin))
     schema = polars_schema(CONNECTIONS) | polars_schema(STORY_FACTS)
     frame = pl.DataFrame(columns)
@@ -83,7 +80,7 @@ def stories(
         frame = frame[order]
     frame = frame.with_columns(
         pl.Series("row", np.arange(groups.count)),
-        pl.Series("conn_id", _ids(tie[order])),
+        pl.Series("conn_id", naming.ids(tie[order])),
     ).select(pl.col(name).cast(kind) for name, kind in schema.items())
     number = np.empty(groups.count, np.int64)
     number[order] = np.arange(groups.count)
@@ -99,9 +96,9 @@ def stories(
         table=frame,
         denials=denials,
         clocks=clocks.clocks,
-        seen=_Lazy(groups.count, view.seen),
-        pairings=_Lazy(groups.count, view.pairings, number[view.several()]),
-        proofs=_Lazy(groups.count, view.proofs),
+        seen=Lazy(groups.count, view.seen),
+        pairings=Lazy(groups.count, view.pairings, number[view.several()]),
+        proofs=Lazy(groups.count, view.proofs),
         placed=_placed(ev, groups, begin, tie)[order],
         origin=groups.first_row[order],
     )
@@ -146,90 +143,12 @@ def _log_times(ev: Evidence, groups: Groups) -> Array:
     return np.where(built != NEVER, built, np.where(teardown != NEVER, teardown, 0))
 
 
-# --- ids --------------------------------------------------------------------------------------
-
-
-def _fingerprint(ev: Evidence, groups: Groups, chosen: picking.Chosen) -> Array:
-    """64 bits per story from its first evidence: the tuple and time of its observation at the point
-    first by name, or the firewall, number and tuple of its log lines.  No numbering enters."""
-    out = np.zeros(groups.count, np.uint64)
-    seen = np.flatnonzero(chosen.packets)
-    row = groups.first_row[seen]
-    vlan = ev.rows["vlan"][row].astype(np.uint64)
-    out[seen] = keys.mix(ev.key[row], ev.rows["first_ns"][row].view(np.uint64), vlan)
-    only = np.flatnonzero(~chosen.packets)
-    conn = groups.conn[only]
-    if len(conn):
-        log = ev.log
-        text = (log.frame["device"].fill_null("") + "|" + log.frame["orig_h"].fill_null("") + "|"
-                + log.frame["resp_h"].fill_null(""))  # fmt: skip
-        names = _text_hash(text)
-        fw = log.frame["fw_conn_id"].fill_null(0).to_numpy().view(np.uint64)
-        when = np.where(log.built != NEVER, log.built, log.teardown).view(np.uint64)
-        out[only] = keys.mix(names[conn], fw[conn], when[conn], log.near_key[conn])
-    return out
-
-
-def _text_hash(texts: pl.Series) -> Array:
-    """A stable hash of texts (Polars' own differs between releases)."""
-    import hashlib
-
-    import polars as pl
-
-    distinct = texts.unique().alias("text")
-    digests = b"".join(
-        hashlib.blake2b(text.encode(), digest_size=8).digest() for text in distinct.to_list()
-    )
-    numbers = pl.Series("number", np.frombuffer(digests, ">u8").astype(np.uint64))
-    found = pl.DataFrame({"text": texts}).join(
-        pl.DataFrame([distinct, numbers]), "text", "left", maintain_order="left"
-    )
-    return found["number"].to_numpy()
-
-
-def _ids(fingerprint: Array) -> pl.Series:
-    """Short text ids; equal ones are told apart by their place in time, the first unchanged."""
-    import polars as pl
-
-    used = fingerprint & np.uint64((1 << 5 * ID_LENGTH) - 1)
-    if ID_LENGTH % 3 or len(np.unique(used)) < len(used):
-        return pl.Series(_told_apart(fingerprint), dtype=pl.String)
-    three = [a + b + c for c in ID_ALPHABET for b in ID_ALPHABET for a in ID_ALPHABET]
-    words = pl.Series(three, dtype=pl.String)  # three letters at once
-    parts = [
-        words.gather((used >> np.uint64(15 * n) & np.uint64(0x7FFF)).astype("u4")).alias(f"{n}")
-        for n in range(ID_LENGTH // 3)
-    ]
-    return pl.select(pl.concat_str(parts)).to_series()
-
-
-def _told_apart(fingerprint: Array) -> list[str]:
-    letters = np.frombuffer(ID_ALPHABET.encode(), np.uint8)
-    shifts = (np.arange(ID_LENGTH) * 5).astype(np.uint64)
-    digits = (fingerprint[:, None] >> shifts) & np.uint64(31)
-    packed = np.ascontiguousarray(letters[digits.astype(np.int64)])
-    out: list[str] = packed.view(f"S{ID_LENGTH}").reshape(-1).astype(f"U{ID_LENGTH}").tolist()
-    if len(set(out)) < len(out):
-        count: dict[str, int] = {}
-        taken = set(out)
-        for at, name in enumerate(out):
-            count[name] = count.get(name, 0) + 1
-            if count[name] > 1:
-                fresh = f"{name}{count[name]}"
-                while fresh in taken:
-                    count[name] += 1
-                    fresh = f"{name}{count[name]}"
-                taken.add(fresh)
-                out[at] = fresh
-    return out
-
-
 # --- what stands behind a row -----------------------------------------------------------------
 
 V = TypeVar("V")
 
 
-class _Lazy(Mapping[int, V]):
+class Lazy(Mapping[int, V]):
     """A mapping from story row to something made on demand."""
 
     def __init__(self, count: int, make: Callable[[int], V], only: Array | None = None) -> None:

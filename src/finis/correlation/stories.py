@@ -3,7 +3,7 @@ table, a row per story; the objects here are built for the few rows that are put
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -151,13 +151,18 @@ class Stories:
     # Per row of `table`, on its own: what it is sorted by (`begin`, ns on the reference clock, and
     # `tie`), and one place that shows it (`proof_…`).
     placed: pl.DataFrame | None = None
+    # Makes a `conn_id` that the table lacks.
+    name: Callable[[int], str] | None = None
     origin: np.ndarray | None = None  # per row the first observation of it, -1 for none
 
     def story(self, row: int) -> Story:
         """One connection with all that shows it."""
         built, teardown = self.proofs.get(row, (None, None))
+        facts = self.table.row(row, named=True)
+        if facts["conn_id"] is None and self.name is not None:
+            facts["conn_id"] = self.name(row)
         return Story(
-            row=self.table.row(row, named=True),
+            row=facts,
             seen=self.seen.get(row, []),
             pairings=self.pairings.get(row, []),
             built=built,

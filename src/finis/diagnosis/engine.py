@@ -14,13 +14,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from finis import tables
+from finis.correlation import logalone
 from finis.correlation.stories import Stories
 from finis.diagnosis.cause import SECTIONS, Cause
 from finis.terms import Confidence, Harm, word
@@ -144,12 +144,9 @@ def _beaters(causes: Catalogue) -> dict[str, set[str]]:
 @dataclass(frozen=True, slots=True)
 class Judged:
     """The verdicts: `stories` with its cause columns filled, and the rows to report on (all of
-    them, until `cut`).  `holds` and `denial_holds` tell for each cause (column) whether its
-    condition is true, row by row of the uncut tables."""
+    them, until `cut`)."""
 
     stories: Stories
-    holds: pl.DataFrame
-    denial_holds: pl.DataFrame
     connections: pl.DataFrame  # tables.CONNECTIONS + STORY_FACTS
     denials: pl.DataFrame  # tables.DENIALS + DENIAL_FACTS
 
@@ -200,16 +197,66 @@ def judge(stories: Stories, causes: Catalogue | None = None) -> Judged:
     """Give every connection and every denial its primary cause."""
     known = catalogue() if causes is None else causes
     denials = complete(stories.denials, "denials")
-    table, holds = judge_table(_refused_after(stories.table, denials), "connections", known)
+    table = _refused_after(stories.table, denials)
+    alone = not table["has_packets"].any() and kinds_suffice(tuple(known.values()))
+    table = judge_alike(table, known) if alone else judge_table(table, "connections", known)[0]
     ids = pl.Series("conn_cause", table["cause"], dtype=pl.String)
     if len(ids):
         picked = ids.gather(denials["story"].fill_null(0))
         denials = denials.with_columns(
             pl.when(pl.col("story").is_not_null()).then(picked).alias("conn_cause")
         )
-    denials, denial_holds = judge_table(denials, "denials", known)
+    denials, _ = judge_table(denials, "denials", known)
     judged = replace(stories, table=table, denials=denials)
-    return Judged(judged, holds, denial_holds, table, denials)
+    return Judged(judged, table, denials)
+
+
+# What rules can tell apart in connections that only a log shows.  `duration` and `resp_p` they
+# read beside facts of packets only; every other fact is null there.
+ALIKE = {
+    "teardown": pl.col("teardown"),
+    "teardown_reason": pl.col("teardown_reason"),
+    "teardown_ts": pl.col("teardown_ts").is_null(),
+    "orientation": pl.col("orientation"),
+    "log_bytes": pl.col("log_bytes") == 0,
+    "log_duration_s": pl.col("log_duration_s") == 0,
+    "data_denied": pl.col("data_denied") > 0,
+    "acks_denied": pl.col("acks_denied") > 0,
+    "has_log": pl.col("has_log"),
+}
+VERDICT = ("cause", "cause_name", "contributing", "confidence", "harm")
+
+
+@cache
+def kinds_suffice(causes: tuple[type[Cause], ...]) -> bool:
+    """Do these causes read nothing of a log that `ALIKE` leaves out?"""
+    read = {
+        name
+        for cause in causes
+        if cause.table == "connections"
+        for expr in _expressions(cause)
+        for name in expr.meta.root_names()
+    }
+    given = {*logalone.SAME, *logalone.RENAMED, "data_denied", "acks_denied"}
+    return read & given <= {*ALIKE, "duration", "resp_p"}
+
+
+def judge_alike(frame: pl.DataFrame, causes: Catalogue) -> pl.DataFrame:
+    """`judge_table` of connections without packets: one of each kind is judged for all of it."""
+    if frame.is_empty():
+        return judge_table(frame, "connections", causes)[0]
+    kinds = (
+        frame.lazy()
+        .select(at=pl.int_range(pl.len(), dtype=pl.UInt32), **ALIKE)
+        .group_by(list(ALIKE), maintain_order=True)
+        .agg("at")
+        .select("at")
+        .collect()["at"]
+    )
+    judged, _ = judge_table(frame[kinds.list.first()], "connections", causes)
+    kind = np.empty(frame.height, np.uint32)
+    kind[kinds.explode().to_numpy()] = np.repeat(np.arange(len(kinds)), kinds.list.len().to_numpy())
+    return frame.with_columns(judged[name].gather(kind).alias(name) for name in VERDICT)
 
 
 def _refused_after(table: pl.DataFrame, denials: pl.DataFrame) -> pl.DataFrame:
@@ -295,18 +342,19 @@ _UNKNOWN = {"confidence": Confidence.POSSIBLE, "harm": Harm.DEPENDS}
 
 def _evaluate(frame: pl.DataFrame, rules: list[type[Cause]]) -> pl.DataFrame:
     """All conditions, and those confidences and harms that are expressions, in one select."""
-    asked = [expr for cause in rules for expr in _asked(cause)]
+    asked = _asked(tuple(rules))
     length = pl.repeat(True, pl.len()).alias("")  # a constant condition is as long as the frame
     return frame.select(length, *asked).drop("")
 
 
 @cache
-def _asked(cause: Any) -> list[pl.Expr]:
-    asked = [cause.where().fill_null(False).cast(pl.Boolean).alias(cause.id)]
-    for what, unknown in _UNKNOWN.items():
-        value = getattr(cause, what)
-        if isinstance(value, pl.Expr):
-            asked.append(value.fill_null(int(unknown)).cast(pl.UInt8).alias(_key(cause, what)))
+def _asked(rules: tuple[type[Cause], ...]) -> list[pl.Expr]:
+    asked = [cause.where().fill_null(False).cast(pl.Boolean).alias(cause.id) for cause in rules]
+    for cause in rules:
+        for what, unknown in _UNKNOWN.items():
+            value = getattr(cause, what)
+            if isinstance(value, pl.Expr):
+                asked.append(value.fill_null(int(unknown)).cast(pl.UInt8).alias(_key(cause, what)))
     return asked
 
 

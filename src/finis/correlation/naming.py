@@ -1,0 +1,101 @@
+"""Short ids of stories, made of what they are, not of where they stand: the same whatever the
+batches, the threads and the order of files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from finis.correlation import keys
+from finis.correlation.evidence import NEVER, Evidence
+from finis.correlation.keys import Array
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from finis.correlation.grouping import Groups
+    from finis.correlation.picking import Chosen
+
+ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 §6, lower case
+LENGTH = 9  # 45 bits
+
+
+def fingerprints(ev: Evidence, groups: Groups, chosen: Chosen) -> Array:
+    """64 bits per story from its first evidence: the tuple and time of its observation at the point
+    first by name, or the firewall, number and tuple of its log lines.  No numbering enters."""
+    out = np.zeros(groups.count, np.uint64)
+    seen = np.flatnonzero(chosen.packets)
+    row = groups.first_row[seen]
+    vlan = ev.rows["vlan"][row].astype(np.uint64)
+    out[seen] = keys.mix(ev.key[row], ev.rows["first_ns"][row].view(np.uint64), vlan)
+    only = np.flatnonzero(~chosen.packets)
+    conn = groups.conn[only]
+    if len(conn):
+        log = ev.log
+        when = np.where(log.built != NEVER, log.built, log.teardown)
+        out[only] = of_log(log.frame, when, log.near_key)[conn]
+    return out
+
+
+def of_log(frame: pl.DataFrame, when: Array, near_key: Array) -> Array:
+    """The same for connections of a log (tables.LOG_CONNECTIONS): the firewall, its number, and
+    the tuple on orig's side.  `when`: ns, Built or else Teardown, NEVER without both."""
+    text = (frame["device"].fill_null("") + "|" + frame["orig_h"].fill_null("") + "|"
+            + frame["resp_h"].fill_null(""))  # fmt: skip
+    numbers = frame["fw_conn_id"].fill_null(0).to_numpy().view(np.uint64)
+    return keys.mix(_text_hash(text), numbers, when.view(np.uint64), near_key)
+
+
+def _text_hash(texts: pl.Series) -> Array:
+    """A stable hash of texts (Polars' own differs between releases)."""
+    import hashlib
+
+    import polars as pl
+
+    distinct = texts.unique().alias("text")
+    digests = b"".join(
+        hashlib.blake2b(text.encode(), digest_size=8).digest() for text in distinct.to_list()
+    )
+    numbers = pl.Series("number", np.frombuffer(digests, ">u8").astype(np.uint64))
+    found = pl.DataFrame({"text": texts}).join(
+        pl.DataFrame([distinct, numbers]), "text", "left", maintain_order="left"
+    )
+    return found["number"].to_numpy()
+
+
+def ids(fingerprint: Array) -> pl.Series:
+    """Short text ids; equal ones are told apart by their place in time, the first unchanged."""
+    import polars as pl
+
+    used = fingerprint & np.uint64((1 << 5 * LENGTH) - 1)
+    if LENGTH % 3 or len(np.unique(used)) < len(used):
+        return pl.Series(_told_apart(fingerprint), dtype=pl.String)
+    three = [a + b + c for c in ALPHABET for b in ALPHABET for a in ALPHABET]
+    words = pl.Series(three, dtype=pl.String)  # three letters at once
+    parts = [
+        words.gather((used >> np.uint64(15 * n) & np.uint64(0x7FFF)).astype("u4")).alias(f"{n}")
+        for n in range(LENGTH // 3)
+    ]
+    return pl.select(pl.concat_str(parts)).to_series()
+
+
+def _told_apart(fingerprint: Array) -> list[str]:
+    letters = np.frombuffer(ALPHABET.encode(), np.uint8)
+    shifts = (np.arange(LENGTH) * 5).astype(np.uint64)
+    digits = (fingerprint[:, None] >> shifts) & np.uint64(31)
+    packed = np.ascontiguousarray(letters[digits.astype(np.int64)])
+    out: list[str] = packed.view(f"S{LENGTH}").reshape(-1).astype(f"U{LENGTH}").tolist()
+    if len(set(out)) < len(out):
+        count: dict[str, int] = {}
+        taken = set(out)
+        for at, name in enumerate(out):
+            count[name] = count.get(name, 0) + 1
+            if count[name] > 1:
+                fresh = f"{name}{count[name]}"
+                while fresh in taken:
+                    count[name] += 1
+                    fresh = f"{name}{count[name]}"
+                taken.add(fresh)
+                out[at] = fresh
+    return out
