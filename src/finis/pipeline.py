@@ -291,6 +291,7 @@ def _many(points: list[PointData], batch: int) -> bool:
 def _prepare() -> None:
     """Import everything that comes after reading: a third of a second, in a thread of its own."""
     import finis.correlation.correlate
+    import finis.diagnosis.verdicts
     import finis.report.diagnosis  # noqa: F401
     from finis.diagnosis.engine import catalogue
     from finis.diagnosis.patterns._api import patterns

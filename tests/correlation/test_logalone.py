@@ -85,7 +85,7 @@ def test_an_id_is_made_when_a_story_is_told() -> None:
     named, bare = (correlate([], made, denials(), Options(named=n)) for n in (True, False))
     assert bare.table["conn_id"].null_count() == len(bare.table)
     for row in named.table["row"]:
-        assert bare.story(row).row["conn_id"] == named.story(row).row["conn_id"]
+        assert bare.story(row).conn_id == named.story(row).row["conn_id"]
 
 
 def test_rows_of_one_moment_stand_in_the_order_of_the_log() -> None:

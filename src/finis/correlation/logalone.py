@@ -51,17 +51,18 @@ def stories(log: pl.DataFrame, denials: pl.DataFrame, *, named: bool = True) -> 
     return Stories(
         table=table,
         denials=_joined(log, denials),
-        clocks=[
-            clocks.own(device or "", first=at == 0)
-            for at, device in enumerate(devices)
-        ],
+        clocks=[clocks.own(device or "", first=at == 0) for at, device in enumerate(devices)],
         seen={},
         pairings={},
         proofs=Lazy(len(log), partial(_proofs, log)),
         placed=_placed(log, begin),
         origin=np.full(len(log), -1, np.int64),
-        name=lambda row: str(naming.ids(_fingerprints(log[row]))[0]),
+        name=None if named else lambda row: partial(_named, log[row]),
     )
+
+
+def _named(line: pl.DataFrame) -> str:
+    return str(naming.ids(_fingerprints(line))[0])
 
 
 def _fingerprints(log: pl.DataFrame) -> Array:

@@ -81,6 +81,11 @@ class Story:
     built: Proof | None = None
     teardown: Proof | None = None
     denials: list[dict[str, Any]] = field(default_factory=list)  # rows of the denials table
+    name: Callable[[], str] | None = None  # makes the `conn_id` that the row lacks
+
+    @property
+    def conn_id(self) -> str:
+        return str(self.row["conn_id"] if self.name is None else self.name())
 
     def find(self, role: Role, side: Side, *, nearest: Side | None = None) -> Found | None:
         """The segment kept for a role, at the point nearest to `nearest` (default: its sender)."""
@@ -151,18 +156,15 @@ class Stories:
     # Per row of `table`, on its own: what it is sorted by (`begin`, ns on the reference clock, and
     # `tie`), and one place that shows it (`proof_…`).
     placed: pl.DataFrame | None = None
-    # Makes a `conn_id` that the table lacks.
-    name: Callable[[int], str] | None = None
+    name: Callable[[int], Callable[[], str]] | None = None  # where the table lacks `conn_id`
     origin: np.ndarray | None = None  # per row the first observation of it, -1 for none
 
     def story(self, row: int) -> Story:
         """One connection with all that shows it."""
         built, teardown = self.proofs.get(row, (None, None))
-        facts = self.table.row(row, named=True)
-        if facts["conn_id"] is None and self.name is not None:
-            facts["conn_id"] = self.name(row)
         return Story(
-            row=facts,
+            row=self.table.row(row, named=True),
+            name=None if self.name is None else self.name(row),
             seen=self.seen.get(row, []),
             pairings=self.pairings.get(row, []),
             built=built,

@@ -426,7 +426,7 @@ def _example(cause: type[Cause], table: str, held: _Held) -> Example:
     return Example(
         subject=f"{one} → {other}",
         ts=row["last_ts" if connections else "ts"],
-        conn_id=None if story is None else story.row["conn_id"],
+        conn_id=None if story is None else story.conn_id,
         row=held.row,
         at=_place(told) if connections else _place_of_denial(told),
         confidence=Confidence[row["confidence"].upper()],
