@@ -8,7 +8,7 @@ import pytest
 
 from finis.correlation.stories import Proof
 from finis.diagnosis.patterns import _api
-from finis.diagnosis.patterns._api import Pattern, PatternFinding, find_all, patterns
+from finis.diagnosis.patterns._api import Pattern, PatternFinding, find_all, patterns, readable
 from finis.diagnosis.patterns.pat101_server_idle_timer import densest
 from finis.terms import Confidence, Harm
 from tests.diagnosis.rows import CONNECTION, DENIAL, at, connections, denials
@@ -20,7 +20,7 @@ NO_DENIALS = denials([])
 def found(
     key: str, some: pl.DataFrame = NO_CONNECTIONS, refused: pl.DataFrame = NO_DENIALS
 ) -> list[PatternFinding]:
-    return patterns()[key].find(some, refused)
+    return patterns()[key].find(readable(some), refused)
 
 
 # --- PAT101 ----------------------------------------------------------------------------------

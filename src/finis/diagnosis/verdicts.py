@@ -76,6 +76,7 @@ class Verdicts:
         self.keep = keep
         self.tally = Tally()
         self.rows = {"connections": Rows(), "denials": Rows()}
+        self.numbered = 0  # rows of all batches, cut or not
         self.stories: Stories | None = None  # of the only batch, while there is no other
         self.batches = 0
         self.clocks: list[Clock] = []
@@ -91,6 +92,9 @@ class Verdicts:
         placed = judged.stories.placed
         if placed is not None:
             connections = connections.hstack(placed[connections["row"]])
+        if self.numbered:
+            connections = connections.with_columns(pl.col("row") + self.numbered)
+        self.numbered += judged.stories.table.height
         for name, frame in (("connections", connections), ("denials", judged.denials)):
             if not self.keep:
                 frame = frame.select(n for n in frame.columns if n in (*READS[name], *PLACED))
@@ -113,7 +117,7 @@ class Verdicts:
     @cached_property
     def patterns(self) -> list[PatternFinding]:
         """What many connections and denials show together."""
-        connections = self._table("connections", READS["connections"])
+        connections = self.rows["connections"].lazy()
         denials = originals(self._table("denials", READS["denials"]))
         return find_all(connections, denials, self._prove, self.tally.product)
 
@@ -144,9 +148,6 @@ class Verdicts:
             line = story.teardown or story.built
             frames = [seen.proof(seen.tail[-1]) for seen in story.seen if len(seen.tail)]
             return tuple(([line] if line else []) + frames)
-        file, number, is_line = self._proofs.row(row)
+        rows = self.rows["connections"].lazy().filter(pl.col("row") == row).select(PLACED[2:])
+        file, number, is_line = rows.collect().row(0)
         return (Proof(file, number, "line" if is_line else "frame"),) if file else ()
-
-    @cached_property
-    def _proofs(self) -> pl.DataFrame:
-        return self._table("connections", PLACED[2:])

@@ -1,11 +1,11 @@
 """What a pattern is: a reading over many connections and denials at once.
 
 A pattern is one module ``pat….py`` with one subclass of `Pattern`; its docstring is its page and
-has the sections of `finis.diagnosis.cause.SECTIONS`.  `find` gets the *judged* frames
-(tables.CONNECTIONS + STORY_FACTS, tables.DENIALS + DENIAL_FACTS, cause columns filled) and returns
-a finding per group of rows that shows the pattern, the gravest first.  It must hold up with empty
-frames and with null columns, and work by `group_by`, so that memory grows with the groups, not
-with the rows.
+has the sections of `finis.diagnosis.cause.SECTIONS`.  `find` gets the *judged* rows (the columns
+`READS`; connections as a LazyFrame in no order, with `begin` and `tie` to put them in one) and
+returns a finding per group of rows that shows the pattern, the gravest first.  It must hold up
+with empty frames and with null columns, choose rows before it collects them, and work by
+`group_by`, so that memory grows with the groups, not with the rows.
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
+
+import polars as pl
 
 from finis.correlation.stories import Proof
 from finis.diagnosis.cause import Claim, claim_line
 from finis.diagnosis.findings import concerns
 from finis.terms import Confidence, Harm, word
 from finis.words import endpoint
-
-if TYPE_CHECKING:
-    import polars as pl
 
 EXAMPLES = 3  # rows put into words per finding
 MAX_FINDINGS = 10  # per pattern: the rest is counted in `PatternFinding.more` of the last one
@@ -94,6 +93,9 @@ READS = {
 }  # fmt: skip
 
 
+PLACE = ("begin", "tie")  # puts connections in the order of reports
+
+
 class Pattern:
     """Base of every pattern; collected by `patterns`."""
 
@@ -108,7 +110,7 @@ class Pattern:
     not_this: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
-    def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
         raise NotImplementedError(cls.id)
 
     @classmethod
@@ -144,8 +146,17 @@ def patterns() -> dict[str, type[Pattern]]:
     return found
 
 
+def readable(connections: pl.DataFrame | pl.LazyFrame) -> pl.LazyFrame:
+    """What patterns are given; rows without a place stand in order of their numbers."""
+    lazy = connections.lazy()
+    names = lazy.collect_schema().names()
+    if "begin" not in names:
+        lazy = lazy.with_columns(begin=pl.col("row"), tie=pl.lit(0, pl.UInt64))
+    return lazy.select(*READS["connections"], *PLACE)
+
+
 def find_all(
-    connections: pl.DataFrame,
+    connections: pl.DataFrame | pl.LazyFrame,
     denials: pl.DataFrame,
     prove: Callable[[int], tuple[Proof, ...]] | None = None,
     product: str | None = None,
@@ -156,7 +167,7 @@ def find_all(
     `prove` gives the proofs of a story by its row (for example its Teardown line or its first
     frame); with it, example connections become claims.
     """
-    connections = connections.select(READS["connections"])
+    connections = readable(connections)
     denials = denials.select(READS["denials"])
     out: list[PatternFinding] = []
     for pattern in patterns().values():
@@ -177,12 +188,17 @@ def find_all(
 
 def _proven(
     found: PatternFinding,
-    connections: pl.DataFrame,
+    connections: pl.LazyFrame,
     prove: Callable[[int], tuple[Proof, ...]] | None,
 ) -> PatternFinding:
-    if prove is None or not found.stories or connections.is_empty():
+    if prove is None or not found.stories:
         return found
-    rows = connections.filter(connections["row"].is_in(list(found.stories[:EXAMPLES])))
+    rows = (
+        connections.filter(pl.col("row").is_in(list(found.stories[:EXAMPLES])))
+        .select("row", "orig_h", "orig_p", "resp_h", "resp_p", *PLACE)
+        .sort(PLACE)
+        .collect()
+    )
     claims = tuple(
         Claim(
             f"For example {endpoint(row['orig_h'], row['orig_p'])} to"

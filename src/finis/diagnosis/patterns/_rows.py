@@ -9,7 +9,7 @@ import polars as pl
 
 from finis.correlation.stories import Proof
 from finis.diagnosis.cause import Claim
-from finis.diagnosis.patterns._api import EXAMPLES, TOP_HOSTS
+from finis.diagnosis.patterns._api import EXAMPLES, PLACE, TOP_HOSTS
 from finis.diagnosis.telling import span
 from finis.terms import Harm, word
 from finis.words import endpoint
@@ -59,6 +59,15 @@ def harm_of(rows: pl.DataFrame) -> Harm:
     findings of its own, so that the pattern never says more than "depends"."""
     grave = rows.filter(pl.col("harm").fill_null("depends") != word(Harm.HARMLESS))
     return Harm.HARMLESS if grave.is_empty() else Harm.DEPENDS
+
+
+def first(condition: pl.Expr | None = None) -> pl.Expr:
+    """Rows that serve as examples of a group: the earliest of those that fit."""
+    row, begin, tie = (
+        pl.col(name) if condition is None else pl.col(name).filter(condition)
+        for name in ("row", *PLACE)
+    )
+    return row.sort_by(begin, tie).head(EXAMPLES)
 
 
 def timer(seconds: float) -> str:

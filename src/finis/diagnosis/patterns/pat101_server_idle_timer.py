@@ -30,8 +30,8 @@ import math
 import polars as pl
 
 from finis.diagnosis.cause import Claim
-from finis.diagnosis.patterns._api import EXAMPLES, Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import moment, timer
+from finis.diagnosis.patterns._api import PLACE, Pattern, PatternFinding
+from finis.diagnosis.patterns._rows import first, moment, timer
 from finis.terms import Confidence, Harm
 from finis.words import endpoint, share
 
@@ -67,15 +67,14 @@ class ServerIdleTimer(Pattern):
     not_this = ("user behaviour: the silences would be spread over a wide range",)
 
     @classmethod
-    def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
         server = ["resp_h", "resp_p"]
         by_server = (pl.col("first_fin") == "resp") | (
             pl.col("first_fin").is_in(["none"]) & (pl.col("first_rst") == "resp")
         )
         closes = (
-            connections.lazy()  # only the columns named are read
-            .filter(by_server & (pl.col("closing_gap_s") >= MIN_GAP_S))
-            .select(*server, "row", "orig_h", "last_ts", gap="closing_gap_s")
+            connections.filter(by_server & (pl.col("closing_gap_s") >= MIN_GAP_S))
+            .select(*server, "row", *PLACE, "orig_h", "last_ts", gap="closing_gap_s")
             .collect()
         )
         enough = closes.group_by(server).len("n").filter(pl.col("n") >= MIN_CLOSES)
@@ -90,9 +89,7 @@ class ServerIdleTimer(Pattern):
                 value=pl.col("gap").filter(pl.col("gap").is_between("low", "high")).median(),
                 first=pl.col("last_ts").min(),
                 last=pl.col("last_ts").max(),
-                stories=pl.col("row")
-                .filter(pl.col("gap").is_between("low", "high"))
-                .head(EXAMPLES),
+                stories=first(pl.col("gap").is_between("low", "high")),
             )
             .filter((pl.col("hit") >= MIN_CLOSES) & (pl.col("hit") >= MIN_SHARE * pl.col("total")))
             .sort(["hit", *server], descending=[True, False, False])

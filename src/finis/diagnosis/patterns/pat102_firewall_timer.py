@@ -27,8 +27,8 @@ from __future__ import annotations
 import polars as pl
 
 from finis.diagnosis.cause import Claim
-from finis.diagnosis.patterns._api import EXAMPLES, TOP_HOSTS, Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import moment, timer
+from finis.diagnosis.patterns._api import PLACE, TOP_HOSTS, Pattern, PatternFinding
+from finis.diagnosis.patterns._rows import first, moment, timer
 from finis.terms import Confidence, Harm, Teardown, word
 
 MIN_REMOVED = 8
@@ -58,11 +58,11 @@ class FirewallTimer(Pattern):
     not_this = ("connections that were busy: their lengths would be spread",)
 
     @classmethod
-    def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
         removed = (
-            connections.lazy()  # only the columns named are read
-            .filter(pl.col("teardown").is_in(list(TIMERS)) & (pl.col("log_duration_s") > 0))
-            .select("device", "teardown", "row", "resp_h", "teardown_ts", "harm",
+            connections.filter(pl.col("teardown").is_in(list(TIMERS)))
+            .filter(pl.col("log_duration_s") > 0)
+            .select("device", "teardown", "row", *PLACE, "resp_h", "teardown_ts", "harm",
                     lived="log_duration_s")
             .collect()
         )  # fmt: skip
@@ -78,7 +78,7 @@ class FirewallTimer(Pattern):
                 first=pl.col("teardown_ts").min(),
                 last=pl.col("teardown_ts").max(),
                 hosts=pl.col("resp_h").drop_nulls().unique().sort().head(TOP_HOSTS),
-                stories=pl.col("row").filter(equal).head(EXAMPLES),
+                stories=first(equal),
             )
             .filter((pl.col("total") >= MIN_REMOVED) & (pl.col("equal") >= MIN_EQUAL))
             .sort(["teardown", "total", "device"], descending=[False, True, False])

@@ -68,16 +68,15 @@ class DenialSpike(Pattern):
     not_this = ("a rate that is high all the time",)
 
     @classmethod
-    def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
         rows = distinct(denials)
         if rows.height < MIN_IN_SPIKE:
             return []
         at = rows["ts"].cast(pl.Int64).to_numpy()
         known = [at.min(), at.max()]
-        for column, pick in (("first_ts", "min"), ("last_ts", "max")):
-            value = getattr(connections[column].cast(pl.Int64), pick)()
-            if value is not None:
-                known.append(value)
+        whole = connections.select(pl.col("first_ts").min(), pl.col("last_ts").max())
+        stamps = whole.cast(pl.Int64).collect().row(0)
+        known += [value for value in stamps if value is not None]
         start, length = min(known), max(known) - min(known)
         step = next((s for s in STEPS_S if length <= s * MAX_STEPS * NS), None)
         if step is None or length < MIN_STEPS * step * NS:

@@ -44,7 +44,7 @@ class DenialsOfOneHost(Pattern):
     not_this = ("a log that was filtered to one host",)
 
     @classmethod
-    def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
         rows = distinct(denials)
         out = []
         for column, verb in (("src_h", "sends"), ("dst_h", "is the target of")):

@@ -57,7 +57,7 @@ class DenialLags(Pattern):
     references = ("RFC 9293 §3.6.1", "Cisco ASA command reference: sysopt connection timewait")
 
     @classmethod
-    def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
         rows = distinct(denials).filter(
             pl.col("teardown").is_not_null() & pl.col("lag_s").is_not_nan()
         )

@@ -52,7 +52,7 @@ class FailoverLosses(Pattern):
     not_this = ("asymmetric routing: it refuses before the failover as well",)
 
     @classmethod
-    def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
         second = pl.duration(seconds=1)
         rows = distinct(denials).filter((pl.col("cause") == CAUSE) & (pl.col("failover_s") >= 0))
         rows = rows.with_columns(

@@ -27,8 +27,8 @@ from __future__ import annotations
 import polars as pl
 
 from finis.diagnosis.cause import Claim
-from finis.diagnosis.patterns._api import EXAMPLES, Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import moment, said
+from finis.diagnosis.patterns._api import PLACE, Pattern, PatternFinding
+from finis.diagnosis.patterns._rows import first, moment, said
 from finis.diagnosis.telling import span
 from finis.terms import Confidence, Harm
 
@@ -49,15 +49,22 @@ class EndedAtOnce(Pattern):
     not_this = ("connections opened together and closed together (a browser, a scanner)",)
 
     @classmethod
-    def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
         ends = _ends(connections)
+        many = (  # few hosts have any second like that
+            ends.group_by("host", "second")
+            .len("n")
+            .filter(pl.col("n") >= MIN_CONNECTIONS)
+            .select(pl.col("host").unique())
+        )
+        ends = ends.join(many, on="host", how="semi").collect().lazy()
         per_second = ends.group_by("host", "second").agg(
             n=pl.len(),
             first_start=pl.col("first_ts").min(),
             last_start=pl.col("first_ts").max(),
             ts=pl.col("ended_ts").min(),
             till=pl.col("ended_ts").max(),
-            stories=pl.col("row").head(EXAMPLES),
+            stories=first(),
         )
         usual = ends.group_by("host").agg(
             total=pl.len(),
@@ -74,6 +81,7 @@ class EndedAtOnce(Pattern):
                 & (pl.col("n") >= TIMES_USUAL * pl.col("others"))
             )
             .sort(["n", "host", "second"], descending=[True, False, False])
+            .collect()
         )
         return [
             cls.finding(
@@ -93,7 +101,7 @@ class EndedAtOnce(Pattern):
         ]
 
 
-def _ends(connections: pl.DataFrame) -> pl.DataFrame:
+def _ends(connections: pl.LazyFrame) -> pl.LazyFrame:
     """One row per connection a host is known to have ended: host, ended_ts, second, first_ts."""
     by_packets = (
         pl.when(pl.col("first_fin").is_in(["orig", "resp"]))
@@ -114,15 +122,14 @@ def _ends(connections: pl.DataFrame) -> pl.DataFrame:
         pl.when(by_packets.is_not_null()).then(packets_ts), "teardown_ts", "last_ts"
     )
     return (
-        connections.lazy()  # only the columns named are read
-        .filter(pl.col("established").fill_null(True))
+        connections.filter(pl.col("established").fill_null(True))
         .select(
             "row",
+            *PLACE,
             "first_ts",
             host=pl.when(by == "orig").then("orig_h").when(by == "resp").then("resp_h"),
             ended_ts=ended,
         )
         .filter(pl.col("host").is_not_null() & pl.col("ended_ts").is_not_null())
         .with_columns(second=pl.col("ended_ts").dt.truncate("1s"))
-        .collect()
     )

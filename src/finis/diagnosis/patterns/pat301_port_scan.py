@@ -27,8 +27,8 @@ from __future__ import annotations
 import polars as pl
 
 from finis.diagnosis.cause import Claim
-from finis.diagnosis.patterns._api import EXAMPLES, Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import distinct, examples, moment
+from finis.diagnosis.patterns._api import PLACE, Pattern, PatternFinding
+from finis.diagnosis.patterns._rows import distinct, examples, first, moment
 from finis.terms import Confidence, Ended, Harm, Teardown, word
 from finis.words import count, share
 
@@ -52,12 +52,16 @@ class PortScan(Pattern):
     not_this = ("a client whose server is down: few targets, many attempts",)
 
     @classmethod
-    def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
         refused = distinct(denials).filter(pl.col("cause").is_in(REFUSALS))
-        attempts = pl.concat([_connections(connections), _denials(refused)])
+        attempts = pl.concat([_connections(connections), _denials(refused).lazy()])
+        attempts = attempts.filter(pl.col("source").is_not_null())
         target, bad = pl.struct("host", "port"), pl.col("failed")
+        many = (  # few sources fail that often
+            attempts.filter(bad).group_by("source").len("n").filter(pl.col("n") >= MIN_TARGETS)
+        )
         grouped = (
-            attempts.filter(pl.col("source").is_not_null())
+            attempts.join(many, on="source", how="semi")
             .group_by("source")
             .agg(
                 total=pl.len(),
@@ -68,13 +72,14 @@ class PortScan(Pattern):
                 ports=pl.col("port").filter(bad).n_unique(),
                 first=pl.col("ts").min(),
                 last=pl.col("ts").max(),
-                stories=pl.col("row").filter(bad & pl.col("row").is_not_null()).head(EXAMPLES),
+                stories=first(bad & pl.col("row").is_not_null()),
             )
             .filter(
                 (pl.col("targets") >= MIN_TARGETS)
                 & (pl.col("failed") >= MIN_SHARE * pl.col("total"))
             )
             .sort(["targets", "source"], descending=[True, False])
+            .collect()
         )
         return [cls._finding(row, refused) for row in grouped.iter_rows(named=True)]
 
@@ -109,15 +114,23 @@ def failed() -> pl.Expr:
     ).fill_null(False)
 
 
-def _connections(connections: pl.DataFrame) -> pl.DataFrame:
+def _connections(connections: pl.LazyFrame) -> pl.LazyFrame:
     return connections.select(
-        "row", ts="first_ts", source="orig_h", host="resp_h", port="resp_p", failed=failed()
+        "row",
+        *PLACE,
+        ts="first_ts",
+        source="orig_h",
+        host="resp_h",
+        port="resp_p",
+        failed=failed(),
     )
 
 
 def _denials(refused: pl.DataFrame) -> pl.DataFrame:
     return refused.select(
         pl.lit(None, pl.Int64).alias("row"),
+        pl.lit(None, pl.Int64).alias("begin"),
+        pl.lit(None, pl.UInt64).alias("tie"),
         ts="ts",
         source="src_h",
         host="dst_h",

@@ -27,8 +27,8 @@ from __future__ import annotations
 import polars as pl
 
 from finis.diagnosis.cause import Claim
-from finis.diagnosis.patterns._api import EXAMPLES, Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import moment
+from finis.diagnosis.patterns._api import PLACE, Pattern, PatternFinding
+from finis.diagnosis.patterns._rows import first, moment
 from finis.terms import Confidence, Ended, Harm, Teardown, word
 from finis.words import endpoint, share
 
@@ -53,10 +53,10 @@ class SynFlood(Pattern):
     not_this = ("a service that is down: few clients that try again",)
 
     @classmethod
-    def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
         target = ["resp_h", "resp_p"]
-        tried = connections.select(*target, "orig_h", "row", ts="first_ts", bad=_hanging())
-        bad = tried.filter(pl.col("bad"))
+        tried = connections.select(*target, "orig_h", "row", *PLACE, ts="first_ts", bad=_hanging())
+        bad = tried.filter(pl.col("bad")).collect()
         peak = (
             bad.group_by(*target, minute=pl.col("ts").dt.truncate("1m"))
             .len("n")
@@ -64,7 +64,9 @@ class SynFlood(Pattern):
             .agg(peak=pl.col("n").max())
             .filter(pl.col("peak") >= MIN_IN_A_MINUTE)
         )
-        total = tried.join(peak, on=target).group_by(target).agg(total=pl.len())
+        if peak.is_empty():
+            return []
+        total = tried.join(peak.lazy(), on=target).group_by(target).agg(total=pl.len()).collect()
         grouped = (
             bad.join(peak, on=target)
             .group_by(target)
@@ -74,7 +76,7 @@ class SynFlood(Pattern):
                 sources=pl.col("orig_h").n_unique(),
                 first=pl.col("ts").min(),
                 last=pl.col("ts").max(),
-                stories=pl.col("row").head(EXAMPLES),
+                stories=first(),
             )
             .join(total, on=target)
             .filter(

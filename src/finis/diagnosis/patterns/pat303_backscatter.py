@@ -48,10 +48,13 @@ class Backscatter(Pattern):
     not_this = ("asymmetric routing: the targets open connections of their own (DNY401)",)
 
     @classmethod
-    def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
         answer = _facts.state & _facts.unknown_tuple & (_facts.syn_ack | _facts.rst)
         rows = distinct(denials).filter(answer & pl.col("src_h").is_not_null())
-        openers = connections.select(dst_h="orig_h").unique().with_columns(opens=pl.lit(True))
+        if rows.is_empty():
+            return []
+        openers = connections.select(dst_h="orig_h").unique().collect()
+        openers = openers.with_columns(opens=pl.lit(True))
         source = ["src_h", "src_p"]
         target, silent = pl.struct("dst_h", "dst_p"), pl.col("opens").is_null()
         grouped = (

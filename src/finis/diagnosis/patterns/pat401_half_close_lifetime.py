@@ -27,8 +27,8 @@ from __future__ import annotations
 import polars as pl
 
 from finis.diagnosis.cause import Claim
-from finis.diagnosis.patterns._api import EXAMPLES, Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import moment
+from finis.diagnosis.patterns._api import PLACE, Pattern, PatternFinding
+from finis.diagnosis.patterns._rows import first, moment
 from finis.diagnosis.telling import span
 from finis.terms import Answers, Confidence, Harm, RstClass, word
 
@@ -51,7 +51,7 @@ class HalfCloseLifetime(Pattern):
     not_this = ("the peer's RST overtaking its FIN: waits of both kinds would overlap",)
 
     @classmethod
-    def find(cls, connections: pl.DataFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
         waits = pl.concat(
             _waits(connections, first, other) for first, other in (("resp", "o"), ("orig", "r"))
         )
@@ -65,7 +65,7 @@ class HalfCloseLifetime(Pattern):
                 lost_min=pl.col("wait").filter(lost).min(),
                 first=pl.col("last_ts").min(),
                 last=pl.col("last_ts").max(),
-                stories=pl.col("row").filter(lost).head(EXAMPLES),
+                stories=first(lost),
             )
             .filter(
                 (pl.col("kept") >= MIN_EACH)
@@ -95,21 +95,21 @@ class HalfCloseLifetime(Pattern):
         ]
 
 
-def _waits(connections: pl.DataFrame, first: str, other: str) -> pl.DataFrame:
+def _waits(connections: pl.LazyFrame, first: str, other: str) -> pl.DataFrame:
     """Connections that the side `first` closed first: its host, how long it waited for the peer's
     FIN, and whether that FIN drew a RST (else it was acknowledged)."""
     reset = pl.col(f"{first}_rst_class").is_in(NO_STATE) & (
         pl.col(f"{first}_rst_answers") == word(Answers.FIN)
     )
     return (
-        connections.lazy()  # only the columns named are read
-        .filter(
+        connections.filter(
             (pl.col("first_fin") == first)
             & (pl.col("fin_by") == "both")
             & (pl.col("fin_gap_s") >= 0)
         )
         .select(
             "row",
+            *PLACE,
             "last_ts",
             host=f"{first}_h",
             wait=pl.col("fin_gap_s"),
