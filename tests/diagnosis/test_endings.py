@@ -202,6 +202,8 @@ CASES: list[tuple[str, str, str, str, Row]] = [
     ("END501", SURE, MAYBE, "TCP Reset-APPLIANCE", logged("reset-device")),
     ("END501", SURE, YES, "a RST leaves the firewall that never entered",
      seen(**rst("resp"), paired=True, n_points=2, created_rst="to-orig")),
+    ("END501", LIKELY, YES, "the same, though the log names a host: perhaps another device",
+     seen(**rst("resp"), paired=True, n_points=2, created_rst="to-orig", teardown="reset-resp")),
     ("END502", SURE, MAYBE, "inspection", logged("inspection")),
     ("END503", SURE, MAYBE, "IPS", logged("ips-reset")),
     ("END504", SURE, MAYBE, "intercept", logged("tcp-intercept")),

@@ -178,6 +178,10 @@ class Asa:
             return []
         if packet.flags & SYN and mine.end is not None and packet.next_seq != mine.end:
             self.dropped.append((now, side, packet, "tcp-seq-syn-diff"))
+            names = [f"{INTERFACES[one]}:{at(flow.ends[one])}" for one in (side, 1 - side)]
+            self._log(now, "4-419002",
+                f"Duplicate TCP SYN from {names[0]} to {names[1]} "
+                "with different initial sequence number")  # fmt: skip
             return []
         if other.end is None and not packet.flags & (SYN | RST):
             self.dropped.append((now, side, packet, "tcp-3whs-failed"))
@@ -325,7 +329,8 @@ class Asa:
             source = flow.mapped
         next_seq = sender.acked if sender.acked is not None else sender.end
         seq = (next_seq or 0) + sender.offset + ahead
-        return side, build(source, target, flags, seq, receiver.end or 0, ttl=255)
+        win = 0 if flags & RST else sender.window
+        return side, build(source, target, flags, seq, receiver.end or 0, win, ttl=255)
 
     # --- its log -----------------------------------------------------------------------------
 

@@ -42,6 +42,8 @@ class FirewallReset(FirewallStated):
     not_this = ("not a RST of client or server: none entered the firewall, or its log says so",)
     beats = SYMPTOMS
     confidence = facts.confidence(
+        # Its log names a host as the sender: another device between the points may have made it.
+        (facts.teardown("reset-orig", "reset-resp"), Confidence.LIKELY),
         (facts.teardown(*reasons) | facts.no(pl.col("capture_loss")), Confidence.CERTAIN),
         otherwise=Confidence.POSSIBLE,
     )

@@ -34,8 +34,10 @@ from finis.diagnosis.denials import _facts, _words
 from finis.terms import Confidence, Harm, RstClass, Teardown, word
 
 _form = pl.col("segment_rst_class")
-_abort = _form == word(RstClass.ABORT)
 _closer = pl.col("teardown_by")  # who sent the first FIN; in FIN-WAIT or TIME-WAIT none aborts
+# The RST for which the firewall removed the connection had passed: what it refused was another.
+_passed = _facts.after(*_facts.RESETS) & (pl.col("from_side") == _closer).fill_null(False)
+_abort = (_form == word(RstClass.ABORT)) & ~_passed
 _unseen = _form.is_null() | _form.is_in([word(RstClass.UNKNOWN), word(RstClass.NONE)])
 
 

@@ -49,7 +49,9 @@ class HandshakePastFirewall(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        return _facts.after(Teardown.SYN_TIMEOUT) & (_facts.ack | _facts.data | _facts.fin)
+        of_client = (pl.col("from_side") != "resp").fill_null(True)
+        form = _facts.ack | _facts.data | _facts.fin
+        return _facts.after(Teardown.SYN_TIMEOUT) & form & of_client
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:

@@ -5,7 +5,8 @@ The standby firewall took over without the connections of the other, or without 
 Segments of connections that were alive a moment ago meet nothing.
 
 ## Evidence
-A failover is logged on the device, then denials of segments whose connection this log cannot show.
+A failover is logged on the device, then denials of segments whose connection this log cannot show,
+or shows as still open (only possible: it may be younger than the failover).
 
 ## Look-alikes
 Asymmetric routing (DNY402) has no failover before it and does not fade. The failover may hide it,
@@ -40,9 +41,9 @@ class AfterFailover(Cause):
     name = "after-failover"
     title = "a connection the firewall lost in a failover"
     table = "denials"
-    beats = ("DNY316", "DNY401", "DNY402", "DNY403", "DNY602", "DNY901")
+    beats = ("DNY316", "DNY401", "DNY402", "DNY403", "DNY501", "DNY602", "DNY901")
     confidence = (
-        pl.when(pl.col("failover_s") <= SOON_S)
+        pl.when((pl.col("failover_s") <= SOON_S) & ~_facts.pending)
         .then(int(Confidence.LIKELY))
         .otherwise(int(Confidence.POSSIBLE))
     )
@@ -58,12 +59,11 @@ class AfterFailover(Cause):
     @classmethod
     def where(cls) -> pl.Expr:
         form = _facts.ack | _facts.data | _facts.fin | _facts.rst
-        return (
-            _facts.state
-            & _facts.unknown_tuple
-            & form
-            & pl.col("failover_s").is_between(0, WINDOW_S)
-        )
+        since = pl.col("failover_s")
+        # The log of the unit before it may show the connection: built, and never torn down.
+        lost = _facts.unknown_tuple & since.is_between(0, WINDOW_S)
+        lost_open = _facts.pending & since.is_between(0, SOON_S)
+        return _facts.state & form & (lost | lost_open)
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:

@@ -13,6 +13,7 @@ TRUTH = Truth(
 )  # fmt: skip
 DENIALS = ("after-admin-clear",)
 NEEDS = ("conntrack",)
+KINDS = ("asa", "netfilter", "asa-asa", "asa-pat")
 
 
 def run(lab: Lab) -> None:

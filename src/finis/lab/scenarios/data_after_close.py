@@ -13,6 +13,7 @@ TRUTH = Truth(
     first_fin="orig",
     first_rst="orig",
 )
+KINDS = ("asa", "netfilter", "asa-pat", "asa-v6", "asa-asa", "netfilter-eager", "netfilter-v6")
 
 
 def run(lab: Lab) -> None:

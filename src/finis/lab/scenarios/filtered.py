@@ -8,6 +8,7 @@ from finis.lab.scenario import HARMFUL, Lab, Truth
 TRUTH = Truth(("syn-dropped-by-firewall",), ("syn-unanswered",), HARMFUL, "unanswered")
 DENIALS = ("refused-by-acl",)
 POLICY = Policy(deny=(8443,))
+KINDS = ("asa", "netfilter", "asa-asa", "asa-v6", "netfilter-v6")
 
 
 def run(lab: Lab) -> None:

@@ -11,7 +11,7 @@ TRUTH = Truth(
     ("client-aborted", "server-aborted", "reset-unexplained", "forged-rst"),
     HARMFUL,
 )
-KINDS = ("asa", "asa-nat")
+KINDS = ("asa", "asa-nat", "asa-asa")
 
 
 def run(lab: Lab) -> None:

@@ -16,6 +16,7 @@ TRUTH = Truth(
     HARMFUL, first_rst="orig",
 )  # fmt: skip
 DENIALS = ("late-data", "late-fin", "late-rst", "injected-rst-denied")
+KINDS = ("asa", "netfilter", "asa-asa")
 
 
 def run(lab: Lab) -> None:

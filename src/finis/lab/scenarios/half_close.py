@@ -14,6 +14,7 @@ TRUTH = Truth(
     "orig",
     "none",
 )
+KINDS = ("asa", "netfilter", "asa-pat", "asa-asa")
 
 
 def run(lab: Lab) -> None:

@@ -13,7 +13,7 @@ TRUTH = Truth(
     DEPENDS,
 )
 POLICY = Policy(idle=1, idle_reset=True)
-KINDS = ("asa", "asa-nat")
+KINDS = ("asa", "asa-nat", "asa-pat", "asa-asa")
 
 
 def run(lab: Lab) -> None:

@@ -7,6 +7,7 @@ from finis.lab.scenario import Lab, Truth, abort, fate
 TRUTH = Truth(
     ("client-aborted",), ("reset-per-log",), ended="reset", first_fin="none", first_rst="orig"
 )
+KINDS = ("asa", "netfilter", "asa-pat", "asa-v6", "asa-asa", "netfilter-eager", "netfilter-v6")
 
 
 def run(lab: Lab) -> None:

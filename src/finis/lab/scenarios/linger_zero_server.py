@@ -8,6 +8,7 @@ TRUTH = Truth(
     ("server-aborted",), ("reset-per-log",), ended="reset", first_fin="none", first_rst="resp"
 )
 DENIALS = ("late-ack",)  # of the response, delayed by the client's kernel
+KINDS = ("asa", "netfilter", "asa-asa", "netfilter-eager")
 
 
 def run(lab: Lab) -> None:

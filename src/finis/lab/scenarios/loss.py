@@ -22,7 +22,7 @@ def run(lab: Lab) -> None:
 
     lab.asa.loses.append(every_fifth)
     lab.asa.delay_s = 0.002
-    sender = threading.Thread(target=_send, args=(server,))
+    sender = threading.Thread(target=send_all, args=(server,))
     sender.start()
     client.settimeout(10)
     lab.told["client"] = str(len(read(client, 200_000)))
@@ -30,7 +30,8 @@ def run(lab: Lab) -> None:
     client.close()
 
 
-def _send(server: socket.socket) -> None:
+def send_all(server: socket.socket) -> None:
+    """A response of 60 kB, and the end."""
     server.settimeout(10)
     server.sendall(b"l" * 60_000)
     server.close()

@@ -20,7 +20,7 @@ TRUTH = Truth(
     HARMLESS, first_fin="resp", first_rst="orig",
 )  # fmt: skip
 DENIALS = ("rst-of-host-without-state",)
-KINDS = ("asa", "asa-nat")
+KINDS = ("asa", "asa-nat", "asa-pat", "asa-v6", "asa-asa")
 
 
 def run(lab: Lab) -> None:

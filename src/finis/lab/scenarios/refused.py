@@ -5,6 +5,7 @@ from __future__ import annotations
 from finis.lab.scenario import Lab, Truth
 
 TRUTH = Truth(("refused",), ("reset-per-log",), ended="refused", first_fin="none", first_rst="resp")
+KINDS = ("asa", "netfilter", "asa-pat", "asa-v6", "asa-asa", "netfilter-v6")
 
 
 def run(lab: Lab) -> None:

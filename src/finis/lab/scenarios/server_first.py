@@ -5,7 +5,16 @@ from __future__ import annotations
 from finis.lab.scenario import HARMLESS, Lab, Truth, fate
 
 TRUTH = Truth(("server-closed-first",), ("closed-per-log",), HARMLESS, "closed", "resp", "none")
-KINDS = ("asa", "asa-nat", "netfilter")
+KINDS = (
+    "asa",
+    "asa-nat",
+    "netfilter",
+    "asa-pat",
+    "asa-v6",
+    "asa-asa",
+    "netfilter-eager",
+    "netfilter-v6",
+)
 
 
 def run(lab: Lab) -> None:

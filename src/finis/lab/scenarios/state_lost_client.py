@@ -9,6 +9,7 @@ from finis.lab.scenario import HARMFUL, Lab, Truth, fate, vanish
 TRUTH = Truth(
     ("state-lost",), ("reset-per-log", "host-without-state"), HARMFUL, "reset", "none", "orig"
 )
+KINDS = ("asa", "netfilter", "asa-asa", "netfilter-eager")
 
 
 def run(lab: Lab) -> None:

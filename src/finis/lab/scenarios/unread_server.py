@@ -11,6 +11,7 @@ from finis.lab.scenario import HARMFUL, Lab, Truth, fate
 
 TRUTH = Truth(("server-aborted",), ("reset-per-log",), HARMFUL, "reset", "none", "resp")
 DENIALS = ("late-ack",)  # of the response
+KINDS = ("asa", "netfilter", "asa-pat", "asa-asa", "netfilter-eager")
 
 
 def run(lab: Lab) -> None:

@@ -1,0 +1,30 @@
+"""Every fifth segment is overtaken by those behind it; the transfer still ends in order."""
+
+from __future__ import annotations
+
+import threading
+
+from finis.lab.packet import Packet
+from finis.lab.scenario import HARMLESS, Lab, Truth, read
+from finis.lab.scenarios.loss import send_all
+
+TRUTH = Truth(("server-closed-first",), ("closed-per-log",), HARMLESS, "closed", "resp", "none")
+KINDS = ("asa", "asa-nat")
+
+
+def run(lab: Lab) -> None:
+    client, server = lab.pair()
+    passed = [0]
+
+    def slow(side: int, packet: Packet) -> float:
+        passed[0] += bool(packet.payload)
+        return 0.015 if packet.payload and passed[0] % 5 == 0 else 0.0
+
+    lab.asa.holds.append(slow)
+    lab.asa.delay_s = 0.002
+    sender = threading.Thread(target=send_all, args=(server,))
+    sender.start()
+    client.settimeout(10)
+    lab.told["client"] = str(len(read(client, 200_000)))
+    sender.join()
+    client.close()
