@@ -36,6 +36,8 @@ def rows(seed: int, count: int = 60) -> list[dict[str, Any]]:
             "resp_mapped_h": rnd.choice([None, *HOSTS]),
             "orientation": rnd.choice(["log", "guessed"]),
             "bytes": rnd.choice([0, 17, None]),
+            "certainty": rnd.choice(["implied", None]),
+            "product": rnd.choice(["asa", "netfilter", None]),
         }
         if rnd.random() < 0.2:
             one |= {"built_ts": None, "built_line": None, "built_file": None}
