@@ -28,13 +28,13 @@ COLUMNS = FROM_LOG | {
 }  # fmt: skip
 
 
-def stories(log: pl.DataFrame, denials: pl.DataFrame, *, named: bool = True) -> Stories:
-    """`log`, `denials` as for `correlate`.  Not `named`: `conn_id` stays null in the table, and is
+def stories(log: pl.DataFrame, denials: pl.DataFrame, *, tidy: bool = True) -> Stories:
+    """`log`, `denials` as for `correlate`.  Not `tidy`: `conn_id` stays null in the table, and is
     made for the few stories that are told."""
     devices = log["device"].unique(maintain_order=True).to_list()
     stamp = pl.coalesce("built_ts", "teardown_ts").cast(pl.Int64)
     begin = log.select(stamp.fill_null(0)).to_series()
-    if not begin.is_sorted():
+    if tidy and not begin.is_sorted():
         order = begin.arg_sort()  # stable: of one moment the earlier line
         log, begin = log[order], begin[order]
     schema = polars_schema(CONNECTIONS) | polars_schema(STORY_FACTS)
@@ -44,7 +44,7 @@ def stories(log: pl.DataFrame, denials: pl.DataFrame, *, named: bool = True) -> 
     table = log.select(
         known.get(name, pl.lit(None)).cast(kind).alias(name) for name, kind in schema.items()
     )
-    if named:
+    if tidy:
         table = table.with_columns(naming.ids(_fingerprints(log)).alias("conn_id"))
     return Stories(
         table=table,
@@ -55,12 +55,12 @@ def stories(log: pl.DataFrame, denials: pl.DataFrame, *, named: bool = True) -> 
         proofs=Lazy(len(log), partial(_proofs, log)),
         placed=_placed(log, begin),
         origin=np.full(len(log), -1, np.int64),
-        name=None if named else lambda row: partial(_named, log[row]),
+        name=None if tidy else lambda row: partial(_named, log[row]),
     )
 
 
 def _named(line: pl.DataFrame) -> str:
-    return str(naming.ids(_fingerprints(line))[0])
+    return naming.one(_fingerprints(line)[0])
 
 
 def _fingerprints(log: pl.DataFrame) -> Array:
