@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from finis.ahead import DEPTH, ahead
+from finis.ahead import ahead
 from finis.correlation.evidence import PointData
 from finis.errors import InputError
 from finis.tables import SEGMENT, record_dtype
@@ -199,7 +199,7 @@ class Intake:
         kept: dict[int, list[Batch]] = {}
         files: dict[int, list[Source]] = {}
         settled = False
-        for point, source, batch in ahead(self.segments(), _keeper()):
+        for point, source, batch in ahead(self.segments()):
             if point not in trackers:
                 trackers[point] = segments.tracker()
                 files[point] = []
@@ -335,21 +335,6 @@ class Intake:
         finally:
             if collecting:
                 gc.enable()
-
-
-def _keeper() -> Callable[[tuple[int, Source, Batch], int], tuple[int, Source, Batch]]:
-    """Copies batches to places that are used again, for `ahead`."""
-    places: list[Batch] = [np.empty(0, np.uint8)] * (DEPTH + 2)
-
-    def keep(item: tuple[int, Source, Batch], place: int) -> tuple[int, Source, Batch]:
-        point, source, batch = item
-        if len(places[place]) < len(batch):
-            places[place] = np.empty(len(batch), batch.dtype)
-        rows = places[place][: len(batch)]
-        rows.view(np.uint8)[:] = batch.view(np.uint8)
-        return point, source, rows
-
-    return keep
 
 
 def _unknown(head: bytes) -> str:
