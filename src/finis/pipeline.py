@@ -344,11 +344,15 @@ def event_frames(paths: list[str], options: Options) -> Iterator[pl.DataFrame]:
     import polars as pl
 
     from finis.tables import EVENTS, polars_schema
+    from finis.wire.dialects._packed import Packed
 
     schema = polars_schema(EVENTS)
     intake = Intake(options)
     intake.open(paths)
     for events in intake.events():
+        if isinstance(events, Packed):
+            yield events.frame()
+            continue
         columns = {name: events.get(name) or [None] * len(events["ts"]) for name in schema}
         yield pl.DataFrame(columns, schema=schema, strict=False)
 
