@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from finis.errors import InputError, UsageError
-from finis.lab import runner, score, spaces
+from finis.lab import kernellog, runner, score, spaces
 from finis.lab.kinds import KINDS
 from finis.lab.scenario import catalogue
 
@@ -32,7 +32,10 @@ ALSO_NETFILTER = ("client-first", "state-lost", "idle-then-data")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("lab")
     _, done = runner.run(runner.choose(SOME), folder, ("asa",))
-    _, more = runner.run(runner.choose(ALSO_NETFILTER), folder, ("netfilter",))
+    _, more = runner.run(
+        runner.choose(ALSO_NETFILTER), folder,
+        ("netfilter", "netfilter-nat", "netfilter-synproxy"),
+    )  # fmt: skip
     failed = [
         one for one in (*done, *more) if one.problem and not one.problem.startswith("skipped")
     ]
@@ -75,6 +78,15 @@ def test_the_reference_case_for_real(played: Path) -> None:
     assert denial["conn_id"] == row["fw_conn_id"]
     assert denial["lag_s"] <= 1
     assert row["harm"] == denial["harm"] == "harmless"
+
+
+@real
+@pytest.mark.skipif(not kernellog.SWITCH.exists(), reason="namespaces may not log here")
+def test_what_netfilter_refuses_is_in_its_log(played: Path) -> None:
+    lines = (played / "idle-then-data.netfilter" / "kern.log").read_text().splitlines()
+    assert lines
+    assert all(" fw-lab kernel: [" in line and "] DROP INVALID: IN=" in line for line in lines)
+    assert (played / "client-first.netfilter" / "kern.log").read_text() == ""
 
 
 # --- without root ----------------------------------------------------------------------------

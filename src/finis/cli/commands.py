@@ -7,7 +7,6 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,15 +70,15 @@ def options(arguments: argparse.Namespace) -> Options:
 
 
 @contextmanager
-def case(arguments: argparse.Namespace, *, again: bool = False, **settings: Any) -> Iterator[Case]:
+def case(arguments: argparse.Namespace, *, again: bool = False) -> Iterator[Case]:
     """Read the paths, with a progress bar where a person waits.  `again`: the input will be read
-    a second time, so standard input is spooled.  `settings`: further Options."""
+    a second time, so standard input is spooled."""
     from finis.cli.interrupt import interruptible
     from finis.cli.progress import Bar
     from finis.cli.spool import spooled
     from finis.pipeline import read
 
-    made = replace(options(arguments), **settings)
+    made = options(arguments)
     with spooled(arguments.paths, again) as paths:
         with Bar(paths) as bar, interruptible() as stopped:
             made.progress, made.stop = bar.advance, stopped
@@ -108,8 +107,7 @@ def diagnose(arguments: argparse.Namespace) -> int:
     """`finis diagnose`."""
     from finis.report.diagnosis import document, facts
 
-    # The JSON lists rows; other formats need findings only.
-    with case(arguments, keep=arguments.format == "json") as found:
+    with case(arguments) as found:
         if arguments.format == "json":
             emit_json(facts(found), arguments.output)
         else:
@@ -150,7 +148,6 @@ def compare(arguments: argparse.Namespace) -> int:
 def whatif(arguments: argparse.Namespace) -> int:
     """`finis whatif`."""
     from finis.diagnosis.whatif import table
-    from finis.intake import NEVER
     from finis.report.whatif import document, facts
 
     asked = {
@@ -158,7 +155,7 @@ def whatif(arguments: argparse.Namespace) -> int:
         for name in ("linger", "half-closed", "idle", "embryonic")
         if (value := getattr(arguments, name.replace("-", "_"))) is not None
     }
-    with case(arguments, batch=NEVER) as found:
+    with case(arguments) as found:
         devices = found.whatif(asked, dict(arguments.now))
         if arguments.format == "json":
             emit_json(facts(found, devices), arguments.output)

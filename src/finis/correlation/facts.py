@@ -396,17 +396,6 @@ def _rst_facts(pick: Picker, has: Array, treated: Treated) -> Columns:
 # --- the log's part ---------------------------------------------------------------------------
 
 
-# Facts that are columns of tables.LOG_CONNECTIONS.
-FROM_LOG = {
-    "teardown_reason": "reason", "log_bytes": "bytes", "log_duration_s": "duration_s",
-    **{name: name for name in (
-        "device", "fw_conn_id", "built_ts", "teardown_ts", "teardown", "teardown_by",
-        "denials_after", "first_denial_lag_s", "orig_if", "resp_if", "certainty", "removed_ts",
-        "product",
-    )},
-}  # fmt: skip
-
-
 def from_log(ev: Evidence, groups: Groups) -> Columns:
     """Everything the firewall's log tells."""
     import polars as pl
@@ -415,7 +404,14 @@ def from_log(ev: Evidence, groups: Groups) -> Columns:
     has = conn >= 0
     out: Columns = {"has_log": series(has)}
     at = np.where(has, conn, 0)
-    for column, source in FROM_LOG.items():
+    for column, source in (
+        ("device", "device"), ("fw_conn_id", "fw_conn_id"), ("teardown_reason", "reason"),
+        ("log_bytes", "bytes"), ("built_ts", "built_ts"), ("teardown_ts", "teardown_ts"),
+        ("log_duration_s", "duration_s"), ("teardown", "teardown"), ("teardown_by", "teardown_by"),
+        ("denials_after", "denials_after"), ("first_denial_lag_s", "first_denial_lag_s"),
+        ("orig_if", "orig_if"), ("resp_if", "resp_if"), ("certainty", "certainty"),
+        ("removed_ts", "removed_ts"), ("product", "product"),
+    ):  # fmt: skip
         kind = frame[source].dtype
         if len(frame):
             out[column] = series(frame[source].gather(at.astype(np.uint32)), has)

@@ -216,13 +216,13 @@ def judge(stories: Stories, causes: Catalogue | None = None) -> Judged:
 ALIKE = {
     "teardown": pl.col("teardown"),
     "teardown_reason": pl.col("teardown_reason"),
+    "certainty": pl.col("certainty"),
     "teardown_ts": pl.col("teardown_ts").is_null(),
     "orientation": pl.col("orientation"),
     "log_bytes": pl.col("log_bytes") == 0,
     "log_duration_s": pl.col("log_duration_s") == 0,
     "data_denied": pl.col("data_denied") > 0,
     "acks_denied": pl.col("acks_denied") > 0,
-    "certainty": pl.col("certainty"),
     "has_log": pl.col("has_log"),
 }
 VERDICT = ("cause", "cause_name", "contributing", "confidence", "harm")
@@ -238,7 +238,7 @@ def kinds_suffice(causes: tuple[type[Cause], ...]) -> bool:
         for expr in _expressions(cause)
         for name in expr.meta.root_names()
     }
-    given = {*logalone.COLUMNS, "data_denied", "acks_denied"}
+    given = {*logalone.SAME, *logalone.RENAMED, "data_denied", "acks_denied"}
     return read & given <= {*ALIKE, "duration", "resp_p"}
 
 

@@ -38,6 +38,8 @@ class Policy:
     inject: bytes = b""  # what a box behind the firewall answers with RSTs
     time_wait: int = 120  # netfilter: how long it knows a connection after its end
     close: int = 10  # the same after a RST
+    masquerade: bool = False  # netfilter: the server knows the client as the firewall itself
+    synproxy: bool = False  # netfilter: answers SYNs itself, with cookies
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,8 +220,12 @@ def _patterns(run: str, truth: dict[str, Any], case: Any) -> list[Verdict]:
 # --- evidence ------------------------------------------------------------------------------------
 
 
+NETFILTER_LOGS = ("conntrack.txt", "kern.log")
+
+
 def _log(place: Path) -> list[Path]:
-    return sorted(place.glob("asa*.log"))
+    logs = (place / name for name in NETFILTER_LOGS)
+    return [*sorted(place.glob("asa*.log")), *(log for log in logs if log.exists())]
 
 
 def _full(place: Path, spare: Path) -> list[Path]:
@@ -257,14 +261,15 @@ def _clock(place: Path, spare: Path) -> list[Path]:
 
 
 BOTH = ("outside.pcap", "inside.pcap")
+LOGS = ("asa.log", *NETFILTER_LOGS)
 EVIDENCE: dict[str, Make] = {
     FULL: _full,
     "no log": _only(*BOTH),
     "outside": _only("outside.pcap"),
     "inside": _only("inside.pcap"),
-    "log": _only("asa.log"),
-    "log+outside": _only("asa.log", "outside.pcap"),
-    "log+inside": _only("asa.log", "inside.pcap"),
+    "log": _only(*LOGS),
+    "log+outside": _only(*LOGS, "outside.pcap"),
+    "log+inside": _only(*LOGS, "inside.pcap"),
     "no handshake": _changed(trim.no_handshake, *BOTH),
     "started late": _late,
     "96 bytes": _changed(trim.short, *BOTH, log=True),

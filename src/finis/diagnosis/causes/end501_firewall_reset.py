@@ -67,7 +67,11 @@ class FirewallReset(FirewallStated):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        made = pl.col("paired") & pl.col("created_rst").is_in(["to-orig", "to-resp", "both"])
+        # A RST that entered as another left in its stead is that RST, its numbers miswritten.
+        made = (pl.col("created_rst").is_in(["to-orig", "both"]) & facts.no(_lost(facts.RESP))) | (
+            pl.col("created_rst").is_in(["to-resp", "both"]) & facts.no(_lost(facts.ORIG))
+        )
+        made &= pl.col("paired")
         return (facts.teardown(*cls.reasons) | made) & facts.no(facts.peaceful())
 
     @classmethod
@@ -84,3 +88,8 @@ class FirewallReset(FirewallStated):
             ]
             said.append(Claim(text, tuple(shown[:4])))
         return [*said, *super().claims(story)]
+
+
+def _lost(sender: facts.Half) -> pl.Expr:
+    """A RST of this side entered the firewall and never left it."""
+    return sender.col("dropped_rst")

@@ -42,7 +42,10 @@ class CaptureEnded(Cause):
     confidence = Confidence.LIKELY
     harm = facts.harm((facts.data_lost(), Harm.DEPENDS), otherwise=Harm.HARMLESS)
     harm_why = "nothing is wrong up to there; what came after the capture is not known"
-    remedy = {"capture": "a ring buffer: tcpdump -C 100 -W 20, or circular-buffer on an ASA"}
+    remedy = {
+        "capture": "a ring buffer: tcpdump -C 100 -W 20",
+        "ASA": "capture … circular-buffer",
+    }
     references = ("tcpdump(8): -C, -G, -W",)
     not_this = ("not known to be cut off: the capture simply stops",)
 

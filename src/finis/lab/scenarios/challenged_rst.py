@@ -11,7 +11,9 @@ import time
 from finis.lab.packet import ACK, RST
 from finis.lab.scenario import HARMLESS, Lab, Truth, ask, fate, numbers
 
-TRUTH = Truth(("client-closed-first",), ("rst-ignored",), HARMLESS, "closed", "orig")
+TRUTH = Truth(
+    ("client-closed-first",), ("rst-ignored", "closed-per-log"), HARMLESS, "closed", "orig"
+)
 KINDS = ("netfilter",)
 
 

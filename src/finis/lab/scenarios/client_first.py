@@ -14,6 +14,8 @@ KINDS = (
     "netfilter",
     "netfilter-eager",
     "netfilter-v6",
+    "netfilter-nat",
+    "netfilter-synproxy",
 )
 
 

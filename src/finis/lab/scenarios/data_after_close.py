@@ -13,7 +13,17 @@ TRUTH = Truth(
     first_fin="orig",
     first_rst="orig",
 )
-KINDS = ("asa", "netfilter", "asa-pat", "asa-v6", "asa-asa", "netfilter-eager", "netfilter-v6")
+KINDS = (
+    "asa",
+    "netfilter",
+    "asa-pat",
+    "asa-v6",
+    "asa-asa",
+    "netfilter-eager",
+    "netfilter-v6",
+    "netfilter-nat",
+    "netfilter-synproxy",
+)
 
 
 def run(lab: Lab) -> None:

@@ -11,7 +11,16 @@ TRUTH = Truth(
     ("fin-then-rst-unread-data", "closed-then-aborted"), ("reset-per-log",),
     ended="reset", first_fin="orig", first_rst="orig",
 )  # fmt: skip
-KINDS = ("asa", "netfilter", "asa-pat", "asa-v6", "asa-asa", "netfilter-eager")
+KINDS = (
+    "asa",
+    "netfilter",
+    "asa-pat",
+    "asa-v6",
+    "asa-asa",
+    "netfilter-eager",
+    "netfilter-nat",
+    "netfilter-synproxy",
+)
 
 
 def run(lab: Lab) -> None:

@@ -7,7 +7,17 @@ from finis.lab.scenario import Lab, Truth, abort, fate
 TRUTH = Truth(
     ("client-aborted",), ("reset-per-log",), ended="reset", first_fin="none", first_rst="orig"
 )
-KINDS = ("asa", "netfilter", "asa-pat", "asa-v6", "asa-asa", "netfilter-eager", "netfilter-v6")
+KINDS = (
+    "asa",
+    "netfilter",
+    "asa-pat",
+    "asa-v6",
+    "asa-asa",
+    "netfilter-eager",
+    "netfilter-v6",
+    "netfilter-nat",
+    "netfilter-synproxy",
+)
 
 
 def run(lab: Lab) -> None:

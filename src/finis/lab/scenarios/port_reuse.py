@@ -8,7 +8,7 @@ from finis.lab.scenario import HARMLESS, Lab, Truth, fate
 
 TRUTH = Truth(("server-closed-first",), ("closed-per-log",), HARMLESS, "closed", "resp", "none")
 CONNECTIONS = 2
-KINDS = ("asa", "asa-nat", "netfilter", "asa-pat", "asa-asa", "netfilter-eager")
+KINDS = ("asa", "asa-nat", "netfilter", "asa-pat", "asa-asa", "netfilter-eager", "netfilter-nat")
 
 
 def run(lab: Lab) -> None:

@@ -9,10 +9,11 @@ from finis.lab.scenario import HARMFUL, Lab, Truth, fate
 TRUTH = Truth(
     ("firewall-reset", "firewall-dropped-segments", "cut-off-by-firewall"),
     ("server-aborted", "state-lost", "host-without-state", "reset-unexplained", "still-open",
-     "capture-ended", "closed-per-log", "client-closed-first"),
+     "capture-ended", "closed-per-log", "client-closed-first", "reset-per-log"),
     HARMFUL,
 )  # fmt: skip
 KINDS = ("netfilter",)
+DENIALS = ("refused-by-acl",)
 
 
 def run(lab: Lab) -> None:

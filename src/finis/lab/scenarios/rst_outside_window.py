@@ -10,6 +10,8 @@ from finis.lab.scenario import HARMLESS, Lab, Truth, ask, fate, numbers
 TRUTH = Truth(
     ("client-closed-first",), ("closed-per-log", "rst-ignored"), HARMLESS, "closed", "orig"
 )
+# The ASA drops such a RST without a word; netfilter's rule for invalid segments logs it.
+DENIALS = ("injected-rst-denied", "open-connection-refused")
 
 
 def run(lab: Lab) -> None:

@@ -14,6 +14,8 @@ KINDS = (
     "asa-asa",
     "netfilter-eager",
     "netfilter-v6",
+    "netfilter-nat",
+    "netfilter-synproxy",
 )
 
 

@@ -18,6 +18,7 @@ KINDS = (
     "netfilter",
     "netfilter-eager",
     "netfilter-v6",
+    "netfilter-nat",
 )
 
 

@@ -9,7 +9,7 @@ TRUTH = Truth(
     ("client-closed-first", "half-close-used"), ("closed-per-log",), HARMLESS, "closed", "orig"
 )
 NEEDS = ("openssl",)
-KINDS = ("asa", "asa-nat", "netfilter")
+KINDS = ("asa", "asa-nat", "netfilter", "netfilter-nat", "netfilter-synproxy")
 
 
 def run(lab: Lab) -> None:

@@ -6,6 +6,7 @@ import time
 
 from finis.lab.scenario import Lab, Truth, fate
 
+KINDS = ("asa", "netfilter", "netfilter-nat", "netfilter-synproxy")
 TRUTH = Truth(
     ("client-aborted",), ("reset-per-log",), ended="reset", first_fin="none", first_rst="orig"
 )

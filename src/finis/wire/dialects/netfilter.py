@@ -289,8 +289,9 @@ def _packet(prefix: str, ins: str, outs: str, rest: str) -> tuple[Row, str | Non
         put(row, flags=flags)
         if flags == "SYN":
             put(row, initiator="a")
-        if denial == "policy" and flags and flags != "SYN":
-            # A rule for new connections, met by a segment that only an old one may carry.
+        if denial == "policy" and flags and flags != "SYN" and "REJECT" not in prefix.upper():
+            # A rule for new connections, met by a segment that only an old one may carry.  One
+            # that rejects does so on purpose: it ends the connection.
             put(row, denial_kind="state")
     return row, problem
 

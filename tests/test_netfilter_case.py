@@ -1,0 +1,102 @@
+"""A second firewall, end to end: log and two captures through Linux with translation, recorded in
+the lab (`idle-masqueraded`, `synproxy-rst`)."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from finis.intake import Options
+from finis.pipeline import Case, read
+
+DATA = Path(__file__).parent / "data" / "netfilter"
+IDLE, SYNPROXY = DATA / "idle-masqueraded", DATA / "synproxy-rst"
+FOREIGN = re.compile(r"\b(?:ASA|Cisco|sysopt|asp-drop|30201[34]|106015|logging trap)\b")
+
+
+def case(place: Path, *names: str) -> Case:
+    return read([str(place / name) for name in names] if names else [str(place)])
+
+
+@pytest.fixture(scope="module")
+def idle() -> Case:
+    return case(IDLE)
+
+
+def test_log_and_captures_are_one_connection(idle: Case) -> None:
+    (row,) = idle.connections.filter(idle.connections["resp_p"] == 5432).to_dicts()
+    assert (row["cause_name"], row["confidence"]) == ("firewall-idle-timeout", "certain")
+    assert row["harm"] == "harmful"
+    assert row["points"] == "outside,inside"
+    # DNAT of the server, masquerading of the client
+    assert (row["orig_h"], row["orig_mapped_h"]) == ("203.0.113.10", "172.17.77.1")
+    assert (row["resp_h"], row["resp_mapped_h"]) == ("172.17.77.250", "198.51.100.250")
+    assert (row["teardown_reason"], row["device"]) == ("ESTABLISHED, its timer ran out", "fw-lab")
+    assert row["orientation"] in ("syn", "log")
+
+
+def test_denials_of_the_kernel_log_meet_the_connection_of_conntrack(idle: Case) -> None:
+    denials = idle.denials
+    assert denials["cause_name"].to_list() == [
+        *["data-after-idle-timeout"] * 4, "close-after-idle-timeout",
+    ]  # fmt: skip
+    assert denials["seen_before"].unique().to_list() == ["yes"]
+    assert denials["acl"].unique().to_list() == ["DROP INVALID:"]
+    assert denials["conn_id"].n_unique() == 1
+    # The log prints the address before translation; the client's side is known all the same.
+    assert denials["dst_h"].unique().to_list() == ["198.51.100.250"]
+
+
+def test_the_file_without_a_host_is_taken_for_the_only_device(idle: Case) -> None:
+    assert idle.connections["device"].unique().to_list() == ["fw-lab"]
+    assert any("conntrack.txt names no device" in note for note in idle.notes)
+
+
+def test_a_second_device_makes_the_file_without_a_host_nobodys(tmp_path: Path) -> None:
+    for name in ("conntrack.txt", "kern.log"):
+        shutil.copy(IDLE / name, tmp_path)
+    other = (IDLE / "kern.log").read_text().replace("fw-lab", "fw-two")
+    (tmp_path / "two.log").write_text(other)
+    assert set(case(tmp_path).connections["device"]) == {"conntrack.txt"}
+    said = Options(devices={"conntrack.txt": "fw-lab"})
+    assert set(read([str(tmp_path)], said).connections["device"]) == {"fw-lab"}
+
+
+@pytest.mark.parametrize("names", [
+    (), ("conntrack.txt",), ("kern.log",), ("conntrack.txt", "kern.log"),
+    ("kern.log", "outside.pcap"),
+])  # fmt: skip
+@pytest.mark.parametrize("place", [IDLE, SYNPROXY], ids=lambda place: place.name)
+def test_no_other_firewall_is_named(place: Path, names: tuple[str, ...]) -> None:
+    found = case(place, *names)
+    for one in found.everything:
+        said = json.dumps(one.row(), default=str)
+        for example in getattr(one, "examples", ()):
+            said += json.dumps(
+                [example.commands, [(a.text, a.decide) for a in example.alternatives]]
+            )
+        assert not FOREIGN.search(said), (one.id, FOREIGN.search(said))
+
+
+def test_each_kind_of_log_alone(idle: Case) -> None:
+    (row,) = case(IDLE, "conntrack.txt").connections.filter(resp_p=5432).to_dicts()
+    assert (row["cause_name"], row["harm"]) == ("firewall-idle-timeout", "depends")
+    denials = case(IDLE, "kern.log").denials
+    assert set(denials["cause_name"]) <= {"history-unknown", "held-after-close"}
+    assert "certain" not in denials["confidence"].to_list()
+
+
+def test_a_syn_proxy_rewrites_one_direction_only() -> None:
+    found = case(SYNPROXY)
+    (row,) = found.connections.filter(found.connections["resp_p"] == 5432).to_dicts()
+    # The server's RST came out with other numbers: it is not one that the firewall made.
+    assert row["cause_name"] in ("rst-dropped-by-firewall", "state-lost")
+    assert row["harm"] != "harmless"
+    story = found.explain(":5432".replace(":", f"{row['resp_h']}:")).story
+    (pairing,) = story.pairings
+    assert pairing.offset[0] == 0
+    assert pairing.offset[1] != 0
