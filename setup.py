@@ -2,7 +2,8 @@
 
 A machine without a compiler still gets a working install: extensions are optional, and finis says
 once that it runs on the reference.  ``FINIS_PURE=1`` skips them on purpose; ``FINIS_DEBUG=1``
-builds them with bounds checks and without optimisation.
+builds them with bounds checks and without optimisation, ``FINIS_SANITIZE=1`` (see tools/sanitize)
+with checks of every access to memory and of undefined behaviour.
 """
 
 import os
@@ -12,6 +13,14 @@ from setuptools import Extension, setup
 
 ROOT = Path(__file__).parent
 DEBUG = os.environ.get("FINIS_DEBUG") == "1"
+SANITIZE = os.environ.get("FINIS_SANITIZE") == "1"
+CHECKS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
+
+
+def compile_args() -> list[str]:
+    if SANITIZE:
+        return ["-O1", "-g1", *CHECKS]
+    return ["-O0", "-g"] if DEBUG else ["-O3", "-g0"]
 
 
 def kernels() -> list[Extension]:
@@ -25,7 +34,8 @@ def kernels() -> list[Extension]:
             ".".join(path.with_suffix("").parts[1:]),
             [str(path)],
             include_dirs=[str(path.parent)],
-            extra_compile_args=["-O0", "-g"] if DEBUG else ["-O3", "-g0"],
+            extra_compile_args=compile_args(),
+            extra_link_args=CHECKS if SANITIZE else [],
             optional=True,
         )
         for path in sorted(Path("src").rglob("*.pyx"))

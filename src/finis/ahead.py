@@ -4,13 +4,15 @@ both release the interpreter, go on at the same time.  Order is kept, so nothing
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from queue import Empty, Full, Queue
 from typing import TypeVar
 
+from finis.wire.captures._api import LASTING
+
 T = TypeVar("T")
 
-DEPTH = 4  # batches ready at most
+DEPTH = LASTING - 2  # batches ready at most, besides the one in use and the one being made
 WAIT_S = 0.2  # how soon an abandoned thread notices
 
 
@@ -21,10 +23,9 @@ class _End:
         self.error = error
 
 
-def ahead(items: Iterable[T], keep: Callable[[T, int], T]) -> Iterator[T]:
-    """The items in their order.  `keep(item, place)` copies one to a place of its own, numbered
-    from 0 to DEPTH + 1, because a reader uses its buffers again; a place is used again once the
-    item after it has been asked for.  A single item starts no thread."""
+def ahead(items: Iterable[T]) -> Iterator[T]:
+    """The items in their order.  Each must stay as it is while the DEPTH + 1 after it are made; it
+    has been used up when the next one is asked for.  A single item starts no thread."""
     source = iter(items)
     first = next(source, None)
     if first is None:
@@ -47,9 +48,9 @@ def ahead(items: Iterable[T], keep: Callable[[T, int], T]) -> Iterator[T]:
     def run() -> None:
         error: BaseException | None = None
         try:
-            put(keep(second, 0))
-            for number, item in enumerate(source, 1):
-                put(keep(item, number % (DEPTH + 2)))
+            put(second)
+            for item in source:
+                put(item)
                 if over.is_set():
                     break
         except BaseException as failure:  # raised again where the items are used

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from finis.ahead import DEPTH, ahead
+from finis.ahead import ahead
 from finis.correlation.evidence import PointData
 from finis.errors import InputError
 from finis.tables import SEGMENT, record_dtype
@@ -29,11 +29,13 @@ from finis.wire.streams import open_input
 if TYPE_CHECKING:
     from finis.tracking._api import Observations, SegmentTracker
     from finis.tracking.events import LogTables, LogTracker
+    from finis.tracking.merging import Later
     from finis.wire.dialects._api import Events, Hosts
 
 BATCH, NEVER = 1 << 15, 1 << 62
 SEGMENT_ROW = record_dtype(SEGMENT)
 MAX_ERRORS = 100_000  # ICMP errors kept per point
+OPEN_AT_ONCE = 64  # logs that are merged with all files open; more are opened in their turn
 STOPPED = "reading was interrupted: nothing after this was read"
 
 Batch = np.ndarray  # rows of tables.SEGMENT
@@ -199,7 +201,7 @@ class Intake:
         kept: dict[int, list[Batch]] = {}
         files: dict[int, list[Source]] = {}
         settled = False
-        for point, source, batch in ahead(self.segments(), _keeper()):
+        for point, source, batch in ahead(self.segments()):
             if point not in trackers:
                 trackers[point] = segments.tracker()
                 files[point] = []
@@ -311,16 +313,24 @@ class Intake:
 
     def events(self) -> Iterator[Events]:
         """The events of all logs, merged by time and followed, copies marked."""
-        feeds = [
-            self.rows(self.source(given, reader), reader)
-            for given, reader in self.inputs
-            if reader.kind == "log"
-        ]
         from finis.tracking.events import merge
 
-        for events in merge(feeds):
+        logs = [item for item in self.inputs if item[1].kind == "log"]
+        for events in merge(self._feed(*item, len(logs) > OPEN_AT_ONCE) for item in logs):
             self.log.feed(events)
             yield events
+
+    def _feed(self, given: Input, reader: Reader, later: bool) -> Iterator[Events] | Later:
+        """The events of one log; `later`: it is looked into now, and opened when its time has
+        come."""
+        from finis.tracking.merging import Later
+
+        feed = self.rows(self.source(given, reader), reader)
+        if not later or given.path == "-":
+            return feed
+        probe = Source(0, given.path, Points(), given.point)
+        with closing(open_input(given.path)[0]) as stream:
+            return Later.probed(feed, reader.module.read(stream, probe, self._reading(given.path)))
 
     def logs(self) -> LogTables:
         """What all the logs tell."""
@@ -335,21 +345,6 @@ class Intake:
         finally:
             if collecting:
                 gc.enable()
-
-
-def _keeper() -> Callable[[tuple[int, Source, Batch], int], tuple[int, Source, Batch]]:
-    """Copies batches to places that are used again, for `ahead`."""
-    places: list[Batch] = [np.empty(0, np.uint8)] * (DEPTH + 2)
-
-    def keep(item: tuple[int, Source, Batch], place: int) -> tuple[int, Source, Batch]:
-        point, source, batch = item
-        if len(places[place]) < len(batch):
-            places[place] = np.empty(len(batch), batch.dtype)
-        rows = places[place][: len(batch)]
-        rows.view(np.uint8)[:] = batch.view(np.uint8)
-        return point, source, rows
-
-    return keep
 
 
 def _unknown(head: bytes) -> str:

@@ -244,7 +244,6 @@ class _Reading:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.settling: Settling | None = None
 
     @cached_property
     def verdicts(self) -> Verdicts:
@@ -252,28 +251,27 @@ class _Reading:
 
         return Verdicts(keep=self.options.keep)
 
+    @cached_property
+    def settling(self) -> Settling:
+        from finis.settling import Settling
+
+        return Settling(self.options.date, self.options.batch, self.options.keep, self._add)
+
     def settle(self, point: PointData) -> None:
         """Judge connections that have ended."""
-        if self.settling is None:
-            from finis.settling import Settling
-
-            self.settling = Settling(self.options.date, self.options.batch, self._add)
         self.settling.take(point)
 
     def finish(self, points: list[PointData], log: LogTables, *, alone: bool) -> Stories | None:
         """Judge all, or what is left; the stories where they are still at hand."""
         from finis.diagnosis.engine import judge
 
-        if self.settling is None and not (alone and _many(points, self.options.batch)):
-            judged = judge(_correlate(points, log, self.options))
-            self._add(judged)
-            return judged.stories
-        if self.settling is None:
-            from finis.settling import Settling
-
-            self.settling = Settling(self.options.date, self.options.batch, self._add)
-        self.settling.finish(points[0])
-        return None
+        settled = "settling" in self.__dict__
+        if settled or (alone and _many(points, self.options.batch)):
+            self.settling.finish(points[0])
+            return None
+        judged = judge(_correlate(points, log, self.options))
+        self._add(judged)
+        return judged.stories
 
     def _add(self, judged: Judged) -> None:
         self.verdicts.add(_cut(judged, self.options))
@@ -308,7 +306,7 @@ def _correlate(points: Any, log: LogTables, options: Options) -> Stories:
         points,
         log.connections,
         log.denials,
-        CorrelationOptions(options.date, named=options.keep),
+        CorrelationOptions(options.date, tidy=options.keep),
     )
 
 
@@ -346,11 +344,15 @@ def event_frames(paths: list[str], options: Options) -> Iterator[pl.DataFrame]:
     import polars as pl
 
     from finis.tables import EVENTS, polars_schema
+    from finis.wire.dialects._packed import Packed
 
     schema = polars_schema(EVENTS)
     intake = Intake(options)
     intake.open(paths)
     for events in intake.events():
+        if isinstance(events, Packed):
+            yield events.frame()
+            continue
         columns = {name: events.get(name) or [None] * len(events["ts"]) for name in schema}
         yield pl.DataFrame(columns, schema=schema, strict=False)
 

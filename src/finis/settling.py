@@ -9,6 +9,8 @@ where the batches are cut.
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -29,13 +31,17 @@ if TYPE_CHECKING:
     from finis.diagnosis.engine import Judged
 
 SECOND = 1_000_000_000
+WORKERS = 2  # batches judged at a time, verdicts taken in order
 
 
 class Settling:
     """Judges the ended connections of one point; `add` gets each batch's verdicts."""
 
-    def __init__(self, day: date | None, batch: int, add: Callable[[Judged], None]) -> None:
+    def __init__(
+        self, day: date | None, batch: int, tidy: bool, add: Callable[[Judged], None]
+    ) -> None:
         self.day = day
+        self.tidy = tidy
         self.batch = batch
         self.add = add
         self.rows = self.gaps = 0
@@ -63,19 +69,28 @@ class Settling:
         seen = point.observations
         self._count(seen.rows)
         lossy = self.gaps > LOSSY * self.rows
-        for part in (
-            *self._slices(seen),
-            *(s for held in joined(self.held) for s in self._slices(held)),
-        ):
-            self.add(self._judge(replace(point, observations=part), lossy=lossy))
+        parts = [part for every in (seen, *joined(self.held)) for part in self._slices(every)]
         self.held.clear()
+
+        def judged(part: Observations) -> Judged:
+            return self._judge(replace(point, observations=part), lossy=lossy)
+
+        with ThreadPoolExecutor(WORKERS) as pool:
+            waiting: deque[Future[Judged]] = deque()
+            for part in parts:
+                waiting.append(pool.submit(judged, part))
+                if len(waiting) > WORKERS:
+                    self.add(waiting.popleft().result())
+            for last in waiting:
+                self.add(last.result())
 
     def _count(self, rows: Array) -> None:
         self.rows += len(rows)
         self.gaps += int(gaps(rows).sum())
 
     def _judge(self, point: PointData, *, lossy: bool) -> Judged:
-        options = Options(self.day, lossy=frozenset([point.name] if lossy else []))
+        losses = frozenset([point.name] if lossy else [])
+        options = Options(self.day, lossy=losses, tidy=self.tidy)
         return judge(correlate([point], pl.DataFrame(), pl.DataFrame(), options))
 
     def _slices(self, seen: Observations) -> list[Observations]:

@@ -36,6 +36,8 @@ def rows(seed: int, count: int = 60) -> list[dict[str, Any]]:
             "resp_mapped_h": rnd.choice([None, *HOSTS]),
             "orientation": rnd.choice(["log", "guessed"]),
             "bytes": rnd.choice([0, 17, None]),
+            "certainty": rnd.choice(["implied", None]),
+            "product": rnd.choice(["asa", "netfilter", None]),
         }
         if rnd.random() < 0.2:
             one |= {"built_ts": None, "built_line": None, "built_file": None}
@@ -82,10 +84,10 @@ def test_as_in_the_general_way(seed: int) -> None:
 
 def test_an_id_is_made_when_a_story_is_told() -> None:
     made = log(*rows(3))
-    named, bare = (correlate([], made, denials(), Options(named=n)) for n in (True, False))
+    named, bare = (correlate([], made, denials(), Options(tidy=n)) for n in (True, False))
     assert bare.table["conn_id"].null_count() == len(bare.table)
-    for row in named.table["row"]:
-        assert bare.story(row).conn_id == named.story(row).row["conn_id"]
+    made_late = {bare.story(row).conn_id for row in bare.table["row"]}
+    assert made_late == set(named.table["conn_id"])
 
 
 def test_rows_of_one_moment_stand_in_the_order_of_the_log() -> None:

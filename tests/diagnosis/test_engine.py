@@ -191,6 +191,8 @@ def log_rows(seed: int, count: int = 300) -> pl.DataFrame:
         "teardown_ts": [datetime(2024, 5, 1, tzinfo=UTC), None],
         "built_ts": [datetime(2024, 5, 1, tzinfo=UTC), None],
         "device": ["fw", None],
+        "certainty": ["stated", "implied", None],
+        "product": ["asa", "netfilter", None],
     }
     return table.with_columns(
         pl.Series(name, [rnd.choice(menu) for _ in range(count)], table.schema[name])

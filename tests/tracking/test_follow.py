@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(module._kernel() is None, reason="no kernel is b
 OTHER = "outside:192.0.2.9/40001"
 ENDS = st.sampled_from((CLIENT, CLIENT, SERVER, OTHER, None))
 SMALL = LogOptions(open_most=3, lines_most=8, ended_most=6, devices_most=2)
-KINDS = ("context", "permit", "failover", "icmp", "xlate-built", "limit", "threat")
+KINDS = ("state", "ended", "context", "permit", "failover", "icmp", "xlate-built", "limit", "threat")
 
 
 @st.composite
@@ -81,9 +81,7 @@ def placed(events: list[Line]) -> list[Line]:
 
 
 def followed(lines: list[Line], fast: bool, options: LogOptions, size: int) -> tuple[Any, ...]:
-    tracker = LogTracker(options=options)
-    if not fast:
-        tracker.kernel = None
+    tracker = LogTracker(options=options, pure=not fast)
     copies = []
     for batch in batches(lines, size):
         tracker.feed(batch)
@@ -118,11 +116,3 @@ def test_plain_lines_are_taken_by_the_kernel(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(LogTracker, "_take", never)
     assert followed(lines, True, LogOptions(), 1000) == expected
-
-
-def test_columns_of_unequal_length_are_refused() -> None:
-    from finis.tracking.eventrow import COLUMNS
-
-    columns: list[list[Any]] = [[] for _ in COLUMNS]
-    with pytest.raises(ValueError, match="unequal"):
-        module._kernel()(LogTracker(), {"ts": [1], "duplicate_of": [None]}, columns)

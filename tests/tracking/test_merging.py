@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from typing import Any
 
-from finis.tracking.merging import merge
+from finis.tracking.events import LogTracker
+from finis.tracking.merging import Later, merge
 from tests.tracking.eventlist import batches, facts, line, log, track
 
 
@@ -26,6 +29,32 @@ def test_merge_of_many_files() -> None:
     out = track(*parts)
     assert len(parts) > 16
     assert facts(out.connections) == facts(track(lines).connections)
+
+
+def test_files_may_be_opened_later() -> None:
+    lines = log(60)
+    parts = [lines[i : i + 5] for i in range(0, len(lines), 5)]
+    opened = []
+
+    def read(n: int, size: int) -> Iterator[Any]:
+        opened.append(n)
+        yield from batches(parts[n], size, f"{n}.log")
+        opened.remove(n)
+
+    def later(n: int) -> Later:
+        return Later.probed(read(n, 3), iter(batches(parts[n], 2, f"{n}.log")))
+
+    order = list(range(len(parts)))
+    random.Random(4).shuffle(order)
+    merged = [stamp for batch in merge(map(later, order)) for stamp in batch["ts"]]
+    most = 0
+    tracker = LogTracker()
+    for batch in merge(map(later, order)):
+        most = max(most, len(opened))
+        tracker.feed(batch)
+    assert merged == [line["ts"] for line in lines]
+    assert most < 6 and not opened
+    assert facts(tracker.finish().connections) == facts(track(lines).connections)
 
 
 def test_merge_of_one_stamp_everywhere_ends() -> None:

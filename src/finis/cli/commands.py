@@ -7,6 +7,7 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,15 +71,15 @@ def options(arguments: argparse.Namespace) -> Options:
 
 
 @contextmanager
-def case(arguments: argparse.Namespace, *, again: bool = False) -> Iterator[Case]:
+def case(arguments: argparse.Namespace, *, again: bool = False, **settings: Any) -> Iterator[Case]:
     """Read the paths, with a progress bar where a person waits.  `again`: the input will be read
-    a second time, so standard input is spooled."""
+    a second time, so standard input is spooled.  `settings`: further Options."""
     from finis.cli.interrupt import interruptible
     from finis.cli.progress import Bar
     from finis.cli.spool import spooled
     from finis.pipeline import read
 
-    made = options(arguments)
+    made = replace(options(arguments), **settings)
     with spooled(arguments.paths, again) as paths:
         with Bar(paths) as bar, interruptible() as stopped:
             made.progress, made.stop = bar.advance, stopped
@@ -107,7 +108,8 @@ def diagnose(arguments: argparse.Namespace) -> int:
     """`finis diagnose`."""
     from finis.report.diagnosis import document, facts
 
-    with case(arguments) as found:
+    # The JSON lists rows; other formats need findings only.
+    with case(arguments, keep=arguments.format == "json") as found:
         if arguments.format == "json":
             emit_json(facts(found), arguments.output)
         else:
@@ -148,6 +150,7 @@ def compare(arguments: argparse.Namespace) -> int:
 def whatif(arguments: argparse.Namespace) -> int:
     """`finis whatif`."""
     from finis.diagnosis.whatif import table
+    from finis.intake import NEVER
     from finis.report.whatif import document, facts
 
     asked = {
@@ -155,7 +158,7 @@ def whatif(arguments: argparse.Namespace) -> int:
         for name in ("linger", "half-closed", "idle", "embryonic")
         if (value := getattr(arguments, name.replace("-", "_"))) is not None
     }
-    with case(arguments) as found:
+    with case(arguments, batch=NEVER) as found:
         devices = found.whatif(asked, dict(arguments.now))
         if arguments.format == "json":
             emit_json(facts(found, devices), arguments.output)

@@ -42,7 +42,7 @@ def correlate(
     log_connections, denials = merge.complete(log_connections, denials)
     options = options or Options()
     if not any(len(point.observations.rows) for point in points):
-        return logalone.stories(log_connections, denials, named=options.named)
+        return logalone.stories(log_connections, denials, tidy=options.tidy)
     return joined(points, log_connections, denials, options)
 
 
@@ -54,7 +54,7 @@ def joined(
 ) -> Stories:
     """`correlate`, whatever shows the connections; the frames are complete."""
     ev = gather(points, log_connections)
-    ev.lossy = options.lossy
+    ev.lossy, ev.tidy = options.lossy, options.tidy
     by_tuple = joining.tuple_candidates(ev)
     logged = joining.log_candidates(ev)
     prints = joining.fingerprints(ev, _lonely(ev, by_tuple))

@@ -39,7 +39,7 @@ class Options:
     date: date | None = None  # day of captures that name none and share nothing with a dated one
     # Points that miss segments, where that is known beforehand: `points` then is a part of all.
     lossy: frozenset[str] | None = None
-    named: bool = True  # give every story of logs its id at once
+    tidy: bool = True  # rows in order of time, each with its id; else ids are made when told
 
 
 @dataclass(slots=True)
@@ -73,6 +73,7 @@ class Evidence:
     error_point: Array  # of every error
     truncated: set[int] = field(default_factory=set)  # units read only to a cut
     lossy: frozenset[str] | None = None  # points known to miss segments; None: to be found out
+    tidy: bool = True  # Options.tidy
 
     def __len__(self) -> int:
         return len(self.rows)

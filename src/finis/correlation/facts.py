@@ -375,10 +375,6 @@ def _rst_facts(pick: Picker, has: Array, treated: Treated) -> Columns:
         out[f"{letter}_rst_accept"] = series(words(Accept, accept), has)
         since, _ = pick.since("rst_ns", own, side)
         out[f"{letter}_rst_s"] = series(since, has & any_rst)
-        # Both moments of one point: between two points the path adds its delay.
-        data = pick.side("last_data_ns", own, side)
-        beyond = (data - pick.side("rst_ns", own, side)) / SECOND
-        out[f"{letter}_data_after_rst_s"] = series(beyond, has & any_rst & (data != 0))
         lag = pick.side("rst_lag_ns", own, side)
         out[f"{letter}_rst_lag_s"] = series(lag / SECOND, has & any_rst & (lag >= 0))
         fin, rst = pick.side("fin_ns", own, side), pick.side("rst_ns", own, side)
@@ -400,6 +396,17 @@ def _rst_facts(pick: Picker, has: Array, treated: Treated) -> Columns:
 # --- the log's part ---------------------------------------------------------------------------
 
 
+# Facts that are columns of tables.LOG_CONNECTIONS.
+FROM_LOG = {
+    "teardown_reason": "reason", "log_bytes": "bytes", "log_duration_s": "duration_s",
+    **{name: name for name in (
+        "device", "fw_conn_id", "built_ts", "teardown_ts", "teardown", "teardown_by",
+        "denials_after", "first_denial_lag_s", "orig_if", "resp_if", "certainty", "removed_ts",
+        "product",
+    )},
+}  # fmt: skip
+
+
 def from_log(ev: Evidence, groups: Groups) -> Columns:
     """Everything the firewall's log tells."""
     import polars as pl
@@ -408,14 +415,7 @@ def from_log(ev: Evidence, groups: Groups) -> Columns:
     has = conn >= 0
     out: Columns = {"has_log": series(has)}
     at = np.where(has, conn, 0)
-    for column, source in (
-        ("device", "device"), ("fw_conn_id", "fw_conn_id"), ("teardown_reason", "reason"),
-        ("log_bytes", "bytes"), ("built_ts", "built_ts"), ("teardown_ts", "teardown_ts"),
-        ("log_duration_s", "duration_s"), ("teardown", "teardown"), ("teardown_by", "teardown_by"),
-        ("denials_after", "denials_after"), ("first_denial_lag_s", "first_denial_lag_s"),
-        ("orig_if", "orig_if"), ("resp_if", "resp_if"), ("certainty", "certainty"),
-        ("removed_ts", "removed_ts"), ("product", "product"),
-    ):  # fmt: skip
+    for column, source in FROM_LOG.items():
         kind = frame[source].dtype
         if len(frame):
             out[column] = series(frame[source].gather(at.astype(np.uint32)), has)

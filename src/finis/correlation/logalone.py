@@ -12,42 +12,39 @@ import polars as pl
 
 from finis.correlation import clocks, naming
 from finis.correlation.evidence import NEVER, near_key
+from finis.correlation.facts import FROM_LOG
 from finis.correlation.keys import Array
 from finis.correlation.merge import Lazy
 from finis.correlation.stories import Proof, Stories
 from finis.tables import CONNECTIONS, STORY_FACTS, polars_schema
 
-# Columns of stories that are columns of tables.LOG_CONNECTIONS under another name.
-RENAMED = {
+# Facts of stories by the column of tables.LOG_CONNECTIONS that they are here.
+COLUMNS = FROM_LOG | {
     "first_ts": "built_ts", "last_ts": "teardown_ts", "duration": "duration_s",
-    "teardown_reason": "reason", "log_bytes": "bytes", "log_duration_s": "duration_s",
+    **{name: name for name in (
+        "orig_h", "orig_p", "resp_h", "resp_p", "orig_mapped_h", "orig_mapped_p", "resp_mapped_h",
+        "resp_mapped_p", "orientation",
+    )},
 }  # fmt: skip
-SAME = (
-    "orig_h", "orig_p", "resp_h", "resp_p", "orig_mapped_h", "orig_mapped_p", "resp_mapped_h",
-    "resp_mapped_p", "orientation", "device", "fw_conn_id", "built_ts", "teardown_ts", "teardown",
-    "teardown_by", "orig_if", "resp_if", "denials_after", "first_denial_lag_s",
-    "certainty", "removed_ts", "product",
-)  # fmt: skip
 
 
-def stories(log: pl.DataFrame, denials: pl.DataFrame, *, named: bool = True) -> Stories:
-    """`log`, `denials` as for `correlate`.  Not `named`: `conn_id` stays null in the table, and is
+def stories(log: pl.DataFrame, denials: pl.DataFrame, *, tidy: bool = True) -> Stories:
+    """`log`, `denials` as for `correlate`.  Not `tidy`: `conn_id` stays null in the table, and is
     made for the few stories that are told."""
     devices = log["device"].unique(maintain_order=True).to_list()
     stamp = pl.coalesce("built_ts", "teardown_ts").cast(pl.Int64)
     begin = log.select(stamp.fill_null(0)).to_series()
-    if not begin.is_sorted():
+    if tidy and not begin.is_sorted():
         order = begin.arg_sort()  # stable: of one moment the earlier line
         log, begin = log[order], begin[order]
     schema = polars_schema(CONNECTIONS) | polars_schema(STORY_FACTS)
-    known = {name: pl.col(name) for name in SAME}
-    known |= {name: pl.col(source) for name, source in RENAMED.items()}
+    known = {name: pl.col(source) for name, source in COLUMNS.items()}
     known |= {"row": pl.int_range(pl.len()), "has_packets": pl.lit(False)}
     known |= {"has_log": pl.lit(True), "n_points": pl.lit(0)}
     table = log.select(
         known.get(name, pl.lit(None)).cast(kind).alias(name) for name, kind in schema.items()
     )
-    if named:
+    if tidy:
         table = table.with_columns(naming.ids(_fingerprints(log)).alias("conn_id"))
     return Stories(
         table=table,
@@ -58,12 +55,12 @@ def stories(log: pl.DataFrame, denials: pl.DataFrame, *, named: bool = True) -> 
         proofs=Lazy(len(log), partial(_proofs, log)),
         placed=_placed(log, begin),
         origin=np.full(len(log), -1, np.int64),
-        name=None if named else lambda row: partial(_named, log[row]),
+        name=None if tidy else lambda row: partial(_named, log[row]),
     )
 
 
 def _named(line: pl.DataFrame) -> str:
-    return str(naming.ids(_fingerprints(line))[0])
+    return naming.one(_fingerprints(line)[0])
 
 
 def _fingerprints(log: pl.DataFrame) -> Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -71,17 +72,17 @@ def stories(
     columns |= facts.identity(ev, groups, chosen, columns)
     begin = np.where(chosen.packets, chosen.base, _log_times(ev, groups))
     tie = naming.fingerprints(ev, groups, chosen)
-    order = np.lexsort((tie, begin))
+    order = np.lexsort((tie, begin)) if ev.tidy else np.arange(groups.count)
     schema = polars_schema(CONNECTIONS) | polars_schema(STORY_FACTS)
     frame = pl.DataFrame(columns)
     missing = [pl.lit(None, t).alias(n) for n, t in schema.items() if n not in columns]
     frame = frame.with_columns(*missing)
     if (order[1:] < order[:-1]).any():  # gathering every column is dear
         frame = frame[order]
-    frame = frame.with_columns(
-        pl.Series("row", np.arange(groups.count)),
-        pl.Series("conn_id", naming.ids(tie[order])),
-    ).select(pl.col(name).cast(kind) for name, kind in schema.items())
+    frame = frame.with_columns(pl.Series("row", np.arange(groups.count)))
+    if ev.tidy:
+        frame = frame.with_columns(naming.ids(tie[order]).alias("conn_id"))
+    frame = frame.select(pl.col(name).cast(kind) for name, kind in schema.items())
     denials = refused.frame
     makes = {*ev.log.frame["product"].unique(), *denials["product"].unique()} - {None}
     if len(makes) == 1:  # what no log line tells of passed that firewall too
@@ -104,6 +105,7 @@ def stories(
         proofs=Lazy(groups.count, view.proofs),
         placed=_placed(ev, groups, begin, tie)[order],
         origin=groups.first_row[order],
+        name=None if ev.tidy else lambda row: partial(naming.one, tie[row]),
     )
 
 

@@ -80,6 +80,11 @@ def ids(fingerprint: Array) -> pl.Series:
     return pl.select(pl.concat_str(parts)).to_series()
 
 
+def one(fingerprint: np.uint64) -> str:
+    """The id of one story alone."""
+    return _told_apart(np.array([fingerprint], np.uint64))[0]
+
+
 def _told_apart(fingerprint: Array) -> list[str]:
     letters = np.frombuffer(ALPHABET.encode(), np.uint8)
     shifts = (np.arange(LENGTH) * 5).astype(np.uint64)

@@ -223,6 +223,7 @@ ALIKE = {
     "log_duration_s": pl.col("log_duration_s") == 0,
     "data_denied": pl.col("data_denied") > 0,
     "acks_denied": pl.col("acks_denied") > 0,
+    "certainty": pl.col("certainty"),
     "has_log": pl.col("has_log"),
 }
 VERDICT = ("cause", "cause_name", "contributing", "confidence", "harm")
@@ -238,7 +239,7 @@ def kinds_suffice(causes: tuple[type[Cause], ...]) -> bool:
         for expr in _expressions(cause)
         for name in expr.meta.root_names()
     }
-    given = {*logalone.SAME, *logalone.RENAMED, "data_denied", "acks_denied"}
+    given = {*logalone.COLUMNS, "data_denied", "acks_denied"}
     return read & given <= {*ALIKE, "duration", "resp_p"}
 
 

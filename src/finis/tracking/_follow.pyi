@@ -1,6 +1,11 @@
 from typing import Any
 
-from finis.tracking.events import LogTracker
-from finis.wire.dialects._api import Events
+import numpy as np
 
-def feed(tracker: LogTracker, events: Events, columns: list[list[Any]]) -> None: ...
+from finis.wire.dialects._packed import Book
+
+class Follower:
+    out: Any
+    def __init__(self, tracker: Any) -> None: ...
+    def device(self, name: str, options: Any, budget: Any, shared: bool) -> Any: ...
+    def feed(self, rows: np.ndarray, book: Book) -> None: ...

@@ -1,399 +1,1964 @@
-"""Kernel: the plain cases of following a log; mirrors events.py, lives.py, denials.py,
-devices.py and recent.py.
+"""Kernel: follows packed events; mirrors events.py, lives.py, denials.py, devices.py, recent.py.
 
-Works on the same dictionaries and rows as the reference and only takes what goes by the book: a
-Built whose number is not in use, a Teardown whose Built is open, a denial that is no copy, lines
-that say nothing of connections.  Every other line is handed to the reference
-(`LogTracker._take`) in its turn, so there is one state and one meaning.
+The state of a firewall is held in packed tables (`_memory.pxd`), behind classes that look like those
+of the reference.  What goes by the book (a Built whose number is not in use, a Teardown whose Built
+is open, a denial that is no copy, …) is done here without a Python object; every other line is
+handed to the reference (`LogTracker._take`) in its turn, which works on the same tables.  So there
+is one state and one meaning.
 """
+
+import os
+from collections import OrderedDict
+
+import numpy as np
+
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.math cimport NAN
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcpy, memset
+
+from finis.tracking._memory cimport *
+from finis.wire.dialects._row cimport *
 
 from finis.terms import EventKind, word
 from finis.tracking import denials as refusals
-from finis.tracking import eventrow, lives
-from finis.tracking.clock import SECOND, Move
+from finis.tracking import eventrow, lives, packed
+from finis.tracking.clock import GAP_NS, SECOND, STEP_NS, LogClock, Move
 from finis.tracking.columns import CHUNK
-from finis.tracking.devices import _ROW_BITS, _ROW_MASK, SHORT
+from finis.tracking.devices import SHORT, Counts, Tracked, pack, unpack
+from finis.tracking.output import Output
+from finis.tracking.recent import WATCHED
+from finis.wire.dialects import _packed
+from finis.wire.dialects._packed import Book
 
-cdef object BUILT = word(EventKind.BUILT), TEARDOWN = word(EventKind.TEARDOWN)
-cdef frozenset FOLLOWED = frozenset(
-    word(kind)
-    for kind in (EventKind.BUILT, EventKind.TEARDOWN, EventKind.DENY, EventKind.ICMP,
-                 EventKind.PERMIT, EventKind.XLATE_BUILT, EventKind.FAILOVER, EventKind.STATE,
-                 EventKind.ENDED)
-)  # what `LogTracker._take` looks at
-cdef object ASTRAY = Move.ASTRAY, STILL = Move.NONE
-cdef Py_ssize_t FLUSH = CHUNK
-cdef frozenset SHORT_LIVED = SHORT
-cdef object resolve = lives._resolve, tuples_of = lives._tuples, seconds = lives._duration
-cdef object LOG = "log", BYPASS = "state-bypass", TCP = "tcp"
-cdef object ROW_BITS = _ROW_BITS
-cdef Py_ssize_t MEANINGS = 4096
-cdef object DENY = word(EventKind.DENY)
-cdef object YES = "yes", NO = "no", UNKNOWN = "unknown", SHOWN = "line", OTHER = "other"
-cdef tuple SIDES = ("orig", "resp"), NO_PERMIT = (0, None, None, None)
-cdef object SECOND_NS = SECOND
-cdef object ROW_MASK = _ROW_MASK
-cdef Py_ssize_t WATCHED = refusals._WATCHED
+assert sizeof(Event) == _packed.EVENT.itemsize and _packed.BIT["b_mapped_p"] == HAS_B_MAPPED_P
+
+cdef enum:  # what an event is to the kernel
+    NOTHING, BUILT, TEARDOWN, DENY, PERMIT, XLATE, ASK
+
+cdef enum:  # directions of a connection
+    UNSAID, INBOUND, OUTBOUND, OTHERWISE
+
+cdef enum:  # `packed.SEEN`
+    UNKNOWN, YES, NO
+
+cdef enum:  # what stopped `Follower._run`
+    DONE, ORIGIN, REFERENCE, TIME, NO_MEMORY
+
+cdef enum:
+    NO_SIDE = 2
+    NO_CODE = 0xFFFFFFFF
+    LINE_BITS = 1 << 16
+    MOST_WAITING = 1000  # recent.WATCHED
+
+cdef int64_t NS = SECOND, STEP = STEP_NS, GAP = GAP_NS
+cdef int64_t NAMELESS = -(1 << 62)  # below: ("", event), the number of one that has none
+cdef int64_t LEAST = -(2**63), EXACT = 2**53
+cdef uint64_t V4 = _packed.V4, NAMED = _packed.NAMED
+assert MOST_WAITING == WATCHED
+cdef int64_t ROWS = CHUNK
+cdef dict KINDS = {
+    word(EventKind.BUILT): BUILT, word(EventKind.TEARDOWN): TEARDOWN, word(EventKind.DENY): DENY,
+    word(EventKind.PERMIT): PERMIT, word(EventKind.XLATE_BUILT): XLATE,
+    word(EventKind.ICMP): ASK, word(EventKind.FAILOVER): ASK,
+    word(EventKind.STATE): ASK, word(EventKind.ENDED): ASK,
+}  # fmt: skip
+cdef dict DIRECTIONS = {None: UNSAID, "inbound": INBOUND, "outbound": OUTBOUND}
+cdef tuple DIRECTED = (None, "inbound", "outbound", "other")
+cdef dict BY = {name: i for i, name in enumerate(packed.BY)}
+cdef dict SEEN = {name: i for i, name in enumerate(packed.SEEN)}
+cdef dict SIDE = {name: i for i, name in enumerate(packed.SIDES)}
+cdef dict AT = {name: i for i, name in enumerate(_packed.WORDS)}
+cdef object ASTRAY = Move.ASTRAY
+cdef object ask_ipv4 = _packed.ipv4
+
+# Nobody outside knows which tuples collide.
+cdef uint64_t SEED_A = int.from_bytes(os.urandom(8), "little") | 1
+cdef uint64_t SEED_B = int.from_bytes(os.urandom(8), "little") | 1
+cdef uint64_t SEED_C = int.from_bytes(os.urandom(8), "little") | 1
 
 
-cdef inline bint same(object a, object b) except -1:
-    return a is b or a == b
+# --- identity ------------------------------------------------------------------------------------
+
+cdef inline uint64_t key4(
+    uint64_t one, uint64_t one_p, uint64_t two, uint64_t two_p
+) noexcept nogil:
+    """Hosts and ports (`port_of`) as one number, never 0."""
+    cdef uint64_t h = finis_mix(one ^ SEED_A, two ^ SEED_B)
+    h = finis_mix(h ^ (one_p << 32 | two_p), SEED_C ^ two)
+    return h if h else 1
 
 
-cdef object find(object recent, object key):
-    """`Recent.get`."""
-    found = (<dict>recent.head).get(key)
-    if found is None:
-        old = recent.old
-        if old:
-            for _, entries in reversed(<list>old):
-                if key in <dict>entries:
-                    return (<dict>entries)[key]
-    return found
+cdef inline uint64_t key2(uint64_t one, uint64_t one_p) noexcept nogil:
+    cdef uint64_t h = finis_mix(one ^ SEED_B, one_p ^ SEED_C)
+    return h if h else 1
 
 
-cdef int keep(object recent, object key, object value, object now) except -1:
-    """`Recent.put`."""
-    if len(<dict>recent.head) >= recent.most:
-        recent.turn(now)
-    (<dict>recent.head)[key] = value
+cdef inline uint64_t mark_of(
+    int64_t ts, uint64_t key, bint counted, int64_t hits, uint64_t said
+) noexcept nogil:
+    cdef uint64_t h = finis_mix(key ^ said, <uint64_t>ts ^ SEED_A)
+    h = finis_mix(h ^ (<uint64_t>hits if counted else SEED_B), SEED_C ^ said)
+    return h if h else 1
+
+
+cdef inline uint64_t port_of(bint known, uint16_t port) noexcept nogil:
+    return port if known else 0x10000
+
+
+cdef uint64_t ident(host) except? 99:
+    """A host, by its text or by what this gave for it, as a number."""
+    if host is None:
+        return 0
+    if type(host) is not str:
+        return host
+    number = ask_ipv4(host)
+    return <uint64_t><int64_t>hash(host) if number < 0 else V4 + <uint64_t>number
+
+
+cdef uint64_t port_ident(port) except? 99:
+    return 0x10000 if port is None else port
+
+
+cdef int64_t to_number(number) except? -99:
+    """A connection's number, or ("", event) where it has none."""
+    if type(number) is tuple:
+        return LEAST + 1 + <int64_t>number[1]
+    return number
+
+
+cdef object of_number(int64_t number):
+    return number if number > NAMELESS else ("", number - LEAST - 1)
+
+
+cdef int failed() except -1:
+    raise MemoryError
+
+
+cdef class Follower  # below
+
+
+# --- what the reference sees of the tables -------------------------------------------------------
+
+cdef class Recents:
+    """`Recent`, packed."""
+
+    cdef Memory m
+
+    def __cinit__(self, keep_ns, most, slices=1, item=0, follower=None):
+        if slices + 2 > PARTS:
+            raise ValueError("too many slices")
+        memset(&self.m, 0, sizeof(Memory))
+        self.m.slices, self.m.item = slices, item
+        self.m.slice_ns = max(1, keep_ns // slices)
+        self.m.most = max(1, most // (slices + 1))
+
+    def __dealloc__(self):
+        cdef int i
+        for i in range(PARTS):
+            slice_free(&self.m.part[i])
+        slice_free(&self.m.spare)
+
+    def __len__(self):
+        cdef int i
+        return sum([self.m.part[i].table.count for i in range(self.m.old + 1)])
+
+    def __bool__(self):
+        return not empty(&self.m)
+
+    @property
+    def since_ns(self):
+        return self.m.since_ns if self.m.forgot else None
+
+    @property
+    def slice_ns(self):
+        return self.m.slice_ns
+
+    def tick(self, now):
+        pass_time(&self.m, now)
+
+    def turn(self, now):
+        turn(&self.m, now)
+
+    def drop_oldest(self):
+        return forget_oldest(&self.m)
+
+    def clear(self):
+        forget_all(&self.m)
+
+    cdef Slot* _find(self, key, int* where) except? NULL:
+        return recall(&self.m, <uint64_t>key, where)
+
+    cdef Slot* _put(self, key, now) except NULL:
+        cdef Slot* slot = remember(&self.m, <uint64_t>key, now)
+        if slot == NULL:
+            failed()
+        return slot
+
+
+cdef class Endings(Recents):
+    """key → pack(log time, row, orig)"""
+
+    def get(self, key):
+        cdef int where
+        cdef Slot* slot = self._find(key, &where)
+        return None if slot == NULL else pack(slot.a, slot.b >> 1, slot.b & 1)
+
+    def put(self, key, value, now):
+        at, row, orig = unpack(value)
+        cdef Slot* slot = self._put(key, now)
+        slot.a, slot.b = at, row << 1 | orig
+
+
+cdef struct Torn:
+    uint64_t tuples[4]
+    int64_t count
+    int64_t built
+    int64_t at
+    int64_t row
+    int64_t event
+
+
+cdef class TornNumbers(Recents):
+    """number → (tuples, built, torn, row, event)"""
+
+    def get(self, number):
+        cdef int where, i
+        cdef Slot* slot = self._find(key_of_number(to_number(number)), &where)
+        if slot == NULL:
+            return None
+        cdef Torn* torn = &(<Torn*>self.m.part[where].pool)[slot.a]
+        tuples = tuple([torn.tuples[i] for i in range(torn.count)])
+        built = None if torn.built == LEAST else torn.built
+        return tuples, built, torn.at, torn.row, torn.event
+
+    def put(self, number, value, now):
+        cdef Slot* slot = self._put(key_of_number(to_number(number)), now)
+        cdef Torn* torn = keep_torn(&self.m, slot)
+        if torn == NULL:
+            failed()
+        tuples, built, torn.at, torn.row, torn.event = value
+        torn.built = LEAST if built is None else built
+        torn.count = len(tuples)
+        for i, key in enumerate(tuples):
+            torn.tuples[i] = key
+
+
+cdef inline Torn* keep_torn(Memory* memory, Slot* slot) noexcept nogil:
+    slot.a = pooled(memory)
+    return NULL if slot.a < 0 else &(<Torn*>memory.part[memory.old].pool)[slot.a]
+
+
+cdef class Lines(Recents):
+    """mark → (path, row, event), or [times, firsts]: then c is LIST and a its number."""
+
+    cdef dict lists
+
+    def __init__(self, keep_ns, most):
+        self.lists = {}
+
+    def get(self, key):
+        cdef int where
+        cdef Slot* slot = self._find(key, &where)
+        if slot == NULL:
+            return None
+        return self.lists[slot.a] if slot.c == LIST else (slot.c, slot.a, slot.b)
+
+    def put(self, key, value, now):
+        cdef Slot* slot = self._put(key, now)
+        if type(value) is tuple:
+            slot.c, slot.a, slot.b = value
+            return
+        while self.lists and (oldest := next(iter(self.lists))) < self.m.part[0].lists:
+            del self.lists[oldest]
+        self.lists[self.m.lists] = value
+        slot.c, slot.a = LIST, self.m.lists
+        self.m.lists += 1
+
+    def clear(self):
+        self.lists = {}
+        Recents.clear(self)
+
+
+cdef int64_t LIST = LEAST
+
+
+cdef struct Waiting:
+    int64_t at
+    int64_t number
+    int64_t next  # -1: the last
+
+
+cdef class Watched(Recents):
+    """`Watch`, packed.  a: first, b: last, c: how many."""
+
+    def get(self, key):
+        cdef int where
+        cdef Slot* slot = self._find(key, &where)
+        if slot == NULL:
+            return None
+        cdef Waiting* pool = <Waiting*>self.m.part[where].pool
+        cdef int64_t i = slot.a
+        out = []
+        while i >= 0:
+            out.append((pool[i].at, pool[i].number))
+            i = pool[i].next
+        return out
+
+    def wait(self, key, at, number, now):
+        if wait_for(&self.m, key, at, number, now):
+            failed()
+
+
+cdef inline int also_waits(Memory* memory, Slot* slot, int64_t at, int64_t number) noexcept nogil:
+    cdef int64_t i = pooled(memory)
+    cdef Waiting* pool = <Waiting*>memory.part[memory.old].pool
+    if i < 0:
+        return -1
+    pool[i].at, pool[i].number, pool[i].next = at, number, -1
+    if slot.c:
+        pool[slot.b].next = i
+    else:
+        slot.a = i
+    slot.b = i
+    slot.c += 1
     return 0
 
 
+cdef int wait_for(
+    Memory* memory, uint64_t key, int64_t at, int64_t number, int64_t now
+) noexcept nogil:
+    """`Watch.wait`."""
+    cdef Slot* slot = table_get(&memory.part[memory.old].table, key)
+    cdef Slot* older
+    cdef Waiting kept[MOST_WAITING]
+    cdef Waiting* pool
+    cdef int where, count = 0, k
+    cdef int64_t i
+    if slot == NULL:
+        older = recall(memory, key, &where)
+        if older != NULL:
+            pool = <Waiting*>memory.part[where].pool
+            i = older.a
+            while i >= 0 and count < MOST_WAITING:
+                if now - pool[i].at <= memory.slice_ns:
+                    kept[count] = pool[i]
+                    count += 1
+                i = pool[i].next
+        slot = remember(memory, key, now)
+        if slot == NULL:
+            return -1
+        slot.a, slot.b, slot.c = -1, -1, 0
+        for k in range(count):
+            if also_waits(memory, slot, kept[k].at, kept[k].number):
+                return -1
+    if slot.c < MOST_WAITING:
+        return also_waits(memory, slot, at, number)
+    return 0
+
+
+cdef class Permits(Recents):
+    """key → (log time, access list, file, line); b: codes of words and origin, c: line."""
+
+    cdef Follower follower
+
+    def __init__(self, keep_ns, most, slices, item, follower):
+        self.follower = follower
+
+    def get(self, key):
+        cdef int where
+        cdef Slot* slot = self._find(key, &where)
+        if slot == NULL:
+            return None
+        words = self.follower.book.words[slot.b >> 32]
+        file = self.follower.book.origins[slot.b & NO_CODE][1]
+        return slot.a, words[<int>AT["acl"]], file, None if slot.c < 0 else slot.c
+
+    def put(self, key, value, now):
+        at, acl, file, line = value
+        words = [None] * len(_packed.WORDS)
+        words[AT["acl"]] = acl
+        cdef int64_t code = self.follower.note_words(tuple(words))
+        cdef int64_t origin = self.follower.note_origin((None, file))
+        cdef Slot* slot = self._put(key, now)
+        slot.a, slot.b, slot.c = at, code << 32 | origin, -1 if line is None else line
+
+    cdef list kept(self):
+        """[(key, value, log time)], to be put into a new book."""
+        cdef int i
+        cdef uint64_t j
+        out = []
+        for i in range(self.m.old + 1):
+            if self.m.part[i].table.count:
+                for j in range(self.m.part[i].table.mask + 1):
+                    if self.m.part[i].table.slots[j].key:
+                        out.append((i, j, self.get(self.m.part[i].table.slots[j].key)))
+        return out
+
+
+cdef class Translations(Recents):
+    """key of (host, port) → the (host, port) it is translated to, as numbers"""
+
+    def get(self, key):
+        cdef int where
+        cdef Slot* slot = self._find(key, &where)
+        if slot == NULL:
+            return None
+        return <uint64_t>slot.a, None if slot.b == 0x10000 else slot.b
+
+    def put(self, key, value, now):
+        host, port = value
+        cdef Slot* slot = self._put(key, now)
+        slot.a, slot.b = <int64_t>ident(host), <int64_t>port_ident(port)
+
+
+cdef class OpenNumbers:
+    """`Device.open`"""
+
+    cdef Opens o
+
+    def __cinit__(self):
+        memset(&self.o, 0, sizeof(Opens))
+        opens_free(&self.o)
+
+    def __dealloc__(self):
+        opens_free(&self.o)
+
+    def __len__(self):
+        return self.o.index.count
+
+    def __iter__(self):
+        cdef int32_t i = self.o.first
+        while i != NOBODY:
+            yield of_number(self.o.places[i].number)
+            i = self.o.places[i].after
+
+    cdef object entry(self, Open* found):
+        cdef int i
+        tuples = tuple([found.tuples[i] for i in range(found.count)])
+        direction = DIRECTED[found.direction]
+        return found.row, tuples, found.at, found.orig, direction, found.event
+
+    def get(self, number):
+        cdef Open* found
+        if number is None:
+            return None
+        found = find_open(&self.o, to_number(number))
+        return None if found == NULL else self.entry(found)
+
+    def __getitem__(self, number):
+        found = self.get(number)
+        if found is None:
+            raise KeyError(number)
+        return found
+
+    def __setitem__(self, number, entry):
+        cdef int64_t n = to_number(number)
+        cdef Open* found = find_open(&self.o, n)
+        if found == NULL:
+            found = open_new(&self.o, n)
+        if found == NULL:
+            failed()
+        found.row, tuples, found.at, found.orig, direction, found.event = entry
+        found.direction = DIRECTIONS.get(direction, OTHERWISE)
+        found.count = len(tuples)
+        for i, key in enumerate(tuples):
+            found.tuples[i] = key
+
+    def pop(self, number):
+        cdef Open* found = find_open(&self.o, to_number(number))
+        if found == NULL:
+            raise KeyError(number)
+        out = self.entry(found)
+        open_drop(&self.o, found)
+        return out
+
+    def clear(self):
+        opens_free(&self.o)
+
+
+cdef class OpenTuples:
+    """`Device.open_tuples`"""
+
+    cdef OpenNumbers numbers
+
+    def __cinit__(self, OpenNumbers numbers):
+        self.numbers = numbers
+
+    def __len__(self):
+        return self.numbers.o.tuples.count
+
+    def get(self, key):
+        cdef Slot* slot = table_get(&self.numbers.o.tuples, key)
+        return None if slot == NULL else of_number(slot.a)
+
+    def __setitem__(self, key, number):
+        if open_tuple(&self.numbers.o, key, to_number(number)):
+            failed()
+
+    def __delitem__(self, key):
+        cdef Slot* slot = table_get(&self.numbers.o.tuples, key)
+        if slot == NULL:
+            raise KeyError(key)
+        table_drop(&self.numbers.o.tuples, slot)
+
+    def clear(self):
+        table_free(&self.numbers.o.tuples)
+
+
+# --- the state of a firewall ---------------------------------------------------------------------
+
+cdef struct Maybe:
+    bint known
+    int64_t value
+
+cdef struct Dev:
+    Maybe now, first, last, failover, built_since, torn_since, id_top
+    int64_t next_tick, since, ids, ids_missing
+    bint other_ids, shared
+    bint numbered
+    bint stateful  # states are logged: its connections are left to the reference
+    int64_t idle
+    int64_t events, built, teardowns, denials, lost
+    uint32_t name
+    Opens* opens
+    Memory* ended
+    Memory* expired
+    Memory* torn
+    Memory* lines
+    Memory* watch
+    Memory* permits
+    Memory* xlates
+    int64_t orphans  # Teardowns that wait for their Built
+    int64_t orphan_at  # log time of the first
+    uint8_t* maybe_orphan  # a bit for each hash of their numbers
+    int64_t held
+
+cdef struct Time:  # a `LogClock`
+    Maybe now, suspect
+    int64_t shift
+
+
+cdef object told(Maybe maybe):
+    return maybe.value if maybe.known else None
+
+
+cdef int tell(Maybe* maybe, value) except -1:
+    maybe.known = value is not None
+    maybe.value = value if maybe.known else 0
+    return 0
+
+
+cdef class ClockState:
+    cdef Time t
+    cdef public object stepped_from
+
+    def __cinit__(self):
+        memset(&self.t, 0, sizeof(Time))
+        self.stepped_from = 0
+
+    @property
+    def now(self):
+        return told(self.t.now)
+
+    @now.setter
+    def now(self, value):
+        tell(&self.t.now, value)
+
+    @property
+    def suspect(self):
+        return told(self.t.suspect)
+
+    @suspect.setter
+    def suspect(self, value):
+        tell(&self.t.suspect, value)
+
+    @property
+    def shift(self):
+        return self.t.shift
+
+    @shift.setter
+    def shift(self, value):
+        self.t.shift = value
+
+    def move(self, stamp):
+        return LogClock.move(self, stamp)
+
+    def _bound(self, stamp):
+        LogClock._bound(self, stamp)
+
+
+cdef class FastCounts:
+    """`Counts`; the frequent ones are counted in `Dev`."""
+
+    cdef State state
+    cdef public object copies, late, epochs, gaps, longest_gap, unreadable
+
+    def __cinit__(self, State state):
+        self.state = state
+        self.copies = self.late = self.epochs = self.gaps = self.unreadable = 0
+        self.longest_gap = (0, 0)
+
+    @property
+    def events(self):
+        return self.state.d.events
+
+    @events.setter
+    def events(self, value):
+        self.state.d.events = value
+
+    @property
+    def built(self):
+        return self.state.d.built
+
+    @built.setter
+    def built(self, value):
+        self.state.d.built = value
+
+    @property
+    def teardowns(self):
+        return self.state.d.teardowns
+
+    @teardowns.setter
+    def teardowns(self, value):
+        self.state.d.teardowns = value
+
+    @property
+    def lost(self):
+        return self.state.d.lost
+
+    @lost.setter
+    def lost(self, value):
+        self.state.d.lost = value
+
+    @property
+    def denials(self):
+        return self.state.d.denials
+
+    @denials.setter
+    def denials(self, value):
+        self.state.d.denials = value
+
+
+cdef class State:
+    """The state of `devices.Device`, packed."""
+
+    cdef Dev d
+    cdef readonly object name, options, budget, shared, firewall, clocks, held, orphans, counts
+    cdef readonly object lingering, states
+    cdef readonly OpenNumbers open
+    cdef readonly OpenTuples open_tuples
+    cdef readonly Endings ended, expired
+    cdef readonly TornNumbers torn
+    cdef readonly Lines lines
+    cdef readonly Watched watch
+    cdef readonly Permits permits
+    cdef readonly Translations xlates
+    cdef public object since_why
+
+    def __cinit__(self, name, options, budget, shared, firewall, Follower follower):
+        memset(&self.d, 0, sizeof(Dev))
+        self.name, self.options, self.budget, self.shared = name, options, budget, shared
+        self.clocks, self.held, self.orphans = {}, {}, OrderedDict()
+        self.firewall, self.lingering, self.states = firewall, {}, {}
+        self.d.numbered, self.d.stateful = firewall.numbered, firewall.states
+        self.d.name, self.d.shared = follower.note_device(name), shared
+        self.counts = FastCounts(self)
+        self.since_why = "the log starts"
+        self.open = OpenNumbers()
+        self.open_tuples = OpenTuples(self.open)
+        most, item = options.lines_most, sizeof(Torn)
+        self.ended = Endings(int(options.ended_s * NS), options.ended_most, 2)
+        self.expired = Endings(int(options.expired_s * NS), options.ended_most, 4)
+        self.torn = TornNumbers(120 * NS, most, 1, sizeof(Torn))
+        self.lines = Lines(120 * NS, most)
+        self.watch = Watched(int(options.ahead_s * NS), most, 1, sizeof(Waiting))
+        self.permits = Permits(int(options.wait_s * NS), most, 1, 0, follower)
+        self.xlates = Translations(60 * NS, most)
+        self.d.opens = &self.open.o
+        self.d.ended, self.d.expired = &self.ended.m, &self.expired.m
+        self.d.torn, self.d.lines = &self.torn.m, &self.lines.m
+        self.d.watch, self.d.xlates = &self.watch.m, &self.xlates.m
+        self.d.permits = &self.permits.m
+        self.d.next_tick = LEAST
+        self.d.maybe_orphan = <uint8_t*>calloc(LINE_BITS // 8, 1)
+        if self.d.maybe_orphan == NULL:
+            raise MemoryError
+        budget.members += [self.ended, self.expired]
+
+    def __dealloc__(self):
+        free(self.d.maybe_orphan)
+
+    @property
+    def now(self):
+        return told(self.d.now)
+
+    @now.setter
+    def now(self, value):
+        tell(&self.d.now, value)
+
+    @property
+    def first_ns(self):
+        return told(self.d.first)
+
+    @first_ns.setter
+    def first_ns(self, value):
+        tell(&self.d.first, value)
+
+    @property
+    def last_ns(self):
+        return told(self.d.last)
+
+    @last_ns.setter
+    def last_ns(self, value):
+        tell(&self.d.last, value)
+
+    @property
+    def failover(self):
+        return told(self.d.failover)
+
+    @failover.setter
+    def failover(self, value):
+        tell(&self.d.failover, value)
+
+    @property
+    def built_since(self):
+        return told(self.d.built_since)
+
+    @built_since.setter
+    def built_since(self, value):
+        tell(&self.d.built_since, value)
+
+    @property
+    def torn_since(self):
+        return told(self.d.torn_since)
+
+    @torn_since.setter
+    def torn_since(self, value):
+        tell(&self.d.torn_since, value)
+
+    @property
+    def id_top(self):
+        return told(self.d.id_top)
+
+    @id_top.setter
+    def id_top(self, value):
+        tell(&self.d.id_top, value)
+
+    @property
+    def next_tick(self):
+        return self.d.next_tick
+
+    @next_tick.setter
+    def next_tick(self, value):
+        self.d.next_tick = value
+
+    @property
+    def since(self):
+        return self.d.since
+
+    @since.setter
+    def since(self, value):
+        self.d.since = value
+
+    @property
+    def ids(self):
+        return self.d.ids
+
+    @ids.setter
+    def ids(self, value):
+        self.d.ids = value
+
+    @property
+    def ids_missing(self):
+        return self.d.ids_missing
+
+    @ids_missing.setter
+    def ids_missing(self, value):
+        self.d.ids_missing = value
+
+    @property
+    def other_ids(self):
+        return bool(self.d.other_ids)
+
+    @other_ids.setter
+    def other_ids(self, value):
+        self.d.other_ids = value
+
+
+class FastDevice(State, Tracked):
+    """`devices.Device`, packed."""
+
+    def key(self, *ends):
+        if len(ends) == 2:
+            return key2(ident(ends[0]), port_ident(ends[1]))
+        one, one_p, two, two_p = ends
+        return key4(ident(one), port_ident(one_p), ident(two), port_ident(two_p))
+
+    def mark(self, ts, key, hits, *words):
+        said = <uint64_t><int64_t>hash(words)
+        return mark_of(ts, key, hits is not None, hits or 0, said)
+
+    def new_clock(self):
+        return ClockState()
+
+# --- rows given away -----------------------------------------------------------------------------
+
+cdef packed struct Start:  # packed.START
+    Event event
+    int64_t row
+    uint32_t device
+    uint8_t orig
+    uint8_t guessed
+    uint16_t spare
+
+cdef packed struct End:  # packed.END
+    int64_t row
+    int64_t ts
+    int64_t line
+    int64_t bytes
+    double duration_s
+    uint32_t has
+    uint32_t words
+    uint32_t origin
+    uint16_t how
+    uint16_t by
+
+cdef packed struct Refusal:  # packed.REFUSAL
+    Event event
+    int64_t row
+    int64_t copy_row
+    int64_t log_row
+    int64_t permit_line
+    double lag_s
+    double failover_s
+    double reach_s
+    uint32_t device
+    uint32_t why
+    uint32_t permit_words
+    uint32_t permit_origin
+    uint8_t seen
+    uint8_t side
+    uint8_t pending
+    uint8_t icmp
+    uint32_t spare
+
+assert sizeof(Start) == packed.START.itemsize
+assert sizeof(End) == packed.END.itemsize
+assert sizeof(Refusal) == packed.REFUSAL.itemsize
+
+
+cdef class Sheet:
+    """Packed rows, in chunks."""
+
+    cdef object kind, buffer
+    cdef list chunks
+    cdef char* base
+    cdef int64_t count
+    cdef Py_ssize_t size
+
+    def __cinit__(self, kind):
+        self.kind, self.size, self.chunks = kind, kind.itemsize, []
+        self._begin()
+
+    cdef int _begin(self) except -1:
+        cdef uint8_t[::1] view
+        self.buffer = np.empty(ROWS * self.size, np.uint8)
+        view = self.buffer
+        self.base, self.count = <char*>&view[0], 0
+        return 0
+
+    cdef int close(self, book) except -1:
+        """End the chunk."""
+        if self.count == ROWS:
+            self.chunks.append((self.buffer.view(self.kind), book))
+            self._begin()
+        elif self.count:
+            part = self.buffer[: self.count * self.size].copy()
+            self.chunks.append((part.view(self.kind), book))
+            self.count = 0
+        return 0
+
+    cdef list take(self, book):
+        self.close(book)
+        out, self.chunks = self.chunks, []
+        return out
+
+
+cdef struct TornLate:
+    int64_t denial
+    int64_t row
+    double lag_s
+    uint8_t side
+
+cdef struct BuiltLater:
+    int64_t denial
+    double after_s
+
+
+cdef class FastOutput:
+    """`Output`, packed."""
+
+    cdef Follower follower
+    cdef Sheet starts, ends, denials
+    cdef readonly object built, torn, linger
+    cdef object lingered
+    cdef list devices, hows, whys
+    cdef dict device_codes, how_codes, why_codes
+
+    def __cinit__(self, follower):
+        self.follower = follower
+        plain = Output()
+        self.built, self.torn, self.linger = plain.built, plain.torn, plain.linger
+        self.lingered = plain.lingered
+        self.starts, self.ends = Sheet(packed.START), Sheet(packed.END)
+        self.denials = Sheet(packed.REFUSAL)
+        self.devices, self.hows, self.whys = [], [], [None]
+        self.device_codes, self.how_codes, self.why_codes = {}, {}, {None: 0}
+
+    def start(self, count, device, row, orig, how, ts, file, line):
+        cdef Start* out = <Start*>self.follower.new_row(self.starts)
+        if out == NULL:
+            failed()
+        memset(out, 0, sizeof(Start))
+        self.follower.pack(row, &out.event)
+        out.event.has &= ~<uint32_t>(HAS_TS | HAS_LINE)
+        if ts is not None:
+            out.event.ts = ts
+            out.event.has |= HAS_TS
+        if line is not None:
+            out.event.line = line
+            out.event.has |= HAS_LINE
+        out.event.origin = self.follower.note_origin((row[eventrow.DEVICE], file))
+        out.row, out.device = count, self.follower.note_device(device)
+        out.orig, out.guessed = orig, how == "guessed"
+
+    def end(self, count, row, how, by):
+        cdef Event event
+        self.follower.pack(row, &event)
+        cdef End* out = <End*>self.follower.new_row(self.ends)
+        if out == NULL:
+            failed()
+        write_end(out, &event, count, event.words, event.origin)
+        out.how, out.by = self.follower.note_how(how), <int>BY[by]
+
+    def denial(
+        self, number, State device, row, copy_row, lag_s, seen, why, side, pending, failover_s,
+        log_row, reach_s, permit,
+    ):
+        cdef Refusal* out = <Refusal*>self.follower.new_row(self.denials)
+        if out == NULL:
+            failed()
+        memset(out, 0, sizeof(Refusal))
+        self.follower.pack(row, &out.event)
+        out.row, out.device = number, device.d.name
+        out.copy_row = -1 if copy_row is None else copy_row
+        out.log_row = -1 if log_row is None else log_row
+        out.lag_s = NAN if lag_s is None else lag_s
+        out.failover_s = NAN if failover_s is None else failover_s
+        out.reach_s = NAN if reach_s is None else reach_s
+        out.seen, out.side, out.pending = <int>SEEN[seen], <int>SIDE[side], pending
+        out.why = self.note_why(why)
+        acl, file, line = permit
+        out.permit_words = out.permit_origin = NO_CODE
+        out.permit_line = -1 if line is None else line
+        if permit != (None, None, None):
+            words = [None] * len(_packed.WORDS)
+            words[AT["acl"]] = acl
+            out.permit_words = self.follower.note_words(tuple(words))
+            out.permit_origin = self.follower.note_origin((None, file))
+
+    cdef uint32_t note_why(self, why) except? 99:
+        code = self.why_codes.get(why)
+        if code is None:
+            if len(self.why_codes) > 4096:
+                self.why_codes.clear()
+            code = self.why_codes[why] = len(self.whys)
+            self.whys.append(why)
+        return code
+
+    def connections(self):
+        book = self.follower.book
+        return packed.connections(
+            self.starts.take(book), self.ends.take(book), self.lingered(), self.devices, self.hows
+        )
+
+    def refused(self):
+        return packed.refused(self.denials.take(self.follower.book), self.devices, self.whys)
+
+
+cdef inline void write_end(
+    End* out, const Event* event, int64_t row, uint32_t words, uint32_t origin
+) noexcept nogil:
+    out.row, out.ts, out.line, out.bytes = row, event.ts, event.line, event.bytes
+    out.has = event.has & (HAS_TS | HAS_LINE | HAS_BYTES)
+    out.duration_s = event.duration_s
+    if event.has & HAS_DURATION and 0 <= event.duration_s < 1e9:
+        out.has |= HAS_DURATION
+    out.words, out.origin = words, origin
+
+
+# --- following -----------------------------------------------------------------------------------
+
+cdef struct Word:  # what the words of an event mean
+    uint64_t said  # of a denial, as in `mark_of`
+    uint64_t permitted  # of an ACL hit
+    uint8_t kind
+    uint8_t tcp
+    uint8_t direction
+    uint8_t initiator  # 1: a, 2: b
+    uint8_t sure  # nothing is said of how sure its reason is
+    uint16_t how[2][4]  # by orig and direction
+    uint8_t by[2][4]
+    uint8_t brief[2][4]
+
+cdef struct Way:  # where an event came from
+    Dev* dev  # NULL: not looked at yet
+    Time* time
+    int64_t path
+
+
+cdef class Translation:
+    """Codes of one book in those of the follower's."""
+
+    cdef object book
+    cdef uint32_t* words
+    cdef uint32_t* origins
+    cdef uint64_t* hosts
+    cdef Py_ssize_t word_count, origin_count, host_count
+
+    def __cinit__(self, book):
+        self.book = book
+
+    def __dealloc__(self):
+        free(self.words)
+        free(self.origins)
+        free(self.hosts)
+
+    cdef int update(self, Follower follower) except -1:
+        cdef Py_ssize_t i, count = len(self.book.words)
+        if count > self.word_count:
+            self.words = <uint32_t*>larger(self.words, count * sizeof(uint32_t))
+            for i in range(self.word_count, count):
+                self.words[i] = follower.note_words(self.book.words[i])
+            self.word_count = count
+        count = len(self.book.origins)
+        if count > self.origin_count:
+            self.origins = <uint32_t*>larger(self.origins, count * sizeof(uint32_t))
+            for i in range(self.origin_count, count):
+                self.origins[i] = follower.note_origin(self.book.origins[i])
+            self.origin_count = count
+        count = len(self.book.hosts)
+        if count > self.host_count:
+            self.hosts = <uint64_t*>larger(self.hosts, count * sizeof(uint64_t))
+            for i in range(self.host_count, count):
+                self.hosts[i] = follower.note_host(self.book.hosts[i])
+            self.host_count = count
+        return 0
+
+
+cdef void* larger(void* old, size_t size) except NULL:
+    cdef void* new = realloc(old, max(size, 64))
+    if new == NULL:
+        failed()
+    return new
+
+
 cdef class Follower:
-    """A batch of events, and one device's state at hand while lines are its own."""
+    """Follows the batches of a `LogTracker`."""
 
-    cdef object tracker, lives, denials, device, name, counts, torn, watch
-    cdef dict open, open_tuples
-    cdef list starts, ends, columns
-    cdef list ts, file, line, proto, number, direction, a_if, a_h, a_p, am_h, am_p
-    cdef list b_if, b_h, b_p, bm_h, bm_p, initiator, duration, size, reason, reason_by
-    cdef list teardown, side, flags, user, msg_id, acl, hits, denial_kind, certainty
-    cdef list refused
-    cdef object ahead
-    cdef object wait
-    cdef Py_ssize_t open_most
-    cdef Py_ssize_t events, built, teardowns  # not yet added to the device's counts
-    cdef dict meanings
+    cdef object tracker
+    cdef readonly FastOutput out
+    cdef object book
+    cdef dict translations  # id of a book → Translation
+    cdef Word* words
+    cdef Way* ways
+    cdef uint64_t* idents  # of hosts that are no IPv4
+    cdef Py_ssize_t word_room, way_room, ident_room
+    cdef list devices_of  # by way: (device, clock)
+    cdef int64_t wait, ahead, open_most
+    # While a batch is followed:
+    cdef uint32_t* to_words
+    cdef uint32_t* to_ways
+    cdef uint64_t* to_hosts
+    cdef Way* way
+    cdef bint timed, at_known, last_known
+    cdef int64_t at, last_ts, number, lives_count, denials_count, forgotten
+    cdef TornLate* late
+    cdef BuiltLater* later
+    cdef int64_t late_count, late_room, later_count, later_room
+    # The last answer of `why_unknown` that hangs on nothing but time.
+    cdef Dev* why_dev
+    cdef int64_t why_at
+    cdef uint32_t why
+    cdef bint why_built, why_torn
 
-    def __cinit__(self, tracker, list columns):
-        self.tracker, self.lives, self.denials = tracker, tracker.lives, tracker.denials
-        self.starts, self.ends = self.lives.starts.pending, self.lives.ends.pending
-        self.wait = self.lives.wait
-        self.open_most = tracker.options.open_most
-        self.meanings = {}
-        self.columns = columns
-        self.refused = self.denials.rows.pending
-        self.ahead = tracker.options.ahead_s * SECOND_NS
-        (self.ts, _, self.file, self.line, self.msg_id, _, self.proto, self.number, self.direction,
-         self.a_if, self.a_h, self.a_p, self.am_h, self.am_p, self.b_if, self.b_h, self.b_p,
-         self.bm_h, self.bm_p, self.initiator, self.duration, self.size, self.reason,
-         self.reason_by, self.teardown, self.side, self.flags, self.user,
-         self.acl, self.hits, self.denial_kind, self.certainty) = columns
+    def __cinit__(self, tracker):
+        self.tracker = tracker
+        self.book, self.translations, self.devices_of = Book(), {}, []
+        self.out = FastOutput(self)
+        options = tracker.options
+        self.wait, self.ahead = int(options.wait_s * SECOND), int(options.ahead_s * SECOND)
+        self.open_most = options.open_most
 
-    cdef int turn_to(self, device) except -1:
-        self.settle()
-        self.device, self.counts, self.name = device, device.counts, device.name
-        self.open, self.open_tuples = device.open, device.open_tuples
-        self.torn, self.watch = device.torn, device.watch
+    def __dealloc__(self):
+        free(self.words)
+        free(self.ways)
+        free(self.idents)
+        free(self.late)
+        free(self.later)
+
+    def device(self, name, options, budget, shared, firewall):
+        cdef State made = FastDevice(name, options, budget, shared, firewall, self)
+        made.d.idle = made.idle_ns
+        return made
+
+    # --- codes -------------------------------------------------------------------------------
+
+    cdef uint32_t note_device(self, name) except? 99:
+        out = self.out
+        code = out.device_codes.get(name)
+        if code is None:
+            code = out.device_codes[name] = len(out.devices)
+            out.devices.append(name)
+        return code
+
+    cdef uint16_t note_how(self, how) except? 99:
+        out = self.out
+        code = out.how_codes.get(how)
+        if code is None:
+            code = out.how_codes[how] = len(out.hows)
+            out.hows.append(how)
+        return code
+
+    cdef uint64_t note_host(self, text) except? 99:
+        cdef uint64_t host = self.book.host(text)
+        cdef Py_ssize_t code
+        if host >= NAMED:
+            code = host - NAMED
+            if code >= self.ident_room:
+                self.ident_room = 2 * code + 64
+                self.idents = <uint64_t*>larger(self.idents, self.ident_room * sizeof(uint64_t))
+            self.idents[code] = <uint64_t><int64_t>hash(text)
+        return host
+
+    cdef uint32_t note_origin(self, pair) except? 99:
+        cdef Py_ssize_t code = self.book.origin(*pair), room
+        if code >= self.way_room:
+            room = 2 * code + 64
+            self.ways = <Way*>larger(self.ways, room * sizeof(Way))
+            memset(&self.ways[self.way_room], 0, (room - self.way_room) * sizeof(Way))
+            self.way_room = room
+            self.way = NULL
+        while len(self.devices_of) <= code:
+            self.devices_of.append(None)
+        return code
+
+    cdef uint32_t note_words(self, tuple told) except? 99:
+        cdef Py_ssize_t count = len(self.book.words), code = self.book.word(told)
+        cdef Word* meant
+        cdef int orig, direction
+        if code < count:
+            return code
+        if code >= self.word_room:
+            self.word_room = 2 * code + 64
+            self.words = <Word*>larger(self.words, self.word_room * sizeof(Word))
+        meant = &self.words[code]
+        memset(meant, 0, sizeof(Word))
+        named = dict(zip(_packed.WORDS, told))
+        meant.kind = KINDS.get(named["kind"], NOTHING)
+        meant.tcp = named["proto"] == "tcp"
+        meant.sure = named["certainty"] is None
+        meant.direction = DIRECTIONS.get(named["direction"], OTHERWISE)
+        meant.initiator = 1 if named["initiator"] == "a" else 2 if named["initiator"] == "b" else 0
+        if meant.kind == DENY:
+            words = tuple([named[n] for n in ("msg_id", "proto", "flags", "a_if", "acl")])
+            meant.said = <uint64_t><int64_t>hash(words)
+        elif meant.kind == PERMIT:
+            meant.permitted = <uint64_t><int64_t>hash((named["msg_id"], named["acl"]))
+        elif meant.kind == TEARDOWN:
+            row = [named.get(name) for name in eventrow.COLUMNS]
+            for orig in range(2):
+                for direction in range(4):
+                    how, by = lives._resolve(row, orig, DIRECTED[direction])
+                    meant.how[orig][direction] = self.note_how(how)
+                    meant.by[orig][direction] = <int>BY[by]
+                    meant.brief[orig][direction] = how in SHORT
+        return code
+
+    cdef int _new_book(self) except -1:
+        """Begin a new book: the words of this log do not repeat."""
+        cdef Permits permits
+        cdef State device
+        kept = []
+        for device in self.tracker.devices.values():
+            permits = device.permits
+            kept.append((permits, permits.kept()))
+        self.out.starts.close(self.book)
+        self.out.ends.close(self.book)
+        self.out.denials.close(self.book)
+        self.book, self.translations, self.devices_of = Book(), {}, []
+        memset(self.ways, 0, self.way_room * sizeof(Way))
+        self.way = NULL
+        for permits, values in kept:
+            for part, place, (at, acl, file, line) in values:
+                words = [None] * len(_packed.WORDS)
+                words[AT["acl"]] = acl
+                permits.m.part[<int>part].table.slots[<Py_ssize_t>place].b = (
+                    <int64_t>self.note_words(tuple(words)) << 32 | self.note_origin((None, file))
+                )
         return 0
 
-    cdef int settle(self) except -1:
-        """Bring the device's counts up to date."""
-        if self.events:
-            self.counts.events += self.events
-            self.counts.built += self.built
-            self.counts.teardowns += self.teardowns
-        self.events = self.built = self.teardowns = 0
+    cdef int pack(self, tuple row, Event* out) except -1:
+        """Write a row of `eventrow.COLUMNS`."""
+        memset(out, 0, sizeof(Event))
+        named = dict(zip(eventrow.COLUMNS, row))
+        out.words = self.note_words(tuple([named.get(name) for name in _packed.WORDS]))
+        out.origin = self.note_origin((row[eventrow.DEVICE], row[eventrow.FILE]))
+        cdef int i
+        for i, name in enumerate(_packed.HOSTS):
+            out.host[i] = self.note_host(named[name])
+        for i, name in enumerate(_packed.PORTS):
+            if named[name] is not None:
+                out.port[i] = named[name]
+                out.has |= HAS_A_P << i
+        for name, bit in _packed.BIT.items():
+            value = named.get(name)
+            if value is None or bit >= HAS_A_P:
+                continue
+            out.has |= <uint32_t>bit
+            if bit == HAS_TS:
+                out.ts = value
+            elif bit == HAS_LINE:
+                out.line = value
+            elif bit == HAS_CONN_ID:
+                out.conn_id = value
+            elif bit == HAS_BYTES:
+                out.bytes = value
+            elif bit == HAS_HIT_COUNT:
+                out.hit_count = value
+            elif bit == HAS_DURATION:
+                out.duration_s = value
         return 0
 
-    cdef tuple row(self, Py_ssize_t i):
-        return tuple([(<list>column)[i] for column in self.columns])
+    cdef tuple unpack(self, const Event* e, book):
+        """A row of `eventrow.COLUMNS`."""
+        told = book.words[e.words]
+        named = dict(zip(_packed.WORDS, told))
+        named["device"], named["file"] = book.origins[e.origin]
+        cdef int i
+        for i, name in enumerate(_packed.HOSTS):
+            named[name] = book.text(e.host[i])
+        for i, name in enumerate(_packed.PORTS):
+            named[name] = e.port[i] if e.has & (HAS_A_P << i) else None
+        named["ts"] = e.ts if e.has & HAS_TS else None
+        named["line"] = e.line if e.has & HAS_LINE else None
+        named["conn_id"] = e.conn_id if e.has & HAS_CONN_ID else None
+        named["bytes"] = e.bytes if e.has & HAS_BYTES else None
+        named["hit_count"] = e.hit_count if e.has & HAS_HIT_COUNT else None
+        named["duration_s"] = e.duration_s if e.has & HAS_DURATION else None
+        return tuple([named[name] for name in eventrow.COLUMNS])
 
-    cdef bint watched(self, tuple tuples) except -1:
-        """Do denials wait for one of these tuples?"""
-        cdef dict head = self.watch.head
-        cdef list old = self.watch.old
-        for key in tuples:
-            if head and key in head:
-                return True
-            for _, entries in old:
-                if key in <dict>entries:
-                    return True
-        return False
+    cdef void* new_row(self, Sheet sheet) noexcept nogil:
+        """A row to be written; NULL: no memory."""
+        cdef bint full = sheet.count == ROWS
+        if full:
+            with gil:
+                try:
+                    sheet.close(self.book)
+                    full = False
+                except MemoryError:
+                    pass
+        if full:
+            return NULL
+        sheet.count += 1
+        return sheet.base + (sheet.count - 1) * sheet.size
 
-    cdef bint take_built(self, Py_ssize_t i, at, event) except -1:
-        """Take a Built; False leaves everything untouched."""
-        device, number = self.device, self.number[i]
-        a_h, a_p, b_h, b_p = self.a_h[i], self.a_p[i], self.b_h[i], self.b_p[i]
-        if not same(self.proto[i], TCP) or a_h is None or b_h is None or number is None:
+    # --- batches -----------------------------------------------------------------------------
+
+    def feed(self, rows, book):
+        """As `LogTracker._feed`.  `rows`: `_packed.EVENT`; `book`: theirs."""
+        cdef Py_ssize_t i = 0, length = len(rows)
+        cdef uint8_t[::1] view
+        cdef Event* events
+        cdef int why
+        if self.book.full:
+            self._new_book()
+        cdef Translation known = self.translations.get(id(book))
+        if known is None:
+            if len(self.translations) > 256:
+                self.translations.clear()
+            known = self.translations[id(book)] = Translation(book)
+        known.update(self)
+        if length == 0:
+            return
+        if rows.dtype != _packed.EVENT or not rows.flags.c_contiguous:
+            raise ValueError("not packed events")
+        codes = (("words", known.word_count), ("origin", known.origin_count))
+        if any(int(rows[name].max()) >= most for name, most in codes):
+            raise ValueError("codes that are not in the book")
+        view = rows.view(np.uint8)
+        events = <Event*>&view[0]
+        self.to_words, self.to_ways, self.to_hosts = known.words, known.origins, known.hosts
+        self.number = self.tracker.events
+        self.last_known = self.timed = False
+        self.way = NULL
+        self._recount()
+        while True:
+            with nogil:
+                why = self._run(events, length, &i)
+            if why == DONE:
+                break
+            if why == ORIGIN:
+                self._meet(book.origins[events[i].origin], self.to_ways[events[i].origin])
+            elif why == TIME:
+                if self._time(&events[i], i, book):
+                    i += 1
+            elif why == REFERENCE:
+                self._ask(&events[i], i, book)
+                self.timed = False
+                i += 1
+            else:
+                failed()
+        self._settle()
+        self.tracker.events = self.number + length
+
+    cdef int _recount(self) except -1:
+        """Take over the counts of the reference, which may have changed anything."""
+        self.why_dev = NULL
+        self.lives_count, self.denials_count = (
+            self.tracker.lives.count, self.tracker.denials.count
+        )
+        self.forgotten = self.tracker.lives.forgotten
+        return 0
+
+    cdef int _settle(self) except -1:
+        """Bring the reference up to date."""
+        cdef int64_t i
+        cdef TornLate* late
+        tracker, out = self.tracker, self.out
+        tracker.lives.count, tracker.denials.count = self.lives_count, self.denials_count
+        tracker.lives.forgotten = self.forgotten
+        if self.late_count:
+            for i in range(self.late_count):
+                late = &self.late[i]
+                out.torn.pending.append(
+                    (late.denial, late.row, packed.SIDES[late.side], late.lag_s)
+                )
+            self.late_count = 0
+            if len(out.torn.pending) >= ROWS:
+                out.torn.flush()
+        if self.later_count:
+            for i in range(self.later_count):
+                out.built.pending.append((self.later[i].denial, self.later[i].after_s))
+            self.later_count = 0
+            if len(out.built.pending) >= ROWS:
+                out.built.flush()
+        return 0
+
+    cdef int _meet(self, pair, uint32_t code) except -1:
+        """A device or file that was not met before."""
+        raw, file = pair
+        cdef State device = self.tracker._device(raw, file)
+        cdef ClockState clock = device.clock(raw)
+        path = self.tracker._path(raw, file)
+        self.devices_of[code] = (device, clock)
+        self.ways[code].time, self.ways[code].path = &clock.t, path
+        self.ways[code].dev = &device.d
+        return 0
+
+    cdef int _ask(self, Event* e, Py_ssize_t i, book) except -1:
+        """Have the reference take a line."""
+        cdef State device = self.devices_of[self.to_ways[e.origin]][0]
+        self._settle()
+        at = self.at if self.at_known else None
+        copy = self.tracker._take(
+            device, at, self.way.path, self.number + i, self.unpack(e, book)
+        )
+        self._recount()
+        if copy is not None:
+            e.duplicate_of = copy
+            e.has |= HAS_DUPLICATE_OF
+        self._orphans(device, e)
+        return 0
+
+    cdef int _orphans(self, State device, const Event* e) except -1:
+        """Note which Teardowns wait for their Built; of `e`, or of all."""
+        cdef Dev* d = &device.d
+        orphans = device.orphans
+        if not orphans:
+            if d.orphans:
+                memset(d.maybe_orphan, 0, LINE_BITS // 8)
+        elif e != NULL:
+            note_orphan(d, e.conn_id)
+        else:
+            for key in orphans:
+                if type(key) is not tuple:
+                    note_orphan(d, key)
+        d.orphans = len(orphans)
+        if d.orphans:
+            d.orphan_at = orphans[next(iter(orphans))][2]
+        d.held = len(device.held)
+        d.stateful = device.firewall.states or device.lingering or device.states
+        return 0
+
+    cdef bint _time(self, const Event* e, Py_ssize_t i, book) except -1:
+        """A stamp that needs a closer look.  True: its line waits for the next."""
+        device, clock = self.devices_of[self.to_ways[e.origin]]
+        self._settle()
+        at, move = device.time(e.ts, clock)
+        self.at, self.at_known, self.last_ts = at, True, e.ts
+        self.last_known = clock.suspect is None
+        self.timed = True
+        astray = False
+        if move or device.held:
+            row = self.unpack(e, book)
+            self.tracker._moved(device, move, clock, row)
+            if move is ASTRAY:
+                raw = book.origins[e.origin][0]
+                device.held[raw] = (self.number + i, self.way.path, row)
+                astray = True
+                self.timed = False
+            self._orphans(device, NULL)
+        self._recount()
+        return astray
+
+    cdef bint _on_time(self, int64_t ts) noexcept nogil:
+        """`Device.time` where nothing happens but that time goes on."""
+        cdef Time* t = self.way.time
+        cdef Dev* d = self.way.dev
+        cdef int64_t ahead, now
+        if d.held or t.suspect.known or not t.now.known or not d.now.known:
             return False
-        if device.orphans or number in self.open or find(self.torn, number) is not None:
+        ahead = <int64_t>(<uint64_t>ts + <uint64_t>t.shift - <uint64_t>t.now.value)
+        if ahead < -STEP or ahead > GAP:
             return False
-        initiator, direction = self.initiator[i], self.direction[i]
-        if initiator == "a" or (initiator != "b" and direction == "inbound"):
+        now = t.now.value + (ahead if ahead > 0 else 0)
+        if max(now, d.now.value) >= d.next_tick:
+            return False
+        t.now.value = now
+        if now > d.now.value:
+            d.now.value = now
+        if not d.first.known or ts < d.first.value:
+            d.first.known, d.first.value = True, ts
+        if not d.last.known or ts > d.last.value:
+            d.last.known, d.last.value = True, ts
+        self.at, self.at_known = ts + t.shift, True
+        self.last_ts, self.last_known = ts, True
+        return True
+
+    cdef int _run(self, Event* events, Py_ssize_t length, Py_ssize_t* place) noexcept nogil:
+        """Take lines until one needs Python: what for."""
+        cdef Py_ssize_t i = place[0]
+        cdef Event* e
+        cdef Way* way
+        cdef const Word* word
+        cdef int taken
+        while i < length:
+            e = &events[i]
+            way = &self.ways[self.to_ways[e.origin]]
+            place[0] = i
+            if way.dev == NULL:
+                return ORIGIN
+            if way != self.way:
+                self.way, self.last_known = way, False
+                self.timed = False
+            if not self.timed:
+                if not e.has & HAS_TS:
+                    self.at_known = self.last_known = False
+                elif not (self.last_known and self.last_ts == e.ts) and not self._on_time(e.ts):
+                    return TIME
+            self.timed = False
+            word = &self.words[self.to_words[e.words]]
+            taken = 0
+            if word.kind == NOTHING:
+                way.dev.events += 1
+                taken = 1
+            elif word.kind == XLATE:
+                taken = self._translated(e)
+            elif word.kind == ASK or not self.at_known:
+                taken = 0
+            elif way.dev.stateful and word.kind <= TEARDOWN:
+                taken = 0
+            elif word.kind == BUILT:
+                taken = self._built(e, word, self.number + i)
+            elif word.kind == TEARDOWN:
+                taken = self._teardown(e, word, self.number + i)
+            elif word.kind == DENY:
+                taken = self._deny(e, word, self.number + i)
+            else:
+                taken = self._permit(e, word, self.number + i)
+            if taken == 0:
+                return REFERENCE
+            if taken < 0:
+                return NO_MEMORY
+            i += 1
+        place[0] = i
+        return DONE
+
+    cdef inline uint64_t _host(self, uint64_t host) noexcept nogil:
+        """In the codes of the own book."""
+        return host if host < NAMED else self.to_hosts[host - NAMED]
+
+    cdef inline uint64_t _ident(self, uint64_t host) noexcept nogil:
+        host = self._host(host)
+        return host if host < NAMED else self.idents[host - NAMED]
+
+    cdef inline void _copy(self, const Event* e, Event* out) noexcept nogil:
+        """Write an event in the codes of the own book."""
+        cdef int i
+        out[0] = e[0]
+        out.words, out.origin = self.to_words[e.words], self.to_ways[e.origin]
+        for i in range(4):
+            if e.host[i] >= NAMED:
+                out.host[i] = self.to_hosts[e.host[i] - NAMED]
+
+    # --- lines -------------------------------------------------------------------------------
+    # Each returns 1 where the line is taken, 0 where nothing was touched, -1: no memory.
+
+    cdef int _translated(self, const Event* e) noexcept nogil:
+        cdef Dev* d = self.way.dev
+        cdef Slot* slot
+        d.events += 1
+        if e.host[A_MAPPED] == 0:
+            return 1
+        slot = remember(
+            d.xlates, key2(self._ident(e.host[A]), port_of(e.has & HAS_A_P, e.port[A])),
+            d.now.value if d.now.known else 0,
+        )
+        if slot == NULL:
+            return -1
+        slot.a = <int64_t>self._ident(e.host[A_MAPPED])
+        slot.b = <int64_t>port_of(e.has & HAS_A_MAPPED_P, e.port[A_MAPPED])
+        return 1
+
+    cdef int _tuples(self, const Event* e, uint64_t real, uint64_t* out) noexcept nogil:
+        """`lives._tuples`; how many."""
+        cdef Dev* d = self.way.dev
+        cdef uint64_t a = self._ident(e.host[A]), b = self._ident(e.host[B])
+        cdef uint64_t a_p = port_of(e.has & HAS_A_P, e.port[A])
+        cdef uint64_t b_p = port_of(e.has & HAS_B_P, e.port[B])
+        cdef uint64_t am = self._ident(e.host[A_MAPPED]), bm = self._ident(e.host[B_MAPPED])
+        cdef uint64_t am_p = port_of(e.has & HAS_A_MAPPED_P, e.port[A_MAPPED])
+        cdef uint64_t bm_p = port_of(e.has & HAS_B_MAPPED_P, e.port[B_MAPPED])
+        cdef bint a_same = e.host[A_MAPPED] == 0 or (am == a and am_p == a_p)
+        cdef bint b_same = e.host[B_MAPPED] == 0 or (bm == b and bm_p == b_p)
+        cdef Slot* found
+        cdef int where
+        if not empty(d.xlates):
+            if a_same:
+                found = recall(d.xlates, key2(a, a_p), &where)
+                if found != NULL:
+                    a_same, am, am_p = False, <uint64_t>found.a, <uint64_t>found.b
+            if b_same:
+                found = recall(d.xlates, key2(b, b_p), &where)
+                if found != NULL:
+                    b_same, bm, bm_p = False, <uint64_t>found.a, <uint64_t>found.b
+        out[0] = real
+        if a_same and b_same:
+            return 1
+        if a_same:
+            out[1] = key4(a, a_p, bm, bm_p)
+            return 2
+        out[1] = key4(am, am_p, b, b_p)
+        if b_same:
+            return 2
+        out[2] = key4(a, a_p, bm, bm_p)
+        out[3] = key4(am, am_p, bm, bm_p)
+        return 4
+
+    cdef inline uint64_t _real(self, const Event* e) noexcept nogil:
+        return key4(
+            self._ident(e.host[A]), port_of(e.has & HAS_A_P, e.port[A]),
+            self._ident(e.host[B]), port_of(e.has & HAS_B_P, e.port[B]),
+        )
+
+    cdef int _built(self, const Event* e, const Word* word, int64_t event) noexcept nogil:
+        """`Lives.built`"""
+        cdef Dev* d = self.way.dev
+        cdef int64_t number = e.conn_id, i
+        cdef int orig, where, k
+        cdef Start* start
+        cdef Open* made
+        cdef Slot* slot
+        cdef Waiting* pool
+        if (
+            not word.tcp or e.host[A] == 0 or e.host[B] == 0 or not e.has & HAS_CONN_ID
+            or number <= NAMELESS
+        ):
+            return 0
+        if word.initiator == 1 or (word.initiator != 2 and word.direction == INBOUND):
             orig = 0
-        elif initiator == "b" or direction == "outbound":
+        elif word.initiator == 2 or word.direction == OUTBOUND:
             orig = 1
         else:
-            return False
-        real = hash((a_h, a_p, b_h, b_p))
-        top = device.id_top
-        if top is not None and number == top + 1:  # the plain case of `note_id`
-            device.ids += 1
-            device.id_top = number
-        else:
-            device.note_id(number)
-        if device.built_since is None:
-            device.built_since = at
-        self.built += 1
-        self.events += 1
-        count = self.lives.count
-        self.lives.count = count + 1
-        am_h, am_p, bm_h, bm_p = self.am_h[i], self.am_p[i], self.bm_h[i], self.bm_p[i]
-        bypass = same(self.flags[i], BYPASS)
-        if orig:
-            started = (
-                count, self.name, number, b_h, b_p, self.b_if[i], bm_h, bm_p, a_h, a_p,
-                self.a_if[i], am_h, am_p, LOG, self.user[i], self.ts[i], self.file[i],
-                self.line[i], bypass,
-            )
-        else:
-            started = (
-                count, self.name, number, a_h, a_p, self.a_if[i], am_h, am_p, b_h, b_p,
-                self.b_if[i], bm_h, bm_p, LOG, self.user[i], self.ts[i], self.file[i],
-                self.line[i], bypass,
-            )
-        self.starts.append(started)
-        if len(self.starts) >= FLUSH:
-            self.lives.starts.flush()
-        xlates = device.xlates
-        if (
-            (am_h is None or (same(am_h, a_h) and same(am_p, a_p)))
-            and (bm_h is None or (same(bm_h, b_h) and same(bm_p, b_p)))
-            and not xlates.head and not xlates.old
-        ):
-            tuples = (real,)
-        else:
-            tuples = tuples_of(real, self.row(i), xlates)
-        self.open[number] = (count, tuples, at, orig, direction, event)
-        for key in <tuple>tuples:
-            self.open_tuples[key] = number
-        if len(self.open) > self.open_most:
-            self.lives.forgotten += device.bound_open()
-        if self.watched(<tuple>tuples):
-            self.denials.on_built(device, tuples, at)
-        return True
+            return 0
+        if d.orphans and maybe_orphan(d, number):
+            return 0
+        if find_open(d.opens, number) != NULL:
+            return 0
+        if recall(d.torn, key_of_number(number), &where) != NULL:
+            return 0
+        note_id(d, number)
+        if not d.built_since.known:
+            d.built_since.known, d.built_since.value = True, self.at
+        d.built += 1
+        d.events += 1
+        start = <Start*>self.new_row(self.out.starts)
+        made = open_new(d.opens, number)
+        if start == NULL or made == NULL:
+            return -1
+        self._copy(e, &start.event)
+        start.row, start.device = self.lives_count, d.name
+        start.orig, start.guessed, start.spare = orig, 0, 0
+        made.row, made.at, made.event = self.lives_count, self.at, event
+        made.orig, made.direction = orig, word.direction
+        self.lives_count += 1
+        made.count = self._tuples(e, self._real(e), made.tuples)
+        for k in range(made.count):
+            if open_tuple(d.opens, made.tuples[k], number):
+                return -1
+        if not empty(d.watch):
+            for k in range(made.count):
+                slot = recall(d.watch, made.tuples[k], &where)
+                if slot == NULL:
+                    continue
+                pool = <Waiting*>d.watch.part[where].pool
+                i = slot.a
+                while i >= 0:  # `Denials.on_built`
+                    if 0 <= self.at - pool[i].at <= self.ahead:
+                        if self._built_later(
+                            pool[i].number if pool[i].number >= 0 else ~pool[i].number,
+                            seconds_of(self.at - pool[i].at),
+                        ):
+                            return -1
+                    i = pool[i].next
+        if <int64_t>d.opens.index.count > self.open_most:  # `Device.bound_open`
+            i = d.opens.index.count // 8
+            if i == 0:
+                i = 1
+            self.forgotten += i
+            while i:
+                open_close(d.opens, &d.opens.places[d.opens.first])
+                i -= 1
+        return 1
 
-    cdef bint take_teardown(self, Py_ssize_t i, at, event) except -1:
-        """Take a Teardown; False leaves everything untouched."""
-        device, number = self.device, self.number[i]
-        a_h, b_h = self.a_h[i], self.b_h[i]
-        if not same(self.proto[i], TCP) or a_h is None or b_h is None or number is None:
-            return False
-        if device.orphans or device.firewall.states or self.certainty[i] is not None:
-            return False
-        if device.lingering or device.states:
-            return False
-        found = self.open.get(number)
-        if found is None:
-            return False
-        cdef tuple entry = found
-        cdef tuple tuples = entry[1]
-        count, built, orig, direction = entry[0], entry[2], entry[3], entry[4]
-        if hash((a_h, self.a_p[i], b_h, self.b_p[i])) not in tuples or at < built - self.wait:
-            return False
-        self.teardowns += 1
-        self.events += 1
-        if device.torn_since is None:
-            device.torn_since = at
-        del self.open[number]
-        for key in tuples:
-            if self.open_tuples.get(key) == number:
-                del self.open_tuples[key]
-        words = (self.teardown[i], self.side[i], self.reason_by[i], orig, direction)
-        meaning = self.meanings.get(words)
-        if meaning is None:
-            if len(self.meanings) >= MEANINGS:
-                self.meanings.clear()
-            meaning = self.meanings[words] = resolve(self.row(i), orig, direction)
-        cdef tuple both = meaning
-        how = both[0]
-        duration_s = self.duration[i]
-        if type(duration_s) is not float or not 0 <= <double>duration_s < 1e9:
-            duration_s = seconds(duration_s)
-        self.ends.append((
-            count, self.ts[i], self.file[i], self.line[i], duration_s, self.size[i],
-            self.reason[i], how, both[1],
-        ))
-        if len(self.ends) >= FLUSH:
-            self.lives.ends.flush()
-        # `Device.remember`
-        value = ((at << ROW_BITS) | count) << 1 | orig
-        store = device.ended if how in SHORT_LIVED else device.expired
-        now = device.now
-        if now is None:
-            now = at
-        for key in tuples:
-            keep(store, key, value, now)
-        keep(self.torn, number, (tuples, built, at, count, event), at)
-        if self.watched(tuples):
-            self.denials.on_teardown(device, tuples, built, at, count, orig)
-        return True
-
-    cdef object ended_before(self, key, latest):
-        """`Device.find_ended`, packed; None if there is none."""
-        first, second = find(self.device.ended, key), find(self.device.expired, key)
-        if first is not None and (first >> ROW_BITS + 1) > latest:
-            first = None
-        if second is not None and (second >> ROW_BITS + 1) > latest:
-            second = None
-        if first is None or second is None:
-            return second if first is None else first
-        return second if second >> ROW_BITS + 1 > first >> ROW_BITS + 1 else first
-
-    cdef tuple before(self, tuple keys, at):
-        """`denials._before` as (row, end or None if open, side, rebuilt); row None: no match."""
-        device, wait = self.device, self.wait
-        cdef int way
-        ended = rebuilt = row = side = None
-        for way in range(2):
-            packed = self.ended_before(keys[way], at + wait)
-            if packed is not None and (ended is None or packed >> ROW_BITS + 1 > ended):
-                ended, row = packed >> ROW_BITS + 1, packed >> 1 & ROW_MASK
-                side = SIDES[<int>(packed & 1) ^ way]
-        for way in range(2):
-            number = self.open_tuples.get(keys[way])
-            if number is None:
+    cdef int _teardown(self, const Event* e, const Word* word, int64_t event) noexcept nogil:
+        """`Lives.teardown`"""
+        cdef Dev* d = self.way.dev
+        cdef Open* found
+        cdef Open was
+        cdef uint64_t real
+        cdef int k, where
+        cdef int64_t i, now
+        cdef End* end
+        cdef Memory* store
+        cdef Slot* slot
+        cdef Torn* torn
+        cdef Waiting* pool
+        cdef bint known = False, forward
+        if not word.tcp or e.host[A] == 0 or e.host[B] == 0 or not e.has & HAS_CONN_ID:
+            return 0
+        if not word.sure:
+            return 0
+        if d.orphans and self.at - d.orphan_at > self.wait:
+            return 0
+        found = find_open(d.opens, e.conn_id)
+        if found == NULL or self.at < found.at - self.wait:
+            return 0
+        real = self._real(e)
+        for k in range(found.count):
+            known |= found.tuples[k] == real
+        if not known:
+            return 0
+        was = found[0]
+        d.teardowns += 1
+        d.events += 1
+        if not d.torn_since.known:
+            d.torn_since.known, d.torn_since.value = True, self.at
+        open_close(d.opens, found)
+        end = <End*>self.new_row(self.out.ends)
+        if end == NULL:
+            return -1
+        write_end(end, e, was.row, self.to_words[e.words], self.to_ways[e.origin])
+        end.how = word.how[was.orig][was.direction]
+        end.by = word.by[was.orig][was.direction]
+        store = d.ended if word.brief[was.orig][was.direction] else d.expired
+        now = d.now.value if d.now.known else self.at
+        for k in range(was.count):  # `Device.remember`
+            slot = remember(store, was.tuples[k], now)
+            if slot == NULL:
+                return -1
+            slot.a, slot.b = self.at, was.row << 1 | was.orig
+        slot = remember(d.torn, key_of_number(e.conn_id), self.at)
+        torn = NULL if slot == NULL else keep_torn(d.torn, slot)
+        if torn == NULL:
+            return -1
+        memcpy(torn.tuples, was.tuples, sizeof(was.tuples))
+        torn.count, torn.built, torn.at = was.count, was.at, self.at
+        torn.row, torn.event = was.row, event
+        if empty(d.watch):
+            return 1
+        for k in range(was.count):
+            slot = recall(d.watch, was.tuples[k], &where)
+            if slot == NULL:
                 continue
-            entry = <tuple>self.open[number]
-            built = entry[2]
-            just_now = ended is not None and built >= at - SECOND_NS and ended >= built - wait
-            if built <= at and not just_now:
-                return entry[0], None, SIDES[<int>entry[3] ^ way], None
-            if built - at <= self.ahead:
-                rebuilt = max(built, at)
-        return row, ended, side, rebuilt
+            pool = <Waiting*>d.watch.part[where].pool
+            i = slot.a
+            while i >= 0:  # `Denials.on_teardown`
+                forward = pool[i].number >= 0
+                if -self.wait <= self.at - pool[i].at <= self.wait and was.at <= pool[i].at:
+                    if self._torn_late(
+                        pool[i].number if forward else ~pool[i].number, was.row,
+                        was.orig if forward else 1 - was.orig,
+                        seconds_of(max(0, pool[i].at - self.at)),
+                    ):
+                        return -1
+                i = pool[i].next
+        return 1
 
-    cdef int watch_for(self, tuple keys, at, row) except -1:
-        """`denials._watch`."""
-        watch, now = self.watch, self.device.now or 0
-        for key, value in ((keys[0], row), (keys[1], ~row)):
-            waiting = (<dict>watch.head).get(key)
-            if waiting is None:
-                older = find(watch, key) or []
-                waiting = [pair for pair in older if now - pair[0] <= watch.slice_ns]
-                keep(watch, key, waiting, now)
-            if len(<list>waiting) < WATCHED:
-                (<list>waiting).append((at, value))
+    cdef int _built_later(self, int64_t denial, double after_s) noexcept nogil:
+        cdef void* more
+        if self.later_count == self.later_room:
+            more = realloc(self.later, (2 * self.later_room + 64) * sizeof(BuiltLater))
+            if more == NULL:
+                return -1
+            self.later, self.later_room = <BuiltLater*>more, 2 * self.later_room + 64
+        self.later[self.later_count].denial = denial
+        self.later[self.later_count].after_s = after_s
+        self.later_count += 1
         return 0
 
-    cdef bint take_denial(self, Py_ssize_t i, at, path, event) except -1:
-        """Take a denial of TCP that is no copy; False leaves everything untouched.  Mirrors
-        `Denials.deny`."""
-        device, denials = self.device, self.denials
-        src_h, src_p, dst_h, dst_p = self.a_h[i], self.a_p[i], self.b_h[i], self.b_p[i]
-        if not same(self.proto[i], TCP) or src_h is None or dst_h is None or device.orphans:
-            return False
-        kind = self.denial_kind[i]
-        if src_p is None or dst_p is None or kind == "icmp":
-            return False
-        ts, msg_id, flags, src_if = self.ts[i], self.msg_id[i], self.flags[i], self.a_if[i]
-        acl, hits = self.acl[i], self.hits[i]
-        mark = hash(
-            (ts, msg_id, TCP, src_h, src_p, dst_h, dst_p, flags, src_if, acl, hits)
+    cdef int _torn_late(self, int64_t denial, int64_t row, int side, double lag_s) noexcept nogil:
+        cdef void* more
+        cdef TornLate* late
+        if self.late_count == self.late_room:
+            more = realloc(self.late, (2 * self.late_room + 64) * sizeof(TornLate))
+            if more == NULL:
+                return -1
+            self.late, self.late_room = <TornLate*>more, 2 * self.late_room + 64
+        late = &self.late[self.late_count]
+        late.denial, late.row, late.side, late.lag_s = denial, row, side, lag_s
+        self.late_count += 1
+        return 0
+
+    cdef int _permit(self, const Event* e, const Word* word, int64_t event) noexcept nogil:
+        """`LogTracker._permit`"""
+        cdef Dev* d = self.way.dev
+        cdef uint64_t key, mark
+        cdef Slot* slot
+        cdef int where
+        if not word.tcp or e.host[A] == 0 or e.host[B] == 0:
+            return 0
+        key = self._real(e)
+        mark = mark_of(e.ts, key, e.has & HAS_HIT_COUNT, e.hit_count, word.permitted)
+        if recall(d.lines, mark, &where) != NULL:
+            return 0
+        d.events += 1
+        slot = remember(d.lines, mark, d.now.value)
+        if slot == NULL:
+            return -1
+        slot.c, slot.a, slot.b = self.way.path, 0, event
+        slot = remember(d.permits, key, self.at)
+        if slot == NULL:
+            return -1
+        slot.a = self.at
+        slot.b = <int64_t>self.to_words[e.words] << 32 | self.to_ways[e.origin]
+        slot.c = e.line if e.has & HAS_LINE else -1
+        return 1
+
+    cdef int _deny(self, const Event* e, const Word* word, int64_t event) noexcept nogil:
+        """`Denials.deny`, of a line that is no copy"""
+        cdef Dev* d = self.way.dev
+        cdef uint64_t key = self._real(e), back, mark
+        cdef int where
+        cdef int64_t row, now = d.now.value, rebuilt
+        cdef Slot* slot
+        cdef Refusal* out
+        cdef bint built_again = False
+        if e.host[A] == 0 and e.host[B] == 0:
+            return 0
+        if d.orphans and now - d.orphan_at > self.wait:
+            return 0
+        mark = mark_of(e.ts, key, e.has & HAS_HIT_COUNT, e.hit_count, word.said)
+        if recall(d.lines, mark, &where) != NULL:
+            return 0
+        slot = remember(d.lines, mark, now)
+        if slot == NULL:
+            return -1
+        row = self.denials_count
+        self.denials_count += 1
+        slot.c, slot.a, slot.b = self.way.path, row, event
+        d.events += 1
+        d.denials += 1
+        out = <Refusal*>self.new_row(self.out.denials)
+        if out == NULL:
+            return -1
+        self._copy(e, &out.event)
+        out.row, out.device, out.copy_row, out.log_row = row, d.name, -1, -1
+        out.lag_s = out.reach_s = out.failover_s = NAN
+        out.permit_line, out.permit_words, out.permit_origin = -1, NO_CODE, NO_CODE
+        out.why, out.seen, out.side, out.pending = 0, UNKNOWN, NO_SIDE, 0
+        out.icmp = out.spare = 0
+        if d.failover.known:
+            out.failover_s = seconds_of(max(0, self.at - d.failover.value))
+        if not word.tcp or e.host[A] == 0 or e.host[B] == 0 or (
+            e.has & (HAS_A_P | HAS_B_P)
+        ) != (HAS_A_P | HAS_B_P):
+            return self._say(out, word.tcp)
+        back = key4(
+            self._ident(e.host[B]), e.port[B], self._ident(e.host[A]), e.port[A]
         )
-        if find(device.lines, mark) is not None:
-            return False
-        now = device.now or 0
-        row = denials.count
-        denials.count = row + 1
-        keep(device.lines, mark, (path, row, event), now)
-        self.events += 1
-        self.settle()  # what is unknown depends on the counts
-        self.counts.denials += 1
-        keys = (hash((src_h, src_p, dst_h, dst_p)), hash((dst_h, dst_p, src_h, src_p)))
-        log_row, ended, side, rebuilt = self.before(keys, at)
-        pending, lag_s, why, reach_s, seen = False, None, None, None, YES
-        if rebuilt is not None:
-            denials.built.pending.append((row, (rebuilt - at) / SECOND_NS))
-        if log_row is not None:
-            pending = ended is None
-            if ended is not None:
-                lag_s = max(0, at - ended) / SECOND_NS
+        self._before(d, key, back, out, &built_again, &rebuilt)
+        if built_again and self._built_later(row, seconds_of(rebuilt - self.at)):
+            return -1
+        if out.log_row >= 0:
+            out.seen = YES
         else:
-            why = device.why_unknown(at)
-            seen = NO if why is None else UNKNOWN
-            reach_s = device.reach(at) / SECOND_NS
-        self.watch_for(keys, at, row)
-        permit = find(device.permits, keys[0])
-        if permit is None or abs(at - permit[0]) > device.options.wait_s * SECOND_NS:
-            permit = NO_PERMIT
-        failover_s = None
-        if device.failover is not None:
-            failover_s = max(0, at - device.failover) / SECOND_NS
-        self.refused.append((
-            row, ts, self.name, self.file[i], self.line[i], msg_id, TCP, src_if, src_h, src_p,
-            dst_h, dst_p, flags, acl, 1 if hits is None else hits, lag_s, seen, None, SHOWN,
-            OTHER if kind is None else kind, why, side, pending, failover_s, log_row, reach_s,
-            permit[1], permit[2], permit[3], None, None,
-        ))
-        if len(self.refused) >= FLUSH:
-            denials.rows.flush()
-        return True
+            if self._why(d, out):
+                return -1
+            out.seen = NO if out.why == 0 else UNKNOWN
+            out.reach_s = seconds_of(reach(d, self.at))
+        if wait_for(d.watch, key, self.at, row, now) or wait_for(
+            d.watch, back, self.at, ~row, now
+        ):
+            return -1
+        slot = recall(d.permits, key, &where)
+        if slot != NULL and -self.wait <= self.at - slot.a <= self.wait:
+            out.permit_words, out.permit_origin = (
+                <uint32_t>(slot.b >> 32), <uint32_t>(slot.b & NO_CODE)
+            )
+            out.permit_line = slot.c
+        return 1
+
+    cdef void _before(
+        self, Dev* d, uint64_t key, uint64_t back, Refusal* out, bint* again, int64_t* rebuilt
+    ) noexcept nogil:
+        """`denials._before`"""
+        cdef int way, orig = 0
+        cdef bint ended = False, just_now
+        cdef int64_t ended_at = 0, row = -1, at = self.at, built
+        cdef Slot* slot
+        cdef Open* open
+        for way in range(2):
+            slot = ended_before(d, back if way else key, at + self.wait)
+            if slot != NULL and (not ended or slot.a > ended_at):
+                ended, ended_at, row, orig = True, slot.a, slot.b >> 1, (slot.b & 1) ^ way
+        for way in range(2):
+            slot = table_get(&d.opens.tuples, back if way else key)
+            if slot == NULL:
+                continue
+            open = find_open(d.opens, slot.a)
+            built = open.at
+            just_now = ended and built >= at - NS and ended_at >= built - self.wait
+            if built <= at and not just_now:
+                out.log_row, out.side, out.pending = open.row, open.orig ^ way, 1
+                again[0] = False
+                return
+            if built - at <= self.ahead:
+                again[0], rebuilt[0] = True, max(built, at)
+        if ended:
+            out.log_row, out.side = row, orig
+            out.lag_s = seconds_of(max(0, at - ended_at))
+
+    cdef int _say(self, Refusal* out, bint tcp) noexcept with gil:
+        try:
+            out.why = self.out.note_why(refusals.UNREADABLE if tcp else refusals.NOT_TCP)
+        except MemoryError:
+            return -1
+        return 1
+
+    cdef int _why(self, Dev* d, Refusal* out) noexcept nogil:
+        """`Device.why_unknown`; its text is asked for where there is one."""
+        cdef int64_t at = self.at
+        cdef bint timely = (
+            not d.shared and d.built_since.known and d.torn_since.known
+            and max(0, at - max(d.since, d.built_since.value)) >= d.idle
+        )
+        if timely:
+            if not (
+                (d.lost > 5 and d.lost * 50 > d.teardowns)
+                or d.ids_missing > (0.1 if d.other_ids else 0.9) * <double>(d.ids + d.ids_missing)
+                or reach(d, at) < d.idle
+            ):
+                out.why = 0
+                return 0
+        elif (
+            self.why_dev == d and self.why_at == at and self.why_built == d.built_since.known
+            and self.why_torn == d.torn_since.known
+        ):
+            out.why = self.why
+            return 0
+        return self._ask_why(d, out, timely)
+
+    cdef int _ask_why(self, Dev* d, Refusal* out, bint timely) noexcept with gil:
+        try:
+            for way in self.devices_of:
+                if way is not None and &(<State>(<tuple>way)[0]).d == d:
+                    out.why = self.out.note_why((<tuple>way)[0].why_unknown(self.at))
+                    break
+        except MemoryError:
+            return -1
+        self.why_dev, self.why_at, self.why = (NULL if timely else d), self.at, out.why
+        self.why_built, self.why_torn = d.built_since.known, d.torn_since.known
+        return 0
 
 
-def feed(tracker, events, columns):
-    """As `LogTracker._feed`.  `columns`: those of `eventrow`, in its order."""
-    cdef Py_ssize_t i, length = len(events["ts"])
-    columns = [c if type(c) is list else list(c) for c in columns]
-    if any(len(column) != length for column in columns):
-        raise ValueError("columns of unequal length")
-    cdef list devices = columns[eventrow.DEVICE], files = columns[eventrow.FILE]
-    cdef list stamps = columns[eventrow.TS], kinds = columns[eventrow.KIND]
-    cdef list copies = events["duplicate_of"]
-    cdef Follower follower = Follower(tracker, columns)
-    number = tracker.events
-    raw = file = last_ts = ""
-    device = clock = at = None
-    path = 0
-    for i in range(length):
-        ts = stamps[i]
-        if device is None or not same(devices[i], raw) or not same(files[i], file):
-            raw, file = devices[i], files[i]
-            device = tracker._device(raw, file)
-            clock = device.clock(raw)
-            path = tracker._path(raw, file)
-            follower.turn_to(device)
-            last_ts = ""
-        if ts is None:
-            at, last_ts = None, ""
-        elif not same(ts, last_ts):
-            at, move = device.time(ts, clock)
-            last_ts = ts if clock.suspect is None else ""
-            if move is not STILL or device.held:
-                follower.settle()
-                row = follower.row(i)
-                tracker._moved(device, move, clock, row)
-                if move is ASTRAY:
-                    device.held[raw] = (number + i, path, row)
-                    continue
-        kind = kinds[i]
-        if same(kind, BUILT):
-            if at is not None and follower.take_built(i, at, number + i):
-                continue
-        elif same(kind, TEARDOWN):
-            if at is not None and follower.take_teardown(i, at, number + i):
-                continue
-        elif same(kind, DENY):
-            if at is not None and follower.take_denial(i, at, path, number + i):
-                continue
-        elif kind not in FOLLOWED:
-            follower.events += 1
-            continue
-        follower.settle()
-        copy = tracker._take(device, at, path, number + i, follower.row(i))
-        if copy is not None:
-            copies[i] = copy
-    follower.settle()
-    tracker.events = number + length
+cdef inline Slot* ended_before(Dev* d, uint64_t key, int64_t latest) noexcept nogil:
+    """`Device.find_ended`"""
+    cdef int where
+    cdef Slot* one = recall(d.ended, key, &where)
+    cdef Slot* two = recall(d.expired, key, &where)
+    if one != NULL and one.a > latest:
+        one = NULL
+    if two != NULL and two.a > latest:
+        two = NULL
+    if one == NULL or two == NULL:
+        return two if one == NULL else one
+    return two if two.a > one.a else one
+
+
+cdef inline int64_t reach(const Dev* d, int64_t at) noexcept nogil:
+    """`Device.reach`"""
+    cdef int64_t begin = d.since
+    if d.ended.forgot and d.ended.since_ns > begin:
+        begin = d.ended.since_ns
+    if d.expired.forgot and d.expired.since_ns > begin:
+        begin = d.expired.since_ns
+    return max(0, at - begin)
+
+
+cdef inline void note_id(Dev* d, int64_t number) noexcept nogil:
+    """`Device.note_id`"""
+    cdef int64_t top = d.id_top.value
+    if not d.numbered:
+        return
+    d.ids += 1
+    if not d.id_top.known:
+        d.id_top.known, d.id_top.value = True, number
+    elif number > top:
+        d.ids_missing += min(<int64_t>(<uint64_t>number - <uint64_t>top - 1), 10_000)
+        d.id_top.value = number
+    elif top - number > 1_000_000:
+        d.id_top.value = number
+    elif d.ids_missing:
+        d.ids_missing -= 1
+
+
+cdef inline uint32_t orphan_bit(int64_t number) noexcept nogil:
+    return finis_mix(number, <uint64_t>0x9E3779B97F4A7C15) & (LINE_BITS - 1)
+
+
+cdef inline bint maybe_orphan(const Dev* d, int64_t number) noexcept nogil:
+    cdef uint32_t bit = orphan_bit(number)
+    return d.maybe_orphan[bit >> 3] >> (bit & 7) & 1
+
+
+cdef inline void note_orphan(Dev* d, int64_t number) noexcept nogil:
+    cdef uint32_t bit = orphan_bit(number)
+    d.maybe_orphan[bit >> 3] |= 1 << (bit & 7)
+
+
+cdef inline double seconds_of(int64_t ns) noexcept nogil:
+    return ns / 1e9 if ns < EXACT else <double>(<long double>ns / <long double>1e9)

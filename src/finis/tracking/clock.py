@@ -15,6 +15,7 @@ _AGREE_NS = 300 * SECOND  # two stamps this close confirm each other
 _HOUR_NS = 3600 * SECOND
 _REASON_NS = 31 * 24 * _HOUR_NS
 _DST_SLACK_NS = 120 * SECOND
+_END = 2**62
 
 
 class Move(IntEnum):
@@ -59,7 +60,8 @@ class LogClock:
         first, self.suspect = self.suspect, None
         self.stepped_from = self.now
         if ahead > 0:
-            self.now += ahead
+            self._bound(stamp_ns)
+            self.now = max(self.now, stamp_ns + self.shift)
             return Move.GAP
         # The clock was already at `first` when the step was suspected.
         back = self.now - (first + self.shift)
@@ -68,5 +70,11 @@ class LogClock:
             self.now = max(self.now, stamp_ns + self.shift)
             return Move.DST
         self.shift += back
+        self._bound(stamp_ns)
         self.now = max(self.now, stamp_ns + self.shift)
         return Move.EPOCH
+
+    def _bound(self, stamp_ns: int) -> None:
+        """Log time fits 64 bits, however often the clock of a hostile log leaps centuries."""
+        if stamp_ns + self.shift > _END:
+            self.shift = max(0, _END - stamp_ns)

@@ -12,55 +12,59 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from finis.tables import DENIAL_FACTS, DENIALS, polars_schema
 from finis.tracking.clock import SECOND
 from finis.tracking.columns import CHUNK, Rows
+from finis.tracking.eventrow import (
+    A_H,
+    A_IF,
+    A_P,
+    ACL,
+    B_H,
+    B_P,
+    FLAGS,
+    HIT_COUNT,
+    MSG_ID,
+    PROTO,
+    TS,
+)
+from finis.tracking.output import NOW, REFUSED, Output
 
 if TYPE_CHECKING:
-    from finis.tracking.devices import Device
+    from finis.tracking.devices import Tracked
 
 # A firewall that logs states stamps the events of its table when they happen, denials (through the
 # kernel log) this much later at most, or in whole seconds.
 _CLOSE_NS = SECOND // 10
-_WATCHED = 1000  # amendments wait for at most this many denials per tuple
-
-# Columns known when the line is read; the rest of the two tables is joined or stays null.
-_NOW = (
-    "row", "ts", "device", "file", "line", "msg_id", "proto", "interface", "src_h", "src_p",
-    "dst_h", "dst_p", "flags", "acl", "count", "lag_s", "seen_before", "duplicate_of", "unit",
-    "kind", "unknown_why", "from_side", "pending_syn", "failover_s", "log_row", "reach_s",
-    "permitted_by", "permitted_file", "permitted_line", "segment_file", "segment_frame",
-)  # fmt: skip
-_SCHEMA = polars_schema(DENIALS) | polars_schema(DENIAL_FACTS)
 _SIDES = ("orig", "resp")
-_ICMP = ("icmp", "icmp6")
+# Why nothing is known of a denial.
+NOT_TCP, UNREADABLE = "not TCP", "an address or port is unreadable"
+_NO_PERMIT = (None, None, None)
 
 
 class Denials:
     """Denials so far, and their amendments."""
 
-    def __init__(self) -> None:
+    def __init__(self, out: Output) -> None:
         self.count = 0
-        self.rows = Rows({name: _SCHEMA[name] for name in _NOW})
-        integer, real = pl.Int64(), pl.Float64()
-        self.torn = Rows(
-            {"row": integer, "late_row": integer, "late_side": pl.String(), "late_lag_s": real}
-        )
-        self.built = Rows({"row": integer, "syn_after_s": real})
+        self.out = out
+        self.of_packets = Rows({name: REFUSED[name] for name in NOW})
 
     def deny(
-        self, device: Device, at: int | None, path: int, event: int, line: tuple[Any, ...]
+        self, device: Tracked, at: int | None, path: int, event: int, line: tuple[Any, ...]
     ) -> Any:
-        """Take one denial line.  `at`: log time, None without a stamp; `path`: which way it came
-        here (file and sender); `event`: its number.  `line`: as unpacked here.
+        """Take one denial line (`eventrow`).  `at`: log time, None without a stamp; `path`: which
+        way it came here (file and sender); `event`: its number.
         Returns the number of the event it is a copy of, or None."""
-        (ts, file, number, msg_id, proto, src_if, src_h, src_p, dst_h, dst_p, flags, acl, hits,
-         kind) = line  # fmt: skip
+        ts, proto, src_h, src_p, dst_h, dst_p = (
+            line[TS], line[PROTO], line[A_H], line[A_P], line[B_H], line[B_P]
+        )  # fmt: skip
+        key = device.key(src_h, src_p, dst_h, dst_p)
         row = self.count
         self.count += 1
         copy_row = copy_of = None
         if ts is not None:
-            mark = hash((ts, msg_id, proto, src_h, src_p, dst_h, dst_p, flags, src_if, acl, hits))
+            said = (line[MSG_ID], proto, line[FLAGS], line[A_IF], line[ACL])
+            mark = device.mark(ts, key, line[HIT_COUNT], *said)
             found = copy_among(device, mark, path, row, event)
             if found is not None:
                 copy_row, copy_of = found
@@ -73,14 +77,14 @@ class Denials:
         pending = False
         seen = "unknown"
         if proto != "tcp":
-            why = "not TCP"
+            why = NOT_TCP
         elif src_h is None or dst_h is None or src_p is None or dst_p is None:
-            why = "an address or port is unreadable"
+            why = UNREADABLE
         else:
-            keys = (hash((src_h, src_p, dst_h, dst_p)), hash((dst_h, dst_p, src_h, src_p)))
+            keys = (key, device.key(dst_h, dst_p, src_h, src_p))
             match, rebuilt = _before(device, keys, when)
             if rebuilt is not None and at is not None:
-                self.built.pending.append((row, (rebuilt - at) / SECOND))
+                self.out.built.pending.append((row, (rebuilt - at) / SECOND))
             if match is not None:
                 seen, (log_row, ended, side) = "yes", match
                 pending = ended is None
@@ -91,23 +95,18 @@ class Denials:
                 seen = "no" if why is None else "unknown"
                 reach_s = device.reach(when) / SECOND
             if copy_row is None and at is not None:
-                _watch(device, keys, at, row)
+                for tuple_, number in zip(keys, (row, ~row), strict=True):  # ~: backwards
+                    device.watch.wait(tuple_, at, number, now)
             permit = device.permits.get(keys[0])
         if at is None or permit is None or abs(at - permit[0]) > device.options.wait_s * SECOND:
-            permit = (0, None, None, None)
+            permit = (0, *_NO_PERMIT)
         failover_s = None
         if device.failover is not None and at is not None:
             failover_s = max(0, at - device.failover) / SECOND
-        if kind is None or kind == "state":  # an ICMP message has no state of its own
-            kind = "icmp" if proto in _ICMP else kind or "other"
-        shown = "icmp" if kind == "icmp" else proto  # not that of the packet an ICMP error quotes
-        self.rows.pending.append(
-            (row, ts, device.name, file, number, msg_id, shown, src_if, src_h, src_p, dst_h, dst_p,
-             flags, acl, 1 if hits is None else hits, lag_s, seen, copy_row, "line", kind, why,
-             side, pending, failover_s, log_row, reach_s, *permit[1:], None, None)
+        self.out.denial(
+            row, device, line, copy_row, lag_s, seen, why, side, pending, failover_s, log_row,
+            reach_s, permit[1:],
         )  # fmt: skip
-        if len(self.rows.pending) >= CHUNK:
-            self.rows.flush()
         return copy_of
 
     def add_frames(self, denials: dict[str, list[Any]]) -> None:
@@ -115,13 +114,13 @@ class Denials:
         length = len(denials["ts"])
         fixed = {"row": range(self.count, self.count + length)}
         empty = [None] * length
-        columns = [fixed.get(name) or denials.get(name) or empty for name in _NOW]
-        self.rows.pending.extend(zip(*columns, strict=True))
+        columns = [fixed.get(name) or denials.get(name) or empty for name in NOW]
+        self.of_packets.pending.extend(zip(*columns, strict=True))
         self.count += length
-        self.rows.flush()
+        self.of_packets.flush()
 
     def on_teardown(
-        self, device: Device, tuples: tuple[int, ...], built: int, at: int, row: int, orig: int
+        self, device: Tracked, tuples: tuple[int, ...], built: int, at: int, row: int, orig: int
     ) -> None:
         """A connection ended: denials logged just before the Teardown belong to it."""
         wait = int(device.options.wait_s * SECOND)
@@ -138,11 +137,11 @@ class Denials:
                     side = _SIDES[orig if forward else 1 - orig]
                     number = denial if forward else ~denial
                     lag_s = max(0, when - at) / SECOND
-                    self.torn.pending.append((number, row, side, lag_s))
-        if len(self.torn.pending) >= CHUNK:
-            self.torn.flush()
+                    self.out.torn.pending.append((number, row, side, lag_s))
+        if len(self.out.torn.pending) >= CHUNK:
+            self.out.torn.flush()
 
-    def on_built(self, device: Device, tuples: tuple[int, ...], at: int) -> None:
+    def on_built(self, device: Tracked, tuples: tuple[int, ...], at: int) -> None:
         """A tuple is built anew: that is what follows the denials waiting for it."""
         ahead = int(device.options.ahead_s * SECOND)
         watch = device.watch
@@ -152,16 +151,16 @@ class Denials:
             for when, denial in waiting:
                 if 0 <= at - when <= ahead:
                     number = denial if denial >= 0 else ~denial
-                    self.built.pending.append((number, (at - when) / SECOND))
-        if len(self.built.pending) >= CHUNK:
-            self.built.flush()
+                    self.out.built.pending.append((number, (at - when) / SECOND))
+        if len(self.out.built.pending) >= CHUNK:
+            self.out.built.flush()
 
     def frame(self, connections: pl.DataFrame, devices: dict[str, bool]) -> pl.DataFrame:
         """tables.DENIALS + tables.DENIAL_FACTS of all denials.  `connections`: LOG_CONNECTIONS;
         `devices`: name → whether its connections are logged."""
-        out = self.rows.frame()
-        first_built = self.built.frame().group_by("row").agg(pl.col("syn_after_s").min())
-        torn = self.torn.frame().unique("row", keep="last", maintain_order=True)
+        out = pl.concat([self.out.refused(), self.of_packets.frame()])
+        first_built = self.out.built.frame().group_by("row").agg(pl.col("syn_after_s").min())
+        torn = self.out.torn.frame().unique("row", keep="last", maintain_order=True)
         # A copy says what its first says.
         out = out.with_columns(first=pl.coalesce("duplicate_of", "row"))
         for amendment in (first_built, torn):
@@ -182,12 +181,12 @@ class Denials:
         out = _with_connection(out, connections)
         out = _with_repeats(out)
         out = _with_population(out, connections, devices)
-        missing = [pl.lit(None, kind).alias(n) for n, kind in _SCHEMA.items() if n not in out]
-        return out.with_columns(missing).select(list(_SCHEMA)).sort("row")
+        missing = [pl.lit(None, kind).alias(n) for n, kind in REFUSED.items() if n not in out]
+        return out.with_columns(missing).select(list(REFUSED)).sort("row")
 
 
 def copy_among(
-    device: Device, mark: int, path: int, row: int, event: int
+    device: Tracked, mark: int, path: int, row: int, event: int
 ) -> tuple[int, int] | None:
     """(row, event) of the line this one is a copy of, or None if it says something new.
 
@@ -213,7 +212,7 @@ def copy_among(
 
 
 def _before(
-    device: Device, keys: tuple[int, int], at: int
+    device: Tracked, keys: tuple[int, int], at: int
 ) -> tuple[tuple[int, int | None, str] | None, int | None]:
     """The connection before a denial: (row, log time of its end or None if open, side of the
     denial's source), or None; and the log time at which its tuple was built anew, if that is
@@ -237,19 +236,6 @@ def _before(
         if built - at <= device.options.ahead_s * SECOND:
             rebuilt = max(built, at)
     return None if ended is None else (ended[1], ended[0], ended[2]), rebuilt
-
-
-def _watch(device: Device, keys: tuple[int, int], at: int, row: int) -> None:
-    """Wait for a Teardown or Built of the tuple; backwards as ~row."""
-    watch, now = device.watch, device.now or 0
-    for key, value in zip(keys, (row, ~row), strict=True):
-        waiting = watch.head.get(key)
-        if waiting is None:
-            older = watch.get(key) or []
-            waiting = [pair for pair in older if now - pair[0] <= watch.slice_ns]
-            watch.put(key, waiting, now)
-        if len(waiting) < _WATCHED:
-            waiting.append((at, value))
 
 
 # --- at the end --------------------------------------------------------------------------------

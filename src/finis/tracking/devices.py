@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 from finis.terms import Firewall, Teardown, word
 from finis.tracking.clock import SECOND, LogClock, Move
-from finis.tracking.recent import Budget, Recent
+from finis.tracking.recent import Budget, Recent, Watch
 
 MINUTE = 60 * SECOND
+UNKNOWN_MAKE = Firewall()
 _TICK = 15 * SECOND
 _ROW_BITS = 40
 _ROW_MASK = (1 << _ROW_BITS) - 1
-UNKNOWN_MAKE = Firewall()
 
 # After these both ends know that the connection is over (or never was): only stray segments
 # follow.  After all others an end may still believe in it.
@@ -99,57 +99,61 @@ class Counts:
     unreadable: int = 0  # Built, Teardown or denial without readable addresses
 
 
-@dataclass(slots=True)
-class Device:
-    """State of one firewall (or failover pair)."""
+class Tracked:
+    """How one firewall's log is followed; the state is `Device`'s, or that of the kernel."""
 
     name: str
     options: LogOptions
     budget: Budget
-    shared: bool = False  # stands for many names: claims nothing
-    firewall: Firewall = UNKNOWN_MAKE
-    clocks: dict[str | None, LogClock] = field(default_factory=dict)  # by name as logged
-    held: dict[str | None, Any] = field(default_factory=dict)  # a line whose stamp went astray
-    now: int | None = None
-    next_tick: int = -(2**63)
-    first_ns: int | None = None  # stamps as logged
-    last_ns: int | None = None
-    counts: Counts = field(default_factory=Counts)
-    open: dict[Any, Any] = field(default_factory=dict)  # number → Open
-    open_tuples: dict[int, Any] = field(default_factory=dict)  # hash → number
-    ended: Recent[int] = field(init=False)  # hash → pack(teardown, row, orig)
-    expired: Recent[int] = field(init=False)
-    torn: Recent[tuple[Any, ...]] = field(init=False)  # number → (tuples, built, torn, row, event)
-    # Of a firewall that logs states.  number → (row, tuples): over, its entry not yet removed.
-    lingering: dict[Any, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
-    states: dict[Any, tuple[Any, ...]] = field(default_factory=dict)  # number → last state's line
-    # Teardowns waiting for their Built; ordered, because its front is taken off again and again.
-    orphans: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
-    lines: Recent[Any] = field(init=False)  # fingerprints of lines without a number of their own
-    watch: Recent[list[tuple[int, int]]] = field(init=False)  # hash → [(denial time, row)]
-    permits: Recent[tuple[int, str | None, str | None, int | None]] = field(init=False)
-    xlates: Recent[tuple[Any, Any]] = field(init=False)  # hash of a real (host, port) → mapped
-    failover: int | None = None
-    since: int = 0  # log time from which the log is whole, as far as is known
-    since_why: str = "the log starts"
-    built_since: int | None = None  # first TCP Built since then
-    torn_since: int | None = None
-    id_top: int | None = None
-    ids: int = 0  # connection numbers met
-    ids_missing: int = 0  # numbers skipped
-    other_ids: bool = False  # numbers of UDP or ICMP connections are logged, too
+    shared: bool
+    firewall: Firewall
+    clocks: dict[str | None, LogClock]
+    held: dict[str | None, Any]
+    now: int | None
+    next_tick: int
+    first_ns: int | None
+    last_ns: int | None
+    counts: Counts
+    open: dict[Any, Any]
+    open_tuples: dict[int, Any]
+    ended: Recent[int]
+    expired: Recent[int]
+    torn: Recent[tuple[Any, ...]]
+    lingering: dict[Any, tuple[int, tuple[int, ...]]]
+    states: dict[Any, tuple[Any, ...]]
+    orphans: OrderedDict[Any, Any]
+    lines: Recent[Any]
+    watch: Watch
+    permits: Recent[tuple[int, str | None, str | None, int | None]]
+    xlates: Recent[tuple[Any, Any]]
+    failover: int | None
+    since: int
+    since_why: str
+    built_since: int | None
+    torn_since: int | None
+    id_top: int | None
+    ids: int
+    ids_missing: int
+    other_ids: bool
 
-    def __post_init__(self) -> None:
-        o = self.options
-        second = SECOND
-        self.ended = Recent(int(o.ended_s * second), o.ended_most, 2)
-        self.expired = Recent(int(o.expired_s * second), o.ended_most, 4)
-        self.torn = Recent(2 * MINUTE, o.lines_most)
-        self.lines = Recent(2 * MINUTE, o.lines_most)
-        self.watch = Recent(int(o.ahead_s * second), o.lines_most)
-        self.permits = Recent(int(o.wait_s * second), o.lines_most)
-        self.xlates = Recent(MINUTE, o.lines_most)
-        self.budget.members += [self.ended, self.expired]
+    # --- identity --------------------------------------------------------------------------
+
+    def key(self, *ends: Any) -> int:
+        """A number for a tuple of hosts and ports, or for one host and port."""
+        return hash(ends)
+
+    def mark(self, ts: int, key: int, hits: int | None, *words: Any) -> int:
+        """A number for a line without a number of its own."""
+        return hash((ts, key, hits, words))
+
+    @property
+    def idle_ns(self) -> int:
+        """The firewall's idle timer."""
+        idle_s = self.options.idle_s
+        return int((self.firewall.idle_s if idle_s is None else idle_s) * SECOND)
+
+    def new_clock(self) -> LogClock:
+        return LogClock()
 
     # --- time ------------------------------------------------------------------------------
 
@@ -157,7 +161,8 @@ class Device:
         """The clock behind a name as logged: the units of a pair have one each."""
         clock = self.clocks.get(raw)
         if clock is None:
-            clock = self.clocks.setdefault(raw if len(self.clocks) < 16 else None, LogClock())
+            where = raw if len(self.clocks) < 16 else None
+            clock = self.clocks.setdefault(where, self.new_clock())
         return clock
 
     def time(self, stamp_ns: int, clock: LogClock) -> tuple[int, Move]:
@@ -253,8 +258,7 @@ class Device:
                     f"({self.firewall.logs})"
                 )
             return f"{self.since_why} before it, and no Built or Teardown is logged since"
-        idle_s = self.options.idle_s
-        idle = int((self.firewall.idle_s if idle_s is None else idle_s) * SECOND)
+        idle = self.idle_ns
         age = max(0, at - max(self.since, self.built_since))
         if age < idle:
             return f"{self.since_why} {_span(age)} before: the connection may be older"
@@ -322,6 +326,59 @@ class Device:
         for number in oldest:
             self.close(number)
         return len(oldest)
+
+
+@dataclass(slots=True)
+class Device(Tracked):
+    """State of one firewall (or failover pair)."""
+
+    name: str
+    options: LogOptions
+    budget: Budget
+    shared: bool = False  # stands for many names: claims nothing
+    firewall: Firewall = UNKNOWN_MAKE
+    clocks: dict[str | None, LogClock] = field(default_factory=dict)  # by name as logged
+    held: dict[str | None, Any] = field(default_factory=dict)  # a line whose stamp went astray
+    now: int | None = None
+    next_tick: int = -(2**63)
+    first_ns: int | None = None  # stamps as logged
+    last_ns: int | None = None
+    counts: Counts = field(default_factory=Counts)
+    open: dict[Any, Any] = field(default_factory=dict)  # number → Open
+    open_tuples: dict[int, Any] = field(default_factory=dict)  # hash → number
+    ended: Recent[int] = field(init=False)  # hash → pack(teardown, row, orig)
+    expired: Recent[int] = field(init=False)
+    torn: Recent[tuple[Any, ...]] = field(init=False)  # number → (tuples, built, torn, row, event)
+    # Of a firewall that logs states.  number → (row, tuples): over, its entry not yet removed.
+    lingering: dict[Any, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
+    states: dict[Any, tuple[Any, ...]] = field(default_factory=dict)  # number → last state's line
+    # Teardowns waiting for their Built; ordered, because its front is taken off again and again.
+    orphans: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
+    lines: Recent[Any] = field(init=False)  # fingerprints of lines without a number of their own
+    watch: Watch = field(init=False)  # hash → [(denial time, row)]
+    permits: Recent[tuple[int, str | None, str | None, int | None]] = field(init=False)
+    xlates: Recent[tuple[Any, Any]] = field(init=False)  # hash of a real (host, port) → mapped
+    failover: int | None = None
+    since: int = 0  # log time from which the log is whole, as far as is known
+    since_why: str = "the log starts"
+    built_since: int | None = None  # first TCP Built since then
+    torn_since: int | None = None
+    id_top: int | None = None
+    ids: int = 0  # connection numbers met
+    ids_missing: int = 0  # numbers skipped
+    other_ids: bool = False  # numbers of UDP or ICMP connections are logged, too
+
+    def __post_init__(self) -> None:
+        o = self.options
+        second = SECOND
+        self.ended = Recent(int(o.ended_s * second), o.ended_most, 2)
+        self.expired = Recent(int(o.expired_s * second), o.ended_most, 4)
+        self.torn = Recent(2 * MINUTE, o.lines_most)
+        self.lines = Recent(2 * MINUTE, o.lines_most)
+        self.watch = Watch(int(o.ahead_s * second), o.lines_most)
+        self.permits = Recent(int(o.wait_s * second), o.lines_most)
+        self.xlates = Recent(MINUTE, o.lines_most)
+        self.budget.members += [self.ended, self.expired]
 
 
 def _span(ns: int) -> str:

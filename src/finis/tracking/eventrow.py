@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 COLUMNS = (
     "ts", "device", "file", "line", "msg_id", "kind", "proto", "conn_id", "direction", "a_if",
     "a_h", "a_p", "a_mapped_h", "a_mapped_p", "b_if", "b_h", "b_p", "b_mapped_h", "b_mapped_p",
@@ -14,3 +17,10 @@ COLUMNS = (
     REASON_BY, TEARDOWN, TEARDOWN_SIDE, FLAGS, USER, ACL, HIT_COUNT, DENIAL_KIND,
     CERTAINTY,
 ) = range(len(COLUMNS))  # fmt: skip
+
+
+def seconds(duration: Any) -> float | None:
+    """A stated duration, if it can be one."""
+    if isinstance(duration, int | float) and math.isfinite(duration) and 0 <= duration < 1e9:
+        return float(duration)
+    return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -19,10 +19,9 @@ import polars as pl
 from finis.terms import EventKind, Firewall, Teardown, word
 from finis.tracking.clock import GAP_NS, LogClock, Move
 from finis.tracking.denials import Denials, copy_among
-from finis.tracking.devices import UNKNOWN_MAKE, Counts, Device, LogOptions
+from finis.tracking.devices import UNKNOWN_MAKE, Counts, Device, LogOptions, Tracked
 from finis.tracking.eventrow import (
     A_H,
-    A_IF,
     A_MAPPED_H,
     A_MAPPED_P,
     A_P,
@@ -30,10 +29,8 @@ from finis.tracking.eventrow import (
     B_H,
     B_P,
     COLUMNS,
-    DENIAL_KIND,
     DEVICE,
     FILE,
-    FLAGS,
     HIT_COUNT,
     KIND,
     LINE,
@@ -43,7 +40,9 @@ from finis.tracking.eventrow import (
 )
 from finis.tracking.lives import Lives
 from finis.tracking.merging import merge
+from finis.tracking.output import Output
 from finis.tracking.recent import Budget
+from finis.wire.dialects._packed import Columns, Packed, columns_of
 from finis.words import count as count_of
 from finis.words import duration, stamp
 
@@ -102,15 +101,19 @@ class LogTables:
     devices: list[DeviceSummary] = field(default_factory=list)
 
 
+def _counts(device: Tracked) -> Counts:
+    return Counts(**{f.name: getattr(device.counts, f.name) for f in fields(Counts)})
+
+
 def _kernel() -> Any:
-    """`finis.tracking._follow.feed`, None where the reference is to be used."""
+    """`finis.tracking._follow.Follower`, None where the reference is to be used."""
     if os.environ.get("FINIS_PURE") == "1":
         return None
     try:
         from finis.tracking import _follow
     except ImportError:
         return None
-    return _follow.feed
+    return _follow.Follower
 
 
 class LogTracker:
@@ -118,19 +121,22 @@ class LogTracker:
     belongs to."""
 
     def __init__(
-        self, devices: Mapping[str, str] | None = None, options: LogOptions | None = None
-    ) -> None:
+        self, devices: Mapping[str, str] | None = None, options: LogOptions | None = None,
+        *, pure: bool = False,
+    ) -> None:  # fmt: skip
         self.alias = dict(devices or {})
         self.options = options or LogOptions()
         self.budget = Budget(self.options.ended_most)
-        self.devices: dict[str, Device] = {}  # by name
+        self.devices: dict[str, Tracked] = {}  # by name
         self.makes: dict[str | None, Firewall] = {}  # by log file; others are of unknown make
-        self.by_raw: dict[str | None, Device] = {}
+        self.by_raw: dict[str | None, Tracked] = {}
         self.paths: dict[tuple[str | None, str | None], int] = {}
-        self.denials = Denials()
-        self.lives = Lives(self.options, self.denials)
+        kernel = None if pure else _kernel()
+        self.kernel = None if kernel is None else kernel(self)
+        self.out: Output = Output() if self.kernel is None else self.kernel.out
+        self.denials = Denials(self.out)
+        self.lives = Lives(self.options, self.denials, self.out)
         self.events = 0
-        self.kernel = _kernel()
         self.seen_notes: dict[str, list[str]] = {}
 
     # --- feeding ---------------------------------------------------------------------------
@@ -149,18 +155,29 @@ class LogTracker:
                 gc.enable()
 
     def _feed(self, events: Events) -> None:
+        if self.kernel is not None:
+            if isinstance(events, Packed):
+                self.kernel.feed(events.rows, events.book)
+            else:
+                packed = Packed.of(events)
+                self.kernel.feed(packed.rows, packed.book)
+                events["duplicate_of"] = packed["duplicate_of"]
+            return
+        columns = columns_of(events)
+        self._follow(columns)
+        if isinstance(events, Packed):
+            events.set_copies(columns["duplicate_of"])
+
+    def _follow(self, events: Columns) -> None:
         length = len(events["ts"])
         empty: list[Any] = [None] * length
         columns = [events.get(name) or empty for name in COLUMNS]
         copies = events.setdefault("duplicate_of", [None] * length)
-        if self.kernel is not None:
-            self.kernel(self, events, columns)
-            return
         number = self.events
         raw: Any = ""
         file: Any = ""
         last_ts: Any = ""
-        device: Device | None = None
+        device: Tracked | None = None
         path = 0
         at: int | None = None
         for i, row in enumerate(zip(*columns, strict=True), number):
@@ -189,7 +206,7 @@ class LogTracker:
         self.events += length
 
     def _take(
-        self, device: Device, at: int | None, path: int, event: int, row: tuple[Any, ...]
+        self, device: Tracked, at: int | None, path: int, event: int, row: tuple[Any, ...]
     ) -> Any:
         """One line at its log time.  Returns the number of the line it is a copy of, or None."""
         device.counts.events += 1
@@ -206,7 +223,7 @@ class LogTracker:
             return self._permit(device, at, path, event, row)
         if kind == _XLATE and row[A_MAPPED_H] is not None:
             mapped = (row[A_MAPPED_H], row[A_MAPPED_P])
-            device.xlates.put(hash((row[A_H], row[A_P])), mapped, device.now or 0)
+            device.xlates.put(device.key(row[A_H], row[A_P]), mapped, device.now or 0)
         elif kind == _FAILOVER and row[MSG_ID] not in _NO_SWITCH:
             device.failover = device.now if at is None else at
         return None
@@ -215,7 +232,7 @@ class LogTracker:
         """Take what `finis.tracking.drops.denials` made of an asp-drop capture."""
         self.denials.add_frames(denials)
 
-    def _device(self, raw: str | None, file: str | None) -> Device:
+    def _device(self, raw: str | None, file: str | None) -> Tracked:
         known = self.by_raw.get(raw)
         if known is not None:
             return known
@@ -224,9 +241,7 @@ class LogTracker:
         if device is None:
             shared = len(self.devices) >= self.options.devices_most
             name = "(other devices)" if shared else name
-            device = self.devices.get(name) or Device(
-                name, self.options, self.budget, shared, self.makes.get(file, UNKNOWN_MAKE)
-            )
+            device = self.devices.get(name) or self._new(name, shared, file)
             self.devices[name] = device
             if shared:
                 return device
@@ -234,12 +249,21 @@ class LogTracker:
             self.by_raw[raw] = device
         return device
 
-    def _path(self, raw: str | None, file: str | None) -> int:
-        if len(self.paths) > 100_000:
-            return -1
-        return self.paths.setdefault((file, raw), len(self.paths))
+    def _new(self, name: str, shared: bool, file: str | None) -> Tracked:
+        make = Device if self.kernel is None else self.kernel.device
+        firewall = self.makes.get(file, UNKNOWN_MAKE)
+        made: Tracked = make(name, self.options, self.budget, shared, firewall)
+        return made
 
-    def _moved(self, device: Device, move: Move, clock: LogClock, row: tuple[Any, ...]) -> None:
+    def _path(self, raw: str | None, file: str | None) -> int:
+        known = self.paths.get((file, raw))
+        if known is None:
+            known = len(self.paths) if len(self.paths) <= 100_000 else -1
+            if known >= 0:
+                self.paths[file, raw] = known
+        return known
+
+    def _moved(self, device: Tracked, move: Move, clock: LogClock, row: tuple[Any, ...]) -> None:
         """A stamp jumped: say so, and take the line that waited to know whether it is a step."""
         held = device.held.pop(row[DEVICE], None)
         if held is not None:
@@ -263,31 +287,24 @@ class LogTracker:
     # --- denials and permits ---------------------------------------------------------------
 
     def _deny(
-        self, device: Device, at: int | None, path: int, event: int, row: tuple[Any, ...]
+        self, device: Tracked, at: int | None, path: int, event: int, row: tuple[Any, ...]
     ) -> Any:
         if device.orphans:
             self.lives.settle(device, device.now)
         if row[A_H] is None and row[B_H] is None:  # nothing that could be said of anyone
             device.counts.unreadable += 1
             return None
-        icmp = row[KIND] == _ICMP
-        line = (
-            row[TS], row[FILE], row[LINE], row[MSG_ID], row[PROTO], row[A_IF], row[A_H], row[A_P],
-            row[B_H], row[B_P], row[FLAGS], row[ACL], row[HIT_COUNT],
-            "icmp" if icmp else row[DENIAL_KIND],
-        )  # fmt: skip
-        return self.denials.deny(device, at, path, event, line)
+        return self.denials.deny(device, at, path, event, row)
 
     def _permit(
-        self, device: Device, at: int | None, path: int, event: int, row: tuple[Any, ...]
+        self, device: Tracked, at: int | None, path: int, event: int, row: tuple[Any, ...]
     ) -> Any:
         """An access list permitted a packet; its state may still refuse it."""
         if row[PROTO] != "tcp" or row[A_H] is None or row[B_H] is None or at is None:
             return None
-        key = hash((row[A_H], row[A_P], row[B_H], row[B_P]))
-        copy = copy_among(
-            device, hash((row[TS], row[MSG_ID], key, row[ACL], row[HIT_COUNT])), path, 0, event
-        )
+        key = device.key(row[A_H], row[A_P], row[B_H], row[B_P])
+        mark = device.mark(row[TS], key, row[HIT_COUNT], row[MSG_ID], row[ACL])
+        copy = copy_among(device, mark, path, 0, event)
         if copy is not None:
             device.counts.copies += 1
             return copy[1]
@@ -304,9 +321,8 @@ class LogTracker:
                 self._take(device, None, path, event, line)
             device.held.clear()
             self.lives.settle(device, None)
-        connections = self.lives.frame()
         products = {device.name: device.firewall.product for device in self.devices.values()}
-        connections = connections.with_columns(product=_product(products))
+        connections = self.out.connections().with_columns(product=_product(products))
         logged = {
             device.name: device.counts.built > 0 and device.counts.teardowns > 0
             for device in self.devices.values()
@@ -340,7 +356,7 @@ class LogTracker:
 
     def _summaries(self) -> list[DeviceSummary]:
         return [
-            DeviceSummary(d.name, d.first_ns, d.last_ns, d.counts, len(d.open))
+            DeviceSummary(d.name, d.first_ns, d.last_ns, _counts(d), len(d.open))
             for d in self.devices.values()
         ]
 

@@ -10,20 +10,15 @@ tuple: it has one connection of a tuple at a time.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import polars as pl
-
-from finis.tables import LOG_CONNECTIONS, polars_schema
 from finis.terms import EventKind, Teardown, word
 from finis.tracking.clock import SECOND
-from finis.tracking.columns import CHUNK, Rows
+from finis.tracking.columns import CHUNK
 from finis.tracking.denials import Denials, copy_among
-from finis.tracking.devices import Device, LogOptions
+from finis.tracking.devices import LogOptions, Tracked
 from finis.tracking.eventrow import (
     A_H,
-    A_IF,
     A_MAPPED_H,
     A_MAPPED_P,
     A_P,
@@ -31,13 +26,11 @@ from finis.tracking.eventrow import (
     B_MAPPED_H,
     B_MAPPED_P,
     B_P,
-    BYTES,
     CERTAINTY,
     CONN_ID,
     DIRECTION,
     DURATION_S,
     FILE,
-    FLAGS,
     INITIATOR,
     KIND,
     LINE,
@@ -47,18 +40,9 @@ from finis.tracking.eventrow import (
     TEARDOWN,
     TEARDOWN_SIDE,
     TS,
-    USER,
+    seconds,
 )
-from finis.tracking.recent import Recent
-
-_LOG = polars_schema(LOG_CONNECTIONS)
-_AT_END = [
-    "teardown_ts", "teardown_file", "teardown_line", "duration_s", "bytes", "reason", "teardown",
-    "teardown_by",
-]  # fmt: skip
-_LATER = {"denials_after", "first_denial_lag_s", "product"}
-_LINGER = ["removed_ts", "certainty"]
-_AT_START = [name for name in _LOG if name not in (*_AT_END, *_LATER, *_LINGER)]
+from finis.tracking.output import Output
 
 _SIDES = ("orig", "resp")
 _RESETS = {
@@ -82,17 +66,15 @@ _SAID = (
 class Lives:
     """The connections of all devices, as rows."""
 
-    def __init__(self, options: LogOptions, denials: Denials) -> None:
+    def __init__(self, options: LogOptions, denials: Denials, out: Output) -> None:
         self.options = options
         self.denials = denials
-        self.starts = Rows({name: _LOG[name] for name in _AT_START})
-        self.ends = Rows({"row": pl.Int64()} | {name: _LOG[name] for name in _AT_END})
-        self.linger = Rows({"row": pl.Int64()} | {name: _LOG[name] for name in _LINGER})
+        self.out = out
         self.count = 0
         self.wait = int(options.wait_s * SECOND)
         self.forgotten = 0  # open connections dropped at the memory ceiling
 
-    def built(self, device: Device, at: int | None, event: int, row: tuple[Any, ...]) -> Any:
+    def built(self, device: Tracked, at: int | None, event: int, row: tuple[Any, ...]) -> Any:
         """Take a Built.  `at`: log time, None without a stamp; `event`: number of the line.
         Returns the number of the line it is a copy of, or None."""
         number, direction = row[CONN_ID], row[DIRECTION]
@@ -104,7 +86,7 @@ class Lives:
         if a_h is None or b_h is None:
             device.counts.unreadable += 1
             return None
-        real = hash((a_h, a_p, b_h, b_p))
+        real = device.key(a_h, a_p, b_h, b_p)
         when = (device.now or 0) if at is None else at
         wait = self.wait
         waiting = None
@@ -127,7 +109,7 @@ class Lives:
             device.note_id(number)
         elif (copy := _copy(device, real, event, row)) is not None:
             return copy
-        tuples = _tuples(real, row, device.xlates)
+        tuples = _tuples(real, row, device)
         orig, how = _orientation(row[INITIATOR], direction, a_p, b_p)
         if device.built_since is None:
             device.built_since = when
@@ -136,7 +118,7 @@ class Lives:
             return self._late_built(device, when, tuples, orig, direction, how, event, row)
         count = self.count
         self.count += 1
-        self._start(count, device, row, orig, how, row[TS], row[FILE], row[LINE])
+        self.out.start(count, device.name, row, orig, how, row[TS], row[FILE], row[LINE])
         entry = (count, tuples, when, orig, direction, event)
         if number is None:
             number = ("", event)
@@ -146,34 +128,18 @@ class Lives:
             open_tuples[key] = number
         if len(device.open) > self.options.open_most:
             self.forgotten += device.bound_open()
-        if device.watch.head or device.watch.old:
+        if device.watch:
             self.denials.on_built(device, tuples, when)
         return None
 
-    def _start(
-        self, count: int, device: Device, row: tuple[Any, ...], orig: int, how: str,
-        ts: int | None, file: str | None, line: int | None,
-    ) -> None:  # fmt: skip
-        """Write what is known when a connection is built (or guessed from its Teardown)."""
-        if orig:
-            r_if, r_h, r_p, rm_h, rm_p, o_if, o_h, o_p, om_h, om_p = row[A_IF:INITIATOR]
-        else:
-            o_if, o_h, o_p, om_h, om_p, r_if, r_h, r_p, rm_h, rm_p = row[A_IF:INITIATOR]
-        self.starts.pending.append(
-            (count, device.name, row[CONN_ID], o_h, o_p, o_if, om_h, om_p, r_h, r_p, r_if, rm_h,
-             rm_p, how, row[USER], ts, file, line, row[FLAGS] == "state-bypass")
-        )  # fmt: skip
-        if len(self.starts.pending) >= CHUNK:
-            self.starts.flush()
-
-    def teardown(self, device: Device, at: int | None, event: int, row: tuple[Any, ...]) -> Any:
+    def teardown(self, device: Tracked, at: int | None, event: int, row: tuple[Any, ...]) -> Any:
         """Take a Teardown; as `built`."""
         if row[PROTO] != "tcp":
             return None
         number, a_h, b_h = row[CONN_ID], row[A_H], row[B_H]
         when = (device.now or 0) if at is None else at
         wait = self.wait
-        real = hash((a_h, row[A_P], b_h, row[B_P]))
+        real = device.key(a_h, row[A_P], b_h, row[B_P])
         swapped = False
         if number is None:
             if (copy := _copy(device, real, event, row)) is not None:
@@ -183,7 +149,7 @@ class Lives:
             return None
         old = device.open.get(number)
         if old is not None and real not in old[1] and a_h is not None and b_h is not None:
-            swapped = hash((b_h, row[B_P], a_h, row[A_P])) in old[1]
+            swapped = device.key(b_h, row[B_P], a_h, row[A_P]) in old[1]
             if not swapped:  # the number is used again, its Built was not logged
                 device.counts.lost += 1
                 device.close(number)
@@ -215,36 +181,31 @@ class Lives:
         return None
 
     def _end(
-        self, device: Device, at: int, count: int, tuples: tuple[int, ...], built: int, orig: int,
+        self, device: Tracked, at: int, count: int, tuples: tuple[int, ...], built: int, orig: int,
         stored: int, direction: str | None, event: int, row: tuple[Any, ...],
     ) -> None:  # fmt: skip
         """Write a Teardown.  `orig`: which endpoint of this line is orig; `stored`: of `tuples`."""
         how, by = _resolve(row, orig, direction)
-        self.ends.pending.append(
-            (count, row[TS], row[FILE], row[LINE], _duration(row[DURATION_S]), row[BYTES],
-             row[REASON], how, by)
-        )  # fmt: skip
-        if len(self.ends.pending) >= CHUNK:
-            self.ends.flush()
+        self.out.end(count, row, how, by)
         if row[CERTAINTY] is not None or device.firewall.states:
             removed = None if row[KIND] == _ENDED else row[TS]
-            self.linger.pending.append((count, removed, row[CERTAINTY]))
+            self.out.linger.pending.append((count, removed, row[CERTAINTY]))
         device.remember(tuples, at, count, stored, how)
         if row[CONN_ID] is not None:
             device.torn.put(row[CONN_ID], (tuples, built, at, count, event), at)
-        if device.watch.head or device.watch.old:
+        if device.watch:
             self.denials.on_teardown(device, tuples, built, at, count, stored)
 
     # --- states ----------------------------------------------------------------------------
 
-    def state(self, device: Device, at: int | None, event: int, row: tuple[Any, ...]) -> Any:
+    def state(self, device: Tracked, at: int | None, event: int, row: tuple[Any, ...]) -> Any:
         """Take a line that tells the state of a connection, or that it is over; as `built`."""
         if row[PROTO] != "tcp":
             return None
         if row[A_H] is None or row[B_H] is None:
             device.counts.unreadable += 1
             return None
-        real = hash((row[A_H], row[A_P], row[B_H], row[B_P]))
+        real = device.key(row[A_H], row[A_P], row[B_H], row[B_P])
         copy = _copy(device, real, event, row)
         if copy is not None:
             return copy
@@ -274,15 +235,15 @@ class Lives:
         return None
 
     def _adopted(
-        self, device: Device, event: int, real: int, row: tuple[Any, ...]
+        self, device: Tracked, event: int, real: int, row: tuple[Any, ...]
     ) -> tuple[Any, tuple[Any, ...]]:
         """(number, entry) of a connection that was built before the log shows it."""
-        tuples = _tuples(real, row, device.xlates)
+        tuples = _tuples(real, row, device)
         orig, _ = _orientation(row[INITIATOR], None, row[A_P], row[B_P])
         count = self.count
         self.count += 1
         device.counts.late += 1
-        self._start(count, device, row, orig, "guessed", None, None, None)
+        self.out.start(count, device.name, row, orig, "guessed", None, None, None)
         number = row[CONN_ID] if row[CONN_ID] is not None else ("", event)
         if number in device.open:
             device.counts.lost += 1
@@ -296,7 +257,7 @@ class Lives:
         return number, entry
 
     def _removed(
-        self, device: Device, number: Any, real: int, at: int | None, event: int,
+        self, device: Tracked, number: Any, real: int, at: int | None, event: int,
         row: tuple[Any, ...],
     ) -> bool:  # fmt: skip
         """Is this Teardown the removal of an entry whose connection was over already?"""
@@ -305,9 +266,9 @@ class Lives:
         if found is None or real not in found[1]:
             return False
         del device.lingering[key]
-        self.linger.pending.append((found[0], row[TS], None))
-        if len(self.linger.pending) >= CHUNK:
-            self.linger.flush()
+        self.out.linger.pending.append((found[0], row[TS], None))
+        if len(self.out.linger.pending) >= CHUNK:
+            self.out.linger.flush()
         if isinstance(number, int):
             when = (device.now or 0) if at is None else at
             device.torn.put(number, (found[1], None, when, found[0], event), when)
@@ -316,19 +277,21 @@ class Lives:
     # --- Teardowns without a Built ---------------------------------------------------------
 
     def _renumbered(
-        self, device: Device, at: int, real: int, row: tuple[Any, ...]
+        self, device: Tracked, at: int, real: int, row: tuple[Any, ...]
     ) -> tuple[Any, Any]:
         """(number, entry) of the open connection that a Teardown with an unknown number ends: the
         same tuple, as old as the Teardown says (the other unit of a pair took it over)."""
         number = device.open_tuples.get(real)
-        duration = _duration(row[DURATION_S])
+        duration = seconds(row[DURATION_S])
         if number is None or duration is None:
             return row[CONN_ID], None
         old = device.open[number]
         fits = abs(at - duration * SECOND - old[2]) <= self.wait
         return (number, old) if fits else (row[CONN_ID], None)
 
-    def _orphan(self, device: Device, at: int, real: int, event: int, row: tuple[Any, ...]) -> None:
+    def _orphan(
+        self, device: Tracked, at: int, real: int, event: int, row: tuple[Any, ...]
+    ) -> None:
         """A Teardown whose Built is not logged: wait a moment, lines may be out of order."""
         if row[A_H] is None or row[B_H] is None:
             device.counts.unreadable += 1
@@ -345,7 +308,7 @@ class Lives:
         if len(device.orphans) > 10_000:
             self._settle_one(device, next(iter(device.orphans)))
 
-    def settle(self, device: Device, at: int | None) -> None:
+    def settle(self, device: Tracked, at: int | None) -> None:
         """Give up waiting for the Built of Teardowns older than the wait; of all at the end."""
         wait = self.wait
         while device.orphans:
@@ -354,59 +317,33 @@ class Lives:
                 return
             self._settle_one(device, key)
 
-    def _settle_one(self, device: Device, key: Any) -> None:
+    def _settle_one(self, device: Tracked, key: Any) -> None:
         count, real, at, event, row = device.orphans.pop(key)
-        duration = _duration(row[DURATION_S])
+        duration = seconds(row[DURATION_S])
         span = 0 if duration is None else int(duration * SECOND)
         device.counts.late += 1
         if at - span > max(device.since, device.built_since or at) + 60 * SECOND:
             device.counts.lost += 1
         orig, _ = _orientation(row[INITIATOR], None, row[A_P], row[B_P])
         ts = None if row[TS] is None or duration is None else row[TS] - span
-        self._start(count, device, row, orig, "guessed", ts, None, None)
+        self.out.start(count, device.name, row, orig, "guessed", ts, None, None)
         self._end(device, at, count, (real,), at - span, orig, orig, None, event, row)
 
     def _late_built(
-        self, device: Device, at: int, tuples: tuple[int, ...], orig: int, direction: str | None,
+        self, device: Tracked, at: int, tuples: tuple[int, ...], orig: int, direction: str | None,
         how: str, event: int, row: tuple[Any, ...],
     ) -> None:  # fmt: skip
         """The Built of a Teardown that was logged before it."""
         count, _, torn_at, torn_event, torn_row = device.orphans.pop(row[CONN_ID])
-        self._start(count, device, row, orig, how, row[TS], row[FILE], row[LINE])
+        self.out.start(count, device.name, row, orig, how, row[TS], row[FILE], row[LINE])
         self._end(device, torn_at, count, tuples, at, orig, orig, direction, torn_event, torn_row)
 
-    def frame(self) -> pl.DataFrame:
-        """tables.LOG_CONNECTIONS in order of row, without what denials tell."""
-        ended = pl.col("teardown").is_not_null()
-        later = [pl.lit(None, _LOG[name]).alias(name) for name in _LATER]
-        return (
-            self.starts.frame()
-            .join(self.ends.frame(), on="row", how="left")
-            .join(self._lingered(), on="row", how="left")
-            .with_columns(
-                pl.when(ended).then("teardown").otherwise(pl.lit(word(Teardown.STILL_OPEN))),
-                *later,
-                certainty=pl.when(ended).then(pl.col("certainty").fill_null("stated")),
-            )
-            .select(list(_LOG))
-            .sort("row")
-        )
 
-    def _lingered(self) -> pl.DataFrame:
-        """Of every connection whose firewall logs states: its entry's removal, and how sure the
-        reason is."""
-        return (
-            self.linger.frame()
-            .group_by("row")
-            .agg(pl.col(name).drop_nulls().first() for name in _LINGER)
-        )
-
-
-def _copy(device: Device, real: int, event: int, row: tuple[Any, ...]) -> int | None:
+def _copy(device: Tracked, real: int, event: int, row: tuple[Any, ...]) -> int | None:
     """The line that a line without a number of its own is a copy of; None if of none."""
     if row[TS] is None:
         return None
-    mark = hash((row[TS], row[KIND], row[CONN_ID], row[REASON], real))
+    mark = device.mark(row[TS], real, row[CONN_ID], row[KIND], row[REASON])
     found = copy_among(device, mark, hash(row[FILE]), 0, event)
     if found is None:
         return None
@@ -414,7 +351,7 @@ def _copy(device: Device, real: int, event: int, row: tuple[Any, ...]) -> int | 
     return found[1]
 
 
-def _unnumbered(device: Device, real: int) -> Any:
+def _unnumbered(device: Tracked, real: int) -> Any:
     """Key of the open connection of this tuple, where its firewall numbers none; else None."""
     number = device.open_tuples.get(real)
     return number if isinstance(number, tuple) else None
@@ -438,27 +375,28 @@ def _close(a: int | None, b: int, slack: float) -> bool:
     return a is not None and abs(a - b) <= slack
 
 
-def _tuples(real: int, row: tuple[Any, ...], xlates: Recent[tuple[Any, Any]]) -> tuple[int, ...]:
-    """Hashes of a connection's tuples a → b: real first, then with mapped addresses, those of a
+def _tuples(real: int, row: tuple[Any, ...], device: Tracked) -> tuple[int, ...]:
+    """Keys of a connection's tuples a → b: real first, then with mapped addresses, those of a
     translation logged just before where the Built itself names none."""
     a_h, a_p, am_h, am_p = row[A_H], row[A_P], row[A_MAPPED_H], row[A_MAPPED_P]
     b_h, b_p, bm_h, bm_p = row[B_H], row[B_P], row[B_MAPPED_H], row[B_MAPPED_P]
     a_same = am_h is None or (am_h == a_h and am_p == a_p)
     b_same = bm_h is None or (bm_h == b_h and bm_p == b_p)
-    if xlates.head or xlates.old:
-        if a_same and (found := xlates.get(hash((a_h, a_p)))) is not None:
+    xlates, key = device.xlates, device.key
+    if xlates:
+        if a_same and (found := xlates.get(key(a_h, a_p))) is not None:
             a_same, (am_h, am_p) = False, found
-        if b_same and (found := xlates.get(hash((b_h, b_p)))) is not None:
+        if b_same and (found := xlates.get(key(b_h, b_p))) is not None:
             b_same, (bm_h, bm_p) = False, found
     if a_same:
-        return (real,) if b_same else (real, hash((a_h, a_p, bm_h, bm_p)))
+        return (real,) if b_same else (real, key(a_h, a_p, bm_h, bm_p))
     if b_same:
-        return (real, hash((am_h, am_p, b_h, b_p)))
+        return (real, key(am_h, am_p, b_h, b_p))
     return (
         real,
-        hash((am_h, am_p, b_h, b_p)),
-        hash((a_h, a_p, bm_h, bm_p)),
-        hash((am_h, am_p, bm_h, bm_p)),
+        key(am_h, am_p, b_h, b_p),
+        key(a_h, a_p, bm_h, bm_p),
+        key(am_h, am_p, bm_h, bm_p),
     )
 
 
@@ -496,10 +434,3 @@ def _resolve(row: tuple[Any, ...], orig: int, direction: str | None) -> tuple[st
     if how == _UNSIDED:
         how = _RESETS.get(by, how)
     return how or word(Teardown.UNKNOWN), by
-
-
-def _duration(value: Any) -> float | None:
-    """A stated duration in seconds, if it can be one."""
-    if isinstance(value, int | float) and math.isfinite(value) and 0 <= value < 1e9:
-        return float(value)
-    return None

@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 
 V = TypeVar("V")
 
+WATCHED = 1000  # of one key
+
 
 class Budget:
     """A ceiling shared by several `Recent`: whoever holds most gives up its oldest slice."""
@@ -44,6 +46,9 @@ class Recent(Generic[V]):
 
     def __len__(self) -> int:
         return len(self.head) + sum(len(entries) for _, entries in self.old)
+
+    def __bool__(self) -> bool:
+        return bool(self.head or self.old)
 
     def put(self, key: int, value: V, now_ns: int) -> None:
         """Remember; a full slice is closed before its time."""
@@ -100,3 +105,19 @@ class Recent(Generic[V]):
         for _, entries in self.old:
             yield from entries.values()
         yield from self.head.values()
+
+
+class Watch(Recent[list[tuple[int, int]]]):
+    """What waits for something to come: lists of (log time, number)."""
+
+    __slots__ = ()
+
+    def wait(self, key: int, at: int, number: int, now: int) -> None:
+        """Let one more wait; at most WATCHED wait for one key."""
+        waiting = self.head.get(key)
+        if waiting is None:
+            older = self.get(key) or []
+            waiting = [pair for pair in older if now - pair[0] <= self.slice_ns]
+            self.put(key, waiting, now)
+        if len(waiting) < WATCHED:
+            waiting.append((at, number))

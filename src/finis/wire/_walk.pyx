@@ -12,7 +12,7 @@ from finis.wire._payload cimport fingerprint
 from finis.wire.segment cimport Segment
 
 from finis.tables import SEGMENT, record_dtype
-from finis.wire.captures._api import BATCH
+from finis.wire.captures._api import BATCH, Arrays
 from finis.wire.source import SHOWN
 from finis.wire.walk import MAX_BLOCK, MAX_CAPTURED, settle
 
@@ -106,6 +106,7 @@ cdef class Decoder:
 
     cdef readonly int file
     cdef public int64_t frames
+    cdef object _arrays
     cdef object _rows
     cdef object _interfaces
     cdef object _points
@@ -128,9 +129,8 @@ cdef class Decoder:
         dtype = record_dtype(SEGMENT)
         assert dtype.itemsize == sizeof(Segment)
         self.file = file
-        self._rows = np.zeros(BATCH, dtype)
-        self._rows_view = self._rows.view(np.uint8).reshape(-1)
-        self.out = <Segment*>&self._rows_view[0]
+        self._arrays = Arrays()
+        self._next_array()
         self.full = BATCH - MAX_HELD - 1
         self._interfaces = np.zeros((16, FIELDS), np.uint64)
         self._interfaces_view = self._interfaces
@@ -174,7 +174,13 @@ cdef class Decoder:
     def take(self):
         rows = self._rows[: self.n]
         self.n = 0
+        self._next_array()
         return rows
+
+    def _next_array(self):
+        self._rows = self._arrays.next()
+        self._rows_view = self._rows.view(np.uint8).reshape(-1)
+        self.out = <Segment*>&self._rows_view[0]
 
     def flush(self):
         while self.n_held:

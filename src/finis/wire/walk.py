@@ -11,7 +11,7 @@ import numpy as np
 
 from finis.tables import SEGMENT, record_dtype
 from finis.terms import Quirk
-from finis.wire.captures._api import BATCH
+from finis.wire.captures._api import BATCH, Arrays
 from finis.wire.decode import Row, decode_frame
 from finis.wire.fragments import MAX_HELD, Fragments
 from finis.wire.link import LinkType
@@ -77,7 +77,8 @@ class Decoder:
         self.file = file
         self.frames = 0
         self.wanted = (0, 0)
-        self._rows = np.zeros(BATCH, DTYPE)
+        self._arrays = Arrays()
+        self._rows = self._arrays.next()
         self._n = 0
         self._used = 0
         self._order = "little"
@@ -113,8 +114,9 @@ class Decoder:
     # --- results -------------------------------------------------------------------------
 
     def take(self) -> np.ndarray:
-        """The rows collected; valid until the next walk."""
+        """The rows collected, in an array that will be used again, see `Arrays`."""
         rows = self._rows[: self._n]
+        self._rows = self._arrays.next()
         self._n = 0
         return rows
 

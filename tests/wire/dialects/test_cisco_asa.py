@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from finis import tables
 from finis.terms import EventKind, Teardown, word
 from finis.wire.dialects import cisco_asa
+from finis.wire.dialects._packed import Packed, columns_of
 from finis.wire.source import Points, Reading, Source
 
 from .asa_messages import AB, IFS, MAPPED, MESSAGES, PAIR, SRC, A, B
@@ -31,9 +32,14 @@ def read(text: str | bytes, **reading: Any) -> tuple[Source, list[dict[str, Any]
     rows: list[dict[str, Any]] = []
     schema = tables.polars_schema(tables.EVENTS)
     for batch in cisco_asa.read(io.BytesIO(data), source, Reading(**{"tz": UTC, **reading})):
-        frame = pl.DataFrame(batch, schema_overrides={**schema, "ts": pl.Int64()})
+        columns = columns_of(batch)
+        frame = pl.DataFrame(columns, schema_overrides={**schema, "ts": pl.Int64()})
         assert frame.columns == list(schema)
         rows += frame.to_dicts()
+        if isinstance(batch, Packed):
+            stamps = pl.col("ts").cast(schema["ts"])
+            assert batch.frame().equals(frame.with_columns(stamps))
+            assert Packed.of(columns)["a_h"] == columns["a_h"]
     assert source.used == len(rows)
     return source, rows
 

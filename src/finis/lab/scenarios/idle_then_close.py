@@ -9,8 +9,7 @@ from finis.lab.scenario import DEPENDS, Lab, Truth, fate
 
 TRUTH = Truth(
     ("firewall-idle-timeout", "firewall-dropped-segments", "cut-off-by-firewall"),
-    ("fin-unanswered", "half-closed",
-     "still-open", "capture-ended", "retransmissions-unanswered"), DEPENDS,
+    ("half-closed", "still-open", "capture-ended", "retransmissions-unanswered"), DEPENDS,
 )  # fmt: skip
 DENIALS = ("close-after-idle-timeout",)
 POLICY = Policy(idle=1)

@@ -12,8 +12,7 @@ from finis.lab.packet import Packet
 from finis.lab.scenario import HARMFUL, Lab, Truth, abort, ask, read
 
 TRUTH = Truth(
-    ("path-mtu-black-hole", "retransmissions-unanswered",
-     "firewall-dropped-segments", "cut-off-by-firewall"),
+    ("retransmissions-unanswered", "firewall-dropped-segments", "cut-off-by-firewall"),
     ("client-aborted", "reset-per-log", "rst-dropped-by-firewall"), HARMFUL,
 )  # fmt: skip
 KINDS = ("asa",)

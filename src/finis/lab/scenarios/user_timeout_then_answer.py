@@ -10,9 +10,8 @@ import socket
 from finis.lab.scenario import HARMFUL, Lab, Truth, fate
 
 TRUTH = Truth(
-    ("gave-up-silently",),
-    ("retransmissions-unanswered", "state-lost", "reset-per-log", "host-without-state"), HARMFUL,
-    first_fin="none", first_rst="orig",
+    ("retransmissions-unanswered", "state-lost"),
+    ("reset-per-log", "host-without-state"), HARMFUL, first_fin="none", first_rst="orig",
 )  # fmt: skip
 NEEDS = ("nft",)
 

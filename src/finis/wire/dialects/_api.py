@@ -6,7 +6,8 @@
     0 … 1, from the first 64 KiB after decompression.  Never raises.
 ``read(stream, source, reading) -> Iterator[Events]``
     batches of columns named as in `tables.EVENTS` (lists of equal length, `ts` as ns since 1970
-    UTC or None, `file` the path, `duplicate_of` None: tracking finds copies).  Lines of messages
+    UTC or None, `file` the path, `duplicate_of` None: tracking finds copies), or the same packed
+    (`_packed.Packed`), which is what kernels give.  Lines of messages
     that do not bear on connections are counted in `source.other`; unreadable ones are kept with
     their line number in `source.problems` and, if they are about a connection, become rows with
     `text_ok` ``partial`` or ``none``, unreadable fields None.
@@ -27,13 +28,17 @@ connection's own.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from finis.wire.dialects._packed import Columns, Packed
+
+__all__ = ["BATCH", "Columns", "Dialect", "Events", "Packed"]
 
 if TYPE_CHECKING:
     from finis.wire.captures._api import Readable
     from finis.wire.source import Reading, Source
 
-Events = dict[str, list[Any]]
+Events = Columns | Packed
 
 BATCH = 16_384  # rows
 

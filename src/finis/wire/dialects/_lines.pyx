@@ -1,4 +1,4 @@
-"""Kernel: lines of a log to columns of events, for messages in their plain form.
+"""Kernel: lines of a log to packed rows of events, for messages in their plain form.
 
 Runs the programs of `_program`.  A program tells where a line's values stand (addresses, ports,
 numbers) and which words it is made of.  All that depends on the words alone is taken from the
@@ -6,20 +6,59 @@ first line with the same words, which the reference (`_events.Reader.line`) has 
 doubt is read by the reference too.  So the kernel never decides what a message means.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.list cimport PyList_SetItem
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from cpython.ref cimport Py_INCREF
+from cpython.ref cimport PyObject
 from cpython.unicode cimport PyUnicode_DecodeASCII
-from libc.stdint cimport int64_t, uint8_t, uint32_t
-from libc.string cimport memchr, memcmp, memcpy
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memchr, memcmp, memcpy, memset
 
+from finis.wire.dialects._memo cimport *
+from finis.wire.dialects._row cimport *
 from finis.wire.dialects._scan cimport *
 
-from finis.wire.dialects import _syslog
+import os
+
+import numpy as np
+
+from finis.wire.dialects import _packed, _syslog
 from finis.wire.dialects._program import DEEPEST, MOST_OPS, MOST_SLOTS, compile_program
 
 assert (OPS, SLOTS, DEPTH) == (MOST_OPS, MOST_SLOTS, DEEPEST)
+assert sizeof(Event) == _packed.EVENT.itemsize and _packed.BIT["b_mapped_p"] == HAS_B_MAPPED_P
+
+cdef extern from "Python.h":
+    Py_ssize_t Py_REFCNT(object)
+
+cdef uint64_t V4 = _packed.V4
+
+# What stopped `Lines._run`.
+cdef enum:
+    FULL, ENDED, HEADER, LEARN, SLOW, OTHER
+
+# Meanings that are no template.
+cdef enum:
+    NO_EVENT = -2
+    LEAVE = -3  # to the reference
+
+cdef enum:
+    SPARE = 3  # buffers that are used again
+
+
+def newlines(bytes data):
+    """How many line feeds there are."""
+    cdef const uint8_t* p = <const uint8_t*>PyBytes_AS_STRING(data)
+    cdef Py_ssize_t i, at = 0, stop, size = PyBytes_GET_SIZE(data), total = 0
+    cdef uint8_t few
+    with nogil:
+        while at < size:
+            stop = min(at + 255, size)
+            few = 0
+            for i in range(at, stop):
+                few += p[i] == 10
+            total += few
+            at = stop
+    return total
 
 
 cdef class Lines:
@@ -28,46 +67,80 @@ cdef class Lines:
     `reader`: `_events.Reader`; `columns`: names of an event's columns, in the order of its rows.
     """
 
-    cdef object reader, headers, source
-    cdef dict memo  # words of a program → meaning
-    cdef dict whole  # text of a message without a program, with severity and id → meaning
+    cdef object reader, headers, source, book
+    cdef Memo memo  # words of a program, or text of a message without one → template
+    cdef Event* templates  # rows with all that words alone tell
+    cdef int template_count
     cdef Program wordless
-    cdef list names, columns, hosts, ports, ids
+    cdef list names, ids, spare
+    cdef tuple word_columns, value_columns
+    cdef dict place  # column → (offset in a row, bit)
     cdef readonly Py_ssize_t count  # rows collected
     cdef Py_ssize_t batch
+    cdef object buffer
+    cdef Event* rows
     cdef Program* programs
     cdef uint8_t* index
-    cdef uint32_t* host_of
+    cdef uint32_t* tally  # lines of each id that is no event, not yet counted in the source
+    cdef uint8_t* known  # ids that the source counts
+    cdef int tallied[MEMO]
+    cdef int tallied_count
     cdef uint8_t marks[MARKS][MARK]
     cdef int mark_sizes[MARKS]
     cdef int mark_count
-    cdef bytes strange
+    cdef const uint8_t* strange
+    cdef Py_ssize_t strange_count
+    cdef bytes strange_bytes
     cdef int c_ts, c_device, c_line, c_text_ok
     # Headers read before, by a hash of their bytes.
     cdef Header headers_at[HEADERS]
-    cdef list texts, stamps, devices
+    cdef list texts
     cdef int64_t reads  # how often the reference has read a header, or may have
-    cdef Py_ssize_t used
+    cdef int64_t fresh  # number of the line whose header was just read
+    cdef Py_ssize_t used, seen
+    # The line that stopped `_run`.
+    cdef const uint8_t* start
+    cdef const uint8_t* end
+    cdef const uint8_t* key
+    cdef int key_length
+    cdef int header, msg_id
+    cdef const Program* code
+    cdef Parsed parsed
 
     def __cinit__(self, reader, columns, Py_ssize_t batch):
         grammar = reader.grammar
         self.reader, self.headers, self.source = reader, reader.headers, reader.source
-        self.memo, self.whole, self.names, self.batch = {}, {}, list(columns), batch
+        self.names, self.batch, self.spare = list(columns), batch, []
         at = {name: i for i, name in enumerate(columns)}
         self.c_ts, self.c_device = at["ts"], at["device"]
         self.c_line, self.c_text_ok = at["line"], at["text_ok"]
-        self.hosts, self.ports = [None] * CACHED_HOSTS, [None] * CACHED_PORTS
-        self.host_of = <uint32_t*>PyMem_Calloc(CACHED_HOSTS, sizeof(uint32_t))
+        self.word_columns = tuple(at[name] for name in _packed.WORDS)
+        self.value_columns = tuple(
+            (at[name], name) for name in (*_packed.BIT, *_packed.HOSTS) if name in at
+        )
+        fields = _packed.EVENT.fields
+        self.place = {
+            name: (fields[name][1], _packed.BIT.get(name, 0)) for _, name in self.value_columns
+        }
         self.index = <uint8_t*>PyMem_Calloc(IDS, 1)
+        self.known = <uint8_t*>PyMem_Calloc(IDS, 1)
+        self.tally = <uint32_t*>PyMem_Calloc(IDS, sizeof(uint32_t))
         self.programs = <Program*>PyMem_Calloc(PROGRAMS, sizeof(Program))
-        if self.index == NULL or self.programs == NULL or self.host_of == NULL:
+        self.templates = <Event*>PyMem_Calloc(MEMO, sizeof(Event))
+        if (
+            self.index == NULL or self.programs == NULL or self.templates == NULL
+            or self.known == NULL or self.tally == NULL
+            or memo_open(&self.memo, int.from_bytes(os.urandom(8), "little"))
+        ):
             raise MemoryError
         for msg_id in (*grammar.messages, *grammar.special):
             if len(msg_id) == 6:
                 self.index[int(msg_id)] = REFERENCE
-        self.ids, self.strange = [], grammar.fast.strange
-        self.texts, self.stamps = [None] * HEADERS, [None] * HEADERS
-        self.devices = [None] * HEADERS
+        self.ids, self.strange_bytes = [], grammar.fast.strange
+        self.strange = <const uint8_t*>PyBytes_AS_STRING(self.strange_bytes)
+        self.strange_count = len(self.strange_bytes)
+        self.texts = [None] * HEADERS
+        self.fresh = -1
         self.mark_count = len(grammar.fast.marks)
         if self.mark_count > MARKS or any(len(mark) > MARK for mark in grammar.fast.marks):
             raise ValueError("too many marks, or too long")
@@ -76,15 +149,19 @@ cdef class Lines:
             for i, c in enumerate(mark):
                 self.marks[n][i] = c
         for msg_id, copies in grammar.fast.messages.items():
-            self._add(msg_id, copies, at)
+            self._add(msg_id, copies)
+        self._new_book()
         self._fresh()
 
     def __dealloc__(self):
         PyMem_Free(self.programs)
         PyMem_Free(self.index)
-        PyMem_Free(self.host_of)
+        PyMem_Free(self.known)
+        PyMem_Free(self.tally)
+        PyMem_Free(self.templates)
+        memo_close(&self.memo)
 
-    cdef int _add(self, msg_id, copies, dict at) except -1:
+    cdef int _add(self, msg_id, copies) except -1:
         program = compile_program(self.reader.grammar.messages[msg_id].texts[0])
         n = len(self.ids)
         if n >= PROGRAMS or len(program.literals) > LITERALS or len(program.ops) > OPS:
@@ -93,30 +170,55 @@ cdef class Lines:
         made.count, made.slots = len(program.ops), len(program.slots)
         for i, (op, a, b) in enumerate(program.ops):
             made.ops[i].op, made.ops[i].a, made.ops[i].b = op, a, b
+            if HOST <= <int>op <= DURATION and a >= 0:
+                made.kind[a] = op
         for i, c in enumerate(program.literals):
             made.literals[i] = c
         for i, name in enumerate(program.slots):
-            made.columns[i][0], made.columns[i][1] = at[name], -1
-            for column, copied in copies.items():
-                if copied == name:
-                    made.columns[i][1] = at[column]
+            filled = [name, *(column for column, copied in copies.items() if copied == name)]
+            if len(filled) > COPIES:
+                raise ValueError(msg_id)
+            for n_copy in range(COPIES):
+                made.offset[i][n_copy] = -1
+            for n_copy, column in enumerate(filled):
+                made.offset[i][n_copy], made.bit[i][n_copy] = self.place[column]
         self.ids.append(msg_id)
         self.index[int(msg_id)] = n + 1
         return 0
 
+    cdef int _new_book(self) except -1:
+        """Begin a new book; nothing of the old one is used again."""
+        cdef int i
+        self.book = _packed.Book()
+        memo_clear(&self.memo)
+        self.template_count = 0
+        for i in range(HEADERS):
+            self.headers_at[i].length = 0
+        return 0
+
     cdef int _fresh(self) except -1:
-        self.columns = [[None] * self.batch for _ in self.names]
-        self.count = 0
+        """Begin a batch, in a buffer that nobody looks at any more."""
+        buffer = None
+        for old in self.spare:
+            if Py_REFCNT(old) == 2:  # the list and this loop
+                buffer = old
+                break
+        if buffer is None:
+            buffer = np.empty(self.batch * sizeof(Event), np.uint8)
+            if len(self.spare) < SPARE:
+                self.spare.append(buffer)
+        cdef uint8_t[::1] view = buffer
+        self.buffer, self.rows, self.count = buffer, <Event*>&view[0], 0
         return 0
 
     def take(self):
         """The rows collected; the collection starts afresh."""
-        cdef Py_ssize_t n = self.count
-        columns = self.columns
-        if n < self.batch:
-            columns = [column[:n] for column in columns]
-        out = dict(zip(self.names, columns, strict=True))
+        rows = self.buffer[: self.count * sizeof(Event)].view(_packed.EVENT)
+        out = _packed.Packed(rows, self.book)
+        del rows
         self._fresh()
+        if self.book.full:
+            self._new_book()
         return out
 
     def feed(self, bytes data, Py_ssize_t at, long number):
@@ -124,11 +226,147 @@ cdef class Lines:
         the batch is full: (offset, number) to go on from, offset -1 if nothing is left.  `data`
         is valid UTF-8."""
         cdef const uint8_t* base = <const uint8_t*>PyBytes_AS_STRING(data)
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(data), stop
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+        cdef int why
+        cdef bint done
+        while True:
+            with nogil:
+                why = self._run(base, size, &at, &number)
+            if why == FULL or why == ENDED:
+                break
+            done = True  # with this line
+            if why == HEADER:
+                self._header(number)
+                done = False
+            elif why == OTHER:
+                self._count_other()
+            elif why == LEARN:
+                self.seen += 1
+                text = PyUnicode_DecodeASCII(
+                    <const char*>self.start, self.end - self.start, NULL
+                )
+                self._slow(number, text, True)
+            else:
+                stop = self.end - base
+                found = data.find(b"\n", stop)
+                whole = data[at : size if found < 0 else found]
+                if text := _syslog._cut(whole.decode(), self.source, number):
+                    self.seen += 1
+                    self._slow(number, text, False)
+            if done:
+                number += 1
+                at = data.find(b"\n", self.end - base) + 1
+                if at == 0:
+                    at = -1
+                    break
+        self._settle()
+        return at, number
+
+    cdef int _settle(self) except -1:
+        """Tell the source what was counted."""
+        cdef int i, msg_id
+        source = self.source
+        source.rows += self.seen
+        source.used += self.used
+        self.used = self.seen = 0
+        for i in range(self.tallied_count):
+            msg_id = self.tallied[i]
+            source.other[f"{msg_id:06d}"] += self.tally[msg_id]
+            self.tally[msg_id] = 0
+        self.tallied_count = 0
+        return 0
+
+    def add(self, number, text):
+        """Read one line that is given as text; not more than fit into the batch."""
+        self.source.rows += 1
+        self._slow(number, text, False)
+        self._settle()
+
+    cdef int _slow(self, number, text, bint learn) except -1:
+        """Have the reference read a line, and learn from it what its words mean."""
+        problems = self.source.problems.counts
+        before = sum(problems.values()) if learn else 0
+        row = self.reader.line(number, text)
+        self.reads += 1
+        cdef bint calm = learn and sum(problems.values()) == before
+        cdef Event* out = &self.rows[self.count]
+        if row is not None:
+            self.used += 1
+            self._pack(row, out)
+            self.count += 1
+        if calm:
+            if memo_full(&self.memo, self.key_length):
+                memo_clear(&self.memo)
+                self.template_count = 0
+            memo_put(&self.memo, self.key, self.key_length, self._meaning(row, out))
+        return 0
+
+    cdef int _pack(self, list row, Event* out) except -1:
+        """Write a row of the reference."""
+        memset(out, 0, sizeof(Event))
+        book = self.book
+        out.words = book.word(tuple([row[c] for c in self.word_columns]))
+        out.origin = book.origin(row[self.c_device], self.source.path)
+        for column, name in self.value_columns:
+            value = row[column]
+            if value is None:
+                continue
+            self._write(out, name, value)
+        return 0
+
+    cdef int _write(self, Event* out, str name, value) except -1:
+        cdef Py_ssize_t offset
+        cdef uint32_t bit
+        offset, bit = self.place[name]
+        cdef uint8_t* p = <uint8_t*>out + offset
+        if bit == 0:
+            (<uint64_t*>p)[0] = self.book.host(value)
+        elif bit == HAS_DURATION:
+            (<double*>p)[0] = value
+        elif bit >= HAS_A_P:
+            (<uint16_t*>p)[0] = value
+        else:
+            (<int64_t*>p)[0] = value
+        out.has |= bit
+        return 0
+
+    cdef int _meaning(self, row, const Event* shown) except? -99:
+        """The template of all lines with the words of this row; NO_EVENT if they are no events;
+        LEAVE if they must be left to the reference."""
+        cdef int k, i
+        cdef Event other
+        cdef const Program* code = self.code
+        cdef const Parsed* parsed = &self.parsed
+        if row is None:
+            return NO_EVENT
+        if row[self.c_text_ok] != "full" or self.template_count >= MEMO:
+            return LEAVE
+        other = shown[0]
+        # Written by the kernel's own reading of the line, the row must be the same.
+        fill(code, parsed, &other)
+        if memcmp(&other, shown, sizeof(Event)) != 0:
+            return LEAVE
+        other.ts = other.line = 0
+        other.has &= ~<uint32_t>(HAS_TS | HAS_LINE)
+        for k in range(code.slots):
+            if parsed.taken[k]:
+                for i in range(COPIES):
+                    if code.offset[k][i] >= 0:
+                        other.has &= ~code.bit[k][i]
+        self.templates[self.template_count] = other
+        self.template_count += 1
+        return self.template_count - 1
+
+    cdef int _run(
+        self, const uint8_t* base, Py_ssize_t size, Py_ssize_t* place, long* line
+    ) noexcept nogil:
+        """Take plain lines until one is not: what is to be done with it."""
+        cdef Py_ssize_t at = place[0], stop
+        cdef long number = line[0]
         cdef const uint8_t* found
         cdef const uint8_t* start
         cdef const uint8_t* end
-        cdef Py_ssize_t rows = 0
+        cdef int why
         while self.count < self.batch:
             found = <const uint8_t*>memchr(base + at, 10, size - at)
             stop = size if found == NULL else found - base
@@ -138,197 +376,111 @@ cdef class Lines:
             while end > start and strippable((end - 1)[0]):
                 end -= 1
             if start < end:
-                if self._fast(start, end, number):
-                    rows += 1
-                elif text := _syslog._cut(data[at:stop].decode(), self.source, number):
-                    rows += 1
-                    self._slow(number, text, NULL, NULL, None, None)
+                why = self._fast(start, end, number)
+                if why != FULL:
+                    place[0], line[0] = at, number
+                    self.start, self.end = start, end
+                    return why
+                self.seen += 1
             number += 1
-            at = -1 if found == NULL else stop + 1
-            if at < 0:
-                break
-        self.source.rows += rows
-        self.source.used += self.used
-        self.used = 0
-        return at, number
+            at = stop + 1
+            if found == NULL:
+                place[0], line[0] = -1, number
+                return ENDED
+        place[0], line[0] = at, number
+        return FULL
 
-    def add(self, number, text):
-        """Read one line that is given as text; not more than fit into the batch."""
-        self.source.rows += 1
-        self._slow(number, text, NULL, NULL, None, None)
-
-    cdef int _slow(
-        self, number, text, const Parsed* parsed, const Program* code, dict memo, key
-    ) except -1:
-        """Have the reference read a line, and learn from it what its words mean."""
-        problems = self.source.problems.counts
-        before = sum(problems.values()) if key is not None else 0
-        row = self.reader.line(number, text)
-        self.reads += 1
-        if key is not None and sum(problems.values()) == before:
-            if len(memo) >= MEMO:
-                memo.clear()
-            memo[key] = self._meaning(row, parsed, code)
-        if row is not None:
-            self.source.used += 1
-            for column, value in enumerate(row):
-                if value is not None:
-                    self._put(column, value)
-            self.count += 1
-        return 0
-
-    cdef object _meaning(self, row, const Parsed* parsed, const Program* code):
-        """What all lines with the words of this row have in common: [(column, value)]; None if
-        they are no events; False if they must be left to the reference."""
-        cdef int k, i, column
-        if row is None:
-            return None
-        if row[self.c_text_ok] != "full":
-            return False
-        own = {self.c_ts, self.c_device, self.c_line}
-        for k in range(code.slots):
-            if not parsed.taken[k]:
-                continue
-            value = self._value(code, k, parsed)
-            for i in range(COPIES):
-                column = code.columns[k][i]
-                if column >= 0:
-                    own.add(column)
-                    if row[column] != value:
-                        return False
-        return [
-            (column, value)
-            for column, value in enumerate(row)
-            if value is not None and column not in own
-        ]
-
-    cdef object _value(self, const Program* code, int k, const Parsed* parsed):
-        cdef int op = -1, i
-        for i in range(code.count):
-            op = code.ops[i].op
-            if HOST <= op <= DURATION and code.ops[i].a == k:
-                break
-        return self._object(op, k, parsed)
-
-    cdef inline object _object(self, int op, int k, const Parsed* parsed):
-        cdef int64_t value = parsed.value[k]
-        cdef uint32_t slot
-        if op == HOST:
-            slot = (<uint32_t>value * <uint32_t>2654435761) >> 16
-            known = self.hosts[slot]
-            if known is None or self.host_of[slot] != <uint32_t>value:
-                known = PyUnicode_DecodeASCII(
-                    <const char*>parsed.start[k], parsed.length[k], NULL
-                )
-                self.hosts[slot] = known
-                self.host_of[slot] = <uint32_t>value
-            return known
-        if op == PORT:
-            known = self.ports[value]
-            if known is None:
-                known = self.ports[value] = value
-            return known
-        if op == DURATION:
-            return <double>value
-        return value
-
-    cdef inline int _put(self, Py_ssize_t column, object value) except -1:
-        Py_INCREF(value)  # PyList_SetItem takes it
-        PyList_SetItem(self.columns[column], self.count, value)
-        return 0
-
-    cdef bint _fast(self, const uint8_t* start, const uint8_t* end, long number) except -1:
-        """Take the line if it is plain; False leaves it untouched."""
+    cdef inline int _fast(
+        self, const uint8_t* start, const uint8_t* end, long number
+    ) noexcept nogil:
+        """Take the line if it is plain (FULL); else say what is to be done and leave it."""
         cdef const uint8_t* tag
         cdef const uint8_t* p
-        cdef Parsed parsed
         cdef Py_ssize_t prefix
-        cdef int i, k, op, column, program, msg_id, slot
+        cdef int i, program, msg_id, slot, meaning
         cdef const Program* code
+        cdef Header* header
+        cdef Event* row
+        cdef bint met
         if end - start > LONGEST_LINE or start[0] == b"{":
-            return False
+            return SLOW
         tag = <const uint8_t*>memchr(start, b"%", end - start)
         if tag == NULL:
-            return False
+            return SLOW
         prefix = tag - start
         slot = header_slot(start, prefix)
-        if not self._met(slot, start, prefix):
+        header = &self.headers_at[slot]
+        met = (
+            prefix > 0 and header.length == prefix and memcmp(start, header.prefix, prefix) == 0
+        )
+        if not met:
             if prefix > LONGEST_PREFIX or not printable(start, tag):
-                return False
-            for i in range(<int>PyBytes_GET_SIZE(self.strange)):
-                if memchr(start, PyBytes_AS_STRING(self.strange)[i], prefix) != NULL:
-                    return False
+                return SLOW
+            for i in range(<int>self.strange_count):
+                if memchr(start, self.strange[i], prefix) != NULL:
+                    return SLOW
         p = self._mark(tag, end)
         if p == NULL or end - p < 12 or not 48 <= p[0] <= 55 or p[1] != b"-":
-            return False
+            return SLOW
         msg_id = 0
         for i in range(2, 8):
             if not digit(p[i]):
-                return False
+                return SLOW
             msg_id = msg_id * 10 + (p[i] - 48)
         if p[8] != b":" or p[9] != b" " or p[10] == b" " or p[10] == b"%":
-            return False
+            return SLOW
         program = self.index[msg_id]
         if not plain(p + 8, end):
-            return False
-        if program == FOREIGN:
-            slot = self._header(slot, start, prefix, number)
-            self._count_other(msg_id)
-            return True
-        memo = self.memo
-        if program == REFERENCE:  # the whole text is one word
-            if end - p > KEY:
-                return False
-            code, memo = &self.wordless, self.whole
-            key = PyBytes_FromStringAndSize(<const char*>p, end - p)
-        else:
-            code = &self.programs[program - 1]
-            parsed.key[0], parsed.key[1] = <uint8_t>program, p[0]
-            parsed.key_length = 2
-            if not run(code, p + 10, end, &parsed):
-                return False
-            key = PyBytes_FromStringAndSize(<const char*>parsed.key, parsed.key_length)
-        meaning = memo.get(key, 0)
-        if meaning is False:
-            return False
-        if meaning == 0:
-            text = PyUnicode_DecodeASCII(<const char*>start, end - start, NULL)
-            self._slow(number, text, &parsed, code, memo, key)
-            return True
-        slot = self._header(slot, start, prefix, number)
-        if meaning is None:
-            self._count_other(msg_id)
-            return True
-        for constant in <list>meaning:
-            self._put((<tuple>constant)[0], (<tuple>constant)[1])
-        for i in range(code.count):
-            op = code.ops[i].op
-            k = code.ops[i].a
-            if HOST <= op <= DURATION and k >= 0 and parsed.taken[k]:
-                value = self._object(op, k, &parsed)
-                self._put(code.columns[k][0], value)
-                column = code.columns[k][1]
-                if column >= 0:
-                    self._put(column, value)
-        value = self.stamps[slot]
-        if value is not None:
-            self._put(self.c_ts, value)
-        self._put(self.c_device, self.devices[slot])
-        self._put(self.c_line, number)
+            return SLOW
+        self.header, self.msg_id = slot, msg_id
+        code = NULL
+        meaning = NO_EVENT
+        if program != FOREIGN:
+            if program == REFERENCE:  # the whole text is one word
+                if end - p > KEY:
+                    return SLOW
+                code = &self.wordless
+                self.key, self.key_length = p, <int>(end - p)
+            else:
+                code = &self.programs[program - 1]
+                self.parsed.key[0], self.parsed.key[1] = <uint8_t>program, p[0]
+                self.parsed.key_length = 2
+                if not run(code, p + 10, end, &self.parsed):
+                    return SLOW
+                self.key, self.key_length = self.parsed.key, self.parsed.key_length
+            meaning = memo_get(&self.memo, self.key, self.key_length)
+            if meaning == LEAVE:
+                return SLOW
+            if meaning == UNMET:
+                self.code = code
+                return LEARN
+        if not (
+            met and header.read == self.reads and (header.dated or header.calm)
+        ) and self.fresh != number:
+            self.start, self.end = start, tag
+            return HEADER
+        if meaning == NO_EVENT:
+            if not self.known[msg_id] or self.tallied_count >= MEMO:
+                return OTHER
+            if self.tally[msg_id] == 0:
+                self.tallied[self.tallied_count] = msg_id
+                self.tallied_count += 1
+            self.tally[msg_id] += 1
+            return FULL
+        row = &self.rows[self.count]
+        row[0] = self.templates[meaning]
+        fill(code, &self.parsed, row)
+        row.line = number
+        row.has |= HAS_LINE
+        if header.has_ts:
+            row.ts = header.ts
+            row.has |= HAS_TS
+        row.origin = header.origin
         self.count += 1
         self.used += 1
-        return True
+        return FULL
 
-    cdef inline bint _met(
-        self, int slot, const uint8_t* start, Py_ssize_t length
-    ) noexcept:
-        """Was the last header of this slot the same?"""
-        cdef const Header* header = &self.headers_at[slot]
-        return (
-            length > 0 and header.length == length and memcmp(start, header.prefix, length) == 0
-        )
-
-    cdef const uint8_t* _mark(self, const uint8_t* tag, const uint8_t* end) noexcept:
+    cdef inline const uint8_t* _mark(self, const uint8_t* tag, const uint8_t* end) noexcept nogil:
         cdef int i
         for i in range(self.mark_count):
             if (
@@ -338,27 +490,29 @@ cdef class Lines:
                 return tag + self.mark_sizes[i]
         return NULL
 
-    cdef int _count_other(self, int msg_id) except -1:
-        name = f"{msg_id:06d}"
+    cdef int _count_other(self) except -1:
+        name = f"{self.msg_id:06d}"
         other = self.source.other
+        self._settle()
+        self.seen = 1
         if name in other:
             other[name] += 1
         else:
             self.reader._other(name)
+        self.known[self.msg_id] = name in other
         return 0
 
-    cdef int _header(
-        self, int slot, const uint8_t* start, Py_ssize_t length, long number
-    ) except -1:
-        """Find time and device of the line; returns their slot.  A header is not read again where
-        the reference would find it in its memory, or the same after all."""
+    cdef int _header(self, long number) except -1:
+        """Find time and device of the line that stopped.  A header is not read again where the
+        reference would find it in its memory, or the same after all."""
+        cdef int slot = self.header
         cdef Header* header = &self.headers_at[slot]
-        if self._met(slot, start, length):
-            if header.read == self.reads and (header.dated or header.calm):
-                return slot
+        cdef const uint8_t* start = self.start
+        cdef Py_ssize_t length = <const uint8_t*>memchr(start, b"%", LONGEST_LINE) - start
+        if length > 0 and header.length == length and memcmp(start, header.prefix, length) == 0:
             if header.dated and self.headers.remembers(self.texts[slot]):
                 header.read = self.reads
-                return slot
+                return 0
         text = PyUnicode_DecodeASCII(<const char*>start, length, NULL)
         problems = self.source.problems.counts
         before = sum(problems.values())
@@ -367,9 +521,35 @@ cdef class Lines:
         if ts is not None:
             self.source.seen(ts)
         self.reads += 1
-        self.texts[slot], self.stamps[slot], self.devices[slot] = text, ts, device
+        self.texts[slot] = text
+        header.has_ts, header.ts = ts is not None, ts or 0
+        header.origin = self.book.origin(device, self.source.path)
         memcpy(header.prefix, start, length)
         header.length, header.read = <int>length, self.reads
         header.dated = self.headers.remembers(text)
         header.calm = follows and ts is not None and sum(problems.values()) == before
-        return slot
+        self.fresh = number
+        return 0
+
+
+cdef inline void fill(const Program* code, const Parsed* parsed, Event* row) noexcept nogil:
+    """Write the values of a line."""
+    cdef int k, i, kind
+    cdef uint8_t* p
+    for k in range(code.slots):
+        if not parsed.taken[k]:
+            continue
+        kind = code.kind[k]
+        for i in range(COPIES):
+            if code.offset[k][i] < 0:
+                break
+            p = <uint8_t*>row + code.offset[k][i]
+            row.has |= code.bit[k][i]
+            if kind == HOST:
+                (<uint64_t*>p)[0] = V4 | <uint64_t>parsed.value[k]
+            elif kind == PORT:
+                (<uint16_t*>p)[0] = <uint16_t>parsed.value[k]
+            elif kind == INT:
+                (<int64_t*>p)[0] = parsed.value[k]
+            else:
+                (<double*>p)[0] = <double>parsed.value[k]

@@ -7,8 +7,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from finis.wire.dialects import _syslog
-from finis.wire.dialects._api import BATCH, Events
+from finis.wire.dialects._api import BATCH, Columns, Events
 from finis.wire.dialects._events import COLUMNS, Grammar, Reader
+from finis.wire.dialects._packed import Packed
 from finis.wire.kernel import line_kernel
 from finis.wire.source import Points, Source
 
@@ -24,7 +25,7 @@ class Rows:
         self.reader = reader
         self.rows: list[tuple[Any, ...]] = []
 
-    def feed(self, number: int, block: bytes) -> Iterator[Events]:
+    def feed(self, number: int, block: bytes) -> Iterator[Columns]:
         """Read a block of lines, the first of which has this number."""
         source = self.reader.source
         for n, line in _syslog.lines_of(number, block, source):
@@ -41,7 +42,7 @@ class Rows:
     def count(self) -> int:
         return len(self.rows)
 
-    def take(self) -> Events:
+    def take(self) -> Columns:
         """The rows collected; the collection starts afresh."""
         columns = zip(*self.rows, strict=True)
         self.rows = []
@@ -55,11 +56,9 @@ class FastRows:
         self.reader = reader
         self.lines = kernel(reader, COLUMNS, BATCH)
 
-    def feed(self, number: int, block: bytes) -> Iterator[Events]:
+    def feed(self, number: int, block: bytes) -> Iterator[Packed]:
         lines = self.lines
-        try:
-            block.decode()
-        except UnicodeDecodeError:
+        if not _readable(block):
             for n, line in _syslog.lines_of(number, block, self.reader.source):
                 lines.add(n, line)
                 if lines.count >= BATCH:
@@ -75,9 +74,19 @@ class FastRows:
     def count(self) -> int:
         return int(self.lines.count)
 
-    def take(self) -> Events:
-        rows: Events = self.lines.take()
+    def take(self) -> Packed:
+        rows: Packed = self.lines.take()
         return rows
+
+
+def _readable(block: bytes) -> bool:
+    if block.isascii():
+        return True
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _rows(reader: Reader) -> Rows | FastRows:

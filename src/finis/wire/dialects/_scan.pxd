@@ -20,9 +20,6 @@ cdef enum:
     FOREIGN = 0  # index of an id: no event; 1 … PROGRAMS: its program; beyond: the reference
     PROGRAMS = 200
     REFERENCE = 255
-    CACHED_HOSTS = 1 << 16
-    CACHED_PORTS = 1 << 16
-    MEMO = 4096
     COPIES = 2  # columns that one value fills
     HEADERS = 64  # remembered: one for each priority and device that take turns
     MARKS = 8
@@ -38,7 +35,9 @@ cdef struct Program:
     int slots
     Operation ops[OPS]
     uint8_t literals[LITERALS]
-    int columns[SLOTS][COPIES]  # -1: none
+    int kind[SLOTS]  # Op
+    int offset[SLOTS][COPIES]  # in a row; -1: none
+    uint32_t bit[SLOTS][COPIES]  # of `Event.has`
 
 cdef struct Parsed:
     int64_t value[SLOTS]
@@ -54,6 +53,9 @@ cdef struct Header:
     int64_t read  # `Lines.reads` when it was read, or last known to be remembered
     bint dated  # else its year depends on the headers before it
     bint calm  # reading it at once again would have no effect
+    bint has_ts
+    int64_t ts
+    uint32_t origin
 
 cdef struct Option:
     int end

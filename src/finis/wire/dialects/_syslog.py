@@ -16,6 +16,8 @@ from datetime import UTC, date, datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from finis.wire.kernel import line_counter
+
 if TYPE_CHECKING:
     from finis.wire.captures._api import Readable
     from finis.wire.source import Reading, Source
@@ -67,6 +69,10 @@ _WITH_PORT = re.compile(r"(\d+\.\d+\.\d+\.\d+):\d+")
 _QUOTE_END = re.compile(r'(?<!")"(?:""")*(?!")')
 
 
+def _newlines(data: bytes) -> int:
+    return data.count(b"\n")
+
+
 def blocks(stream: Readable, source: Source) -> Iterator[tuple[int, bytes]]:
     """Whole lines, some thousand at a time, in bounded memory: the number (from 1) of the first,
     and the bytes with line feeds between them.  A line that is far too long comes cut."""
@@ -75,6 +81,7 @@ def blocks(stream: Readable, source: Source) -> Iterator[tuple[int, bytes]]:
     skipping = False  # inside a line whose start was long enough
     decoder = None
     first = True
+    newlines = line_counter() or _newlines
     chunks = _chunks(stream)
     while True:
         data = chunk = next(chunks, b"")
@@ -94,7 +101,7 @@ def blocks(stream: Readable, source: Source) -> Iterator[tuple[int, bytes]]:
             skipping = False
         if found:
             yield number, whole
-            number += whole.count(b"\n") + 1
+            number += newlines(whole) + 1
         if len(rest) > 4 * LONGEST:
             if not skipping:
                 yield number, rest.decode("utf-8", "replace").encode()

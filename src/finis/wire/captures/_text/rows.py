@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from finis.tables import SEGMENT, record_dtype
-from finis.wire.captures._api import BATCH
+from finis.wire.captures._api import BATCH, Arrays
 from finis.wire.captures._text import bits
 
 if TYPE_CHECKING:
@@ -135,13 +134,11 @@ _VALUES = attrgetter(*_FIELDS)
 
 @dataclass(slots=True)
 class Batch:
-    """Rows on their way out; the array is allocated once and reused."""
+    """Rows on their way out."""
 
     source: Source
     rows: list[Row] = field(default_factory=list)
-    array: npt.NDArray[np.void] = field(
-        default_factory=lambda: np.zeros(BATCH, record_dtype(SEGMENT))
-    )
+    arrays: Arrays = field(default_factory=Arrays)
 
     def add(self, row: Row) -> bool:
         """Keep a row; True once the batch is full."""
@@ -151,9 +148,10 @@ class Batch:
         return len(self.rows) >= BATCH
 
     def take(self) -> npt.NDArray[np.void]:
-        """The rows kept so far, as a view of the reused array; empties the batch."""
+        """The rows kept so far, in an array that will be used again; empties the batch."""
         count = len(self.rows)
-        out = self.array[:count]
+        out = self.arrays.next()[:count]
+        out.view(np.uint8)[:] = 0
         out["file"] = self.source.id
         if count:
             columns = zip(*map(_VALUES, self.rows), strict=True)

@@ -1,0 +1,280 @@
+"""Rows of connections and denials in packed form, and the frames made of them.
+
+The kernel writes events as they came (`_packed.EVENT`) and beside them what tracking found; the
+columns of the tables are read from both in bulk, when they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from finis.tracking.output import (
+    AT_END,
+    AT_START,
+    LATER,
+    LINGER,
+    LOG,
+    NOW,
+    REFUSED,
+    STILL_OPEN,
+    refusal_kind,
+)
+from finis.wire.dialects import _packed
+from finis.wire.dialects._packed import BIT, EVENT, Book, Recoder
+
+Array = np.ndarray
+
+NONE = 0xFFFFFFFF  # no code
+START = np.dtype(
+    [("event", EVENT), ("row", "i8"), ("device", "u4"), ("orig", "u1"), ("guessed", "u1"),
+     ("spare", "u2")]
+)  # fmt: skip
+END = np.dtype(
+    [("row", "i8"), ("ts", "i8"), ("line", "i8"), ("bytes", "i8"), ("duration_s", "f8"),
+     ("has", "u4"), ("words", "u4"), ("origin", "u4"), ("how", "u2"), ("by", "u2")]
+)  # fmt: skip
+REFUSAL = np.dtype(
+    [("event", EVENT), ("row", "i8"), ("copy_row", "i8"), ("log_row", "i8"), ("permit_line", "i8"),
+     ("lag_s", "f8"), ("failover_s", "f8"), ("reach_s", "f8"), ("device", "u4"), ("why", "u4"),
+     ("permit_words", "u4"), ("permit_origin", "u4"), ("seen", "u1"), ("side", "u1"),
+     ("pending", "u1"), ("icmp", "u1"), ("spare", "u4")]
+)  # fmt: skip
+SEEN = ("unknown", "yes", "no")
+SIDES = ("orig", "resp", None)
+BY = ("orig", "resp", "device", "unknown")
+Chunk = tuple[Array, Book]
+_AT = {name: i for i, name in enumerate(_packed.WORDS)}
+
+
+def united(chunks: list[Chunk], kind: np.dtype[Any]) -> Chunk:
+    """All rows of these chunks, with the codes of one book."""
+    if not chunks:
+        return np.empty(0, kind), Book()
+    book = chunks[0][1]
+    if all(other is book for _, other in chunks):
+        return np.concatenate([rows for rows, _ in chunks]), book
+    book = Book()
+    translated = []
+    for rows, old in chunks:
+        rows, to = rows.copy(), Recoder(old, book)
+        to.recode(rows["event"] if "event" in (kind.names or ()) else rows)
+        if "permit_words" in (kind.names or ()):
+            some = rows["permit_words"] != NONE
+            rows["permit_words"][some] = to.words[rows["permit_words"][some]]
+            rows["permit_origin"][some] = to.origins[rows["permit_origin"][some]]
+        translated.append(rows)
+    return np.concatenate(translated), book
+
+
+class _Reader:
+    """Columns of packed rows."""
+
+    def __init__(self, rows: Array, book: Book) -> None:
+        self.rows = rows
+        self.book = book
+        used, where = np.unique(rows["words"], return_inverse=True)
+        self.told = [book.words[code] for code in used.tolist()]
+        self.words = where.astype("u4")
+
+    def said(self, name: str, column: str, kind: pl.DataType) -> pl.Series:
+        """A column of words."""
+        at = _AT[column]
+        return _packed.coded(name, self.words, [told[at] for told in self.told], kind)
+
+    def worked_out(self, name: str, of: Callable[..., Any], kind: pl.DataType) -> pl.Series:
+        """A column that follows from the words."""
+        return _packed.coded(name, self.words, [of(told) for told in self.told], kind)
+
+    def number(self, name: str, column: str, kind: pl.DataType) -> pl.Series:
+        return _packed.numbers(self.rows, column, kind).alias(name)
+
+    def host(self, name: str, column: str) -> pl.Series:
+        return _packed.host_texts(name, self.rows[column], self.book)
+
+    def file(self, name: str) -> pl.Series:
+        return _files(name, np.ascontiguousarray(self.rows["origin"]), self.book)
+
+
+def _files(name: str, origins: Array, book: Book) -> pl.Series:
+    files = [file for _, file in book.origins]
+    return _packed.coded(name, origins, files, pl.String())
+
+
+def _swapped(rows: Array) -> Array:
+    """The events with orig first, as endpoint a."""
+    out: Array = rows["event"].copy()
+    turned = rows["orig"] == 1
+    for one, other in (("a_h", "b_h"), ("a_mapped_h", "b_mapped_h"), ("a_p", "b_p"),
+                       ("a_mapped_p", "b_mapped_p")):  # fmt: skip
+        out[one][turned], out[other][turned] = (
+            rows["event"][other][turned], rows["event"][one][turned]
+        )  # fmt: skip
+    has = rows["event"]["has"]
+    ports = sum(BIT[n] for n in ("a_p", "b_p", "a_mapped_p", "b_mapped_p"))
+    a_bits, b_bits = BIT["a_p"] | BIT["a_mapped_p"], BIT["b_p"] | BIT["b_mapped_p"]
+    other_way = (has & ~np.uint32(ports)) | (has & a_bits) << 1 | (has & b_bits) >> 1
+    out["has"] = np.where(turned, other_way, has)
+    return out
+
+
+def connections(
+    starts: list[Chunk],
+    ends: list[Chunk],
+    lingered: pl.DataFrame,
+    devices: list[str],
+    hows: list[str],
+) -> pl.DataFrame:
+    """tables.LOG_CONNECTIONS in order of row, without what denials tell."""
+    rows, book = united(starts, START)
+    if (rows["row"][1:] < rows["row"][:-1]).any():
+        rows = rows[np.argsort(rows["row"], kind="stable")]
+    first = _start_columns(rows, book, devices)
+    last = _end_columns(rows["row"], *united(ends, END), hows)
+    later = [pl.Series(name, [None], LOG[name]).new_from_index(0, len(rows)) for name in LATER]
+    columns = {series.name: series for series in (*first, *last, *later)}
+    columns |= {series.name: series for series in _lingering(columns, lingered)}
+    return pl.DataFrame([columns[name] for name in LOG])
+
+
+def _lingering(columns: dict[str, pl.Series], lingered: pl.DataFrame) -> list[pl.Series]:
+    rows = pl.DataFrame([columns["row"], (columns["teardown"] != STILL_OPEN).alias("ended")])
+    joined = rows.join(lingered, on="row", how="left", maintain_order="left")
+    sure = pl.when("ended").then(pl.col("certainty").fill_null("stated"))
+    return joined.with_columns(sure.alias("certainty")).select(LINGER).get_columns()
+
+
+def _start_columns(rows: Array, book: Book, devices: list[str]) -> list[pl.Series]:
+    event = _swapped(rows)
+    read = _Reader(event, book)
+    integer = pl.Int64()
+    turned = pl.Series(rows["orig"] == 1)
+    a_if, b_if = (read.said(n, n, pl.String()) for n in ("a_if", "b_if"))
+    both = pl.DataFrame([turned.alias("turned"), a_if, b_if])
+    columns: dict[str, pl.Series] = {
+        "row": pl.Series("row", np.ascontiguousarray(rows["row"])),
+        "device": _packed.coded("d", np.ascontiguousarray(rows["device"]), devices, pl.String()),
+        "fw_conn_id": read.number("n", "conn_id", integer),
+        "orig_if": both.select(pl.when("turned").then("b_if").otherwise("a_if")).to_series(),
+        "resp_if": both.select(pl.when("turned").then("a_if").otherwise("b_if")).to_series(),
+        "orientation": _packed.coded("o", rows["guessed"], ["log", "guessed"], pl.String()),
+        "user": read.said("u", "user", pl.String()),
+        "built_ts": read.number("t", "ts", LOG["built_ts"]),
+        "built_file": read.file("f"),
+        "built_line": read.number("l", "line", integer),
+        "state_bypass": read.worked_out(
+            "s", lambda told: told[_AT["flags"]] == "state-bypass", pl.Boolean()
+        ),
+    }
+    for side, end in (("orig", "a"), ("resp", "b")):
+        for part in ("", "_mapped"):
+            columns[f"{side}{part}_h"] = read.host("h", f"{end}{part}_h")
+            columns[f"{side}{part}_p"] = read.number("p", f"{end}{part}_p", integer)
+    return [columns[name].alias(name) for name in AT_START]
+
+
+def _end_columns(rows: Array, ends: Array, book: Book, hows: list[str]) -> list[pl.Series]:
+    """Columns of the Teardowns of these rows, null where there is none."""
+    place = np.full(int(rows.max(initial=-1)) + 1, -1, np.int64)
+    place[ends["row"]] = np.arange(len(ends))
+    at = place[rows]
+    absent = at < 0
+    if not len(ends):
+        ends = np.zeros(1, END)
+        book = Book()
+        book.word((None,) * len(_packed.WORDS))
+        book.origin(None, None)
+    chosen = ends[np.maximum(at, 0)]
+    chosen["has"][absent] = 0
+    how = chosen["how"].astype("u4")
+    how[absent] = len(hows)
+    by = np.where(absent, len(BY), chosen["by"]).astype("u4")
+    read = _Reader(chosen, book)
+    told = pl.DataFrame(
+        [read.file("teardown_file"), read.said("reason", "reason", pl.String()),
+         pl.Series("ended", ~absent)]
+    ).select(pl.when("ended").then(pl.col("teardown_file", "reason")))  # fmt: skip
+    columns = {
+        "teardown_ts": read.number("t", "ts", LOG["teardown_ts"]),
+        "teardown_file": told["teardown_file"],
+        "teardown_line": read.number("l", "line", pl.Int64()),
+        "duration_s": read.number("d", "duration_s", pl.Float64()),
+        "bytes": read.number("b", "bytes", pl.Int64()),
+        "reason": told["reason"],
+        "teardown": _packed.coded("h", how, [*hows, STILL_OPEN], pl.String()),
+        "teardown_by": _packed.coded("b", by, [*BY, None], pl.String()),
+    }
+    return [columns[name].alias(name) for name in AT_END]
+
+
+def _real(name: str, values: Array) -> pl.Series:
+    return pl.Series(name, np.ascontiguousarray(values)).fill_nan(None)
+
+
+def _row(name: str, values: Array) -> pl.Series:
+    """Row or line numbers; -1 is none."""
+    out = pl.Series(name, np.ascontiguousarray(values))
+    return out.set(out < 0, None) if (values < 0).any() else out
+
+
+def refused(chunks: list[Chunk], devices: list[str], whys: list[str | None]) -> pl.DataFrame:
+    """The columns `output.NOW` of all denials."""
+    rows, book = united(chunks, REFUSAL)
+    event: Array = rows["event"]
+    read = _Reader(event, book)
+    integer, text = pl.Int64(), pl.String()
+    count = len(rows)
+
+    def coded(column: str, texts: Any) -> pl.Series:
+        return _packed.coded(column, np.ascontiguousarray(rows[column]), texts, text)
+
+    def refusal(at: int) -> Callable[[Any], Any]:
+        names = ("kind", "proto", "denial_kind")
+        return lambda told: refusal_kind(*(told[_AT[name]] for name in names))[at]
+
+    permitted = rows["permit_words"] != NONE
+    words, origins = (np.where(permitted, rows[f"permit_{n}"], 0) for n in ("words", "origin"))
+    acls = [told[_AT["acl"]] for told in book.words] or [None]
+    files = [file for _, file in book.origins] or [None]
+    permit = pl.DataFrame(
+        [pl.Series("some", permitted), _packed.coded("acl", words.astype("u4"), acls, text),
+         _packed.coded("file", origins.astype("u4"), files, text)]
+    ).select(pl.when("some").then(pl.col("acl", "file")))  # fmt: skip
+    nothing = pl.Series("x", [None], text).new_from_index(0, count)
+    columns = {
+        "row": pl.Series(np.ascontiguousarray(rows["row"])),
+        "ts": read.number("ts", "ts", REFUSED["ts"]),
+        "device": coded("device", devices),
+        "file": read.file("file"),
+        "line": read.number("line", "line", integer),
+        "msg_id": read.said("m", "msg_id", text),
+        "proto": read.worked_out("proto", refusal(1), text),
+        "interface": read.said("i", "a_if", text),
+        "src_h": read.host("s", "a_h"),
+        "src_p": read.number("p", "a_p", integer),
+        "dst_h": read.host("d", "b_h"),
+        "dst_p": read.number("p", "b_p", integer),
+        "flags": read.said("f", "flags", text),
+        "acl": read.said("a", "acl", text),
+        "count": read.number("c", "hit_count", integer).fill_null(1),
+        "lag_s": _real("lag_s", rows["lag_s"]),
+        "seen_before": coded("seen", SEEN),
+        "duplicate_of": _row("d", rows["copy_row"]),
+        "unit": pl.Series("unit", ["line"], text).new_from_index(0, count),
+        "kind": read.worked_out("k", refusal(0), text),
+        "unknown_why": coded("why", whys),
+        "from_side": coded("side", SIDES),
+        "pending_syn": pl.Series(rows["pending"] == 1),
+        "failover_s": _real("f", rows["failover_s"]),
+        "log_row": _row("l", rows["log_row"]),
+        "reach_s": _real("r", rows["reach_s"]),
+        "permitted_by": permit["acl"],
+        "permitted_file": permit["file"],
+        "permitted_line": _row("l", rows["permit_line"]),
+        "segment_file": nothing,
+        "segment_frame": nothing.cast(integer),
+    }
+    return pl.DataFrame([columns[name].alias(name) for name in NOW])
