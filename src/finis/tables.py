@@ -263,6 +263,8 @@ o_rsts           i8 RSTs from orig
 r_rsts           i8 RSTs from resp
 o_rst_s          f8 seconds from first segment to orig's first RST
 r_rst_s          f8 seconds from first segment to resp's first RST
+o_data_after_rst_s f8 seconds from orig's first RST to its last new data (negative: before it)
+r_data_after_rst_s f8 seconds from resp's first RST to its last new data (negative: before it)
 o_rst_accept     text exact, in-window, outside, unknown or none
 r_rst_accept     text exact, in-window, outside, unknown or none
 o_rst_lag_s      f8 seconds from the segment answered to orig's first RST

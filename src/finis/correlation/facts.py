@@ -375,6 +375,10 @@ def _rst_facts(pick: Picker, has: Array, treated: Treated) -> Columns:
         out[f"{letter}_rst_accept"] = series(words(Accept, accept), has)
         since, _ = pick.since("rst_ns", own, side)
         out[f"{letter}_rst_s"] = series(since, has & any_rst)
+        # Both moments of one point: between two points the path adds its delay.
+        data = pick.side("last_data_ns", own, side)
+        beyond = (data - pick.side("rst_ns", own, side)) / SECOND
+        out[f"{letter}_data_after_rst_s"] = series(beyond, has & any_rst & (data != 0))
         lag = pick.side("rst_lag_ns", own, side)
         out[f"{letter}_rst_lag_s"] = series(lag / SECOND, has & any_rst & (lag >= 0))
         fin, rst = pick.side("fin_ns", own, side), pick.side("rst_ns", own, side)

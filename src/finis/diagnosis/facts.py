@@ -178,11 +178,6 @@ class Half:
             & ((ttl < self.col("ttl_min") - TTL_STEP) | (ttl > self.col("ttl_max") + TTL_STEP))
         )
 
-    @property
-    def last_data_at_s(self) -> pl.Expr:
-        """Seconds from the first segment to its last new data."""
-        return pl.col("duration") - self.col("last_data_s")
-
 
 ORIG, RESP = Half("orig"), Half("resp")
 SIDES = (ORIG, RESP)

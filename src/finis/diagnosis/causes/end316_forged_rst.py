@@ -50,7 +50,7 @@ def alien(side: facts.Half) -> pl.Expr:
 def went_on(side: facts.Half) -> pl.Expr:
     """New data of the side that had reset the connection, later than reordering explains."""
     again = side.rst_class("refusal", "bad-ack")  # a later SYN may be accepted
-    later = side.last_data_at_s > side.col("rst_s") + REORDERING_S
+    later = side.col("data_after_rst_s") > REORDERING_S
     return side.reset_it & later & facts.no(again)
 
 
@@ -120,14 +120,10 @@ class ForgedRst(Cause):
                 usual = f"{low}" if low == high else f"{low} to {high}"
                 text = f"That RST has TTL {ttl}, the other segments of the host {usual}."
                 claims.append(Claim(text, shown))
-            at, last = (
-                telling.column(story, side, "rst_s"),
-                telling.column(story, side, "last_data_s"),
-            )
-            length = story.row.get("duration")
-            known = None not in (at, last, length) and story.row.get("reset_by") == word(side)
-            if known and length - last > at + REORDERING_S:
-                late = telling.span(length - last - at)
+            beyond = telling.column(story, side, "data_after_rst_s")
+            own = story.row.get("reset_by") == word(side)
+            if own and beyond is not None and beyond > REORDERING_S:
+                late = telling.span(beyond)
                 text = (
                     f"{telling.upper(telling.who(story, side))} sent new data {late} after that "
                     "RST: it knew nothing of it."

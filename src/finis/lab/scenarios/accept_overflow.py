@@ -12,8 +12,9 @@ from finis.lab.scenarios import _backlog
 
 TRUTH = (
     Truth(("client-closed-first",), ("closed-per-log",), HARMLESS, ended="closed"),
-    Truth(("retransmissions-unanswered", "state-lost"),
-          ("still-open", "capture-ended", "syn-ack-unanswered", "reset-per-log"),
+    Truth(("accept-queue-overflow",),
+          ("retransmissions-unanswered", "state-lost", "gave-up-silently", "still-open",
+           "capture-ended", "syn-ack-unanswered", "reset-per-log"),
           HARMFUL, first_fin="none", source=_backlog.LOSER),
 )  # fmt: skip
 KINDS = ("asa",)

@@ -7,7 +7,8 @@ from finis.lab.scenarios import _backlog
 
 TRUTH = (
     Truth(("client-closed-first",), ("closed-per-log",), HARMLESS, ended="closed"),
-    Truth(("server-aborted", "host-without-state", "state-lost"), ("reset-per-log", "refused"),
+    Truth(("accept-queue-overflow",),
+          ("server-aborted", "host-without-state", "state-lost", "reset-per-log", "refused"),
           HARMFUL, first_fin="none", first_rst="resp", source=_backlog.LOSER),
 )  # fmt: skip
 DENIALS = ("late-rst", "late-data", "rst-of-host-without-state")

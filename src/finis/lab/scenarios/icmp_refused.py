@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from finis.lab.scenario import HARMFUL, Lab, Truth
 
-TRUTH = Truth(("syn-unanswered",), (), HARMFUL, "unanswered", "none", "none")
+TRUTH = Truth(("icmp-rejected",), ("syn-unanswered",), HARMFUL, "unanswered", "none", "none")
 KINDS = ("netfilter",)
 NEEDS = ("nft",)
 RULES = """table inet refuse {

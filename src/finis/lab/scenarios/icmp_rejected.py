@@ -6,7 +6,12 @@ from finis.lab.admission import Policy
 from finis.lab.scenario import HARMFUL, Lab, Truth
 
 TRUTH = Truth(
-    ("syn-dropped-by-firewall",), ("syn-unanswered",), HARMFUL, "unanswered", "none", "none"
+    ("icmp-rejected",),
+    ("syn-dropped-by-firewall", "syn-unanswered"),
+    HARMFUL,
+    "unanswered",
+    "none",
+    "none",
 )
 KINDS = ("netfilter", "netfilter-v6")
 POLICY = Policy(unreachable=(8443,))

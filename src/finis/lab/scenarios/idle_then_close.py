@@ -9,7 +9,8 @@ from finis.lab.scenario import DEPENDS, Lab, Truth, fate
 
 TRUTH = Truth(
     ("firewall-idle-timeout", "firewall-dropped-segments", "cut-off-by-firewall"),
-    ("half-closed", "still-open", "capture-ended", "retransmissions-unanswered"), DEPENDS,
+    ("fin-unanswered", "half-closed",
+     "still-open", "capture-ended", "retransmissions-unanswered"), DEPENDS,
 )  # fmt: skip
 DENIALS = ("close-after-idle-timeout",)
 POLICY = Policy(idle=1)

@@ -12,7 +12,8 @@ from finis.lab.packet import Packet
 from finis.lab.scenario import HARMFUL, Lab, Truth, abort, ask, read
 
 TRUTH = Truth(
-    ("retransmissions-unanswered", "firewall-dropped-segments", "cut-off-by-firewall"),
+    ("path-mtu-black-hole", "retransmissions-unanswered",
+     "firewall-dropped-segments", "cut-off-by-firewall"),
     ("client-aborted", "reset-per-log", "rst-dropped-by-firewall"), HARMFUL,
 )  # fmt: skip
 KINDS = ("asa",)

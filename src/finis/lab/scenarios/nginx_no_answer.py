@@ -10,6 +10,7 @@ from finis.lab.scenarios import _programs
 TRUTH = Truth(
     ("server-aborted",), ("reset-per-log",), ended="reset", first_fin="none", first_rst="resp"
 )
+DENIALS = ("late-rst", "late-data", "late-ack", "answer-to-late-data")
 NEEDS = ("nginx",)
 
 

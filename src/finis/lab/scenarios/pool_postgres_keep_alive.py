@@ -8,7 +8,12 @@ from finis.lab.admission import Policy
 from finis.lab.scenario import HARMLESS, Lab, Truth
 from finis.lab.scenarios import _databases
 
-TRUTH = Truth(("client-closed-first",), ("closed-per-log",), HARMLESS, "closed", "orig", "none")
+# The client says that it closes before its FIN; the server's FIN may cross it.
+TRUTH = Truth(
+    ("client-closed-first", "closed-simultaneously", "server-closed-first"), ("closed-per-log",),
+    HARMLESS, "closed", first_rst="none",
+)  # fmt: skip
+DENIALS = ("late-ack", "late-fin")
 POLICY = Policy(idle=2)
 NEEDS = ("postgres", "psql")
 

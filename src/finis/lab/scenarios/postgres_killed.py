@@ -18,6 +18,7 @@ NEEDS = ("postgres", "psql")
 def run(lab: Lab) -> None:
     _databases.postgres(lab)
     program = _databases.session(lab)
+    _databases.ask(program, "select 1;")
     _databases.ask(program, "select pg_terminate_backend(pg_backend_pid());", answer=False)
     time.sleep(0.3)
     program.kill()

@@ -1,4 +1,7 @@
-"""Every fifth segment is overtaken by those behind it; the transfer still ends in order."""
+"""Every fifth segment is overtaken by those behind it; the transfer still ends in order.
+
+A copy that comes after the end may be answered with a RST.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from finis.lab.packet import Packet
 from finis.lab.scenario import HARMLESS, Lab, Truth, read
 from finis.lab.scenarios.loss import send_all
 
-TRUTH = Truth(("server-closed-first",), ("closed-per-log",), HARMLESS, "closed", "resp", "none")
+TRUTH = Truth(("server-closed-first",), ("closed-per-log",), HARMLESS, "closed", "resp")
+DENIALS = ("answer-to-late-data", "late-data", "late-ack", "late-rst")
 KINDS = ("asa", "asa-nat")
 
 

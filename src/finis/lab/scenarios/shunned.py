@@ -9,7 +9,7 @@ from finis.lab.scenario import HARMFUL, Lab, Truth, abort, fate
 TRUTH = Truth(
     ("cut-off-by-firewall", "firewall-dropped-segments"),
     ("retransmissions-unanswered", "still-open", "capture-ended",
-     "rst-dropped-by-firewall", "client-aborted"), HARMFUL,
+     "rst-dropped-by-firewall", "client-aborted", "state-lost"), HARMFUL,
 )  # fmt: skip
 DENIALS = ("refused-by-shun",)
 KINDS = ("asa",)

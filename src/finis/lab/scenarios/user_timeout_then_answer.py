@@ -10,8 +10,9 @@ import socket
 from finis.lab.scenario import HARMFUL, Lab, Truth, fate
 
 TRUTH = Truth(
-    ("retransmissions-unanswered", "state-lost"),
-    ("reset-per-log", "host-without-state"), HARMFUL, first_fin="none", first_rst="orig",
+    ("gave-up-silently",),
+    ("retransmissions-unanswered", "state-lost", "reset-per-log", "host-without-state"), HARMFUL,
+    first_fin="none", first_rst="orig",
 )  # fmt: skip
 NEEDS = ("nft",)
 

@@ -9,6 +9,7 @@ from finis.lab.scenario import HARMFUL, Lab, Truth, abort
 TRUTH = Truth(
     ("zero-window",), ("client-aborted", "reset-per-log"), HARMFUL, "reset", "none", "orig"
 )
+DENIALS = ("late-ack", "late-data")
 KINDS = ("asa", "netfilter", "asa-asa")
 
 
