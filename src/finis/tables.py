@@ -330,6 +330,14 @@ mtu_to           text whose segment it quotes: orig or resp
 mtu_s            f8 seconds from first segment to it
 mtu_file         text capture file that shows it
 mtu_frame        i8 frame
+o_rst_form       text how several RSTs of orig look together: R=R, R≠R, R,R0, R.,R. or R,R.
+r_rst_form       text the same of resp; R. has the ACK bit, R0 the ACK number 0
+o_rst_seqs       i8 different SEQs among orig's RSTs, as far as they were kept
+r_rst_seqs       i8 among resp's
+o_rst_ahead      bool orig's RSTs differ in SEQ and one lies beyond all orig sent
+r_rst_ahead      bool resp's do
+o_rst_acks_ahead bool orig's RSTs differ in ACK and one lies beyond all resp sent
+r_rst_acks_ahead bool resp's do
 o_stuck_bytes    i8 payload of orig's first unacknowledged segment, repeated in vain
 r_stuck_bytes    i8 payload of resp's
 o_stuck_ip_bytes i8 its IP length

@@ -316,6 +316,37 @@ def test_not_ended_at_once(rows: pl.DataFrame) -> None:
     assert found("PAT205", rows) == []
 
 
+# --- PAT206 ----------------------------------------------------------------------------------
+
+
+def deaths(count: int, **values: Any) -> list[dict[str, Any]]:
+    """Connections of different clients with one server that all gave up within seconds."""
+    return [
+        {"orig_h": f"192.0.2.{n}", "start": 5.0 * n, "last_ts": at(615 + n), "cause": "END407",
+         "r_last_seg_s": 30.0, "o_last_seg_s": 0.0} | values
+        for n in range(count)
+    ]  # fmt: skip
+
+
+def test_host_vanished() -> None:
+    [one] = found("PAT206", connections(deaths(8)))
+    assert one.hosts == ("10.0.0.5",) and one.connections == 8
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        deaths(4),
+        deaths(8, cause="END202"),
+        deaths(8, r_last_seg_s=0.0),  # it was not the silent one
+        deaths(8) + [{"last_ts": at(900)} for _ in range(30)],  # its other connections live on
+        [row | {"last_ts": at(60 + 300 * n)} for n, row in enumerate(deaths(8))],  # one by one
+    ],
+)
+def test_no_host_vanished(rows: list[dict[str, Any]]) -> None:
+    assert found("PAT206", connections(rows)) == []
+
+
 # --- PAT301 ----------------------------------------------------------------------------------
 
 
@@ -424,6 +455,66 @@ def test_backscatter() -> None:
 )
 def test_no_backscatter(some: pl.DataFrame, rows: list[dict[str, Any]]) -> None:
     assert found("PAT303", some, denials(rows)) == []
+
+
+# --- PAT304 ----------------------------------------------------------------------------------
+
+
+def storm(count: int, **values: Any) -> pl.DataFrame:
+    """RSTs without connection towards one port, ten per second."""
+    made = {"flags": "RST", "seen_before": "no", "dst_h": "10.0.0.5", "dst_p": 179}
+    return denials([
+        {"ts": at(0.1 * n), "src_h": f"203.0.113.{n % 200}", "src_p": 1024 + n} | made | values
+        for n in range(count)
+    ])  # fmt: skip
+
+
+def test_rst_storm() -> None:
+    [one] = found("PAT304", NO_CONNECTIONS, storm(150))
+    assert one.hosts == ("10.0.0.5",) and one.denials == 150
+
+
+@pytest.mark.parametrize(
+    "rows", [storm(60), storm(150, flags="ACK"), storm(150, seen_before="yes", teardown="fins")]
+)
+def test_no_rst_storm(rows: pl.DataFrame) -> None:
+    assert found("PAT304", NO_CONNECTIONS, rows) == []
+
+
+# --- PAT402 ----------------------------------------------------------------------------------
+
+
+def leaked(count: int, **values: Any) -> pl.DataFrame:
+    """Connections of a pod with a service, and answers of a server meeting the same ports."""
+    rows: list[dict[str, Any]] = []
+    for n in range(count):
+        port = 40000 + n
+        rows.append({"orig_h": "10.1.0.7", "orig_p": port, "resp_h": "10.96.0.1", "start": 1.0 * n,
+                     "midstream": False})  # fmt: skip
+        rows.append({"orig_h": "10.1.0.7", "orig_p": port, "resp_h": "10.2.0.9", "midstream": True,
+                     "start": 1.0 * n + 30, "established": False, "orig_rst_class": "no-state"}
+                    | values)  # fmt: skip
+    return connections(rows)
+
+
+def test_untranslated_answers() -> None:
+    [one] = found("PAT402", leaked(4))
+    assert one.hosts == ("10.1.0.7", "10.2.0.9") and one.connections == 4
+    assert "10.96.0.1" in one.claims[0].text
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        leaked(2),
+        leaked(4, midstream=False, established=True),  # the port was used again, with a SYN
+        leaked(4, resp_h="10.96.0.1"),  # the service itself
+        leaked(4, orig_p=50000),  # a port that is not in use: backscatter
+        leaked(4, orig_rst_class="abort"),
+    ],
+)
+def test_no_untranslated_answers(rows: pl.DataFrame) -> None:
+    assert found("PAT402", rows) == []
 
 
 # --- PAT401 ----------------------------------------------------------------------------------

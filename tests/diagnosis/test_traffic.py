@@ -228,6 +228,25 @@ CONTRIBUTING = {
         OPEN + "+.1 C > S P. 1:31(30) ack 1\n+.1 S > C . 1:1(0) ack 31\n+1 C > S R. 31:31(0) ack 1",
         TALK + "+1 C > S R. 301:301(0) ack 1001",
     ),
+    "END318": (
+        OPEN + "+.001 C > S P. 1:301(300) ack 1\n+.001 C > S R. 301:301(0) ack 1 ttl=100\n"
+        "+.0001 C > S R. 1761:1761(0) ack 1 ttl=100",
+        OPEN + "+.001 C > S P. 1:301(300) ack 1\n+.001 C > S R. 301:301(0) ack 1\n"
+        "+.01 S > C . 1:1(0) ack 301\n+.0001 C > S R 301:301(0) win 0",
+    ),
+    "END319": (
+        TALK
+        + "".join(
+            f"+.01 S > C R {n}:{n}(0) win 0\n+.0001 C > S . 301:301(0) ack 1001\n"
+            for n in range(20_001, 40_001, 1500)
+        ),
+        TALK
+        + "+1 C > S F. 301:301(0) ack 1001\n+.01 S > C . ack 302\n"
+        + "".join(
+            f"+.01 S > C P. {n}:{n + 1000}(1000) ack 302\n+.0001 C > S R 302:302(0) win 0\n"
+            for n in range(1001, 13_001, 1000)
+        ),
+    ),
     "END314": (
         TALK + "+350.2 S > C R. 1001:1001(0) ack 301",
         TALK + "+100 S > C R. 1001:1001(0) ack 301",
@@ -298,6 +317,20 @@ def test_a_first_large_segment_lost_in_silence_is_only_possibly_the_path_mtu() -
     passed = ASKED + "+.01 S > C . 1:1449(1448) ack 301 df\n+.01 C > S . ack 1449\n"
     later = "".join(f"+{wait} S > C . 1449:2897(1448) ack 301 df\n" for wait in (0, *BACK_OFF))
     assert judged(passed + later).connections["cause"].to_list() == ["END407"]
+
+
+def test_a_train_of_rsts_with_guessed_numbers_is_forged() -> None:
+    """RST_SEQ_CHANGE: each RST further ahead, by a window's worth."""
+    train = "".join(f"+.0001 S > C R. {n}:{n}(0) ack 301\n" for n in (1001, 2461, 5381))
+    row = judged(TALK + "+1" + train[6:]).connections.row(0, named=True)
+    assert (row["cause"], row["confidence"], row["r_rst_form"]) == ("END316", "possible", "R.,R.")
+    # A stack that aborts and then answers what was under way uses numbers it was sent.
+    stack = (
+        "+1 C > S R. 301:301(0) ack 1001\n+.001 S > C P. 1001:2001(1000) ack 301\n"
+        "+.0001 C > S R 301:301(0) win 0\n"
+    )
+    row = judged(TALK + stack).connections.row(0, named=True)
+    assert (row["cause"], row["o_rst_form"], row["o_rst_ahead"]) == ("END305", "R,R.", False)
 
 
 def test_a_second_syn_with_another_number_is_no_retransmission() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from finis.correlation import keys, reported, stuck
+from finis.correlation import keys, reported, resetting, stuck
 from finis.correlation.clocks import SECOND
 from finis.correlation.evidence import Evidence
 from finis.correlation.grouping import Groups
@@ -30,7 +30,7 @@ def columns(ev: Evidence, groups: Groups, chosen: Chosen, treated: Treated) -> C
     for side, letter in enumerate("or"):
         out |= _side_facts(pick, has, side, letter, treated)
     out |= _rst_facts(pick, has, treated)
-    for more in (reported, stuck):
+    for more in (reported, stuck, resetting):
         out |= more.columns(pick, has)
     out["ending"] = series(treated.ending, has)
     out["has_packets"] = series(has)

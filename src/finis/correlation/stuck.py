@@ -26,21 +26,21 @@ def columns(pick: Picker, has: Array) -> dict[str, pl.Series]:
         una = pick.side("una", own, side)
         again = has & (pick.side("rexmit_pkts", own, side) > 0)
         again &= (pick.side("nxt", own, side) != una) & (pick.side("nxt_known", own, side) == 1)
-        story, index = _tails(pick, np.flatnonzero(again), own)
+        story, index = tails(pick, np.flatnonzero(again), own)
         tail = pick.ev.tail
         first = tail["seq"][index] == una[story]
         first &= (tail["payload_len"][index] > 0) & (tail["quirks"][index] & Quirk.OVERSIZE == 0)
-        first &= tail["side"][index] == _own_side(pick, own[story], side)
+        first &= tail["side"][index] == own_side(pick, own[story], side)
         story, index = story[first], index[first]
         out |= _side(pick, has, side, letter, own, story, index)
     return out
 
 
-def _own_side(pick: Picker, rows: Array, side: int) -> Array:
+def own_side(pick: Picker, rows: Array, side: int) -> Array:
     return side ^ pick.turned(rows).astype(np.int64)
 
 
-def _tails(pick: Picker, stories: Array, own: Array) -> tuple[Array, Array]:
+def tails(pick: Picker, stories: Array, own: Array) -> tuple[Array, Array]:
     """Every kept segment of these stories: story and index in Evidence.tail."""
     if not len(stories):
         return np.empty(0, np.int64), np.empty(0, np.int64)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from finis import tables
 from finis.diagnosis.cause import SECTIONS, Cause, harm_sentence
+from finis.diagnosis.crosswalk import WAYS
 from finis.diagnosis.engine import catalogue
 from finis.diagnosis.patterns._api import Pattern, patterns
 from finis.errors import UsageError
@@ -93,7 +94,8 @@ def index() -> str:
         "",
         "Ids never change. Harm and confidence of an entry marked *by case* depend on the facts;"
         " its page says how. Written by `python -m finis.diagnosis.pages`; the text stands in the"
-        " modules of `src/finis/diagnosis`.",
+        " modules of `src/finis/diagnosis`. [crosswalk.md](crosswalk.md) leads here from the"
+        " known ways to end.",
     ]
     for prefix, (title, what) in SHELVES.items():
         out += ["", f"## {title}", "", what, "", "| id | name | harm | what |", "|---|---|---|---|"]
@@ -101,6 +103,29 @@ def index() -> str:
             if entry.id.startswith(prefix):
                 link = f"[{entry.id}]({entry.id}.md)"
                 out.append(f"| {link} | {entry.name} | {level(entry.harm)} | {entry.title} |")
+    return "\n".join(out) + "\n"
+
+
+def crosswalk_page() -> str:
+    """Every known way to end, and which entries tell it, as one Markdown page."""
+    known = entries()
+    out = [
+        "# From ways to end to the catalogue",
+        "",
+        "Every known way in which a TCP connection ends or a firewall complains of it, and the"
+        " entries that tell it: several where evidence can tell more, the same for two ways where"
+        " evidence cannot tell them apart. Written by `python -m finis.diagnosis.pages`.",
+    ]
+    group = ""
+    for way in WAYS:
+        if way.group != group:
+            group = way.group
+            out += ["", f"## {group}", "", "| way | told by | remark |", "|---|---|---|"]
+        told = ", ".join(f"[{key} {known[key].name}]({key}.md)" for key in way.ids)
+        out.append(f"| {way.name} | {told} | {way.remark} |")
+    named = {key for way in WAYS for key in way.ids}
+    others = ", ".join(f"[{key} {known[key].name}]({key}.md)" for key in known if key not in named)
+    out += ["", "## Beside these", "", f"What the log or the company of others adds: {others}."]
     return "\n".join(out) + "\n"
 
 
@@ -130,6 +155,7 @@ def level(value: object) -> str:
 def documents() -> dict[str, str]:
     """Every generated file below docs/: path → text."""
     out = {"causes/README.md": index(), "tables.md": tables_page()}
+    out["causes/crosswalk.md"] = crosswalk_page()
     return out | {f"causes/{key}.md": _linked(key) for key in entries()}
 
 

@@ -55,6 +55,9 @@ class Refused(Cause):
         "client": "correct the address or port; stop retrying a service that is gone",
         "Linux": "ss -ltn 'sport = :{server_p}' on the server shows whether anything listens",
         "Windows": "netstat -ano | findstr LISTENING | findstr :{server_p} on the server",
+        "nginx": "nginx -T | grep listen: is there a `listen {server_p}` on this address?",
+        "HAProxy": "show servers state on its socket, if {server} is one of its frontends: a"
+        " frontend that is stopped refuses",
     }
     references = ("RFC 9293 §3.10.7.1", "RFC 9293 §3.5.2", "Cisco ASA syslog 302014")
     not_this = (

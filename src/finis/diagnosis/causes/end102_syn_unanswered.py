@@ -59,6 +59,14 @@ class SynUnanswered(Cause):
         "netfilter": "`nft monitor trace` for {client} to {server} port {server_p} shows whether "
         "the rules permit it",
         "client": "connect timeouts shorter than the retries hide which of several servers is down",
+        "Linux": "on {server}: tcpdump shows whether the SYN arrives; nft list ruleset; sysctl"
+        " net.ipv4.conf.all.rp_filter",
+        "Windows": "Test-NetConnection {server} -Port {server_p} from the client;"
+        " Get-NetFirewallRule on the server",
+        "AWS": "security groups and network ACLs drop in silence: Reachability Analyzer names the"
+        " one",
+        "Azure": "az network watcher test-ip-flow names the rule of the security group",
+        "GCP": "gcloud network-management connectivity-tests create names the firewall rule",
     }
     references = ("RFC 9293 §3.8.3", "Cisco ASA syslog 302014: SYN Timeout")
     not_this = (

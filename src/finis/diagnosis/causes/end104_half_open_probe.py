@@ -59,6 +59,8 @@ class HalfOpenProbe(Cause):
     remedy = {
         "load balancer": "use a monitor that completes the connection and closes it with FIN",
         "client": "if {client} is no prober, find out why it gave up: see the delay of the SYN ACK",
+        "HAProxy": "option httpchk, or option tcp-check with an expect rule, so that a check"
+        " completes a conversation",
     }
     references = ("RFC 9293 §3.10.7.3", "RFC 9293 §3.5.2")
     not_this = (

@@ -58,6 +58,12 @@ class SynAckWithoutSyn(Cause):
         "the path cannot be changed: set connection advanced-options tcp-state-bypass",
         "netfilter": "ip route get {client} and ip route get {server}; only if the path cannot be "
         "changed: `notrack` for this pair",
+        "Linux": "ip route get {client} from {server} on every hop; net.ipv4.conf.all.rp_filter=2"
+        " (loose) where two ways are meant",
+        "AWS": "one appliance for both directions: aws ec2 modify-transit-gateway-vpc-attachment"
+        " --options ApplianceModeSupport=enable",
+        "Azure": "user-defined routes of both subnets through the same firewall; one load"
+        " balancer with HA ports in front of a pair",
     }
     references = ("RFC 9293 §3.5", "Cisco ASA syslog 106015")
     not_this = ("not an unanswered SYN ACK: the SYN before it was never seen here",)

@@ -64,6 +64,8 @@ class ChallengeAckBlocked(Cause):
         "ASA": "show asp drop | include rstfin; a release with the fix for CSCwj61793, or "
         "tcp-state-bypass for {client} to {server} port {server_p}",
         "netfilter": "sysctl net.netfilter.nf_conntrack_log_invalid=6 names the check",
+        "Linux": "on {server}: ss -tnK dst {client} dport = {client_p} clears the old connection;"
+        " net.ipv4.tcp_timestamps=1",
     }
     references = ("RFC 5961 §4", "RFC 9293 §3.10.7.4", "Cisco CSCwj61793")
     not_this = ("not an unanswered SYN: the server did answer, with an ACK of another connection",)

@@ -51,6 +51,10 @@ class TupleReused(Cause):
         "client": "more source ports (Linux: net.ipv4.ip_local_port_range), fewer connections",
         "NAT": "a larger pool of translated ports for {client}",
         "Linux": "net.ipv4.tcp_timestamps=1 on both sides",
+        "Windows": "netsh int ipv4 set dynamicport tcp start=10000 num=55000",
+        "HAProxy": "source 0.0.0.0:1024-65535 in the backend, and http-reuse safe, so that fewer"
+        " ports are used",
+        "nginx": "keepalive 32 in the upstream block, so that fewer ports are used",
     }
     references = ("RFC 9293 §3.10.7.4", "RFC 6191", "RFC 5961 §4")
     not_this = ("not a plain unanswered SYN: the same tuple was in use shortly before",)

@@ -55,6 +55,10 @@ class ServerClosedFirst(Cause):
         "both sides closed and acknowledged each other's FIN; a request to which the server never "
         "sent a byte may have been lost"
     )
+    remedy = {
+        "client": "where the request went unanswered: the server's log at that moment; repeat"
+        " idempotent requests",
+    }
     references = ("RFC 9293 §3.6", "RFC 9112 §9.5")
     not_this = ("not reset: both FINs were acknowledged before anything else came",)
 

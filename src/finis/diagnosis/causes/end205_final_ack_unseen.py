@@ -49,6 +49,10 @@ class FinalAckUnseen(Cause):
         otherwise=Harm.HARMLESS,
     )
     harm_why = "both sides had sent all they had; only an acknowledgement is missing"
+    remedy = {
+        "Linux": "nothing; net.ipv4.tcp_orphan_retries bounds how often a FIN is repeated",
+        "ASA": "nothing; `sysopt connection timewait` keeps the connection for the repeated FIN",
+    }
     references = ("RFC 9293 §3.6", "RFC 9293 §3.10.7.4")
     not_this = ("not half-closed: both sides sent FIN", "not reset: no RST had to be accepted")
 

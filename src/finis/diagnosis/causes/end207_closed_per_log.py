@@ -48,6 +48,10 @@ class ClosedPerLog(Cause):
         "both sides had sent FIN when the firewall removed the connection; data refused after that "
         "may have been wanted"
     )
+    remedy = {
+        "ASA": "capture the next one on both interfaces, if the refused data was wanted",
+        "client": "read to the end of the stream before closing",
+    }
     references = ("Cisco ASA syslog 302014: TCP FINs",)
     not_this = ("not proven to be without a final RST: the log's reason does not exclude one",)
 

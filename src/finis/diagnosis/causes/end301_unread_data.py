@@ -56,6 +56,10 @@ class UnreadData(Cause):
         "client": "shut down the sending half, read until end of file, then close",
         "nginx": "lingering_close always; lingering_timeout 5s",
         "ASA": "none: the firewall only reports it",
+        "Linux": "in the program: shutdown(SHUT_WR), read until end of file, then close; `ss -tn`"
+        " shows unread bytes as Recv-Q",
+        "Windows": "shutdown(SD_SEND), recv until it returns 0, then closesocket",
+        "HAProxy": "leave `option nolinger` out of the proxy: it closes with RST",
     }
     references = ("RFC 1122 §4.2.2.13", "RFC 2525 §2.17", "RFC 9293 §3.10.5")
     not_this = (

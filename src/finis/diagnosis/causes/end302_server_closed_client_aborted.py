@@ -61,6 +61,9 @@ class ServerClosedClientAborted(Cause):
         "server": "a longer FIN-WAIT-2: the timer of the load balancer or proxy that owns {server}",
         "Linux": "on the server: net.ipv4.tcp_fin_timeout, TCP_LINGER2, net.ipv4.tcp_max_orphans",
         "client": "read until end of file and close promptly after the server's FIN",
+        "HAProxy": "timeout client-fin and timeout server-fin not shorter than clients take to"
+        " close",
+        "Windows": "shutdown(SD_SEND), recv until it returns 0, then closesocket",
     }
     references = (
         "RFC 9293 §3.6",

@@ -42,7 +42,13 @@ class ClientClosedServerAborted(Cause):
     beats = ("END201", "END205", "END207", "END304", "END305", "END306", "END310", "END311")
     harm = facts.harm((facts.data_lost(), Harm.DEPENDS), otherwise=Harm.HARMLESS)
     harm_why = "both sides had closed"
-    remedy = {"nginx": "lingering_close always, if responses are reported as cut short"}
+    remedy = {
+        "nginx": "lingering_close always, if responses are reported as cut short",
+        "Linux": "in the program: shutdown(SHUT_WR), read until end of file, then close; `ss -tn`"
+        " shows unread bytes as Recv-Q",
+        "Windows": "shutdown(SD_SEND), recv until it returns 0, then closesocket",
+        "HAProxy": "leave `option nolinger` out of the proxy: it closes with RST",
+    }
     references = ("RFC 9293 §3.6", "RFC 9293 §3.10.5", "RFC 1122 §4.2.2.13")
     not_this = (
         "not an orderly close: the server's FIN was followed by its own RST",

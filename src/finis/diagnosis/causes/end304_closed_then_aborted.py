@@ -48,7 +48,13 @@ class ClosedThenAborted(Cause):
     )
     harm = Harm.DEPENDS
     harm_why = "on whether the other side still had data to deliver"
-    remedy = {"client": "read to the end before closing", "nginx": "lingering_close always"}
+    remedy = {
+        "client": "read to the end before closing",
+        "nginx": "lingering_close always",
+        "Linux": "in the program: shutdown(SHUT_WR), read until end of file, then close; `ss -tn`"
+        " shows unread bytes as Recv-Q",
+        "Windows": "shutdown(SD_SEND), recv until it returns 0, then closesocket",
+    }
     references = ("RFC 9293 §3.10.5", "RFC 1122 §4.2.2.13", "RFC 2525 §2.17")
     not_this = ("not an abort without FIN: the side had sent FIN first",)
 

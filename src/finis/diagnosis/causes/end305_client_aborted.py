@@ -62,6 +62,10 @@ class ClientAborted(Cause):
     remedy = {
         "client": "shut down, read to the end of file, close; no SO_LINGER of zero",
         "load balancer": "a monitor that closes with FIN, if {client} is a health check",
+        "Linux": "in the program: shutdown(SHUT_WR), read until end of file, then close; `ss -tn`"
+        " shows unread bytes as Recv-Q",
+        "Windows": "shutdown(SD_SEND), recv until it returns 0, then closesocket",
+        "HAProxy": "leave `option nolinger` out of the proxy: it closes with RST",
     }
     references = ("RFC 9293 §3.10.5", "RFC 1122 §4.2.2.13", "RFC 2525 §2.17")
     not_this = (

@@ -57,6 +57,12 @@ class ServerAborted(Cause):
         "nginx": "lingering_close always; reset_timedout_connection off",
         "HAProxy": "look at the termination state in its log (the flags of the session)",
         "Windows": "look for process ends in the event log; IIS: connection timeouts",
+        "Linux": "on {server}: journalctl -k | grep -i -e oom -e segfault; coredumpctl list;"
+        " nstat -az TcpExtTCPAbortOnClose TcpExtTCPAbortOnData",
+        "AWS": "deregistration_delay.timeout_seconds of the target group, longer than the longest"
+        " request",
+        "GCP": "--connection-draining-timeout of the backend service, longer than the longest"
+        " request",
     }
     references = ("RFC 9293 §3.10.5", "RFC 1122 §4.2.2.13", "RFC 2525 §2.17")
     not_this = (

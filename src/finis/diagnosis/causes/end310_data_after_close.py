@@ -74,6 +74,11 @@ class DataAfterClose(Cause):
         "server": "shut down the sending half and read to the end before closing",
         "nginx": "lingering_close always; lingering_timeout 5s",
         "client": "wait for the whole response before closing",
+        "Linux": "in the program: shutdown(SHUT_WR), read until end of file, then close; `ss -tn`"
+        " shows unread bytes as Recv-Q",
+        "Windows": "shutdown(SD_SEND), recv until it returns 0, then closesocket",
+        "HAProxy": "timeout client-fin and timeout server-fin long enough for the rest of a"
+        " response",
     }
     references = ("RFC 9293 §3.10.7.1", "RFC 1122 §4.2.2.13", "RFC 2525 §2.17")
     not_this = (

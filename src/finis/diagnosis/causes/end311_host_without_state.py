@@ -72,6 +72,10 @@ class HostWithoutState(Cause):
     remedy = {
         "server": "a longer FIN-WAIT-2 at whatever owns {server}: host, load balancer or proxy",
         "Linux": "net.ipv4.tcp_fin_timeout, TCP_LINGER2, net.ipv4.tcp_max_orphans",
+        "HAProxy": "timeout client-fin and timeout server-fin: how long a session waits after the"
+        " first FIN",
+        "nginx": "lingering_close on with a longer lingering_timeout keeps the socket for late"
+        " segments",
     }
     references = ("RFC 9293 §3.10.7.1",)
     not_this = ("not an abort: no ACK bit, and the SEQ is taken from the segment answered",)

@@ -66,6 +66,19 @@ class StateLost(Cause):
         "client": "keep-alive below every idle timer on the path (Linux: tcp_keepalive_time 300)",
         "server": "look for a restart or failover of {server} during the silence",
         "load balancer": "idle timeout above the application's longest pause; reset on expiry",
+        "Linux": "SO_KEEPALIVE in the program with sysctl net.ipv4.tcp_keepalive_time=300 (or"
+        " TCP_KEEPIDLE of the socket)",
+        "Windows": "KeepAliveTime (milliseconds,"
+        " HKLM\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters) or TCP_KEEPIDLE of the"
+        " socket",
+        "HAProxy": "option clitcpka and option srvtcpka; or timeout client and timeout server"
+        " below the timer",
+        "AWS": "the NAT gateway and the NLB forget after 350 s of silence (NLB:"
+        " tcp.idle_timeout.seconds of the listener)",
+        "Azure": "az network lb rule update --idle-timeout 30 --enable-tcp-reset true; the same"
+        " for outbound rules",
+        "GCP": "keep-alive below 600 s; gcloud compute routers nats update"
+        " --tcp-established-idle-timeout for Cloud NAT",
     }
     references = ("RFC 9293 §3.5.1", "RFC 9293 §3.10.7.1", "RFC 9293 §3.8.4")
     not_this = (

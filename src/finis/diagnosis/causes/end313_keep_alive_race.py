@@ -52,6 +52,11 @@ class KeepAliveRace(Cause):
         "nginx": "keepalive_timeout above the idle timer of the proxy or client in front",
         "HAProxy": "timeout http-keep-alive below the server's; retry-on empty-response",
         "load balancer": "idle timeout below the server's keep-alive timeout",
+        "AWS": "ALB: keep-alive of the targets above idle_timeout.timeout_seconds (60 s by"
+        " default)",
+        "GCP": "Application Load Balancer: keep-alive of the backends above its 600 s (nginx:"
+        " keepalive_timeout 620s)",
+        "Windows": "IIS: connectionTimeout of the site above the idle timer of the proxy in front",
     }
     references = ("RFC 9112 §9.5", "RFC 9110 §9.2.2", "RFC 9293 §3.10.7.1")
     not_this = ("not data long after the close: it came within the crossing of the path",)

@@ -42,6 +42,10 @@ class RstIgnored(Cause):
     only_contributes = True
     harm = Harm.DEPENDS
     harm_why = "on whether its sender believes the connection ended"
+    remedy = {
+        "Linux": "nstat -az TcpExtTCPChallengeACK counts such RSTs; nothing to change",
+        "network": "find who sends them, if they are many: their TTL tells the distance",
+    }
     references = ("RFC 5961 §3.2", "RFC 9293 §3.10.7.4")
 
     @classmethod

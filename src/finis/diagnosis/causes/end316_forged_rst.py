@@ -6,9 +6,16 @@ have sent it in the sender's name, to break the connection. Censors, intrusion p
 load balancers do so; it is rarely an attack.
 
 ## Evidence
-A SEQ that is stale or ahead of the sender's own numbers, data of the same sender going on after
-its RST, or a TTL that none of its other segments comes near. One sign makes it possible, two make
-it likely; certain it never is, without a capture at the alleged sender.
+The four signs that Weaver, Sommer and Paxson found in traffic, and the TTL:
+
+* data of the same sender goes on after its RST (RST_SEQ_DATA);
+* the SEQ is stale, or fits nothing the sender could know (DATA_SEQ_RST);
+* several RSTs, one with a SEQ beyond all the sender had sent (RST_SEQ_CHANGE);
+* several RSTs, one with an ACK beyond all its peer had sent (RST_ACK_CHANGE);
+* a TTL that none of the sender's other segments comes near.
+
+One sign makes it possible, two make it likely; certain it never is, without a capture at the
+alleged sender.
 
 ## Look-alikes
 NAT devices, load balancers and hosts that use another TTL for RSTs of closed sockets.
@@ -57,9 +64,16 @@ def went_on(side: facts.Half) -> pl.Expr:
 REORDERING_S = 0.001
 
 
+def train(side: facts.Half) -> pl.Expr:
+    """Several RSTs, one with a number that nobody had sent yet: its sender guessed."""
+    ahead = side.col("rst_ahead") | side.col("rst_acks_ahead")
+    return side.rst & ahead & facts.no(pl.col("capture_loss"))
+
+
 def two_signs(side: facts.Half) -> pl.Expr:
     other_ttl = side.rst & side.alien_rst_ttl
-    return (suspect(side) & (other_ttl | went_on(side))) | (other_ttl & went_on(side))
+    numbers = (suspect(side) | train(side)) & (other_ttl | went_on(side))
+    return numbers | (other_ttl & went_on(side))
 
 
 class ForgedRst(Cause):
@@ -84,14 +98,20 @@ class ForgedRst(Cause):
     )
     harm = Harm.DEPENDS
     harm_why = "on who cut the connection, and by what right"
-    remedy = {"network": "capture at the alleged sender; look for the device at the TTL's distance"}
+    remedy = {
+        "network": "capture at the alleged sender; look for the device at the TTL's distance",
+        "ASA": "show asp drop | include rst; show shun; an inspection or IPS of your own says "
+        "so in its log (507003, 420003, 430001)",
+        "Linux": "RFC 5961 is in force since 3.6 (net.ipv4.tcp_challenge_ack_limit): only a RST "
+        "with the exact number ends a connection",
+    }
     references = ("RFC 5961 §3", "RFC 3360", "NDSS 2009: Detecting Forged TCP Reset Packets")
     not_this = ("not a plain abort: its numbers or TTL do not fit its sender",)
 
     @classmethod
     def where(cls) -> pl.Expr:
         strange = pl.any_horizontal(
-            sign(side) for sign in (suspect, alien, went_on) for side in facts.SIDES
+            sign(side) for sign in (suspect, alien, went_on, train) for side in facts.SIDES
         )
         return (
             strange
@@ -111,6 +131,13 @@ class ForgedRst(Cause):
                     "host could know."
                 )
                 claims.append(Claim(text, shown, "RFC 5961 §3.2"))
+            for what, number in (("rst_ahead", "a SEQ"), ("rst_acks_ahead", "an ACK")):
+                if telling.column(story, side, what):
+                    text = (
+                        f"One of several RSTs from {telling.who(story, side)} carries {number} "
+                        "beyond all that had been sent by then."
+                    )
+                    claims.append(Claim(text, shown, "RFC 5961 §3.2"))
             ttl, low = (
                 telling.column(story, side, "rst_ttl"),
                 telling.column(story, side, "ttl_min"),

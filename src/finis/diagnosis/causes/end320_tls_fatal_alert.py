@@ -84,6 +84,13 @@ class TlsFatalAlert(Cause):
     remedy = {
         "server": "openssl s_client -connect {server}:{server_p} shows certificate and versions",
         "client": "by the alert's name: trust, name, version or cipher suite",
+        "nginx": "ssl_certificate with the whole chain; ssl_protocols TLSv1.2 TLSv1.3;"
+        " ssl_ciphers that the client knows",
+        "HAProxy": "crt with the whole chain; ssl-min-ver TLSv1.2 on the bind line",
+        "Windows": "Schannel events 36874 and 36888 in the System log; Get-TlsCipherSuite",
+        "Linux": "update-ca-certificates (or update-ca-trust) on the client, if the alert is"
+        " unknown_ca",
+        "AWS": "the security policy of the listener: aws elbv2 describe-ssl-policies",
     }
     references = ("RFC 8446 §6.2", "RFC 5246 §7.2.2")
     not_this = ("not close_notify: the alert's level is fatal",)

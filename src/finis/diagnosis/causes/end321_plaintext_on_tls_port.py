@@ -61,6 +61,8 @@ class PlaintextOnTlsPort(Cause):
     remedy = {
         "client": "use TLS (https) for {server} port {server_p}, or the plaintext port",
         "nginx": "error_page 497 https://$host$request_uri; answers such requests with a redirect",
+        "HAProxy": "http-request redirect scheme https, on a plaintext port of its own",
+        "AWS": "a plaintext listener whose default action redirects to HTTPS",
     }
     references = ("RFC 8446 §5.1",)
     not_this = ("not a failed handshake: the client never began one",)

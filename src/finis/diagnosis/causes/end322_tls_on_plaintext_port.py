@@ -44,7 +44,11 @@ class TlsOnPlaintextPort(Cause):
     confidence = Confidence.LIKELY
     harm = Harm.HARMFUL
     harm_why = "to the client: the two do not speak the same protocol"
-    remedy = {"client": "use the TLS port of {server}, or no TLS on port {server_p}"}
+    remedy = {
+        "client": "use the TLS port of {server}, or no TLS on port {server_p}",
+        "nginx": "listen {server_p} ssl, if TLS is meant",
+        "HAProxy": "bind :{server_p} ssl crt FILE, if TLS is meant",
+    }
     references = ("RFC 8446 §5.1",)
     not_this = ("not a failed handshake: the server never sent a TLS record",)
 

@@ -47,6 +47,12 @@ class TlsRefused(Cause):
         "client": "openssl s_client -connect {server}:{server_p} -servername NAME, with and "
         "without the name",
         "network": "look for TLS inspection or name filters between {client} and {server}",
+        "HAProxy": "strict-sni on the bind line, and tcp-request rules that reject",
+        "Windows": "netsh http show sslcert: HTTP.sys resets where no certificate is bound to the"
+        " name or port",
+        "nginx": "a default server with ssl_reject_handshake off, or one for the name the client"
+        " sends",
+        "ASA": "on FTD the TLS decryption policy and URL rules: event 430003 names the rule",
     }
     references = ("RFC 8446 §6.2", "RFC 6066 §3")
     not_this = ("not a TLS alert: the server sent no byte",)

@@ -41,6 +41,11 @@ class ResetPerLog(Cause):
     confidence = Confidence.LIKELY
     harm = Harm.DEPENDS
     harm_why = "on why that side reset the connection, which a log does not tell"
+    remedy = {
+        "ASA": "capture NAME interface {client_if} match tcp host {client} host {server} shows"
+        " the RST the next time",
+        "netfilter": "tcpdump on both sides of the firewall shows the RST the next time",
+    }
     references = ("Cisco ASA syslog 302014: TCP Reset-I, TCP Reset-O",)
     not_this = ("not closed with FINs: the firewall names a reset",)
 

@@ -44,6 +44,9 @@ class ResetUnexplained(Cause):
     )
     harm = Harm.DEPENDS
     harm_why = "on who sent the RST, and why"
+    remedy = {
+        "network": "a capture at each end shows who sends the RST, and what came before it",
+    }
     references = ("RFC 9293 §3.10.7",)
 
     @classmethod

@@ -54,6 +54,20 @@ class IdleTimeout(FirewallStated):
         "KeepAliveTime (Windows)",
         "server": "the same keep-alive on {server}; database pools: validate or retire idle "
         "connections",
+        "Linux": "SO_KEEPALIVE in the program with sysctl net.ipv4.tcp_keepalive_time=300 (or"
+        " TCP_KEEPIDLE of the socket)",
+        "Windows": "KeepAliveTime (milliseconds,"
+        " HKLM\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters) or TCP_KEEPIDLE of the"
+        " socket",
+        "HAProxy": "option clitcpka and option srvtcpka; or timeout client and timeout server"
+        " below the timer",
+        "nginx": "listen … so_keepalive=5m; proxy_socket_keepalive on",
+        "AWS": "the NAT gateway and the NLB forget after 350 s of silence (NLB:"
+        " tcp.idle_timeout.seconds of the listener)",
+        "Azure": "az network lb rule update --idle-timeout 30 --enable-tcp-reset true; the same"
+        " for outbound rules",
+        "GCP": "keep-alive below 600 s; gcloud compute routers nats update"
+        " --tcp-established-idle-timeout for Cloud NAT",
     }
     references = (
         "Cisco ASA syslog 302014: Conn-timeout, Flow timed out",

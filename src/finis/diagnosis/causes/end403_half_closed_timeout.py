@@ -41,6 +41,9 @@ class HalfClosedTimeout(FirewallStated):
         "netfilter": "a `ct timeout` policy with longer fin_wait and close_wait for {server} port "
         "{server_p}",
         "application": "close the socket that lingers in CLOSE-WAIT (ss -tn state close-wait)",
+        "Linux": "ss -tnp state close-wait on the side that did not close names the program",
+        "HAProxy": "timeout client-fin 30s and timeout server-fin 30s bound half-closed sessions",
+        "Windows": "netstat -ano | findstr CLOSE_WAIT on the side that did not close",
     }
     references = (
         "Cisco ASA syslog 302014: FIN Timeout",

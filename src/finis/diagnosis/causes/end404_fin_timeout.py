@@ -39,6 +39,8 @@ class FinTimeout(FirewallStated):
         "{server_p}, if transfers are long",
         "netfilter": "a `ct timeout` policy with longer fin_wait and close_wait for {server} port "
         "{server_p}, if transfers are long",
+        "Linux": "ss -tnp state close-wait on both hosts",
+        "Windows": "netstat -ano | findstr CLOSE_WAIT on both hosts",
     }
     references = (
         "Cisco ASA syslog 302014: FIN Timeout",

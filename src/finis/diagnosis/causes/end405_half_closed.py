@@ -48,6 +48,8 @@ class HalfClosed(Cause):
     remedy = {
         "Linux": "ss -tnp state close-wait on the host that did not close names the program",
         "application": "close the socket at end of file",
+        "Windows": "netstat -ano | findstr CLOSE_WAIT names the process",
+        "HAProxy": "timeout client-fin 30s and timeout server-fin 30s bound half-closed sessions",
     }
     references = ("RFC 9293 §3.6", "RFC 9293 §3.3.2")
     not_this = ("not closed: only one side sent FIN", "not reset: no RST was accepted")

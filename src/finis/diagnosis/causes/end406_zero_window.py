@@ -54,6 +54,10 @@ class ZeroWindow(Cause):
     remedy = {
         "application": "find out what the side with the closed window was waiting for",
         "Linux": "ss -tnmi on that host: a full receive queue (Recv-Q) of the socket",
+        "Windows": "Resource Monitor, network: what the receiving process waits for",
+        "nginx": "send_timeout 60s ends clients that read nothing; reset_timedout_connection on"
+        " frees their memory",
+        "HAProxy": "timeout client and timeout server end sessions that do not move; show sess all",
     }
     references = ("RFC 9293 §3.8.6.1", "RFC 6429")
     not_this = ("not loss on the path: the receiver answered, with a window of zero",)

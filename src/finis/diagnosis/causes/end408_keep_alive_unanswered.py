@@ -50,6 +50,15 @@ class KeepAliveUnanswered(Cause):
         "netfilter": "compare `sysctl net.netfilter.nf_conntrack_tcp_timeout_established` with the "
         "keep-alive interval of {client}",
         "Linux": "net.ipv4.tcp_keepalive_time below every idle timer on the path",
+        "Windows": "KeepAliveTime (milliseconds,"
+        " HKLM\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters) or TCP_KEEPIDLE of the"
+        " socket",
+        "AWS": "the NAT gateway and the NLB forget after 350 s of silence (NLB:"
+        " tcp.idle_timeout.seconds of the listener)",
+        "Azure": "az network lb rule update --idle-timeout 30 --enable-tcp-reset true; the same"
+        " for outbound rules",
+        "GCP": "keep-alive below 600 s; gcloud compute routers nats update"
+        " --tcp-established-idle-timeout for Cloud NAT",
     }
     references = ("RFC 9293 §3.8.4", "RFC 1122 §4.2.3.6")
     not_this = ("not an abort by a program: unanswered probes came before it",)

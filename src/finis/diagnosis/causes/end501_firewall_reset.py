@@ -59,6 +59,10 @@ class FirewallReset(FirewallStated):
         "netfilter": "`nft list ruleset`: rules that `reject with tcp reset` and match {server} "
         "port {server_p}",
         "network": "check the rules for {client} to {server} port {server_p}",
+        "AWS": "an NLB resets connections whose target left: deregistration and health checks at"
+        " this time",
+        "Azure": "the load balancer resets on idle where enableTcpReset is set:"
+        " idleTimeoutInMinutes",
     }
     references = (
         "Cisco ASA syslog 302014: TCP Reset-APPLIANCE",

@@ -33,6 +33,8 @@ class EndedByIps(FirewallStated):
     harm_why = "on whether it was an attack or a false alarm: see the signature"
     remedy = {
         "ASA": "the IPS or FTD event of this time names the signature (420002, 420003, 430001)",
+        "FTD": "the intrusion event 430001 of this tuple names the rule: tune or trust it if it"
+        " is wrong",
     }
     references = (
         "Cisco ASA syslog 302014: Flow reset by IPS",

@@ -35,6 +35,8 @@ class TcpIntercept(FirewallStated):
     remedy = {
         "ASA": "show service-policy; set connection embryonic-conn-max for {server}, higher if "
         "the clients are real",
+        "Linux": "on {server}: sysctl net.ipv4.tcp_syncookies=1 protects without the firewall's"
+        " help",
     }
     references = (
         "Cisco ASA syslog 302014: Flow terminated by TCP Intercept",

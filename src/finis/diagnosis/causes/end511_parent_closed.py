@@ -39,4 +39,8 @@ class ParentClosed(FirewallStated):
         otherwise=Harm.DEPENDS,
     )
     harm_why = "none with its parent gone; a pinhole that nobody used may have been needed"
+    remedy = {
+        "ASA": "a longer `timeout sip_media` or `timeout h323` (the pinhole's own), or the"
+        " inspection that opens it, if it was needed",
+    }
     references = ("Cisco ASA syslog 302014: Pinhole Timeout",)

@@ -42,7 +42,15 @@ class OneDirection(Cause):
     confidence = Confidence.POSSIBLE
     harm = Harm.DEPENDS
     harm_why = "on whether a firewall with state stands here"
-    remedy = {"network": "route {client} → {server} and {server} → {client} by the same path"}
+    remedy = {
+        "network": "route {client} → {server} and {server} → {client} by the same path",
+        "Linux": "ip route get {client} from {server} on every hop; net.ipv4.conf.all.rp_filter=2"
+        " (loose) where two ways are meant",
+        "AWS": "one appliance for both directions: aws ec2 modify-transit-gateway-vpc-attachment"
+        " --options ApplianceModeSupport=enable",
+        "Azure": "user-defined routes of both subnets through the same firewall; one load"
+        " balancer with HA ports in front of a pair",
+    }
     references = ("RFC 9293 §3.4",)
     not_this = ("not an unanswered SYN: the side spoke as in an established connection",)
 

@@ -41,6 +41,7 @@ class RouteChanged(FirewallStated):
     remedy = {
         "ASA": "show route {server}; timeout floating-conn 0:0:0 keeps connections on their old"
         " path",
+        "Linux": "ip monitor route at that time; a routing daemon's log",
     }
     references = (
         "Cisco ASA syslog 302014: Route change",

@@ -42,6 +42,9 @@ class FirewallDropped(Cause):
         otherwise=Harm.HARMLESS,
     )
     harm_why = "on whether data was among them and got through later"
+    remedy = {
+        "ASA": "capture drops type asp-drop all: the reason of each drop; show asp drop",
+    }
     references = ("Cisco ASA command reference: capture type asp-drop",)
 
     @classmethod

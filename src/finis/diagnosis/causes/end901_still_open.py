@@ -51,6 +51,9 @@ class StillOpen(Cause):
         otherwise=Harm.HARMLESS,
     )
     harm_why = "nothing ended; it depends only where data was left unacknowledged"
+    remedy = {
+        "client": "nothing, while data is acknowledged; else look again with a longer capture",
+    }
     references = ("RFC 9293 §3.3.2",)
 
     @classmethod

@@ -40,6 +40,10 @@ class Undetermined(Cause):
     confidence = Confidence.POSSIBLE
     harm = Harm.DEPENDS
     harm_why = "on how it ended, which is not known"
+    remedy = {
+        "network": "capture on both sides of the firewall, from before the SYN: the report names"
+        " the commands",
+    }
     references = ("RFC 9293 §3.6",)
 
     @classmethod

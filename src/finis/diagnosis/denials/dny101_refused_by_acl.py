@@ -49,6 +49,9 @@ class RefusedByAcl(Cause):
         "netfilter": "if wanted: `nft insert rule` (or `iptables -I`) a rule that accepts it above "
         "the one whose log prefix the line carries; `nft monitor trace` shows which "
         "rule decides",
+        "AWS": "flow logs say REJECT: aws ec2 describe-security-groups and network ACLs",
+        "Azure": "az network watcher test-ip-flow names the rule",
+        "GCP": "firewall rules logging names the rule",
     }
     references = ("Cisco ASA syslog messages 106023, 106100",)
     not_this = ("a scan: one source, many targets (DNY602)",)

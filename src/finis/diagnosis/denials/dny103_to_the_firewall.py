@@ -41,7 +41,8 @@ class ToTheFirewall(Cause):
     harm = Harm.DEPENDS
     harm_why = "depends on whether the sender should get an answer from the firewall"
     remedy = {
-        "ASA": "`ssh`, `http`, `snmp-server host`, `icmp permit` for the source that needs it"
+        "ASA": "`ssh`, `http`, `snmp-server host`, `icmp permit` for the source that needs it",
+        "netfilter": "the input chain: nft list chain inet filter input",
     }
     references = ("Cisco ASA syslog messages 710003, 710005, 313001",)
 

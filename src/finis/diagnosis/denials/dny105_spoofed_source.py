@@ -46,6 +46,8 @@ class SpoofedSource(Cause):
         "ASA": "`show route SRC`: correct the route if the source is real",
         "netfilter": "`ip route get SRC`: correct the route if the source is real; `rp_filter` 2 "
         "(loose) only where paths are asymmetric on purpose",
+        "Linux": "net.ipv4.conf.all.rp_filter=2 (loose), if two ways are meant; log_martians=1"
+        " shows them",
     }
     references = (
         "RFC 2827",

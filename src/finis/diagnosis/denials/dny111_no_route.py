@@ -37,7 +37,10 @@ class NoRoute(Cause):
     confidence = Confidence.CERTAIN
     harm = Harm.HARMFUL
     harm_why = "harmful to whoever needs that destination"
-    remedy = {"ASA": "`show route DST`, `show arp`, `show interface ip brief`"}
+    remedy = {
+        "ASA": "`show route DST`, `show arp`, `show interface ip brief`",
+        "Linux": "ip route get DST; ip neigh show",
+    }
     references = ("Cisco ASA syslog messages 110002, 110003",)
 
     @classmethod

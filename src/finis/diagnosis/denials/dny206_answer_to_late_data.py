@@ -42,7 +42,14 @@ class AnswerToLateData(Cause):
     confidence = Confidence.CERTAIN
     harm = Harm.DEPENDS
     harm_why = "data sent after the close was not read; harmful if the peer needed it"
-    remedy = {"client": "shut down the sending side, then read to the end of the stream"}
+    remedy = {
+        "client": "shut down the sending side, then read to the end of the stream",
+        "nginx": "lingering_close always",
+        "HAProxy": "leave `option nolinger` out of the proxy: it closes with RST",
+        "Linux": "in the program: shutdown(SHUT_WR), read until end of file, then close; `ss -tn`"
+        " shows unread bytes as Recv-Q",
+        "Windows": "shutdown(SD_SEND), recv until it returns 0, then closesocket",
+    }
     references = ("RFC 9293 §3.10.7.1", "RFC 1122 §4.2.2.13")
 
     @classmethod

@@ -56,7 +56,11 @@ class AbortAfterClose(Cause):
     )
     harm = Harm.HARMLESS
     harm_why = "harmless as a denial; what the abort cut short is judged with the connection"
-    remedy = {"client": "read to the end of the stream before closing"}
+    remedy = {
+        "client": "read to the end of the stream before closing",
+        "nginx": "lingering_close always, if responses are cut short",
+        "HAProxy": "leave `option nolinger` out of the proxy: it closes with RST",
+    }
     references = ("RFC 9293 §3.10.5", "RFC 1122 §4.2.2.13", "RFC 2525 §2.17")
     not_this = ("a host without state: its RST carries no ACK bit (DNY205)",)
 

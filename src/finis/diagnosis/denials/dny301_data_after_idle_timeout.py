@@ -52,6 +52,14 @@ class DataAfterIdleTimeout(Cause):
         "netfilter": "`sysctl net.netfilter.nf_conntrack_tcp_timeout_established` above the "
         "longest pause, or a `ct timeout` policy for this service",
         "client": "a connection pool with maximum idle age below the firewall's timer",
+        "Windows": "KeepAliveTime (milliseconds,"
+        " HKLM\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters) or TCP_KEEPIDLE of the"
+        " socket",
+        "HAProxy": "option clitcpka and option srvtcpka; or timeout client and timeout server"
+        " below the timer",
+        "nginx": "listen … so_keepalive=5m; proxy_socket_keepalive on",
+        "database pools": "validate connections before use, or retire idle ones before the"
+        " firewall's timer (maxLifetime, idleTimeout, pool_pre_ping)",
     }
     references = ("RFC 9293 §3.8.4", "RFC 5382 REQ-5", "Cisco ASA syslog messages 302014, 106015")
     not_this = ("a late segment of a closed connection: the Teardown states FINs or a reset",)

@@ -45,6 +45,13 @@ class CloseAfterIdleTimeout(Cause):
         "netfilter": "a longer `ct timeout` policy for this service, or `reject with tcp reset` "
         "for `ct state invalid`, so that both sides learn of it",
         "server": "keep-alives, so that dead connections are noticed",
+        "Linux": "SO_KEEPALIVE in the program with sysctl net.ipv4.tcp_keepalive_time=300 (or"
+        " TCP_KEEPIDLE of the socket)",
+        "Windows": "KeepAliveTime (milliseconds,"
+        " HKLM\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters) or TCP_KEEPIDLE of the"
+        " socket",
+        "HAProxy": "option clitcpka and option srvtcpka; or timeout client and timeout server"
+        " below the timer",
     }
     references = ("RFC 9293 §3.5.1, §3.8.4",)
 

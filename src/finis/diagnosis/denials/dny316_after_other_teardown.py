@@ -38,6 +38,10 @@ class AfterOtherTeardown(Cause):
     confidence = Confidence.POSSIBLE
     harm = Harm.DEPENDS
     harm_why = "depends on the reason the firewall states"
+    remedy = {
+        "ASA": "`show conn`, `show log` around the Teardown: its reason tells what ended the"
+        " connection",
+    }
     references = ("Cisco ASA syslog message 302014",)
 
     @classmethod

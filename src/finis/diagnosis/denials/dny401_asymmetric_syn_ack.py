@@ -50,6 +50,12 @@ class AsymmetricSynAck(Cause):
         "ASA": "`set connection advanced-options tcp-state-bypass` for this pair as a last resort;"
         " between two units: `asr-group` or a cluster",
         "netfilter": "`notrack` for this pair as a last resort; between two units: conntrackd",
+        "Linux": "ip route get {client} from {server} on every hop; net.ipv4.conf.all.rp_filter=2"
+        " (loose) where two ways are meant",
+        "AWS": "one appliance for both directions: aws ec2 modify-transit-gateway-vpc-attachment"
+        " --options ApplianceModeSupport=enable",
+        "Azure": "user-defined routes of both subnets through the same firewall; one load"
+        " balancer with HA ports in front of a pair",
     }
     references = ("RFC 9293 §3.5", "Cisco ASA syslog message 106015")
     not_this = (

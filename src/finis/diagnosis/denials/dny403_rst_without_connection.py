@@ -41,6 +41,10 @@ class RstWithoutConnection(Cause):
     confidence = Confidence.POSSIBLE
     harm = Harm.DEPENDS
     harm_why = "no consequence by itself; a sign that one direction does not pass here"
+    remedy = {
+        "ASA": "a capture of the next one: `capture drops type asp-drop tcp-not-syn`; its SEQ and"
+        " TTL tell whether its sender knew a connection",
+    }
     references = ("RFC 9293 §3.5.2, §3.10.7.1",)
     not_this = ("a late RST: a Teardown of the tuple precedes it (DNY204)",)
 

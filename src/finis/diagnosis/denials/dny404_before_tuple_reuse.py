@@ -43,7 +43,11 @@ class BeforeTupleReuse(Cause):
     confidence = Confidence.POSSIBLE
     harm = Harm.DEPENDS
     harm_why = "depends on whether the new connection worked"
-    remedy = {"client": "a wider range of local ports (Linux `net.ipv4.ip_local_port_range`)"}
+    remedy = {
+        "client": "a wider range of local ports (Linux `net.ipv4.ip_local_port_range`)",
+        "Linux": "net.ipv4.ip_local_port_range wider, net.ipv4.tcp_timestamps=1",
+        "Windows": "netsh int ipv4 set dynamicport tcp start=10000 num=55000",
+    }
     references = ("RFC 6191", "RFC 9293 §3.6.1")
 
     @classmethod

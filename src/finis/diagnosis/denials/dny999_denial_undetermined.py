@@ -38,6 +38,11 @@ class Undetermined(Cause):
     confidence = Confidence.POSSIBLE
     harm = Harm.DEPENDS
     harm_why = "unknown"
+    references = ("the firewall's list of messages; Cisco ASA `show asp drop`",)
+    remedy = {
+        "anyone": "read the message in the firewall's manual; `finis events` shows the line as it"
+        " was read",
+    }
 
     @classmethod
     def where(cls) -> pl.Expr:

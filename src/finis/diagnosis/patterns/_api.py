@@ -83,7 +83,8 @@ READS = {
         "first_rst", "fin_by", "fin_gap_s", "closing_gap_s", "o_fin_s", "r_fin_s", "o_rst_s",
         "r_rst_s", "o_fin_acked", "r_fin_acked", "orig_rst_class", "resp_rst_class",
         "orig_rst_answers", "resp_rst_answers", "established", "ended", "teardown", "teardown_by",
-        "teardown_ts", "log_duration_s", "log_bytes", "device", "cause", "harm",
+        "teardown_ts", "log_duration_s", "log_bytes", "device", "cause", "harm", "midstream",
+        "o_last_seg_s", "r_last_seg_s",
     ),
     "denials": (
         "row", "ts", "device", "file", "line", "unit", "kind", "msg_id", "proto", "src_h", "src_p",

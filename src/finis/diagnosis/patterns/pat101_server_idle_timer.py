@@ -62,6 +62,9 @@ class ServerIdleTimer(Pattern):
     remedy = {
         "client": "keep idle connections to this server for less than its timer",
         "server": "a timer longer than that of any proxy or load balancer in front of it",
+        "AWS": "ALB: idle_timeout.timeout_seconds below the targets' keep-alive",
+        "HAProxy": "timeout http-keep-alive and timeout server below the server's timer",
+        "nginx": "keepalive_timeout in the upstream block below the server's timer",
     }
     references = ("RFC 9112 §9.5",)
     not_this = ("user behaviour: the silences would be spread over a wide range",)

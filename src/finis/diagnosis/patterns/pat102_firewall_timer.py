@@ -53,6 +53,14 @@ class FirewallTimer(Pattern):
         "ASA": "`show run timeout`; `set connection timeout` for a class that needs longer",
         "netfilter": "`sysctl -a | grep nf_conntrack_tcp_timeout`; a `ct timeout` policy for a "
         "service that needs longer",
+        "Linux": "SO_KEEPALIVE in the program with sysctl net.ipv4.tcp_keepalive_time=300 (or"
+        " TCP_KEEPIDLE of the socket)",
+        "Windows": "KeepAliveTime (milliseconds,"
+        " HKLM\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters) or TCP_KEEPIDLE of the"
+        " socket",
+        "HAProxy": "option clitcpka and option srvtcpka; or timeout client and timeout server"
+        " below the timer",
+        "nginx": "listen … so_keepalive=5m; proxy_socket_keepalive on",
     }
     references = ("RFC 5382 REQ-5",)
     not_this = ("connections that were busy: their lengths would be spread",)

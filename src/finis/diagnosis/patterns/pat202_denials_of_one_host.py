@@ -41,6 +41,7 @@ class DenialsOfOneHost(Pattern):
     harm = Harm.DEPENDS
     confidence = Confidence.CERTAIN
     remedy = {"anyone": "begin with this host: it explains most of the denials"}
+    references = ("the causes of the same denials (their findings)",)
     not_this = ("a log that was filtered to one host",)
 
     @classmethod

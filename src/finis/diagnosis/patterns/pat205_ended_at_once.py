@@ -44,7 +44,12 @@ class EndedAtOnce(Pattern):
     title = "many connections of one host ended within the same second"
     harm = Harm.DEPENDS
     confidence = Confidence.LIKELY
-    remedy = {"host": "look at its log at that moment: a restart, a deployment, memory exhausted"}
+    remedy = {
+        "host": "look at its log at that moment: a restart, a deployment, memory exhausted",
+        "Linux": "journalctl --since around that moment; systemctl status; dmesg | grep -i oom",
+        "AWS": "deregistration and health checks of the target group at that moment",
+        "HAProxy": "hard-stop-after bounds how long a reload lets old sessions live",
+    }
     references = ("RFC 9293 §3.10.5",)
     not_this = ("connections opened together and closed together (a browser, a scanner)",)
 

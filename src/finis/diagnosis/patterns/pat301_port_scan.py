@@ -47,7 +47,11 @@ class PortScan(Pattern):
     title = "one source tried many targets, almost nothing answered"
     harm = Harm.DEPENDS
     confidence = Confidence.LIKELY
-    remedy = {"anyone": "from inside: look at the source host; from outside: nothing, or block it"}
+    remedy = {
+        "anyone": "from inside: look at the source host; from outside: nothing, or block it",
+        "ASA": "`threat-detection scanning-threat`; `show threat-detection scanning-threat"
+        " attacker`",
+    }
     references = ("MITRE ATT&CK T1046",)
     not_this = ("a client whose server is down: few targets, many attempts",)
 

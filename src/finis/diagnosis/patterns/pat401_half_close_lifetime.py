@@ -46,6 +46,8 @@ class HalfCloseLifetime(Pattern):
         "server": "a longer FIN-WAIT-2 (Linux `net.ipv4.tcp_fin_timeout`, TCP_LINGER2; FIN timer of"
         " a load balancer)",
         "client": "close soon after the end of the stream was read",
+        "Linux": "net.ipv4.tcp_fin_timeout (closed sockets in FIN-WAIT-2, 60 s) and TCP_LINGER2",
+        "HAProxy": "timeout client-fin, timeout server-fin",
     }
     references = ("RFC 9293 §3.6, §3.10.7.1", "Linux tcp(7)")
     not_this = ("the peer's RST overtaking its FIN: waits of both kinds would overlap",)
