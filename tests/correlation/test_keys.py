@@ -57,3 +57,14 @@ def test_addresses_are_those_of_the_standard_library(texts: list[str | None]) ->
             continue
         number = int(address) | (keys.V4_PREFIX if ":" not in str(text) else 0)
         assert (int(high) << 64 | int(low), read) == (number, True)
+
+
+HOSTILE = ["10.0.0.1", "2001:db8::1", "::ffff:10.0.0.1", "fe80::1%eth0", "mail-gw", "", None,
+           "256.1.1.1", "1.2.3", "01.2.3.4", "10.0.0.1%x", "٣.1.1.1", "1" * 400]  # fmt: skip
+
+
+def test_few_and_many_are_read_alike() -> None:
+    few = [keys.parse(pl.Series([text], dtype=pl.String)) for text in HOSTILE]
+    many = keys.parse(pl.Series(HOSTILE * (keys.FEW // len(HOSTILE) + 1), dtype=pl.String))
+    for at, (hi, lo, good) in enumerate(few):
+        assert (hi[0], lo[0], good[0]) == tuple(part[at] for part in many), HOSTILE[at]

@@ -20,6 +20,8 @@ Array = np.ndarray[Any, Any]
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = "^" + r"\.".join([_OCTET] * 4) + "$"
 
+FEW = 32  # addresses that are read one by one
+
 V4_PREFIX = 0xFFFF << 32  # ::ffff:0:0/96, how records hold IPv4 (upper half 0)
 _M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -56,8 +58,8 @@ def parse(texts: pl.Series) -> tuple[Array, Array, Array]:
     (a log may print names)."""
     import polars as pl
 
-    if texts.is_empty():
-        return np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0, bool)
+    if len(texts) <= FEW:
+        return _parse_few(texts.to_list())
     distinct = texts.drop_nulls().unique().alias("text").to_frame()
     octets = pl.col("text").str.extract_groups(_IPV4).struct
     plain = distinct.select(
@@ -70,13 +72,8 @@ def parse(texts: pl.Series) -> tuple[Array, Array, Array]:
     )
     number: dict[str, tuple[int, int]] = {}
     for value in plain.filter(pl.col("lo").is_null())["text"].to_list():
-        try:
-            whole = int(ipaddress.ip_address(value.split("%", 1)[0]))
-        except ValueError:
-            continue
-        if ":" not in value:
-            whole |= V4_PREFIX
-        number[value] = whole >> 64, whole & (2**64 - 1)
+        if (found_at := _number(value)) is not None:
+            number[value] = found_at
     rest = pl.DataFrame(
         {
             "text": list(number),
@@ -89,6 +86,26 @@ def parse(texts: pl.Series) -> tuple[Array, Array, Array]:
     found = pl.DataFrame({"text": texts}).join(table, "text", "left", maintain_order="left")
     good = found["hi"].is_not_null().to_numpy()
     return found["hi"].fill_null(0).to_numpy(), found["lo"].fill_null(0).to_numpy(), good
+
+
+def _number(text: str) -> tuple[int, int] | None:
+    """The halves of one address, None for a name."""
+    try:
+        whole = int(ipaddress.ip_address(text.split("%", 1)[0]))
+    except ValueError:
+        return None
+    if ":" not in text:
+        whole |= V4_PREFIX
+    return whole >> 64, whole & (2**64 - 1)
+
+
+def _parse_few(texts: list[str | None]) -> tuple[Array, Array, Array]:
+    """`parse` where a query would cost more than it saves."""
+    found = [None if text is None else _number(text) for text in texts]
+    halves = [(0, 0) if one is None else one for one in found]
+    good = np.array([one is not None for one in found], bool)
+    hi, lo = np.array(halves, np.uint64).reshape(-1, 2).T
+    return np.ascontiguousarray(hi), np.ascontiguousarray(lo), good
 
 
 def address(hi: int, lo: int) -> str:

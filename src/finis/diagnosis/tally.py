@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from finis.correlation.stories import Refusal, Story
     from finis.diagnosis.cause import Cause
 
+LOOKED_AT = 64  # rows of a group that are looked at first for examples
 MOST = 1 << 16  # hosts, and servers, counted exactly per batch of counts; then the rarest go
 
 # The two ends of a row, and what makes it telling as an example: seen in captures and log, at
@@ -249,7 +250,9 @@ class _Table:
     def _hold(self, judged: Judged, narrow: pl.DataFrame, before: int) -> None:
         """Members that may become examples, with the stories behind them."""
         host, _, peer, _ = _ENDS[self.table]
-        ranked = narrow.sort([*_GROUP, "telling", "at"], descending=[False, False, True, False])
+        ranked = self._foremost(narrow).sort(
+            [*_GROUP, "telling", "at"], descending=[False, False, True, False]
+        )
         pairs = ranked.unique([*_GROUP, host, peer], keep="first", maintain_order=True)
         best = pairs.group_by(_GROUP, maintain_order=True).head(self.limit)
         most = ranked.group_by(_GROUP, maintain_order=True).head(self.limit)
@@ -267,6 +270,18 @@ class _Table:
                 if held.told is None:
                     held.told = _told(judged, self.table, held.row)
                     held.row += before
+
+    def _foremost(self, narrow: pl.DataFrame) -> pl.DataFrame:
+        """Rows among which the most telling are.  Of most groups the first few are enough: they
+        show pairs of hosts to choose from, and no later row tells more."""
+        host, _, peer, _ = _ENDS[self.table]
+        most = pl.col("telling") == pl.col("telling").max().over(_GROUP)
+        first = narrow.filter(most).group_by(_GROUP, maintain_order=True).head(LOOKED_AT)
+        pairs = first.group_by(_GROUP).agg(pl.struct(host, peer).n_unique().alias("pairs"))
+        poor = pairs.filter(pl.col("pairs") < self.limit)
+        others = narrow.join(poor, on=_GROUP, how="semi")
+        enough = first.join(poor, on=_GROUP, how="anti")
+        return pl.concat([enough.select(narrow.columns), others])
 
     def findings(self) -> list[Finding]:
         if not self.groups:
