@@ -19,7 +19,9 @@ pytestmark = pytest.mark.skipif(module._kernel() is None, reason="no kernel is b
 OTHER = "outside:192.0.2.9/40001"
 ENDS = st.sampled_from((CLIENT, CLIENT, SERVER, OTHER, None))
 SMALL = LogOptions(open_most=3, lines_most=8, ended_most=6, devices_most=2)
-KINDS = ("state", "ended", "context", "permit", "failover", "icmp", "xlate-built", "limit", "threat")
+KINDS = (
+    "state", "ended", "context", "permit", "failover", "icmp", "xlate-built", "limit", "threat",
+)  # fmt: skip
 
 
 @st.composite

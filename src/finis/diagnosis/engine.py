@@ -216,7 +216,6 @@ def judge(stories: Stories, causes: Catalogue | None = None) -> Judged:
 ALIKE = {
     "teardown": pl.col("teardown"),
     "teardown_reason": pl.col("teardown_reason"),
-    "certainty": pl.col("certainty"),
     "teardown_ts": pl.col("teardown_ts").is_null(),
     "orientation": pl.col("orientation"),
     "log_bytes": pl.col("log_bytes") == 0,
