@@ -126,20 +126,12 @@ class Case:
         its value now.  Raises UsageError without a firewall's log, or for a name unknown."""
         from finis.diagnosis import whatif
 
-        logs = {source.path: source.format for source in self.sources if source.kind == "log"}
-        if not logs:
+        if not any(source.kind == "log" for source in self.sources):
             raise UsageError("no firewall log was read: what-if needs its Teardown and deny lines")
-        dialects: dict[str | None, str | None] = {}
-        for frame, file in ((self.log.connections, "teardown_file"), (self.log.denials, "file")):
-            firsts = frame.drop_nulls(file).unique("device", keep="first", maintain_order=True)
-            for device, path in firsts.select("device", file).iter_rows():
-                dialects.setdefault(device, logs.get(path))
         if self.stories is None:
             raise UsageError("what-if needs every row: read with Options(batch=NEVER)")
         shown = (self.verdicts.numbers("connections"), self.verdicts.numbers("denials"))
-        return whatif.whatif(
-            self.stories.table, self.stories.denials, dialects, asked, today, shown
-        )
+        return whatif.whatif(self.stories.table, self.stories.denials, asked, today, shown)
 
     def explain(self, connection: str) -> Explanation:
         """One connection, read again in full.  Raises UsageError where none or several fit."""

@@ -560,7 +560,7 @@ references  list standards and vendor documents
 
 WHATIF = _columns("""
 device       text firewall
-product      text dialect of its log
+product      text the firewall's make, as remedies name it; null if unknown
 setting      text which setting: linger, timewait, half-closed, idle, idle-reset, dcd …
 command      text what sets it; null: the product has no such setting
 bound        text estimate, or upper: the product is documented to do at most this

@@ -8,7 +8,7 @@ nf_conntrack-sysctl.rst; RFC 9293 §3.4.2 (TIME-WAIT), RFC 1337 (its assassinati
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from finis.terms import Teardown, word
@@ -27,6 +27,7 @@ RESETS = tuple(
         Teardown.RESET_RESP,
         Teardown.RESET_DEVICE,
         Teardown.RESET_SIDE_UNKNOWN,
+        Teardown.REFUSED,
     )
 )
 IDLE = (word(Teardown.IDLE_TIMEOUT), word(Teardown.IDLE_TIMEOUT_RESET))
@@ -98,29 +99,32 @@ ASA = (
     ),
 )  # fmt: skip
 
+# Values below the default too: many machines have been tuned to forget sooner.
+_KEPT = (1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 180.0, 240.0, 300.0, 600.0)
 _TIMEOUT = "sysctl -w net.netfilter.nf_conntrack_tcp_timeout_"
 NETFILTER = (
     Setting(
-        "time-wait", FINS, (180.0, 240.0, 300.0, 600.0), "linger", _TIMEOUT + "time_wait={value}",
+        "time-wait", FINS, _KEPT, "linger", _TIMEOUT + "time_wait={value}",
         120.0, restarts=True,
     ),
     Setting(
-        "close", RESETS, (15.0, 30.0, 60.0, 120.0, 240.0), "linger", _TIMEOUT + "close={value}",
+        "close", RESETS, _KEPT, "linger", _TIMEOUT + "close={value}",
         10.0, restarts=True,
         caution="A late RST whose SEQ fits is forwarded.",
     ),
     Setting(
-        "half-closed", HALF_CLOSED, (300.0, 600.0, 1800.0, HOUR), "half-closed",
-        _TIMEOUT + "fin_wait={value}", 120.0, restarts=True,
-        caution="Three timers share this: fin_wait (120 s), close_wait (60 s) and last_ack (30 s); "
-        "which of them expired the log's reason says, where it says it.",
+        "half-closed", HALF_CLOSED, (30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, HOUR), "half-closed",
+        _TIMEOUT + "close_wait={value}", 60.0, restarts=True,
+        caution="Three timers share this: close_wait (60 s), fin_wait (120 s) and last_ack (30 s); "
+        "the state in which the entry was removed says which of them ran out.",
     ),
     Setting(
-        "established", IDLE, (6 * DAY, 10 * DAY), "idle", _TIMEOUT + "established={value}",
-        5 * DAY, restarts=True,
+        "established", IDLE, (HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, DAY, 5 * DAY, 10 * DAY), "idle",
+        _TIMEOUT + "established={value}", 5 * DAY, restarts=True,
     ),
     Setting(
-        "embryonic", EMBRYONIC, (180.0, 240.0), "embryonic", _TIMEOUT + "syn_sent={value}", 120.0,
+        "embryonic", EMBRYONIC, (30.0, 60.0, 120.0, 240.0), "embryonic",
+        _TIMEOUT + "syn_sent={value}", 120.0,
         caution="A longer timer makes SYN floods cheaper by as much.",
     ),
 )  # fmt: skip
@@ -133,23 +137,26 @@ OTHER = (
     Setting("embryonic", EMBRYONIC, (60.0, 120.0, 240.0), "embryonic", None, 30.0),
 )  # fmt: skip
 
-PRODUCTS = {"cisco-asa": ASA, "netfilter": NETFILTER}
-TITLES = {"cisco-asa": "Cisco ASA", "netfilter": "Linux netfilter"}
+PRODUCTS = {"ASA": ASA, "netfilter": NETFILTER}
+KEEP_ENTRIES = ("netfilter",)  # their log tells the end, and later the removal of the entry
+TITLES = {"ASA": "Cisco ASA", "netfilter": "Linux netfilter"}
 
 OPTIONS = tuple(dict.fromkeys(one.option for one in (LINGER, *ASA, *NETFILTER) if one.option))
 NAMES = tuple(dict.fromkeys(one.name for one in (*ASA, *NETFILTER) if one.kind == "timer"))
 
 
-def settings_of(dialect: str | None) -> tuple[Setting, ...]:
-    """The settings of the product whose log this is, the hypothetical linger first."""
-    return (LINGER, *PRODUCTS.get(dialect or "", OTHER))
+def settings_of(product: str | None) -> tuple[Setting, ...]:
+    """The settings of the product whose log this is, the hypothetical linger first: how much longer
+    than today after FINs or a RST."""
+    general = replace(LINGER, option="") if product in KEEP_ENTRIES else LINGER  # has it already
+    return (general, *PRODUCTS.get(product or "", OTHER))
 
 
-def command(setting: Setting, value_s: float | None, dialect: str | None) -> str | None:
+def command(setting: Setting, value_s: float | None, product: str | None) -> str | None:
     """The command that sets it, its value as the product writes it; None: there is none."""
     if setting.command is None:
         return None
     value = setting.today_s if value_s is None else value_s
     whole = round(value)
     text = f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
-    return setting.command.format(value=text if dialect == "cisco-asa" else whole)
+    return setting.command.format(value=text if product == "ASA" else whole)

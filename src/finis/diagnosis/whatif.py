@@ -20,10 +20,13 @@ import numpy.typing as npt
 import polars as pl
 
 from finis.diagnosis.settings import (
+    FINS,
     IDLE,
+    KEEP_ENTRIES,
     LONGEST_LINGER_S,
     NAMES,
     OPTIONS,
+    RESETS,
     Setting,
     settings_of,
 )
@@ -44,6 +47,7 @@ FATES = {
     "none before": "no end of a connection of their tuple is known from the log",
     "syn": "are SYNs: they open a connection, or fail for another reason",
     "rebuilt": "came after their tuple had been built anew",
+    "present": "came while the entry was still kept, as logged: refused for their numbers",
     "interface": "came in by another interface than the connection's",
     "window": "lie outside the window, as a capture shows",
 }
@@ -75,7 +79,7 @@ class Device:
     eligible ones by the teardown they follow; `unknown`: of ``none before``, why."""
 
     name: str
-    dialect: str | None
+    product: str | None
     denials: int
     others: int  # denials of another kind: rules, limits, not TCP
     frames: int  # denials that only a drop capture shows
@@ -95,7 +99,6 @@ class Device:
 def whatif(
     connections: pl.DataFrame,
     denials: pl.DataFrame,
-    dialects: Mapping[str | None, str | None],
     asked: Mapping[str, float] | None = None,
     today: Mapping[str, float] | None = None,
     rows: tuple[pl.Series, pl.Series] | None = None,
@@ -103,8 +106,8 @@ def whatif(
     """One answer per device, most denials first.
 
     `connections`: tables.CONNECTIONS + STORY_FACTS, `denials`: tables.DENIALS + DENIAL_FACTS, both
-    whole; `rows`: their `row` numbers that the answer is about (None: all).  `dialects`: device →
-    dialect of its log.  `asked`: option → value to try, `today`: setting → its value now, seconds.
+    whole; `rows`: their `row` numbers that the answer is about (None: all).  `asked`: option →
+    value to try, `today`: setting → its value now, seconds.
     """
     for given, known in ((asked, OPTIONS), (today, NAMES)):
         if unknown := sorted(set(given or ()) - set(known)):
@@ -117,9 +120,7 @@ def whatif(
     else:
         lives = lives.with_columns(counts=pl.lit(True))
     found = [
-        _device(
-            name, dialects.get(name), _of(lives, name), _of(refused, name), asked or {}, today or {}
-        )
+        _device(name, _of(lives, name), _of(refused, name), asked or {}, today or {})
         for name in sorted(set(lives["device"]) | set(refused["device"]), key=lambda n: n or "")
     ]
     return sorted(found, key=lambda one: -one.denials)
@@ -139,14 +140,16 @@ def _of(frame: pl.DataFrame, device: str | None) -> pl.DataFrame:
 
 
 def _lives(connections: pl.DataFrame) -> pl.DataFrame:
-    """The connections a log tells, times in ns, with the next Built of the same tuple (`next_ns`)
-    and the next of another host on the same translated port (`port_next_ns`)."""
+    """The connections a log tells, times in ns: when they ended, when their entry went (`torn_ns`;
+    null: it did not), the next Built of the same tuple (`next_ns`) and the next of another host on
+    the same translated port (`port_next_ns`)."""
     lives = connections.filter(
         pl.col("has_log") & (pl.col("built_ts").is_not_null() | pl.col("teardown_ts").is_not_null())
     ).select(
-        "row", "device", "teardown", "orig_if", "resp_if",
+        "row", "device", "product", "teardown", "orig_if", "resp_if",
         built_ns=pl.col("built_ts").cast(pl.Int64),
-        torn_ns=pl.col("teardown_ts").cast(pl.Int64),
+        ended_ns=pl.col("teardown_ts").cast(pl.Int64),
+        removed_ns=pl.col("removed_ts").cast(pl.Int64),
         lived_s="log_duration_s",
         orig=pl.struct(h="orig_h", p="orig_p").hash(),
         resp=pl.struct(h="resp_h", p="resp_p").hash(),
@@ -156,6 +159,13 @@ def _lives(connections: pl.DataFrame) -> pl.DataFrame:
             | (pl.col("orig_mapped_p") != pl.col("orig_p"))
         ).fill_null(False),
     )  # fmt: skip
+    # Where a firewall keeps entries after the end, one whose removal is not logged is still there.
+    keeps = pl.col("product").is_in(KEEP_ENTRIES)
+    lives = lives.with_columns(
+        torn_ns=pl.when(keeps & pl.col("teardown").is_in(FINS + RESETS))
+        .then("removed_ns")
+        .otherwise(pl.coalesce("removed_ns", "ended_ns")),
+    ).with_columns(kept_s=(pl.col("torn_ns") - pl.col("ended_ns")).clip(0) / SECOND)
     ends = pl.struct(
         "device", low=pl.min_horizontal("orig", "resp"), high=pl.max_horizontal("orig", "resp")
     )
@@ -178,15 +188,15 @@ def _refused(denials: pl.DataFrame, lives: pl.DataFrame) -> pl.DataFrame:
     """Denials without copies, each with its `fate`: a key of FATES, ``eligible``, ``frame`` (only a
     drop capture shows it) or ``other`` (a rule or limit refused it, or it is not TCP)."""
     real = denials.filter(pl.col("duplicate_of").is_null()).select(
-        "row", "device", "ts", "kind", "unit", "proto", "interface", "flags", "lag_s",
+        "row", "device", "product", "ts", "kind", "unit", "proto", "interface", "flags", "lag_s",
         "from_side", "story", "segment_fits", "unknown_why", "pending_syn",
     )  # fmt: skip
     known = lives.select(
         pl.col("row").alias("story"),
-        "teardown", "orig_if", "resp_if", "next_ns", "torn_ns",
+        "teardown", "orig_if", "resp_if", "next_ns", "ended_ns", "kept_s",
     )  # fmt: skip
     joined = real.join(known, on="story", how="left")
-    gap_s = (pl.col("next_ns") - pl.col("torn_ns")) / SECOND
+    gap_s = (pl.col("next_ns") - pl.col("ended_ns")) / SECOND
     # In the same second as the denial: after it, or the segment would have met a connection.
     rebuilt = gap_s < pl.col("lag_s")
     own_if = pl.when(pl.col("from_side") == "orig").then("orig_if").otherwise("resp_if")
@@ -199,8 +209,9 @@ def _refused(denials: pl.DataFrame, lives: pl.DataFrame) -> pl.DataFrame:
     for condition, name in (
         (pl.col("unit") == "frame", "frame"),
         (syn, "syn"),
-        (pl.col("lag_s").is_null() | pl.col("torn_ns").is_null(), "none before"),
+        (pl.col("lag_s").is_null() | pl.col("ended_ns").is_null(), "none before"),
         (rebuilt.fill_null(False), "rebuilt"),
+        ((pl.col("lag_s") < pl.col("kept_s")).fill_null(True), "present"),
         (elsewhere.fill_null(False), "interface"),
         (pl.col("segment_fits").eq(False).fill_null(False), "window"),
     ):
@@ -214,11 +225,13 @@ def _refused(denials: pl.DataFrame, lives: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("fin"))
         .otherwise(pl.lit("data"))
     )
-    return joined.with_columns(fate=fate.otherwise(pl.lit("eligible")), form=form)
+    return joined.with_columns(
+        fate=fate.otherwise(pl.lit("eligible")), form=form, lag_s=pl.col("lag_s") - pl.col("kept_s")
+    )
 
 
 def _device(
-    name: str | None, dialect: str | None, lives: pl.DataFrame, refused: pl.DataFrame,
+    name: str | None, lives: pl.DataFrame, refused: pl.DataFrame,
     asked: Mapping[str, float], today: Mapping[str, float],
 ) -> Device:  # fmt: skip
     lines = refused.filter(pl.col("unit") == "line")
@@ -237,10 +250,11 @@ def _device(
         .otherwise(pl.coalesce("unknown_why", pl.lit("none was logged in the time before")))
     )
     resolution = _resolution(stamps)
-    log = _Log(name, dialect, lives, eligible, sum(counts.values()), resolution, first, last)
+    product = next(iter(pl.concat([lives["product"], refused["product"]]).drop_nulls()), None)
+    log = _Log(name, product, lives, eligible, sum(counts.values()), resolution, first, last)
     return Device(
         name=name or "firewall",
-        dialect=dialect,
+        product=product,
         denials=log.denials,
         others=others,
         frames=frames,
@@ -251,7 +265,7 @@ def _device(
         first_ns=first,
         last_ns=last,
         connections=lives.filter("counts").height,
-        outcomes=[_outcome(setting, log, asked, today) for setting in settings_of(dialect)],
+        outcomes=[_outcome(setting, log, asked, today) for setting in settings_of(product)],
     )
 
 
@@ -277,7 +291,7 @@ class _Log:
     """One device's log, as every setting reads it."""
 
     name: str | None
-    dialect: str | None
+    product: str | None
     lives: pl.DataFrame
     eligible: pl.DataFrame
     denials: int
@@ -315,9 +329,9 @@ def _today(setting: Setting, log: _Log, today: Mapping[str, float]) -> tuple[flo
         return today[setting.name], "given"
     if setting.kind != "timer" or setting.upper:
         return setting.today_s, "default"
-    lived = log.lives.filter(pl.col("teardown").is_in(setting.after) & (pl.col("lived_s") > 0))[
-        "lived_s"
-    ]
+    ended = set(setting.after) <= {*FINS, *RESETS}
+    span = "kept_s" if ended else "lived_s"
+    lived = log.lives.filter(pl.col("teardown").is_in(setting.after) & (pl.col(span) > 0))[span]
     shortest = lived.min()
     if isinstance(shortest, float):
         equal = (lived <= shortest + PILE_S).sum()
@@ -433,7 +447,7 @@ def _row(
     forms = _counts(absorbed, "form")
     return {
         "device": log.name,
-        "product": log.dialect,
+        "product": log.product,
         "setting": setting.name,
         "command": setting.command,
         "bound": "upper" if setting.upper else "estimate",

@@ -10,6 +10,7 @@ entries the table holds; the log of the second run, and its table sampled while 
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,14 +27,17 @@ from finis.errors import UsageError
 from finis.lab.admission import Policy
 from finis.lab.forwarder import Forwarder
 from finis.lab.kinds import KINDS
+from finis.lab.netfilter import Netfilter
 from finis.lab.network import Network
 from finis.lab.packet import ACK, RST
-from finis.lab.scenario import Lab, abort, fate, numbers, vanish
+from finis.lab.refusals import Refusals
+from finis.lab.scenario import Lab, abort, ask, fate, numbers
 from finis.lab.spaces import enclose, why_not
 
 PORT = 443
 FIRST = 42000  # source port of the first connection
 SAMPLED_S = 0.05
+BLUR_S = 0.15  # nearer to a timer than this nothing is expected of a connection
 PACE_S = 0.1  # between two connections that end
 LONGEST_S = 60
 
@@ -55,7 +59,7 @@ class Trial:
     waits: tuple[float, ...]
 
 
-LATE = (0.1, 0.4, 0.8, 1.3, 1.7, 2.4, 3.2, 4.5)
+LATE = (0.25, 0.4, 0.8, 1.3, 1.7, 2.4, 3.2, 4.5)
 TRIALS = {
     trial.name: trial
     for trial in (
@@ -72,6 +76,14 @@ TRIALS = {
               1.5, None, (0.7, 2.2, 3.0, 3.5)),
         Trial("idle", "asa", "idle", "idle", "idle",
               {"idle": 1.5}, {"idle": 4.0}, 1.5, 4.0, (0.7, 2.2, 3.0, 3.5, 4.6, 5.5)),
+        Trial("time-wait", "netfilter", "late", "time-wait", "linger",
+              {"time_wait": 1}, {"time_wait": 3}, 1.0, 3.0, LATE),
+        Trial("close", "netfilter", "late", "close", "linger",
+              {"close": 1}, {"close": 3}, 1.0, 3.0, LATE),
+        Trial("close-wait", "netfilter", "half-closed", "half-closed", "half-closed",
+              {"half_closed": 1.0}, {"half_closed": 3.0}, 1.0, 3.0, (0.5, 1.5, 2.2, 2.6, 3.6, 4.5)),
+        Trial("established", "netfilter", "idle", "established", "idle",
+              {"idle": 1.0}, {"idle": 4.0}, 1.0, 4.0, (0.5, 2.2, 3.0, 3.5, 4.6, 5.5)),
     )
 }  # fmt: skip
 
@@ -85,6 +97,7 @@ class Result:
     sure: frozenset[int]  # predicted to vanish, whatever the stamps hide
     possible: frozenset[int]  # predicted to vanish if the stamps are taken at the other extreme
     left: frozenset[int]  # denied with the long timer
+    disturbed: int  # connections left out: a busy machine played them otherwise the second time
     peak_predicted: int
     peak_sampled: int
 
@@ -101,13 +114,13 @@ class Result:
 # --- traffic -------------------------------------------------------------------------------------
 
 
-def late(lab: Lab, waits: tuple[float, ...]) -> None:
+def late(lab: Lab, waits: tuple[float, ...]) -> dict[int, float]:
     """Every PACE_S one connection ends, half of them by FINs, then half by a RST; so long after,
     one more segment of the server comes for each."""
-    start, due = time.monotonic(), Due()
+    start, due, listener = time.monotonic(), Due(), lab.listen(PORT)
     for number, wait in enumerate(waits * 2):
         due.play(until=start + number * PACE_S)
-        client, server = lab.pair(PORT, source_port=FIRST + number)
+        client, server = connected(lab, listener, FIRST + number)
         there, here = client.getsockname(), server.getsockname()
         sent, got = numbers(server)
         if number < len(waits):
@@ -119,49 +132,62 @@ def late(lab: Lab, waits: tuple[float, ...]) -> None:
         fate(server)
         server.close()
         late_one = partial(lab.raw, flags, seq, ack, here[:2], there[:2])
-        due.add(time.monotonic() + wait, late_one)
+        due.add(FIRST + number, wait, late_one)
     due.play()
     time.sleep(0.2)
+    return due.waited
 
 
-def silent(lab: Lab, waits: tuple[float, ...], half_closed: bool) -> None:
+def silent(lab: Lab, waits: tuple[float, ...], half_closed: bool) -> dict[int, float]:
     """Connections are silent for so long, half-closed by the client or not; then the server
     sends."""
-    due = Due()
+    due, listener = Due(), lab.listen(PORT)
     for number, wait in enumerate(waits):
-        client, server = lab.pair(PORT, source_port=FIRST + number)
+        client, server = connected(lab, listener, FIRST + number)
         if half_closed:
             client.shutdown(1)
             fate(server)
-        due.add(time.monotonic() + wait, partial(server.sendall, b"later"))
+        due.add(FIRST + number, wait, partial(server.sendall, b"later"))
     due.play()
     time.sleep(1.0)  # it is sent again, 200 ms, 400 ms … later
-    for sock in lab.held:
-        if sock.fileno() >= 0:
-            vanish(sock)
+    return due.waited
+
+
+def connected(lab: Lab, listener: socket.socket, port: int) -> tuple[socket.socket, socket.socket]:
+    """Both ends of a connection from `port`; a request was answered."""
+    client = lab.client(port)
+    client.connect((lab.address, PORT))
+    server, _ = listener.accept()
+    lab.held.append(server)
+    ask(client, server)
+    return client, server
 
 
 class Due:
     """What is to be done at its time."""
 
     def __init__(self) -> None:
-        self.waiting: list[tuple[float, Callable[[], None]]] = []
+        self.waiting: list[tuple[float, float, int, Callable[[], None]]] = []
+        self.waited: dict[int, float] = {}  # by source port: how long it really was
 
-    def add(self, when: float, act: Callable[[], None]) -> None:
-        self.waiting.append((when, act))
+    def add(self, port: int, wait: float, act: Callable[[], None]) -> None:
+        """Do it for the connection from `port`, `wait` seconds from now."""
+        now = time.monotonic()
+        self.waiting.append((now + wait, now, port, act))
         self.waiting.sort(key=lambda one: one[0])
 
     def play(self, until: float | None = None) -> None:
         """Do it, up to this time; else all."""
         while self.waiting and (until is None or self.waiting[0][0] < until):
-            when, act = self.waiting.pop(0)
+            when, since, port, act = self.waiting.pop(0)
             time.sleep(max(0.0, when - time.monotonic()))
             act()
+            self.waited[port] = time.monotonic() - since
         if until is not None:
             time.sleep(max(0.0, until - time.monotonic()))
 
 
-TRAFFIC: dict[str, Callable[[Lab, tuple[float, ...]], None]] = {
+TRAFFIC: dict[str, Callable[[Lab, tuple[float, ...]], dict[int, float]]] = {
     "late": late,
     "idle": lambda lab, waits: silent(lab, waits, False),
     "half-closed": lambda lab, waits: silent(lab, waits, True),
@@ -172,17 +198,23 @@ TRAFFIC: dict[str, Callable[[Lab, tuple[float, ...]], None]] = {
 
 
 def play(trial: Trial, which: str, folder: Path) -> None:
-    """Play the traffic; leaves the log and ``peak`` in `folder`."""
+    """Play the traffic; leaves the log, and ``played``: most entries, seconds waited by port."""
     folder.mkdir(parents=True)
     policy = replace(Policy(exact=True), **(trial.short if which == "short" else trial.long))
     network = Network(folder, KINDS[trial.kind], policy)
-    sampler = Sampler(network)
+    sampler, refusals = Sampler(network), None
     try:
-        TRAFFIC[trial.traffic](Lab(network), trial.waits)
+        if isinstance(network.device, Netfilter):
+            log = folder / "kernel.txt"
+            refusals = Refusals(network.device.space, network.server_ip, log)
+        lab = Lab(network)  # its sockets stay open until the log is complete
+        waited = TRAFFIC[trial.traffic](lab, trial.waits)
     finally:
         peak = sampler.stop()
+        if refusals is not None:
+            refusals.close()
         network.close()
-    (folder / "peak").write_text(str(peak))
+    (folder / "played").write_text(json.dumps({"peak": peak, "waited": waited}))
 
 
 class Sampler(threading.Thread):
@@ -218,11 +250,23 @@ def run(trial: Trial, folder: Path) -> Result:
     the lab cannot run."""
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda which: _child(trial, which, folder / which), ("short", "long")))
+    played = [json.loads((folder / which / "played").read_text()) for which in ("short", "long")]
+    waits = [one["waited"] for one in played]
+    same = {int(port) for port in waits[0] if _alike(trial, *(one[port] for one in waits))}
     sure, possible, peak = predicted(trial, folder / "short")
     return Result(
-        trial, _denied(folder / "short"), sure, possible, _denied(folder / "long"), peak,
-        int((folder / "long" / "peak").read_text()),
+        trial, _denied(folder / "short") & same, sure & same, possible & same,
+        _denied(folder / "long") & same, len(waits[0]) - len(same), peak, played[1]["peak"],
     )  # fmt: skip
+
+
+def _alike(trial: Trial, one: float, two: float) -> bool:
+    """Was the same traffic played twice, as far as the timers can tell?"""
+    limits = (trial.today_s, trial.today_s if trial.value_s is None else trial.value_s)
+    return (
+        all((one < limit) == (two < limit) for limit in limits)
+        and min(abs(wait - limit) for wait in (one, two) for limit in limits) > BLUR_S
+    )
 
 
 def _child(trial: Trial, which: str, folder: Path) -> None:
@@ -232,14 +276,14 @@ def _child(trial: Trial, which: str, folder: Path) -> None:
         raise UsageError(f"lab: {trial.name}, {which}: {done.stderr.strip()[-300:]}")
 
 
-def _log(folder: Path) -> Path:
-    return next(path for path in sorted(folder.iterdir()) if path.suffix in (".log", ".txt"))
+def _logs(folder: Path) -> list[str]:
+    return [str(path) for path in sorted(folder.iterdir()) if path.suffix in (".log", ".txt")]
 
 
 def _denied(folder: Path) -> frozenset[int]:
     from finis.pipeline import read
 
-    denials = read(_log(folder)).denials
+    denials = read(_logs(folder)).denials
     ports = denials["src_p"].to_list() + denials["dst_p"].to_list()
     return frozenset(port for port in ports if port is not None and port >= FIRST)
 
@@ -254,7 +298,7 @@ def predicted(trial: Trial, folder: Path) -> tuple[frozenset[int], frozenset[int
     sure, possible, peak = set(), set(), 0
     for port in (0, *range(FIRST, FIRST + 2 * len(trial.waits))):
         options = Options(ports=(port,) if port else ())
-        for device in read(_log(folder), options).whatif(asked, today):
+        for device in read(_logs(folder), options).whatif(asked, today):
             outcome = device.outcome(trial.setting)
             row = outcome.asked or outcome.steps.row(0, named=True)
             if not port:
@@ -270,8 +314,8 @@ def table(results: list[Result]) -> str:
     """Results as the Markdown table of docs/whatif.md."""
     lines = [
         "| trial | firewall | timer | denied before | predicted to vanish | vanished |"
-        " contradictions | most entries: predicted | sampled |",
-        "|---|---|---|---|---|---|---|---|---|",
+        " contradictions | left out | most entries: predicted | sampled |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for one in results:
         trial = one.trial
@@ -281,7 +325,7 @@ def table(results: list[Result]) -> str:
         lines.append(
             f"| {trial.name} | {trial.kind} | {trial.today_s:g} s → {then} |"
             f" {len(one.denied)} | {span} | {len(one.vanished)} | {len(one.wrong)} |"
-            f" {one.peak_predicted} | {one.peak_sampled} |"
+            f" {one.disturbed} | {one.peak_predicted} | {one.peak_sampled} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from finis.diagnosis.settings import LINGER, LONGEST_LINGER_S, TITLES, command
+from finis.diagnosis.settings import KEEP_ENTRIES, LONGEST_LINGER_S, TITLES, command
 from finis.diagnosis.whatif import FATES, Device, Outcome
 from finis.report.document import (
     Block,
@@ -37,7 +37,7 @@ DEVICES = 12  # told in full; CSV and JSON have all
 REASONS = 4
 TODAY = {
     "given": "as given with --now",
-    "seen": "as the equal lives of the shortest show",
+    "seen": "as many of the connections it ended show, none shorter",
     "bound": "no more than that, for a connection it ended lived no longer",
     "default": "the product's default, assumed; --now says otherwise",
 }
@@ -46,6 +46,7 @@ ENDS = {
     "reset-orig": "after a RST of orig",
     "reset-resp": "after a RST of resp",
     "reset-device": "after a RST of the firewall",
+    "refused": "after a connection request was refused",
     "reset-side-unknown": "after a RST, unknown of which side",
     "fin-timeout": "after a half-closed timeout",
     "idle-timeout": "after an idle timeout",
@@ -92,7 +93,7 @@ def _device(device: Device) -> list[Block]:
 
 def verdict(device: Device) -> str:
     """The sentence on top: what was asked, else the setting that absorbs most, else nothing."""
-    product = [one for one in device.outcomes if one.setting is not LINGER]
+    product = [one for one in device.outcomes if one.setting.kind != "linger"]
     asked = [one for one in device.outcomes if one.wanted_s is not None]
     if asked:
         return " ".join(_asked(one, device) for one in asked)
@@ -107,7 +108,8 @@ def verdict(device: Device) -> str:
         effect = _effect(device.outcomes[0], general)
         return (
             f"No setting of {_product(device)} would do it, but an entry kept "
-            f"{seconds(general['value_s'])} after FINs or a RST {effect}."
+            f"{seconds(general['value_s'])}{' longer' if _keeps(device) else ''} after FINs or a "
+            f"RST {effect}."
         )
     return (
         f"Nothing to gain: none of {count(device.denials, 'denial')} of TCP segments without "
@@ -131,11 +133,12 @@ def _asked(outcome: Outcome, device: Device) -> str:
 
 
 def _name(outcome: Outcome, row: Row, device: Device) -> str:
-    text = command(outcome.setting, row["value_s"], device.dialect)
+    text = command(outcome.setting, row["value_s"], device.product)
     if text:
         return f"`{text}`"
-    if outcome.setting is LINGER:
-        return f"An entry kept {seconds(row['value_s'])} after FINs or a RST"
+    if outcome.setting.kind == "linger":
+        longer = " longer" if _keeps(device) else ""
+        return f"An entry kept {seconds(row['value_s'])}{longer} after FINs or a RST"
     return f"{outcome.setting.name} {seconds(row['value_s'])}"
 
 
@@ -177,7 +180,7 @@ def _number(value: int | float) -> str:
 
 
 def _product(device: Device) -> str:
-    return TITLES.get(device.dialect or "", "this firewall")
+    return TITLES.get(device.product or "", "this firewall")
 
 
 def _whole(device: Device) -> str:
@@ -219,7 +222,7 @@ def _origin(number: int, device: Device, text: str) -> list[Line]:
 def _curve(device: Device) -> list[Block]:
     outcome = device.outcomes[0]
     steps = outcome.steps.to_dicts()
-    head = Heading("Kept so long after FINs or a RST", 2)
+    head = Heading(f"Kept so {'much longer' if _keeps(device) else 'long'} after FINs or a RST", 2)
     if not outcome.steps["eligible"].max():
         return [head, Para("No denial follows such an end: the curve is flat at nothing.", 2)]
     rows: list[list[Line]] = []
@@ -243,6 +246,11 @@ def _curve(device: Device) -> list[Block]:
     return [head, table, Para(Span(legend, "dim"), 2)]
 
 
+def _keeps(device: Device) -> bool:
+    """Does this firewall keep entries after the end today?"""
+    return device.product in KEEP_ENTRIES
+
+
 def _blurred(steps: list[Row]) -> bool:
     return any(row["at_least"] != row["at_most"] for row in steps)
 
@@ -257,7 +265,7 @@ def _bar(row: Row) -> str:
 def _settings(device: Device) -> list[Block]:
     rows: list[list[Line]] = []
     details: list[Block] = []
-    for outcome in device.outcomes[1:] if device.dialect else device.outcomes:
+    for outcome in device.outcomes[1:] if device.product else device.outcomes:
         today = "off" if outcome.setting.upper else seconds(outcome.today_s)
         told = [row for row in (outcome.asked, outcome.chosen) if row is not None]
         told = told[:1] if told[1:] and told[0]["value_s"] == told[1]["value_s"] else told
@@ -276,7 +284,7 @@ def _settings(device: Device) -> list[Block]:
                 _number(row["reused"] + row["ports_reused"]), note,
             ])  # fmt: skip
         details += _detail(outcome, told[0], device)
-    title = f"Settings of {_product(device)}" if device.dialect in TITLES else "Settings"
+    title = f"Settings of {_product(device)}" if device.product in TITLES else "Settings"
     header = ["setting", "today", "then", "absorbs", "most", "mean", "reused", ""]
     return [Heading(title, 2), Table(header, rows, "lrrrrrrl", 2), *details]
 
@@ -306,7 +314,7 @@ def _detail(outcome: Outcome, row: Row, device: Device) -> list[Block]:
     if outcome.setting.caution:
         lines.append(outcome.setting.caution)
     blocks: list[Block] = [Heading(outcome.setting.name, 3), Bullets(lines, 2)]
-    text = command(outcome.setting, row["value_s"], device.dialect)
+    text = command(outcome.setting, row["value_s"], device.product)
     return [*blocks, Code([text], 4)] if text else blocks
 
 
@@ -376,7 +384,7 @@ def facts(case: Case, devices: list[Device]) -> dict[str, Any]:
 def _device_facts(device: Device) -> dict[str, Any]:
     return {
         "device": device.name,
-        "product": device.dialect,
+        "product": device.product,
         "answer": verdict(device),
         "first": stamp(device.first_ns).replace(" ", "T") + "Z",
         "last": stamp(device.last_ns).replace(" ", "T") + "Z",
@@ -398,7 +406,7 @@ def _setting_facts(outcome: Outcome, device: Device) -> dict[str, Any]:
     setting, told = outcome.setting, outcome.told
     return {
         "setting": setting.name,
-        "command": command(setting, told["value_s"] if told else None, device.dialect),
+        "command": command(setting, told["value_s"] if told else None, device.product),
         "after": list(setting.after),
         "bound": "upper" if setting.upper else "estimate",
         "today_s": outcome.today_s,
