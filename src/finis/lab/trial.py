@@ -27,10 +27,8 @@ from finis.errors import UsageError
 from finis.lab.admission import Policy
 from finis.lab.forwarder import Forwarder
 from finis.lab.kinds import KINDS
-from finis.lab.netfilter import Netfilter
 from finis.lab.network import Network
 from finis.lab.packet import ACK, RST
-from finis.lab.refusals import Refusals
 from finis.lab.scenario import Lab, abort, ask, fate, numbers
 from finis.lab.spaces import enclose, why_not
 
@@ -202,17 +200,17 @@ def play(trial: Trial, which: str, folder: Path) -> None:
     folder.mkdir(parents=True)
     policy = replace(Policy(exact=True), **(trial.short if which == "short" else trial.long))
     network = Network(folder, KINDS[trial.kind], policy)
-    sampler, refusals = Sampler(network), None
+    sampler = Sampler(network)
     try:
-        if isinstance(network.device, Netfilter):
-            log = folder / "kernel.txt"
-            refusals = Refusals(network.device.space, network.server_ip, log)
         lab = Lab(network)  # its sockets stay open until the log is complete
+        log = folder / "conntrack.txt"
+        for _ in range(50 if log.exists() else 0):  # until its events are listened to
+            if log.stat().st_size:
+                break
+            lab.background()
         waited = TRAFFIC[trial.traffic](lab, trial.waits)
     finally:
         peak = sampler.stop()
-        if refusals is not None:
-            refusals.close()
         network.close()
     (folder / "played").write_text(json.dumps({"peak": peak, "waited": waited}))
 
