@@ -303,7 +303,9 @@ r_rst_after_data_s f8 seconds from orig's last new data to resp's first RST; neg
 o_last_seg_s     f8 seconds from orig's last segment to the last of either side
 r_last_seg_s     f8 seconds from resp's last segment to the last of either side
 o_last_data_s    f8 seconds from orig's last new data to the end
+o_data_s         f8 seconds from the first segment to orig's last new data
 r_last_data_s    f8 seconds from resp's last new data to the end
+r_data_s         f8 seconds from the first segment to resp's last new data
 o_ttl_min        i8 lowest TTL from orig, RSTs excluded
 o_ttl_max        i8 highest
 o_rst_ttl        i8 TTL of orig's first RST

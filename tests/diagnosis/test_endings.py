@@ -131,6 +131,25 @@ CASES: list[tuple[str, str, str, str, Row]] = [
      seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
          "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_data_after_fin=31,
          orig_close_notify="likely"))),
+    ("END310", SURE, MAYBE, "a few bytes and the client's FIN at once, after the server's FIN",
+     seen(**fins("resp", ended="reset") | rst(
+         "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_data_after_fin=57,
+         o_data_s=1.0, o_fin_s=1.001))),
+    ("END310", SURE, MAYBE, "as many bytes as the JDK says farewell with in TLS 1.3",
+     seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
+         "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_data_after_fin=80,
+         o_proto="tls"))),
+    ("END310", SURE, YES, "as many bytes, but no TLS",
+     seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
+         "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_data_after_fin=80))),
+    ("END310", SURE, YES, "a small request after the server's FIN; the client waits",
+     seen(**fins("resp", ended="reset") | rst(
+         "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_data_after_fin=57,
+         o_data_s=1.0, o_fin_s=1.2))),
+    ("END310", LIKELY, MAYBE, "the sender aborted, too",
+     seen(**fins("orig", ended="reset", r_fin=False, r_fins=0) | rst(
+         "orig", "data-after-close", "data", o_rst_after_own_fin_s=0.2, r_data_after_fin=9000)
+         | {"r_rsts": 1, "r_rst_s": 126.0, "resp_rst_class": "abort"})),
     ("END310", SURE, MAYBE, "response after the client left",
      seen(**fins("orig", ended="reset", r_fin=False, r_fins=0) | rst(
          "orig", "data-after-close", "data", o_rst_after_own_fin_s=0.2, r_data_after_fin=9000))),
@@ -411,6 +430,15 @@ LOOK_ALIKES: list[tuple[str, str, Row]] = [
      seen(paired=True, o_fin=True, o_fins=2, o_dropped=1, o_dropped_fin=True, o_fin_acked=True)),
     ("END604", "nothing was dropped", seen(paired=True, o_dropped=0, r_dropped=0)),
     ("END605", "both had closed", REFERENCE),
+    ("END605", "the other side had reset the connection itself",
+     seen(**rst("resp") | rst("orig", o_rst_s=126.0) | {
+         "ended": "open", "reset_by": "none", "paired": True, "n_points": 2,
+         "r_dropped_rst": True, "r_dropped": 1})),
+    ("END310", "the sender aborted; the answer to its data was dropped",
+     seen(**fins("orig", ended="half-closed", r_fin=False, r_fins=0) | rst(
+         "orig", "data-after-close", "data", o_rst_after_own_fin_s=0.2, r_data_after_fin=31,
+         ended="half-closed", o_dropped_rst=True)
+         | {"r_rsts": 1, "r_rst_s": 126.0, "resp_rst_class": "abort"})),
     ("END901", "closed", seen(**fins("orig"))),
     ("END903", "the capture goes on", seen()),
     ("END903", "closed before", seen(**fins("orig", cut_end=True))),

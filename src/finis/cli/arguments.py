@@ -175,6 +175,17 @@ def _lab(lab: argparse.ArgumentParser) -> None:
         default=[],
         help="only through this firewall (default: all that a scenario names; `lab list`)",
     )
+    notify = does.add_parser(
+        "close-notify", help="the experiment on TLS close_notify, as a table: what leads to RSTs"
+    )
+    notify.add_argument("--output", metavar="DIR", help="play into this folder, or read it")
+    notify.add_argument(
+        "--times", metavar="N", type=int, default=5, help="connections per row (default: 5)"
+    )
+    notify.add_argument(
+        "--firewall", choices=("asa", "netfilter"), action="append", default=[],
+        help="only through this firewall (default: both)",
+    )  # fmt: skip
     score = does.add_parser("score", help="hold what finis says of such results against the truth")
     score.add_argument("folder", metavar="DIR", help="what `lab run` left")
     score.add_argument(

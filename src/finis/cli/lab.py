@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from textwrap import wrap
 
@@ -15,7 +16,9 @@ DONE, FAULT = 0, 1
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit status: 0 done, 1 if a scenario failed or a verdict is one that must not be."""
-    return {"list": _list, "run": _run, "score": _score}[arguments.does](arguments)
+    return {"list": _list, "run": _run, "score": _score, "close-notify": _notify}[arguments.does](
+        arguments
+    )
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -43,7 +46,7 @@ def _entry(name: str, text: str) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from finis.lab.kinds import KINDS
-    from finis.lab.runner import Played, choose, run
+    from finis.lab.runner import AT_ONCE, AT_ONCE_SERIES, Played, choose, run
 
     unknown = [name for name in arguments.firewall if name not in KINDS]
     if unknown:
@@ -57,7 +60,9 @@ def _run(arguments: argparse.Namespace) -> int:
         print(f"{played.scenario:<28}{played.kind:<17}{played.problem or 'played'}", flush=True)
 
     output = Path(arguments.output) if arguments.output else None
-    folder, played = run(choose(arguments.scenarios), output, arguments.firewall, tell)
+    scenarios = choose(arguments.scenarios)
+    at_once = AT_ONCE_SERIES if any(one.series for one in scenarios) else AT_ONCE
+    folder, played = run(scenarios, output, arguments.firewall, tell, at_once)
     print(f"\n{folder}: try  finis diagnose {folder}/{_example(played)}")
     failed = [one for one in played if one.problem and not one.problem.startswith("skipped")]
     if failed:
@@ -78,3 +83,20 @@ def _score(arguments: argparse.Namespace) -> int:
     scores = score(Path(arguments.folder), tuple(arguments.evidence))
     print("\n".join(matrix(scores)))
     return FAULT if scores.forbidden else DONE
+
+
+def _notify(arguments: argparse.Namespace) -> int:
+    """Play the series if the folder holds none of it, then print its table."""
+    import os
+
+    from finis.lab.notify import text
+    from finis.lab.scenarios._matrix import KERNEL, TIMES
+
+    failed = DONE
+    if arguments.output is None or not any(Path(arguments.output).glob(f"*/{KERNEL}")):
+        os.environ[TIMES] = str(arguments.times)
+        arguments.scenarios, arguments.all = ["close-notify"], False
+        arguments.output = arguments.output or tempfile.mkdtemp(prefix="finis-lab-")
+        failed = _run(arguments)
+    print("\n".join(text(Path(arguments.output))))
+    return failed

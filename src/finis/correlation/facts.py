@@ -178,10 +178,15 @@ def _first_sent(pick: Picker, name: str, seen: Array) -> Array:
 
 
 def _reset_by(pick: Picker, first_rst: Array) -> Array:
-    """A RST ended the connection only if its receiver got it: judged at the receiver's point."""
+    """A RST ended the connection only if its receiver got it: judged at the receiver's point.  Or
+    if both sides had reset before they heard of the other's RST: then neither needed to get it."""
     chosen = pick.chosen
-    orig = pick.who("reset_by", chosen.near_resp) == 0
-    resp = pick.who("reset_by", chosen.near_orig) == 1
+    at_orig, at_resp = (
+        pick.who("reset_by", chosen.near_orig),
+        pick.who("reset_by", chosen.near_resp),
+    )
+    each = (at_orig == 0) & (at_resp == 1)
+    orig, resp = (at_resp == 0) | each, (at_orig == 1) | each
     first = np.where(first_rst == 1, 1, 0)
     return np.where(orig & resp, first, np.where(orig, 0, np.where(resp, 1, NONE)))
 
@@ -285,6 +290,8 @@ def _side_facts(pick: Picker, has: Array, side: int, letter: str, treated: Treat
     data_ns = pick.side("last_data_ns", own, side)
     quiet = (pick.one("last_ns", own) - data_ns) / SECOND
     out[f"{letter}_last_data_s"] = series(quiet, has & (data_ns != 0))
+    data_s, spoke = pick.since("last_data_ns", own, side)
+    out[f"{letter}_data_s"] = series(data_s, has & spoke)
     heard_ns = pick.side("last_data_ns", own, 1 - side)
     for name in ("fin", "rst"):
         moment = pick.side(f"{name}_ns", own, side)

@@ -29,6 +29,7 @@ _RELATIVE = int(Quirk.RELATIVE_SEQ)
 FAR_AWAY = 1 << 60
 MARGIN_NS = 1_000_000  # a twin may be this much later than clocks and transit say
 LATE_TWIN_NS = 150_000_000  # below any retransmission timer (RFC 6298 §2.4; Linux: 200 ms)
+LATE_RST_NS = 1_000_000_000
 SEVERAL = 3  # pairs that agree on a delay
 LONG = 2000  # segments of a tail searched for one acknowledgement
 BUCKET = 32  # identical segments aligned exactly; beyond, by time alone
@@ -124,7 +125,9 @@ def _reject_others(
     kept_ids = same.count(True) > same.count(False)
     kept = []
     for (a, b), ids in zip(pairs, same, strict=True):
-        late = abs(b.ts_ns - a.ts_ns - middle) > LATE_TWIN_NS and not ids
+        # No timer repeats a RST: one that comes late is more likely held up than another one.
+        limit = LATE_RST_NS if a.flags & _RST else LATE_TWIN_NS
+        late = abs(b.ts_ns - a.ts_ns - middle) > limit and not ids
         if late or (kept_ids and ids is False):
             left.append(a)
             right.append(b)

@@ -17,6 +17,7 @@ from finis.lab.scenario import Scenario, catalogue
 from finis.lab.spaces import die_with_parent, why_not
 
 AT_ONCE = 12  # they mostly wait
+AT_ONCE_SERIES = 4  # browsers and virtual machines do not only wait
 LONGEST_S = 60
 
 
@@ -31,12 +32,20 @@ class Played:
 
 
 def choose(names: Sequence[str]) -> list[Scenario]:
-    """Scenarios by name, all if no name is given.  Raises UsageError for an unknown one."""
+    """Scenarios by name or series, all but the series if no name is given.
+
+    Raises UsageError for an unknown name.
+    """
     known = catalogue()
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise UsageError(f"no scenario {unknown[0]!r}: finis lab list names them all")
-    return [known[name] for name in names] if names else list(known.values())
+    if not names:
+        return [one for one in known.values() if not one.series]
+    found: list[Scenario] = []
+    for name in names:
+        some = [one for one in known.values() if name in (one.name, one.series)]
+        if not some:
+            raise UsageError(f"no scenario {name!r}: finis lab list names them all")
+        found += some
+    return found
 
 
 def run(

@@ -78,6 +78,9 @@ class Scenario:
     background: bool  # other connections before and after, as any network has them
     clocks: dict[str, float]  # captures whose clock is ahead, in seconds
     run: Callable[[Lab], None]
+    # Where only the run shows what happens: the truths, from its folder.
+    judge: Callable[[Path], tuple[Truth, ...]] | None = None
+    series: str = ""  # one of a series that is played together, and not with all others
 
     def lacking(self, kind: str = "asa") -> list[str]:
         """Programs that it and its firewall need and this machine lacks."""
@@ -100,7 +103,22 @@ def catalogue() -> dict[str, Scenario]:
         for found in pkgutil.iter_modules(scenarios.__path__)
         if not found.name.startswith("_")
     )
-    return {one.name: one for one in map(load, names)}
+    return {one.name: one for name in names for one in _scenarios(name)}
+
+
+def _scenarios(module: str) -> list[Scenario]:
+    """The scenario of a module; of a module with `CELLS`, one of a series per cell."""
+    found = importlib.import_module(f"finis.lab.scenarios.{module}")
+    if not hasattr(found, "CELLS"):
+        return [load(module)]
+    series = module.replace("_", "-")
+    return [
+        Scenario(
+            f"{series}-{name}", text, (), found.DENIALS, (), None, found.KINDS, needs, Policy(),
+            True, {}, run, found.judge, series,
+        )
+        for name, (text, needs, run) in found.CELLS.items()
+    ]  # fmt: skip
 
 
 def load(module: str) -> Scenario:
@@ -322,6 +340,8 @@ def perform(scenario: Scenario, kind: str, folder: Path) -> None:
 def _describe(scenario: Scenario, kind: str, folder: Path, told: dict[str, str]) -> None:
     """The truth beside the evidence, for people and for `finis lab score`."""
     truths, connections = scenario.truths, scenario.connections
+    if scenario.judge is not None:
+        truths = scenario.judge(folder)
     if scenario.background:
         truths += (BACKGROUND,)
         connections = None if connections is None else connections + 2

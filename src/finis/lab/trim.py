@@ -31,7 +31,7 @@ def trimmed(source: Path, target: Path, change: Change) -> None:
     whole = source.read_bytes()
     with target.open("wb") as out:
         out.write(whole[:HEADER])
-        for number, record in enumerate(_records(whole)):
+        for number, record in enumerate(records(whole)):
             changed = change(number, record)
             if changed is not None:
                 size = len(changed.frame)
@@ -41,7 +41,8 @@ def trimmed(source: Path, target: Path, change: Change) -> None:
                 out.write(changed.frame)
 
 
-def _records(whole: bytes) -> Iterator[Record]:
+def records(whole: bytes) -> Iterator[Record]:
+    """Every packet of a capture of tcpdump on this machine."""
     at = HEADER
     while at + RECORD <= len(whole):
         seconds, micros, size, length = struct.unpack_from("=IIII", whole, at)
@@ -78,7 +79,7 @@ def shifted(seconds: float) -> Change:
 
 def late(fraction: float, source: Path) -> Change:
     """Begun when so much of the capture's time had passed."""
-    times = [one.seconds + one.micros / 1e6 for one in _records(source.read_bytes())]
+    times = [one.seconds + one.micros / 1e6 for one in records(source.read_bytes())]
     start = times[0] + (times[-1] - times[0]) * fraction if times else 0.0
 
     def change(number: int, record: Record) -> Record | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from finis.errors import FinisError
-from finis.lab.scenario import load, perform
+from finis.lab.scenario import catalogue, perform
 from finis.lab.spaces import enclose
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
@@ -33,7 +33,7 @@ def main(name: str, kind: str, folder: str) -> int:
     if status is not None:
         return status
     try:
-        perform(load(name.replace("-", "_")), kind, Path(folder))
+        perform(catalogue()[name], kind, Path(folder))
     except FinisError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -14,7 +14,8 @@ between. A request that crosses the server's FIN is END313.
 
 ## Harm
 Harmful where the client's data is refused: the server will not act on it. Harmless where only a
-TLS farewell was refused. Depends where the client no longer wanted the rest of a response.
+TLS farewell was refused. Depends where the client no longer wanted the rest of a response, and
+where it sent a few bytes and closed at once, without waiting for an answer.
 
 ## What to change
 Close only the sending half, read until end of file, then close.
@@ -31,10 +32,16 @@ import polars as pl
 
 from finis.diagnosis import facts, telling
 from finis.diagnosis.cause import Cause, Claim
-from finis.terms import Harm, Role, Side
+from finis.terms import Confidence, Harm, Role, Side
 
 if TYPE_CHECKING:
     from finis.correlation.stories import Story
+
+
+AT_ONCE_S = 0.01
+SMALL_BYTES = 100
+# One alert of the JDK in TLS 1.3, which pads it with 16 zeros, or two: user_canceled, close_notify.
+JDK_ALERT_BYTES = (40, 80)
 
 
 def _refused(closer: facts.Half) -> pl.Expr:
@@ -51,7 +58,17 @@ def _refused(closer: facts.Half) -> pl.Expr:
         )
         & facts.no(facts.peaceful())
         & facts.no(closer.col("rst_accept") == "outside")
+        # A RST is never answered with a RST: a sender that aborted did so on its own account.
+        & facts.no(closer.peer.aborted & (closer.peer.reset_it | closer.col("dropped_rst")))
     )
+
+
+def _waits_for_no_answer(sender: facts.Half) -> pl.Expr:
+    """It closed right after a few bytes, before any answer could come, or they have the size of
+    what the JDK says in TLS 1.3: perhaps a farewell, hardly a request."""
+    gap, size = sender.col("fin_s") - sender.col("data_s"), sender.col("data_after_fin")
+    closed = (gap >= 0) & (gap <= AT_ONCE_S) & (size <= SMALL_BYTES)
+    return closed | (sender.proto("tls") & size.is_in(JDK_ALERT_BYTES))
 
 
 def _closer(story: Story) -> Side:
@@ -63,8 +80,19 @@ class DataAfterClose(Cause):
     id, name, table = "END310", "data-after-close", "connections"
     title = "data reached a side that had closed, which answered with a RST"
     beats = ("END304", "END305", "END306", "END311", "END405", "END207")
+    confidence = facts.confidence(
+        (_refused(facts.ORIG) & facts.RESP.aborted, Confidence.LIKELY),
+        (_refused(facts.RESP) & facts.ORIG.aborted, Confidence.LIKELY),
+        (pl.col("capture_loss"), Confidence.LIKELY),
+        otherwise=Confidence.CERTAIN,
+    )
     harm = facts.harm(
-        (_refused(facts.RESP) & facts.no(facts.ORIG.only_alert_after_fin), Harm.HARMFUL),
+        (
+            _refused(facts.RESP)
+            & facts.no(facts.ORIG.only_alert_after_fin)
+            & facts.no(_waits_for_no_answer(facts.ORIG)),
+            Harm.HARMFUL,
+        ),
         (facts.data_lost(), Harm.DEPENDS),
         (facts.ORIG.only_alert_after_fin | facts.RESP.only_alert_after_fin, Harm.HARMLESS),
         otherwise=Harm.DEPENDS,

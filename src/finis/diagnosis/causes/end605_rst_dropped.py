@@ -39,6 +39,11 @@ if TYPE_CHECKING:
     from finis.correlation.stories import Story
 
 
+def _alone(side: facts.Half, dropped: str) -> pl.Expr:
+    """The side's RST was dropped, and the other side had sent none itself."""
+    return pl.col(dropped) & facts.no(side.peer.rst)
+
+
 class RstDropped(Cause):
     id, name, table = "END605", "rst-dropped-by-firewall", "connections"
     title = "a RST ended one side only: the firewall dropped it"
@@ -67,7 +72,7 @@ class RstDropped(Cause):
             pl.col("paired")
             & pl.col("established")
             & facts.ended("open", "half-closed")
-            & (pl.col("o_dropped_rst") | pl.col("r_dropped_rst"))
+            & (_alone(facts.ORIG, "o_dropped_rst") | _alone(facts.RESP, "r_dropped_rst"))
         )
 
     @classmethod
