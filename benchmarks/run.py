@@ -99,7 +99,6 @@ def profile(path: str) -> None:
 
     start = time.perf_counter()
     from finis import pipeline
-    from finis.diagnosis.engine import judge
     from finis.intake import Intake, Options
     from finis.report import diagnosis, text
 
@@ -117,26 +116,27 @@ def profile(path: str) -> None:
         intake.open([path])
         return sum(len(batch) for _, _, batch in intake.segments())
 
-    options = Options()
+    options = Options(keep=False)
     rows = step("read and decode alone", lambda: decode(Intake(options)))
     intake = Intake(options)
     intake.open([path])
-    points = step("read, decode, track (two threads)", intake.captures)
+    reading = pipeline._Reading(options)
+    settle = reading.settle if intake.alone else None
+    points = step("read, decode, track", lambda: intake.captures(settle=settle))
     log = step("logs: read, parse, follow", intake.logs)
-    stories = step("correlate", lambda: pipeline._correlate(points, log, options))
-    judged = step("rules", lambda: judge(stories))
-    case = pipeline.Case([path], options, intake.sources, intake.skipped, points, log, judged,
-                         judged.stories)  # fmt: skip
+    stories = step(
+        "correlate, rules, tally", lambda: reading.finish(points, log, alone=intake.alone)
+    )
+    case = pipeline.Case([path], options, intake.sources, intake.skipped, [], log, intake.notes,
+                         reading.verdicts, stories)  # fmt: skip
     step("findings and patterns", lambda: case.everything)
     step("report", lambda: text.render(diagnosis.document(case)))
     print("\n| step | wall s | processor s |\n|---|---|---|")
     for name, wall, cpu in steps:
         print(f"| {name} | {wall:.2f} | {cpu:.2f} |")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    tracked = sum(p.observations.rows.nbytes + p.observations.tail.nbytes for p in points)
-    count = max(1, sum(len(p.observations.rows) for p in points))
-    print(f"\n{rows} segments, {count} connections; {tracked / count:.0f} bytes per connection "
-          f"handed on by tracking, peak {peak:.0f} MB")  # fmt: skip
+    print(f"\n{rows} segments, {case.verdicts.n_connections} connections, "
+          f"{case.verdicts.n_denials} denials; peak {peak:.0f} MB")  # fmt: skip
 
 
 def main() -> None:
