@@ -1,6 +1,6 @@
 # A finished connection as a row of tables.OBSERVATION and rows of tables.SEGMENT.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from finis.wire.segment cimport Segment
 from finis.tracking._slots cimport restore
@@ -18,7 +18,6 @@ cdef inline void write_tail(const Tracker *t, const Conn *c, Segment *tail) noex
 cdef inline void write_row(const Conn *c, uint32_t tail_at, Observation *row) noexcept nogil:
     cdef const Half *x
     cdef int i
-    memset(row, 0, sizeof(Observation))
     row.tail_at = tail_at
     row.tail_n = c.n_kept
     row.orig_hi = c.orig_hi

@@ -29,8 +29,8 @@ cdef inline uint8_t kind_of(const Kept *k) noexcept nogil:
 
 
 cdef inline void put(Tracker *t, uint32_t at, const Segment *s, uint16_t point) noexcept nogil:
-    """Write `s` into the slot: at once, for the slot is not in the cache."""
-    cdef Kept k
+    """Write `s` into the slot, without reading there: it is hardly ever in the cache."""
+    cdef Kept *k = slot(t, at)
     cdef uint32_t overhead = s.ip_len - s.payload_len
     k.ts_ns = s.ts_ns
     k.seq = s.seq
@@ -54,8 +54,7 @@ cdef inline void put(Tracker *t, uint32_t at, const Segment *s, uint16_t point) 
         overhead > 255 or s.flags > 0x1FF or s.alert > 15 or s.head_len > 15 or s.point != point
         or <uint64_t>s.sack_left | s.sack_right | s.mss | s.drop | s.wscale
     ):
-        put_unusual(t, &k, s, point)
-    slot(t, at)[0] = k
+        put_unusual(t, k, s, point)
 
 
 cdef inline void put_unusual(

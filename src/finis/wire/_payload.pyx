@@ -16,13 +16,17 @@ cdef uint64_t PRIME = 0x9E3779B97F4A7C15ULL
 cdef uint8_t[13] ALERT_LENGTHS = [2, 18, 22, 24, 26, 28, 32, 34, 36, 48, 52, 64, 80]
 
 
-cdef inline uint64_t mix(const uint8_t* p, uint32_t size) noexcept nogil:
-    cdef uint64_t value = 0
-    cdef uint32_t at = 0
-    while at < size:
-        value = (value ^ le64(p + at, size - at)) * PRIME
+cdef inline uint64_t mix(
+    const uint8_t* p, uint32_t at, uint32_t size, uint64_t value
+) noexcept nogil:
+    """Go on from `value`, which stands for the bytes before `at`, a multiple of 8."""
+    while at + 8 <= size:
+        value = (value ^ le64(p + at, 8)) * PRIME
         value ^= value >> 32
         at += 8
+    if at < size:
+        value = (value ^ le64(p + at, size - at)) * PRIME
+        value ^= value >> 32
     return value
 
 
@@ -32,12 +36,15 @@ cdef uint64_t fingerprint(
     cdef uint32_t narrow_len = payload_len if payload_len < 16 else 16
     cdef uint32_t wide_len = payload_len if payload_len < 64 else 64
     cdef uint64_t salt = <uint64_t>payload_len * PRIME
-    cdef uint64_t narrow, wide = 0
+    cdef uint64_t both, narrow, wide = 0
     if payload_len == 0 or size < narrow_len:
         return 0
-    narrow = ((mix(data, narrow_len) ^ salt) * PRIME) >> 32
+    both = mix(data, 0, narrow_len, 0)
+    narrow = ((both ^ salt) * PRIME) >> 32
     if size >= wide_len:
-        wide = ((mix(data, wide_len) ^ salt) * PRIME) >> 32
+        if wide_len > 16:
+            both = mix(data, 16, wide_len, both)
+        wide = ((both ^ salt) * PRIME) >> 32
         if wide == 0:
             wide = 1
     if narrow == 0:
