@@ -14,7 +14,7 @@ After the side's own FIN it is END311 or END310. A forged RST (END316). A firewa
 idle connection drops silently or says so in its log (END401, END402).
 
 ## Harm
-Harmful: the connection was in use and is lost.
+Harmful: the connection was in use and is lost; it depends where its beginning was not captured.
 
 ## What to change
 Shorter keep-alive than any idle timer on the path; look for a restart of the host, or of whatever
@@ -58,10 +58,12 @@ class StateLost(Cause):
     beats = ("END311", "END207", "END391", "END331")
     # A FIN that the capture missed would make it an answer after the side's own close.
     confidence = facts.confidence(
-        (pl.col("capture_loss"), Confidence.POSSIBLE), otherwise=Confidence.LIKELY
+        (pl.col("capture_loss") | pl.col("midstream"), Confidence.POSSIBLE),
+        otherwise=Confidence.LIKELY,
     )
-    harm = Harm.HARMFUL
-    harm_why = "to both: a connection in use was lost"
+    # Where the beginning is missing, so may be the FINs: it need not have been in use.
+    harm = facts.harm((pl.col("midstream"), Harm.DEPENDS), otherwise=Harm.HARMFUL)
+    harm_why = "to both, if the connection was still in use when it was lost"
     remedy = {
         "client": "keep-alive below every idle timer on the path (Linux: tcp_keepalive_time 300)",
         "server": "look for a restart or failover of {server} during the silence",

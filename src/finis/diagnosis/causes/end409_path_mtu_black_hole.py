@@ -63,15 +63,21 @@ def _told(side: facts.Half) -> pl.Expr:
     return (pl.col("mtu_to") == side.side) & too_big
 
 
+def _first(side: facts.Half) -> pl.Expr:
+    """Nothing large of the side had got through before."""
+    return side.col("stuck_after") < _LARGE_BYTES
+
+
 def _strong(side: facts.Half) -> pl.Expr:
+    # What a firewall drops it may drop for many reasons, unless it is all that is large.
     dropped = pl.col("paired") & side.col("dropped_data")
-    return _stuck(side) & (_told(side) | (side.col("stuck_alive") & facts.no(dropped)))
+    alone = side.col("stuck_alive") & (facts.no(dropped) | _first(side))
+    return _stuck(side) & (_told(side) | alone)
 
 
 def _weak(side: facts.Half) -> pl.Expr:
     dropped = pl.col("paired") & side.col("dropped_data")
-    first = side.col("stuck_after") < _LARGE_BYTES  # nothing large had got through before
-    return _stuck(side) & first & facts.ended("open", "half-closed") & facts.no(dropped)
+    return _stuck(side) & _first(side) & facts.ended("open", "half-closed") & facts.no(dropped)
 
 
 class PathMtuBlackHole(Cause):
@@ -136,11 +142,17 @@ class PathMtuBlackHole(Cause):
     def alternatives(cls, story: Story) -> list[Alternative]:
         if story.row.get("mtu_by"):
             return []
+        dropped = story.row.get("o_dropped_data") or story.row.get("r_dropped_data")
+        check = Alternative(
+            "A check of the firewall that dropped them objects to these segments.",
+            missing.asa_drops(missing.Where.of(story.row)),
+        )
         return [
+            *([check] if dropped else []),
             Alternative(
                 "The path, or the peer, is dead for every size.",
                 "whether small segments get through: ping with and without a large size and DF",
-            )
+            ),
         ]
 
     @classmethod
