@@ -28,6 +28,9 @@ def columns(pick: Picker, has: Array) -> dict[str, pl.Series]:
 
     ev = pick.ev
     at, side, row = _matched(pick)
+    if not len(at):  # what is not told stays null
+        none = series(np.zeros(len(has), np.int64), has)
+        return {"icmp_errors": none, "mtu_errors": none}
     code = ev.errors["win"][at].astype(np.int64)
     v4 = (ev.errors["src_hi"][at] == 0) & (ev.errors["src_lo"][at] >> np.uint64(32) == 0xFFFF)
     big = np.where(v4, code == V4_TOO_BIG, code >> 8 == V6_TOO_BIG)

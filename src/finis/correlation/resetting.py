@@ -27,7 +27,8 @@ def columns(pick: Picker, has: Array) -> dict[str, pl.Series]:
     for side, letter in enumerate("or"):
         at = pick.chosen.near_resp if side == 0 else pick.chosen.near_orig
         several = has & (pick.side("rsts", at, side) > 1)
-        out |= _side(pick, letter, side, at, several)
+        if several.any():
+            out |= _side(pick, letter, side, at, several)
     return out
 
 

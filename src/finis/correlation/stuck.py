@@ -26,6 +26,8 @@ def columns(pick: Picker, has: Array) -> dict[str, pl.Series]:
         una = pick.side("una", own, side)
         again = has & (pick.side("rexmit_pkts", own, side) > 0)
         again &= (pick.side("nxt", own, side) != una) & (pick.side("nxt_known", own, side) == 1)
+        if not again.any():
+            continue
         story, index = tails(pick, np.flatnonzero(again), own)
         tail = pick.ev.tail
         first = tail["seq"][index] == una[story]

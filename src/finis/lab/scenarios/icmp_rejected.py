@@ -13,6 +13,7 @@ TRUTH = Truth(
     "none",
     "none",
 )
+DENIALS = ("refused-by-acl",)
 KINDS = ("netfilter", "netfilter-v6")
 POLICY = Policy(unreachable=(8443,))
 

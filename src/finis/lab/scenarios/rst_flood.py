@@ -11,6 +11,7 @@ from finis.lab.packet import RST
 from finis.lab.scenario import HARMLESS, Lab, Truth, ask, fate, numbers
 
 TRUTH = Truth(("client-closed-first",), ("closed-per-log",), HARMLESS, "closed", "orig")
+DENIALS = ("injected-rst-denied",)
 
 
 def run(lab: Lab) -> None:
