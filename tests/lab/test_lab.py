@@ -23,9 +23,12 @@ real = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 SOME = (
     "client-first", "server-first", "half-close", "reference", "linger-zero-client",
     "data-after-close", "refused", "idle-then-data", "state-lost", "late-fin",
-    "port-reuse", "firewall-reset", "asymmetric", "tls-unknown-ca", "filtered",
+    "port-reuse", "firewall-reset", "asymmetric", "tls-unknown-ca", "filtered", "failover",
+    "accept-overflow-reset", "asymmetric-return",
 )  # fmt: skip
 ALSO_NETFILTER = ("client-first", "state-lost", "idle-then-data")
+ELSEWHERE = ("client-first", "data-after-close", "fin-then-rst-client")
+OTHERS = ("asa-asa", "asa-pat", "asa-v6", "netfilter-eager")
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +39,11 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
         runner.choose(ALSO_NETFILTER), folder,
         ("netfilter", "netfilter-nat", "netfilter-synproxy"),
     )  # fmt: skip
+    _, others = runner.run(runner.choose(ELSEWHERE), folder, OTHERS)
     failed = [
-        one for one in (*done, *more) if one.problem and not one.problem.startswith("skipped")
+        one
+        for one in (*done, *more, *others)
+        if one.problem and not one.problem.startswith("skipped")
     ]
     assert not failed
     return folder
@@ -94,7 +100,7 @@ def test_what_netfilter_refuses_is_in_its_log(played: Path) -> None:
 
 def test_every_scenario_declares_what_it_is() -> None:
     known = catalogue()
-    assert len(known) >= 50
+    assert len(known) >= 60
     for name, scenario in known.items():
         assert scenario.text, name
         assert scenario.truths or scenario.judge, name

@@ -13,7 +13,8 @@ from finis.lab.scenario import Lab, Truth
 from finis.lab.scenarios import _databases
 
 TRUTH = Truth(
-    ("data-after-close", "keep-alive-race"), ("closed-per-log", "reset-per-log", "state-lost"),
+    ("data-after-close", "keep-alive-race"),
+    ("closed-per-log", "reset-per-log", "state-lost", "host-without-state"),
     first_fin="resp", first_rst="resp",
 )  # fmt: skip
 DENIALS = ("late-rst", "answer-to-late-data", "rst-of-host-without-state", "late-fin")
