@@ -90,7 +90,8 @@ class Network:
         own, nearby = end
         here, there = (mac(0, 0), mac(0, 1)) if cable == 0 else (mac(cable, 1), mac(cable, 0))
         size = 64 if self.kind.v6 else 24
-        host.run("ip", "addr", "add", f"{own}/{size}", "dev", "eth0")
+        at_once = ("nodad",) if self.kind.v6 else ()
+        host.run("ip", "addr", "add", f"{own}/{size}", "dev", "eth0", *at_once)
         host.run("ip", "route", "add", "default", "via", nearby)
         host.run("ip", "neigh", "add", nearby, "lladdr", there, "dev", "eth0")
         if self.kind.chain == ("netfilter",):
