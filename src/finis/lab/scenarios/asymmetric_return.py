@@ -16,7 +16,8 @@ TRUTH = Truth(
     ("reset-per-log", "client-aborted", "half-open-probe", "retransmissions-unanswered",
      "rst-dropped-by-firewall"), HARMFUL,
 )  # fmt: skip
-DENIALS = ("handshake-past-firewall", "rst-after-syn-timeout")
+# To conntrack the connection is still being opened.
+DENIALS = ("handshake-past-firewall", "rst-after-syn-timeout", "open-connection-refused")
 BACKGROUND = False
 CONNECTIONS = None
 POLICY = Policy(embryonic=1, randomise=False)

@@ -14,7 +14,8 @@ import time
 from finis.lab.scenario import HARMLESS, Lab, Truth, ask, fate
 
 TRUTH = Truth(
-    ("simultaneous-open", "client-closed-first"), ("client-closed-first", "server-closed-first"),
+    ("simultaneous-open", "client-closed-first"),
+    ("client-closed-first", "server-closed-first", "closed-per-log"),
     HARMLESS, "closed", "orig", "none",
 )  # fmt: skip
 KINDS = ("netfilter",)

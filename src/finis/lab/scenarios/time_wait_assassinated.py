@@ -13,7 +13,7 @@ from finis.lab.scenario import HARMLESS, Lab, Truth, fate, numbers
 
 TRUTH = Truth(
     ("time-wait-assassinated", "server-closed-first"),
-    ("server-closed-first", "host-without-state", "state-lost"), HARMLESS,
+    ("server-closed-first", "host-without-state", "state-lost", "closed-per-log"), HARMLESS,
     "closed", "resp", "orig",
 )  # fmt: skip
 KINDS = ("netfilter",)
