@@ -164,3 +164,15 @@ def given(self: intake.Intake, path: Path) -> None:
     found = intake.discover([str(path)], {})
     head = path.read_bytes()[:4096]
     self.inputs = [(one, reader) for one in found for reader in intake.takers(head)]
+
+
+def test_losses_of_standard_input_that_are_seen_late_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot be read again."""
+    small_batches(monkeypatch, 50)
+    path = tmp_path / "inside.pcap"
+    capture(path, seed=6, lost=0.2)
+    monkeypatch.setattr(pipeline.Intake, "open", lambda self, paths: given(self, path))
+    assert any("misses segments" in note for note in read("-", Options(batch=10)).notes)
+    assert not any("misses segments" in note for note in read("-", Options(batch=NEVER)).notes)

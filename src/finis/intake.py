@@ -61,6 +61,7 @@ class Options:
     progress: Progress | None = None
     stop: Callable[[], bool] | None = None  # asked after each batch: read no further?
     keep: bool = True  # hold every judged row; False: only what findings and patterns need
+    lossy: bool = False  # the only capture is known to miss segments
     batch: int = BATCH  # ended connections judged together; fewer are judged at the end
 
 

@@ -217,16 +217,20 @@ def read(paths: Sequence[str | Path] | str | Path, options: Options | None = Non
     intake = Intake(options)
     intake.open(given)
     reading = _Reading(options)
+    twice = "-" not in given  # standard input passes by once
     try:
         points = intake.captures(settle=reading.settle if intake.alone else None)
     except SeveralPointsError:
-        if "-" in given:
+        if not twice:
             raise InputError("-", "shows several points: give it as a file, not as standard input",
                              ) from None  # fmt: skip
         return read(given, replace(options, batch=NEVER))
     log = intake.logs()
     preparing.join()
-    stories = reading.finish(points, log, alone=intake.alone)
+    if (stories := reading.finish(points, log, alone=intake.alone)) is None:
+        if reading.settling.late_loss and twice:
+            return read(given, replace(options, lossy=True))
+        intake.notes += reading.settling.notes
     return Case(given, options, intake.sources, intake.skipped, points if stories else [], log,
                 intake.notes, reading.verdicts, stories)  # fmt: skip
 
@@ -247,7 +251,7 @@ class _Reading:
     def settling(self) -> Settling:
         from finis.settling import Settling
 
-        return Settling(self.options.date, self.options.batch, self.options.keep, self._add)
+        return Settling(self.options, self._add)
 
     def settle(self, point: PointData) -> None:
         """Judge connections that have ended."""

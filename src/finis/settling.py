@@ -1,10 +1,10 @@
 """Connections are judged as they end, while reading goes on, so that memory holds what is open and
 a batch of what has ended, never all that was read.
 
-That is possible where nothing else can tell of a connection: one point, no log.  What depends on
-input still to come is held back: connections whose verdict changes if the capture turns out to
-miss segments, and those that ended within the last second so far.  The outcome does not depend on
-where the batches are cut.
+That is possible where nothing else can tell of a connection: one point, no log.  Connections that
+ended within the last second so far are held back.  Whether the capture misses segments is known at
+the end only: it is taken not to, and if it does the input is read again with that knowledge, so
+that the outcome does not depend on where the batches are cut.
 """
 
 from __future__ import annotations
@@ -20,30 +20,35 @@ import polars as pl
 from finis.correlation.correlate import correlate
 from finis.correlation.evidence import Options, PointData
 from finis.correlation.facts import LOSSY, gaps
-from finis.diagnosis.engine import catalogue, judge, sensitive
+from finis.diagnosis.engine import judge
 from finis.tracking._api import Observations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import date
 
     from finis.correlation.keys import Array
     from finis.diagnosis.engine import Judged
+    from finis.intake import Options as Asked
 
 SECOND = 1_000_000_000
+LATE_LOSS = (
+    "the capture misses segments: connections that had ended before this was known are judged "
+    "without that knowledge (given as a file, it is read again with it)"
+)
 WORKERS = 2  # batches judged at a time, verdicts taken in order
 
 
 class Settling:
-    """Judges the ended connections of one point; `add` gets each batch's verdicts."""
+    """Judges the ended connections of one point; `add` gets each batch's verdicts.  `late_loss`:
+    connections were judged as if no segment had been missed, and many were."""
 
-    def __init__(
-        self, day: date | None, batch: int, tidy: bool, add: Callable[[Judged], None]
-    ) -> None:
-        self.day = day
-        self.tidy = tidy
-        self.batch = batch
+    def __init__(self, asked: Asked, add: Callable[[Judged], None]) -> None:
+        self.asked = asked
         self.add = add
+        self.lossy = asked.lossy
+        self.late_loss = False
+        self.notes: list[str] = []
+        self.judged = False  # some already
         self.rows = self.gaps = 0
         self.held: list[Observations] = []
 
@@ -56,24 +61,22 @@ class Settling:
         if fresh.any():
             self.held.append(picked(seen, fresh))
             seen = picked(seen, ~fresh)
-        judged = self._judge(replace(point, observations=seen), lossy=False)
-        wavering = sensitive(judged.stories.table, catalogue(), "capture_loss")
-        if wavering.any() and judged.stories.origin is not None:
-            at = judged.stories.origin[wavering]
-            self.held.append(picked(seen, np.isin(np.arange(len(seen.rows)), at)))
-            judged = judged.without(wavering)
-        self.add(judged)
+        self.judged = True
+        self.add(self._judge(replace(point, observations=seen)))
 
     def finish(self, point: PointData) -> None:
         """The connections that were open at the end, then those held back."""
         seen = point.observations
         self._count(seen.rows)
-        lossy = self.gaps > LOSSY * self.rows
+        if self.gaps > LOSSY * self.rows and not self.lossy:
+            self.lossy, self.late_loss = True, self.judged
+        if self.late_loss:
+            self.notes.append(LATE_LOSS)
         parts = [part for every in (seen, *joined(self.held)) for part in self._slices(every)]
         self.held.clear()
 
         def judged(part: Observations) -> Judged:
-            return self._judge(replace(point, observations=part), lossy=lossy)
+            return self._judge(replace(point, observations=part))
 
         with ThreadPoolExecutor(WORKERS) as pool:
             waiting: deque[Future[Judged]] = deque()
@@ -88,15 +91,15 @@ class Settling:
         self.rows += len(rows)
         self.gaps += int(gaps(rows).sum())
 
-    def _judge(self, point: PointData, *, lossy: bool) -> Judged:
-        losses = frozenset([point.name] if lossy else [])
-        options = Options(self.day, lossy=losses, tidy=self.tidy)
+    def _judge(self, point: PointData) -> Judged:
+        losses = frozenset([point.name] if self.lossy else [])
+        options = Options(self.asked.date, lossy=losses, tidy=self.asked.keep)
         return judge(correlate([point], pl.DataFrame(), pl.DataFrame(), options))
 
     def _slices(self, seen: Observations) -> list[Observations]:
         return [
-            Observations(seen.rows[at : at + self.batch], seen.tail)
-            for at in range(0, len(seen.rows), self.batch)
+            Observations(seen.rows[at : at + self.asked.batch], seen.tail)
+            for at in range(0, len(seen.rows), self.asked.batch)
         ]
 
 

@@ -70,6 +70,7 @@ class Cause:
     beats: ClassVar[tuple[str, ...]] = ()  # ids this one is more specific than (transitively)
     contributes: ClassVar[bool] = False  # also named beside another primary cause
     only_contributes: ClassVar[bool] = False  # never primary
+    withstands_loss: ClassVar[bool] = False  # holds whatever a capture has missed
     names_side: ClassVar[bool] = False  # tells client from server: no surer than the orientation
     fallback: ClassVar[bool] = False  # beaten by every cause of its table that is no fallback
     confidence: ClassVar[Any] = Confidence.CERTAIN  # Confidence, or pl.Expr giving its code

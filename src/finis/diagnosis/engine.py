@@ -150,11 +150,6 @@ class Judged:
     connections: pl.DataFrame  # tables.CONNECTIONS + STORY_FACTS
     denials: pl.DataFrame  # tables.DENIALS + DENIAL_FACTS
 
-    def without(self, rows: npt.NDArray[np.bool_]) -> Judged:
-        """All but these rows of connections, as if they had not been judged."""
-        left = self.connections.filter(pl.Series(~rows))
-        return replace(self, connections=left)
-
     def cut(self, connections: pl.Series, denials: pl.Series) -> Judged:
         """Only the rows where these are true.  The verdicts stay: they may rest on other rows."""
         return replace(
@@ -162,30 +157,6 @@ class Judged:
             connections=self.connections.filter(connections),
             denials=self.denials.filter(denials),
         )
-
-
-def sensitive(frame: pl.DataFrame, causes: Catalogue, name: str) -> npt.NDArray[np.bool_]:
-    """Rows of connections whose verdict might be another if the fact `name` were true, where now
-    it is false: a rule that reads it says something else then."""
-    known = frame.with_columns(pl.lit(True).alias(name))
-    reading = _reading(tuple(causes.values()), name)
-    now, then = _evaluate(frame, reading), _evaluate(known, reading)
-    changed = np.zeros(frame.height, bool)
-    for column in now.columns:
-        changed |= (now[column] != then[column]).to_numpy()
-    changed &= (~frame[name]).fill_null(False).to_numpy()
-    return changed
-
-
-@cache
-def _reading(causes: tuple[type[Cause], ...], name: str) -> list[type[Cause]]:
-    """Those that judge connections by this fact."""
-    return [
-        cause
-        for cause in causes
-        if cause.table == "connections"
-        and any(name in expr.meta.root_names() for expr in _expressions(cause))
-    ]
 
 
 def _expressions(cause: type[Cause]) -> list[pl.Expr]:
@@ -325,6 +296,11 @@ def judge_table(
         guessed = (frame["orientation"] == "guessed").fill_null(False).to_numpy()
         guessed = guessed & np.array([*(cause.names_side for cause in rules), False])[primary]
         sure[guessed] = np.minimum(sure[guessed], int(Confidence.LIKELY))
+        # What a capture has missed may be what another verdict would rest on.
+        missed = frame["capture_loss"].fill_null(False).to_numpy()
+        open_to = np.array([*(not cause.withstands_loss for cause in rules), False])
+        missed = missed & open_to[primary]
+        sure[missed] = np.minimum(sure[missed], int(Confidence.LIKELY))
     frame = frame.with_columns(
         _words(primary, [cause.id for cause in rules], "cause"),
         _words(primary, [cause.name for cause in rules], "cause_name"),

@@ -28,6 +28,7 @@ class FirewallStated(Cause):
     """Base: the Teardown gives one of `reasons`, and packets show no orderly end before it."""
 
     reasons: ClassVar[tuple[str, ...]]
+    withstands_loss: ClassVar[bool] = True
     beats: ClassVar[tuple[str, ...]] = (*SYMPTOMS, "END501")
     table: ClassVar[Literal["connections", "denials"]] = "connections"
     # Where the log shows states only, the reason follows from the last one.

@@ -51,6 +51,7 @@ def syn_met_old_connection() -> pl.Expr:
 
 class ChallengeAckBlocked(Cause):
     id, name, table = "END107", "challenge-ack-blocked", "connections"
+    withstands_loss = True  # the answer to the SYN shows it, whatever was missed
     title = "the RST that answers a challenge ACK was blocked: the old connection stays"
     beats = ("END207", "END102", "END103", "END108", "END311", "END331", "END603")
     confidence = facts.confidence(
