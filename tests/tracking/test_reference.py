@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from finis.terms import Accept, Answers, Ended, Kind, Notify, Role, RstClass
+from finis.terms import Accept, Answers, Ended, Flag, Kind, Notify, Role, RstClass
 from finis.tracking import endings
 from finis.tracking._api import Observations
+from finis.tracking.reference import ReferenceTracker
 from finis.tracking.segments import tracker
 from tests.script import segments
 
@@ -470,6 +471,33 @@ def test_close_notify() -> None:
     script = OPEN.replace("P. 1:101(100) ack 1", "P. 1:101(100) ack 1 head=160301")
     seen = track(script + "+1 C > S P. 101(99) ack 1001 head=170303\n+0 C > S F. ack 1001")
     assert Notify(int(seen.row["notify"][0])) == Notify.NO
+
+
+def test_a_transfer_may_be_longer_than_half_the_sequence_space() -> None:
+    """5 GB one way, in order: all of it is in the window, and so is the FIN at its end."""
+    rows = segments(
+        OPEN + "+1 C > S F. 101 ack 1001\n+0 S > C F. 1001 ack 102\n+0 C > S . ack 1002"
+    )
+    middle = np.repeat(rows[-3:-2], 320)
+    middle["flags"], middle["payload_len"] = int(Flag.ACK), 1 << 24
+    start = int(middle["seq"][0])
+    middle["seq"] = (start + (np.arange(320, dtype=np.uint64) << 24)) & 0xFFFFFFFF
+    acks = np.repeat(rows[-2:-1], 320)
+    acks["flags"] = int(Flag.ACK)
+    acks["ack"] = (start + (np.arange(1, 321, dtype=np.uint64) << 24)) & 0xFFFFFFFF
+    both = np.stack((middle, acks), axis=1).reshape(-1)
+    moved = (320 << 24) & 0xFFFFFFFF
+    end = rows[-3:].copy()
+    for at, name in ((0, "seq"), (1, "ack"), (2, "seq")):
+        end[name][at] = (int(end[name][at]) + moved) & 0xFFFFFFFF
+    whole = np.concatenate((rows[:-3], both, end))
+    whole["ts_ns"][-len(both) - 3 :] = rows["ts_ns"][-3] + np.arange(len(both) + 3) * 2_000_000
+    for one in (tracker(), ReferenceTracker()):
+        one.feed(whole.copy())
+        found = one.finish().rows[0]
+        assert found["out_of_window"].tolist() == [0, 0]
+        assert found["bytes"][0] == 100 + (320 << 24)
+        assert Ended(int(found["ended"])) == Ended.CLOSED
 
 
 # --- memory and batches -----------------------------------------------------------------------

@@ -82,6 +82,12 @@ cdef inline uint32_t fill(Half *h, uint32_t seq, uint32_t end) noexcept nogil:
     return filled
 
 
+cdef inline void advance(HalfHot *h, uint32_t end) noexcept nogil:
+    h.nxt = end
+    if end - h.low > <uint32_t>FAR:
+        h.low = end - FAR
+
+
 cdef inline uint32_t mark(Half *h, uint32_t seq, uint32_t length) noexcept nogil:
     cdef uint32_t end = seq + length, fresh = 0
     if diff(seq, h.nxt) > 0:
@@ -90,14 +96,14 @@ cdef inline uint32_t mark(Half *h, uint32_t seq, uint32_t length) noexcept nogil
         h.holes[h.n_holes].first = h.nxt
         h.holes[h.n_holes].end = seq
         h.n_holes += 1
-        h.nxt = end
+        advance(&h.hot, end)
         return length
     if diff(end, h.nxt) > 0:
         fresh = <uint32_t>diff(end, h.nxt)
     if h.n_holes:
         fresh += fill(h, seq, end)
     if diff(end, h.nxt) > 0:
-        h.nxt = end
+        advance(&h.hot, end)
     return fresh
 
 
@@ -113,6 +119,6 @@ cdef inline bint acknowledge_half(Half *h, uint32_t ack) noexcept nogil:
         drop_first_hole(h)
     if h.nxt_known and diff(ack, h.nxt) > 0:
         gap = True
-        h.nxt = ack
+        advance(&h.hot, ack)
         h.n_holes = 0
     return gap

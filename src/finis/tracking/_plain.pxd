@@ -7,7 +7,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from finis.wire.segment cimport Segment
 from finis.tracking._codes cimport *
 from finis.tracking._connection cimport announce
-from finis.tracking._half cimport diff, scale_of
+from finis.tracking._half cimport advance, diff, scale_of
 from finis.tracking._record cimport fits_alert
 from finis.tracking._slots cimport drop_slot, flags_of, is_wide, put
 from finis.tracking._state cimport PINS, RING, HalfHot, Hot, Kept, Tracker, give, grab, slot
@@ -156,7 +156,7 @@ cdef inline bint plain_segment(Tracker *t, Hot *h, Segment *s, int side) noexcep
     x.last_win0 = 0
     if length:
         x.bytes += length
-        x.nxt += length
+        advance(x, x.nxt + length)
         if x.first_data_ns == 0:
             x.first_data_ns = s.ts_ns
         if x.head_len == 0 and s.head_len:

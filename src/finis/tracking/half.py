@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from finis.tracking.resets import FAR
 from finis.tracking.segment import MASK
 from finis.tracking.states import State
 from finis.wire.seqnum import diff
@@ -70,7 +71,7 @@ class Half:
 
     # --- kept to judge by ---------------------------------------------------------------------
     state: int = State.SILENT
-    low: int = 0  # no number of this side lies before (its ISN, or the first seen)
+    low: int = 0  # no number of this side lies before: its ISN or the first seen, see `_advance`
     una_known: int = 0
     holes: list[tuple[int, int]] = field(default_factory=list)  # [first, end) below nxt, unseen
     edge: int = 0  # right edge of the window it announced: ACK + WND << scale
@@ -122,14 +123,21 @@ class Half:
         end = (seq + length) & MASK
         if diff(seq, self.nxt) > 0:
             self._skip(self.nxt, seq)
-            self.nxt = end
+            self._advance(end)
             return length
         fresh = max(diff(end, self.nxt), 0)
         if self.holes:
             fresh += self._fill(seq, end)
         if diff(end, self.nxt) > 0:
-            self.nxt = end
+            self._advance(end)
         return fresh
+
+    def _advance(self, end: int) -> None:
+        """`nxt` becomes `end`, and `low` follows: what lies further back is out of reach anyway,
+        and numbers come round again after 4 GiB."""
+        self.nxt = end
+        if (end - self.low) & MASK > FAR:
+            self.low = (end - FAR) & MASK
 
     def _skip(self, first: int, end: int) -> None:
         if len(self.holes) == MAX_HOLES:
@@ -166,6 +174,6 @@ class Half:
             del self.holes[0]
         if self.nxt_known and diff(ack, self.nxt) > 0:
             gap = True
-            self.nxt = ack
+            self._advance(ack)
             self.holes = []
         return gap
