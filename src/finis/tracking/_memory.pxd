@@ -39,6 +39,11 @@ cdef inline uint64_t home(const Table* table, uint64_t key) noexcept nogil:
     return finis_mix(key, <uint64_t>0x9E3779B97F4A7C15) & table.mask
 
 
+cdef inline void fetch_slot(const Table* table, uint64_t key) noexcept nogil:
+    if table.slots != NULL:
+        finis_fetch(&table.slots[home(table, key)])
+
+
 cdef inline Slot* table_get(const Table* table, uint64_t key) noexcept nogil:
     """The entry, NULL if there is none."""
     cdef uint64_t i
@@ -180,6 +185,9 @@ cdef inline void turn(Memory* memory, int64_t now) noexcept nogil:
         head[0] = memory.spare
         memset(&memory.spare, 0, sizeof(Slice))
         head.lists = memory.lists
+        if head.table.slots == NULL:  # as large as the one before turned out to be
+            head.table.slots = <Slot*>calloc((head - 1).table.mask + 1, sizeof(Slot))
+            head.table.mask = (head - 1).table.mask if head.table.slots != NULL else 0
     memory.begun, memory.head_ns = True, now
     while memory.old > memory.slices:
         forget_oldest(memory)

@@ -47,3 +47,14 @@ def line_kernel() -> Any:
 def line_counter() -> Any:
     """`finis.wire.dialects._lines.newlines`, None where the reference is to be used."""
     return getattr(_lines(), "newlines", None)
+
+
+def text_kernel() -> Any:
+    """The class `finis.wire.dialects._texts.Hosts`, None where the reference is to be used."""
+    if os.environ.get("FINIS_PURE") == "1":
+        return None
+    try:
+        from finis.wire.dialects import _texts
+    except ImportError:
+        return None
+    return _texts.Hosts

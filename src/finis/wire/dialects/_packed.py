@@ -252,6 +252,10 @@ def host_texts(name: str, hosts: np.ndarray, book: Book) -> pl.Series:
     """Host words as text."""
     import polars as pl
 
+    from finis.wire.kernel import text_kernel
+
+    if (kernel := text_kernel()) is not None:
+        return pl.Series(kernel(hosts, book.hosts)).alias(name)
     distinct, where = np.unique(hosts, return_inverse=True)
     v4 = (distinct >= V4) & (distinct < NAMED)
     parts = [pl.Series(distinct.astype("u4") >> np.uint32(by) & np.uint32(255))

@@ -1,0 +1,297 @@
+# Part of `_follow.pyx`: the state of one firewall.
+
+# --- the state of a firewall ---------------------------------------------------------------------
+
+cdef struct Maybe:
+    bint known
+    int64_t value
+
+cdef struct Dev:
+    Maybe now, first, last, failover, built_since, torn_since, id_top
+    int64_t next_tick, since, ids, ids_missing
+    bint other_ids, shared
+    bint numbered
+    bint stateful  # states are logged: its connections are left to the reference
+    int64_t idle
+    int64_t events, built, teardowns, denials, lost
+    uint32_t name
+    Opens* opens
+    Memory* ended
+    Memory* expired
+    Memory* torn
+    Memory* lines
+    Memory* watch
+    Memory* permits
+    Memory* xlates
+    int64_t orphans  # Teardowns that wait for their Built
+    int64_t orphan_at  # log time of the first
+    uint8_t* maybe_orphan  # a bit for each hash of their numbers
+    int64_t held
+
+cdef struct Time:  # a `LogClock`
+    Maybe now, suspect
+    int64_t shift
+
+
+cdef object told(Maybe maybe):
+    return maybe.value if maybe.known else None
+
+
+cdef int tell(Maybe* maybe, value) except -1:
+    maybe.known = value is not None
+    maybe.value = value if maybe.known else 0
+    return 0
+
+
+cdef class ClockState:
+    cdef Time t
+    cdef public object stepped_from
+
+    def __cinit__(self):
+        memset(&self.t, 0, sizeof(Time))
+        self.stepped_from = 0
+
+    @property
+    def now(self):
+        return told(self.t.now)
+
+    @now.setter
+    def now(self, value):
+        tell(&self.t.now, value)
+
+    @property
+    def suspect(self):
+        return told(self.t.suspect)
+
+    @suspect.setter
+    def suspect(self, value):
+        tell(&self.t.suspect, value)
+
+    @property
+    def shift(self):
+        return self.t.shift
+
+    @shift.setter
+    def shift(self, value):
+        self.t.shift = value
+
+    def move(self, stamp):
+        return LogClock.move(self, stamp)
+
+    def _bound(self, stamp):
+        LogClock._bound(self, stamp)
+
+
+cdef class FastCounts:
+    """`Counts`; the frequent ones are counted in `Dev`."""
+
+    cdef State state
+    cdef public object copies, late, epochs, gaps, longest_gap, unreadable
+
+    def __cinit__(self, State state):
+        self.state = state
+        self.copies = self.late = self.epochs = self.gaps = self.unreadable = 0
+        self.longest_gap = (0, 0)
+
+    @property
+    def events(self):
+        return self.state.d.events
+
+    @events.setter
+    def events(self, value):
+        self.state.d.events = value
+
+    @property
+    def built(self):
+        return self.state.d.built
+
+    @built.setter
+    def built(self, value):
+        self.state.d.built = value
+
+    @property
+    def teardowns(self):
+        return self.state.d.teardowns
+
+    @teardowns.setter
+    def teardowns(self, value):
+        self.state.d.teardowns = value
+
+    @property
+    def lost(self):
+        return self.state.d.lost
+
+    @lost.setter
+    def lost(self, value):
+        self.state.d.lost = value
+
+    @property
+    def denials(self):
+        return self.state.d.denials
+
+    @denials.setter
+    def denials(self, value):
+        self.state.d.denials = value
+
+
+cdef class State:
+    """The state of `devices.Device`, packed."""
+
+    cdef Dev d
+    cdef readonly object name, options, budget, shared, firewall, clocks, held, orphans, counts
+    cdef readonly object lingering, states
+    cdef readonly OpenNumbers open
+    cdef readonly OpenTuples open_tuples
+    cdef readonly Endings ended, expired
+    cdef readonly TornNumbers torn
+    cdef readonly Lines lines
+    cdef readonly Watched watch
+    cdef readonly Permits permits
+    cdef readonly Translations xlates
+    cdef public object since_why
+
+    def __cinit__(self, name, options, budget, shared, firewall, Follower follower):
+        memset(&self.d, 0, sizeof(Dev))
+        self.name, self.options, self.budget, self.shared = name, options, budget, shared
+        self.clocks, self.held, self.orphans = {}, {}, OrderedDict()
+        self.firewall, self.lingering, self.states = firewall, {}, {}
+        self.d.numbered, self.d.stateful = firewall.numbered, firewall.states
+        self.d.name, self.d.shared = follower.note_device(name), shared
+        self.counts = FastCounts(self)
+        self.since_why = "the log starts"
+        self.open = OpenNumbers()
+        self.open_tuples = OpenTuples(self.open)
+        most, item = options.lines_most, sizeof(Torn)
+        self.ended = Endings(int(options.ended_s * NS), options.ended_most, 2)
+        self.expired = Endings(int(options.expired_s * NS), options.ended_most, 4)
+        self.torn = TornNumbers(120 * NS, most, 1, sizeof(Torn))
+        self.lines = Lines(120 * NS, most)
+        self.watch = Watched(int(options.ahead_s * NS), most, 1, sizeof(Waiting))
+        self.permits = Permits(int(options.wait_s * NS), most, 1, 0, follower)
+        self.xlates = Translations(60 * NS, most)
+        self.d.opens = &self.open.o
+        self.d.ended, self.d.expired = &self.ended.m, &self.expired.m
+        self.d.torn, self.d.lines = &self.torn.m, &self.lines.m
+        self.d.watch, self.d.xlates = &self.watch.m, &self.xlates.m
+        self.d.permits = &self.permits.m
+        self.d.next_tick = LEAST
+        self.d.maybe_orphan = <uint8_t*>calloc(LINE_BITS // 8, 1)
+        if self.d.maybe_orphan == NULL:
+            raise MemoryError
+        budget.members += [self.ended, self.expired]
+
+    def __dealloc__(self):
+        free(self.d.maybe_orphan)
+
+    @property
+    def now(self):
+        return told(self.d.now)
+
+    @now.setter
+    def now(self, value):
+        tell(&self.d.now, value)
+
+    @property
+    def first_ns(self):
+        return told(self.d.first)
+
+    @first_ns.setter
+    def first_ns(self, value):
+        tell(&self.d.first, value)
+
+    @property
+    def last_ns(self):
+        return told(self.d.last)
+
+    @last_ns.setter
+    def last_ns(self, value):
+        tell(&self.d.last, value)
+
+    @property
+    def failover(self):
+        return told(self.d.failover)
+
+    @failover.setter
+    def failover(self, value):
+        tell(&self.d.failover, value)
+
+    @property
+    def built_since(self):
+        return told(self.d.built_since)
+
+    @built_since.setter
+    def built_since(self, value):
+        tell(&self.d.built_since, value)
+
+    @property
+    def torn_since(self):
+        return told(self.d.torn_since)
+
+    @torn_since.setter
+    def torn_since(self, value):
+        tell(&self.d.torn_since, value)
+
+    @property
+    def id_top(self):
+        return told(self.d.id_top)
+
+    @id_top.setter
+    def id_top(self, value):
+        tell(&self.d.id_top, value)
+
+    @property
+    def next_tick(self):
+        return self.d.next_tick
+
+    @next_tick.setter
+    def next_tick(self, value):
+        self.d.next_tick = value
+
+    @property
+    def since(self):
+        return self.d.since
+
+    @since.setter
+    def since(self, value):
+        self.d.since = value
+
+    @property
+    def ids(self):
+        return self.d.ids
+
+    @ids.setter
+    def ids(self, value):
+        self.d.ids = value
+
+    @property
+    def ids_missing(self):
+        return self.d.ids_missing
+
+    @ids_missing.setter
+    def ids_missing(self, value):
+        self.d.ids_missing = value
+
+    @property
+    def other_ids(self):
+        return bool(self.d.other_ids)
+
+    @other_ids.setter
+    def other_ids(self, value):
+        self.d.other_ids = value
+
+
+class FastDevice(State, Tracked):
+    """`devices.Device`, packed."""
+
+    def key(self, *ends):
+        if len(ends) == 2:
+            return key2(ident(ends[0]), port_ident(ends[1]))
+        one, one_p, two, two_p = ends
+        return key4(ident(one), port_ident(one_p), ident(two), port_ident(two_p))
+
+    def mark(self, ts, key, hits, *words):
+        said = <uint64_t><int64_t>hash(words)
+        return mark_of(ts, key, hits is not None, hits or 0, said)
+
+    def new_clock(self):
+        return ClockState()
