@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from finis.wire.captures._api import Readable
     from finis.wire.source import Reading, Source
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18  # larger pieces would be fresh memory each time
 LONGEST = 65_536  # characters of one line that are read; the rest is cut
 HEADER = 4096  # characters before a message that are searched for its time and device
 CACHED = 4096  # headers remembered: all lines of one second share theirs
