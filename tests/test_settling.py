@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +178,27 @@ def test_losses_of_standard_input_that_are_seen_late_are_said(
     monkeypatch.setattr(pipeline.Intake, "open", lambda self, paths: given(self, path))
     assert any("misses segments" in note for note in read("-", Options(batch=10)).notes)
     assert not any("misses segments" in note for note in read("-", Options(batch=NEVER)).notes)
+
+
+@pytest.mark.parametrize("batch", [40, 500])
+def test_a_log_judged_in_parts(tmp_path: Path, batch: int) -> None:
+    """Connections a part at a time, with their denials, or all together."""
+    text = subprocess.run(
+        [sys.executable, "benchmarks/make_log.py", "4000"], capture_output=True, check=True
+    ).stdout
+    lines = text.replace(b" fw01 ", b" fw02 ", 700).splitlines(keepends=True)
+    path = tmp_path / "asa.log"
+    path.write_bytes(b"".join(lines))
+    whole, parted = read(path, Options(batch=NEVER)), read(path, Options(batch=batch))
+    assert whole.stories is not None and parted.stories is None
+    assert len(whole.connections) > 1000 and len(whole.denials) > 200
+    assert said(parted) == said(whole)
+    assert parted.connections.equals(whole.connections)
+    assert parted.denials.equals(whole.denials)
+    assert len(parted.by_point) == len(whole.by_point) == 0
+    lean = read(path, Options(batch=batch, keep=False))
+    assert render(document(lean)) == render(document(whole))
+    some = whole.connections["conn_id"][77]
+    assert [str(c) for c in parted.explain(some).claims] == [
+        str(c) for c in whole.explain(some).claims
+    ]

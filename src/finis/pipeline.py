@@ -76,8 +76,9 @@ class Case:
 
         from finis.diagnosis.engine import judge
 
-        if self.stories is None:  # one point, no log
-            return self.connections
+        if self.stories is None:  # judged in parts: one point, or logs alone
+            alone = self.log.connections.is_empty()
+            return self.connections if alone else self.connections.clear()
         frames = []
         for point in self.points:
             seen = judge(_correlate([point], self.log, self.options))
@@ -137,13 +138,16 @@ class Case:
         """One connection, read again in full.  Raises UsageError where none or several fit."""
         from finis.correlation.selection import select
         from finis.correlation.stories import Story
-        from finis.diagnosis.engine import catalogue
+        from finis.diagnosis.engine import catalogue, judge
         from finis.diagnosis.findings import concerns, remedies
         from finis.report.document import common_folder
         from finis.report.explanation import Explanation
 
-        if self.stories is not None:
-            story = self.stories.story(select(self.stories.table, connection))
+        stories = self.stories
+        if stories is None and len(self.log.connections):
+            stories = judge(_correlate([], self.log, self.options)).stories
+        if stories is not None:
+            story = stories.story(select(stories.table, connection))
         else:
             table = self.verdicts.whole()
             story = Story(table.row(select(table, connection), named=True))
@@ -166,7 +170,7 @@ class Case:
     def _closeup(self, story: Story) -> Story:
         """The story with every segment of it, paired over all points."""
         wanted = set(map(_ends, story.seen))
-        if self.stories is None:
+        if self.stories is None and self.log.connections.is_empty():
             wanted = {_named_ends(story.row)}
         if not wanted:
             return story
@@ -227,7 +231,8 @@ def read(paths: Sequence[str | Path] | str | Path, options: Options | None = Non
         return read(given, replace(options, batch=NEVER))
     log = intake.logs()
     preparing.join()
-    if (stories := reading.finish(points, log, alone=intake.alone)) is None:
+    stories = reading.finish(points, log, alone=intake.alone)
+    if stories is None and points:
         if reading.settling.late_loss and twice:
             return read(given, replace(options, lossy=True))
         intake.notes += reading.settling.notes
@@ -264,6 +269,14 @@ class _Reading:
         settled = "settling" in self.__dict__
         if settled or (alone and _many(points, self.options.batch)):
             self.settling.finish(points[0])
+            return None
+        if not points and len(log.connections) > self.options.batch:
+            from finis.correlation.logalone import clocks_of
+            from finis.settling import by_parts
+
+            for part in by_parts(log, self.options.batch):
+                self._add(judge(_correlate([], part, self.options)))
+            self.verdicts.clocks = clocks_of(log.connections)
             return None
         judged = judge(_correlate(points, log, self.options))
         self._add(judged)

@@ -24,11 +24,12 @@ from finis.diagnosis.engine import judge
 from finis.tracking._api import Observations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from finis.correlation.keys import Array
     from finis.diagnosis.engine import Judged
     from finis.intake import Options as Asked
+    from finis.tracking.events import LogTables
 
 SECOND = 1_000_000_000
 LATE_LOSS = (
@@ -101,6 +102,22 @@ class Settling:
             Observations(seen.rows[at : at + self.asked.batch], seen.tail)
             for at in range(0, len(seen.rows), self.asked.batch)
         ]
+
+
+def by_parts(log: LogTables, batch: int) -> Iterator[LogTables]:
+    """What a log tells, a part of the connections at a time with the denials that belong to them;
+    denials without a connection follow."""
+    connections, denials = log.connections, log.denials
+    place = connections.select(log_row="row", part=pl.int_range(pl.len()) // batch)
+    part_of = denials.select("log_row").join(place, "log_row", "left", maintain_order="left")[
+        "part"
+    ]
+    for at in range(0, len(connections), batch):
+        mine = denials.filter((part_of == at // batch).fill_null(False))
+        yield replace(log, connections=connections[at : at + batch], denials=mine)
+    others = denials.filter(part_of.is_null())
+    for at in range(0, len(others), batch):
+        yield replace(log, connections=connections.clear(), denials=others[at : at + batch])
 
 
 def picked(seen: Observations, keep: Array) -> Observations:

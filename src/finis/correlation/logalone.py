@@ -15,7 +15,7 @@ from finis.correlation.evidence import NEVER, near_key
 from finis.correlation.facts import FROM_LOG
 from finis.correlation.keys import Array
 from finis.correlation.merge import Lazy
-from finis.correlation.stories import Proof, Stories
+from finis.correlation.stories import Clock, Proof, Stories
 from finis.tables import CONNECTIONS, STORY_FACTS, polars_schema
 
 # Facts of stories by the column of tables.LOG_CONNECTIONS that they are here.
@@ -31,7 +31,7 @@ COLUMNS = FROM_LOG | {
 def stories(log: pl.DataFrame, denials: pl.DataFrame, *, tidy: bool = True) -> Stories:
     """`log`, `denials` as for `correlate`.  Not `tidy`: `conn_id` stays null in the table, and is
     made for the few stories that are told."""
-    devices = log["device"].unique(maintain_order=True).to_list()
+    told = clocks_of(log)
     stamp = pl.coalesce("built_ts", "teardown_ts").cast(pl.Int64)
     begin = log.select(stamp.fill_null(0)).to_series()
     if tidy and not begin.is_sorted():
@@ -49,7 +49,7 @@ def stories(log: pl.DataFrame, denials: pl.DataFrame, *, tidy: bool = True) -> S
     return Stories(
         table=table,
         denials=_joined(log, denials),
-        clocks=[clocks.own(device or "", first=at == 0) for at, device in enumerate(devices)],
+        clocks=told,
         seen={},
         pairings={},
         proofs=Lazy(len(log), partial(_proofs, log)),
@@ -57,6 +57,12 @@ def stories(log: pl.DataFrame, denials: pl.DataFrame, *, tidy: bool = True) -> S
         origin=np.full(len(log), -1, np.int64),
         name=None if tidy else lambda row: partial(_named, log[row]),
     )
+
+
+def clocks_of(log: pl.DataFrame) -> list[Clock]:
+    """The clocks of the firewalls, which nothing compares."""
+    devices = log["device"].unique(maintain_order=True).to_list()
+    return [clocks.own(device or "", first=at == 0) for at, device in enumerate(devices)]
 
 
 def _named(line: pl.DataFrame) -> str:

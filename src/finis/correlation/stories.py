@@ -178,8 +178,8 @@ class Stories:
         return self.denials.filter(self.denials["story"] == row).to_dicts()
 
     def refusal(self, row: int) -> Refusal:
-        """One denial with the story it belongs to."""
-        facts = self.denials.row(row, named=True)
+        """One denial, by its number (`row`), with the story it belongs to."""
+        (facts,) = self.denials.filter(self.denials["row"] == row).to_dicts()
 
         def line(what: str) -> Proof | None:
             if facts[f"{what}_file"] is None:

@@ -269,7 +269,7 @@ class _Table:
             for held in group.held:
                 if held.told is None:
                     held.told = _told(judged, self.table, held.row)
-                    held.row += before
+                    held.row += before if self.table == "connections" else 0
 
     def _foremost(self, narrow: pl.DataFrame) -> pl.DataFrame:
         """Rows among which the most telling are.  Of most groups the first few are enough: they
@@ -407,7 +407,8 @@ def _places(
     if table == "connections" and placed is not None:
         begin, tie = placed["begin"].gather(row), placed["tie"].gather(row)
     else:
-        begin, tie = row + before, pl.zeros(len(row), pl.UInt64, eager=True)
+        number = row + before if table == "connections" else row  # denials have one of their own
+        begin, tie = number, pl.zeros(len(row), pl.UInt64, eager=True)
     return begin.alias("begin"), tie.alias("tie")
 
 

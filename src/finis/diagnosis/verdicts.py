@@ -135,9 +135,12 @@ class Verdicts:
 
     def _table(self, name: str, columns: Sequence[str]) -> pl.DataFrame:
         rows = self.rows[name]
-        if name == "denials" or self.batches < 2:
+        if self.batches < 2:
             return rows.lazy().select(columns).collect()
-        every = rows.lazy().select(*columns, *(n for n in ORDER if n not in columns)).sort(ORDER)
+        order = ORDER if name == "connections" else ("row",)
+        every = rows.lazy().select(*columns, *(n for n in order if n not in columns)).sort(order)
+        if name == "denials":
+            return every.select(columns).collect()
         if "row" in columns:
             every = every.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("row"))
         return every.select(columns).collect()
