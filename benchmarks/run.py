@@ -124,8 +124,7 @@ def profile(path: str) -> None:
     settle = reading.settle if intake.alone else None
     points = step("read, decode, track", lambda: intake.captures(settle=settle))
     log = step("logs: read, parse, follow", intake.logs)
-    alone = intake.alone
-    stories = step("correlate, rules, tally", lambda: reading.finish(points, log, alone=alone))
+    stories = step("correlate, rules, tally", lambda: reading.finish(points, log))
     case = pipeline.Case([path], options, intake.sources, intake.skipped, [], log, intake.notes,
                          reading.verdicts, stories)  # fmt: skip
     step("findings and patterns", lambda: case.everything)

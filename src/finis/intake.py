@@ -17,9 +17,10 @@ import numpy as np
 from finis.ahead import ahead
 from finis.correlation.evidence import PointData
 from finis.errors import InputError
-from finis.tables import SEGMENT, record_dtype
+from finis.tables import OBSERVATION, SEGMENT, record_dtype
 from finis.terms import Quirk
 from finis.tracking import drops, segments
+from finis.tracking._api import Observations
 from finis.wire.dialects._syslog import fallback_name
 from finis.wire.discovery import Input, discover
 from finis.wire.readers import Reader, readers, takers
@@ -27,13 +28,14 @@ from finis.wire.source import NOT_A_FRAME, NOT_A_MESSAGE, Points, Reading, Sourc
 from finis.wire.streams import open_input
 
 if TYPE_CHECKING:
-    from finis.tracking._api import Observations, SegmentTracker
+    from finis.tracking._api import SegmentTracker
     from finis.tracking.events import LogTables, LogTracker
     from finis.tracking.merging import Later
     from finis.wire.dialects._api import Events, Hosts
 
 BATCH, NEVER = 1 << 15, 1 << 62
 SEGMENT_ROW = record_dtype(SEGMENT)
+EMPTY = Observations(np.empty(0, record_dtype(OBSERVATION)), np.empty(0, SEGMENT_ROW))
 MAX_ERRORS = 100_000  # ICMP errors kept per point
 OPEN_AT_ONCE = 64  # logs that are merged with all files open; more are opened in their turn
 STOPPED = "reading was interrupted: nothing after this was read"
@@ -192,12 +194,13 @@ class Intake:
     def captures(
         self,
         only: set[frozenset[Endpoint]] | None = None,
-        settle: Callable[[PointData], None] | None = None,
+        settle: Callable[[PointData, bool], None] | None = None,
     ) -> list[PointData]:
         """Track every capture, each point by itself, files of a point in order of time.  With
         `only`, other tuples are passed over and every segment is kept, not just the tail.
         `settle` is given connections of the one point that have ended, as soon as they are
-        `Options.batch`; raises SeveralPointsError where that was wrong."""
+        `Options.batch` (and whether nothing follows that could change them); raises
+        SeveralPointsError where there is another point.  Their arrays are used again."""
         trackers: dict[int, SegmentTracker] = {}
         kept: dict[int, list[Batch]] = {}
         files: dict[int, list[Source]] = {}
@@ -218,11 +221,21 @@ class Intake:
             if settled and len(trackers) > 1:
                 raise SeveralPointsError
             if len(trackers) == 1 and trackers[point].finished >= self.options.batch:
-                settle(self._seen(point, trackers[point].take(), files[point]))
+                settle(self._seen(point, trackers[point].take(), files[point]), False)
                 settled = True
         out = []
+        dated = all(source.dated for group in files.values() for source in group)
         for point, tracker in trackers.items():
-            seen = tracker.finish()
+            if settle is None or len(trackers) > 1 or not dated:
+                seen = tracker.finish()
+            else:
+                seen = EMPTY
+                for part in tracker.drain(most=self.options.batch):
+                    if len(part.rows) < self.options.batch and not settled:
+                        seen = part  # all there is: judged as a whole
+                    else:
+                        settle(self._seen(point, part, files[point]), True)
+                        settled = True
             if tracker.evicted:
                 self.notes.append(
                     f"{self.points.names[point]}: {tracker.evicted} connections were given up "
@@ -381,7 +394,6 @@ def _of(batch: Batch, only: set[frozenset[Endpoint]]) -> np.ndarray:
 def whole(seen: Observations, batches: list[Batch]) -> Observations:
     """`seen` with every segment in its tail: the tracked rows, which carry kind and side, with
     the kept ones laid over them, which carry roles and symbols too."""
-    from finis.tracking._api import Observations
 
     if not batches:
         return seen

@@ -231,7 +231,7 @@ def read(paths: Sequence[str | Path] | str | Path, options: Options | None = Non
         return read(given, replace(options, batch=NEVER))
     log = intake.logs()
     preparing.join()
-    stories = reading.finish(points, log, alone=intake.alone)
+    stories = reading.finish(points, log)
     if stories is None and points:
         if reading.settling.late_loss and twice:
             return read(given, replace(options, lossy=True))
@@ -258,16 +258,15 @@ class _Reading:
 
         return Settling(self.options, self._add)
 
-    def settle(self, point: PointData) -> None:
+    def settle(self, point: PointData, final: bool) -> None:
         """Judge connections that have ended."""
-        self.settling.take(point)
+        self.settling.take(point, final)
 
-    def finish(self, points: list[PointData], log: LogTables, *, alone: bool) -> Stories | None:
+    def finish(self, points: list[PointData], log: LogTables) -> Stories | None:
         """Judge all, or what is left; the stories where they are still at hand."""
         from finis.diagnosis.engine import judge
 
-        settled = "settling" in self.__dict__
-        if settled or (alone and _many(points, self.options.batch)):
+        if "settling" in self.__dict__:  # nothing is left but what was held back
             self.settling.finish(points[0])
             return None
         if not points and len(log.connections) > self.options.batch:
@@ -284,15 +283,6 @@ class _Reading:
 
     def _add(self, judged: Judged) -> None:
         self.verdicts.add(_cut(judged, self.options))
-
-
-def _many(points: list[PointData], batch: int) -> bool:
-    """One point with more connections than are judged together."""
-    return (
-        len(points) == 1
-        and len(points[0].observations.rows) > batch
-        and all(source.dated for source in points[0].sources)
-    )
 
 
 def _prepare() -> None:

@@ -9,8 +9,6 @@ that the outcome does not depend on where the batches are cut.
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -36,7 +34,6 @@ LATE_LOSS = (
     "the capture misses segments: connections that had ended before this was known are judged "
     "without that knowledge (given as a file, it is read again with it)"
 )
-WORKERS = 2  # batches judged at a time, verdicts taken in order
 
 
 class Settling:
@@ -53,40 +50,29 @@ class Settling:
         self.rows = self.gaps = 0
         self.held: list[Observations] = []
 
-    def take(self, point: PointData) -> None:
-        """Connections that can no longer change; their memory may be used again after this."""
+    def take(self, point: PointData, final: bool) -> None:
+        """Connections that can no longer change; their memory may be used again after this.
+        `final`: the capture is at its end."""
         seen = point.observations
         self._count(seen.rows)
         last_ns = max(s.last_ns for s in point.sources if s.last_ns is not None)
         fresh = seen.rows["last_ns"] > last_ns - SECOND
-        if fresh.any():
+        if fresh.any() and not final:
             self.held.append(picked(seen, fresh))
             seen = picked(seen, ~fresh)
         self.judged = True
         self.add(self._judge(replace(point, observations=seen)))
 
     def finish(self, point: PointData) -> None:
-        """The connections that were open at the end, then those held back."""
-        seen = point.observations
-        self._count(seen.rows)
+        """The connections that were held back."""
         if self.gaps > LOSSY * self.rows and not self.lossy:
             self.lossy, self.late_loss = True, self.judged
         if self.late_loss:
             self.notes.append(LATE_LOSS)
-        parts = [part for every in (seen, *joined(self.held)) for part in self._slices(every)]
+        for held in joined(self.held):
+            for part in self._slices(held):
+                self.add(self._judge(replace(point, observations=part)))
         self.held.clear()
-
-        def judged(part: Observations) -> Judged:
-            return self._judge(replace(point, observations=part))
-
-        with ThreadPoolExecutor(WORKERS) as pool:
-            waiting: deque[Future[Judged]] = deque()
-            for part in parts:
-                waiting.append(pool.submit(judged, part))
-                if len(waiting) > WORKERS:
-                    self.add(waiting.popleft().result())
-            for last in waiting:
-                self.add(last.result())
 
     def _count(self, rows: Array) -> None:
         self.rows += len(rows)

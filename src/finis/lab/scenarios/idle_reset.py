@@ -13,6 +13,7 @@ TRUTH = Truth(
     DEPENDS,
 )
 POLICY = Policy(idle=1, idle_reset=True)
+DENIALS = ("after-firewall-reset",)  # of two firewalls each resets, and refuses the other's RSTs
 KINDS = ("asa", "asa-nat", "asa-pat", "asa-asa")
 
 

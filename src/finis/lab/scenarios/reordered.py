@@ -12,7 +12,11 @@ from finis.lab.scenario import HARMLESS, Lab, Truth, read
 from finis.lab.scenarios.loss import send_all
 
 TRUTH = Truth(
-    ("server-closed-first",), ("closed-per-log", "data-after-close"), HARMLESS, "closed", "resp"
+    ("server-closed-first",),
+    ("closed-per-log", "data-after-close", "host-without-state"),
+    HARMLESS,
+    "closed",
+    "resp",
 )
 DENIALS = ("answer-to-late-data", "late-data", "late-ack", "late-rst")
 KINDS = ("asa", "asa-nat")
