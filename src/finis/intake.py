@@ -38,6 +38,7 @@ SEGMENT_ROW = record_dtype(SEGMENT)
 EMPTY = Observations(np.empty(0, record_dtype(OBSERVATION)), np.empty(0, SEGMENT_ROW))
 MAX_ERRORS = 100_000  # ICMP errors kept per point
 OPEN_AT_ONCE = 64  # logs that are merged with all files open; more are opened in their turn
+LARGE_BYTES = 4 << 20
 STOPPED = "reading was interrupted: nothing after this was read"
 
 Batch = np.ndarray  # rows of tables.SEGMENT
@@ -122,6 +123,12 @@ class Intake:
         """Captures of one point and nothing else, as far as names tell."""
         points = {given.point for given, _ in self.inputs}
         return len(points) == 1 and all(reader.kind == "capture" for _, reader in self.inputs)
+
+    @property
+    def large(self) -> bool:
+        """Does reading it take longer than a moment?"""
+        sizes = (0 if g.path == "-" else Path(g.path).stat().st_size for g, _ in self.inputs)
+        return any(g.path == "-" for g, _ in self.inputs) or sum(sizes) > LARGE_BYTES
 
     def open(self, paths: list[str]) -> None:
         """Find out what each file is; what no reader knows is counted and skipped.  Raises

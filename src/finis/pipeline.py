@@ -214,12 +214,13 @@ def _named_ends(row: dict[str, Any]) -> frozenset[Endpoint]:
 def read(paths: Sequence[str | Path] | str | Path, options: Options | None = None) -> Case:
     """Read files, folders and globs and explain every ending and denial in them.  Raises InputError
     if nothing can be read."""
-    preparing = threading.Thread(target=_prepare, name="preparing", daemon=True)
-    preparing.start()
     options = options or Options()
     given = [str(paths)] if isinstance(paths, (str, Path)) else [str(path) for path in paths]
+    preparing = threading.Thread(target=_prepare, name="preparing", daemon=True)
     intake = Intake(options)
     intake.open(given)
+    if intake.large:  # of little input reading is over before a second thread is of use
+        preparing.start()
     reading = _Reading(options)
     twice = "-" not in given  # standard input passes by once
     try:
@@ -230,7 +231,8 @@ def read(paths: Sequence[str | Path] | str | Path, options: Options | None = Non
                              ) from None  # fmt: skip
         return read(given, replace(options, batch=NEVER))
     log = intake.logs()
-    preparing.join()
+    if intake.large:
+        preparing.join()
     stories = reading.finish(points, log)
     if stories is None and points:
         if reading.settling.late_loss and twice:

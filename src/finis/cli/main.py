@@ -27,6 +27,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"finis: {hint}", file=sys.stderr)
         return UNUSABLE
     arguments = known.parse_args(words)
+    # NumPy's BLAS starts a thread per core when it is imported; nothing here multiplies matrices.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         from finis.cli.commands import run
 

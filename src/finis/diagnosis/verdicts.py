@@ -7,8 +7,6 @@ memory does not grow with them.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import weakref
 from functools import cached_property
 from pathlib import Path
@@ -55,6 +53,9 @@ class Rows:
             self._spill()
 
     def _spill(self) -> None:
+        import shutil  # with half the standard library behind them, and seldom needed
+        import tempfile
+
         if self.folder is None:
             self.folder = Path(tempfile.mkdtemp(prefix="finis-"))
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
