@@ -94,6 +94,15 @@ def scratch(place: Path) -> None:
         _mount("tmpfs", str(place), "tmpfs", 0)
 
 
+def commons(otherwise: Path) -> Path:
+    """A folder that programs under other users can reach, wherever the lab's own is: it may lie
+    behind a home that only its owner may enter.  It vanishes as `scratch` does."""
+    mnt = Path("/mnt")
+    if _enclosed() and mnt.is_dir() and not _mount("tmpfs", str(mnt), "tmpfs", 0):
+        return mnt
+    return otherwise
+
+
 def discard(place: Path) -> None:
     """Remove such a folder."""
     if _enclosed():

@@ -8,6 +8,7 @@ import subprocess
 
 from finis.lab.scenario import Lab, which
 from finis.lab.scenarios._programs import listening
+from finis.lab.spaces import commons
 
 CONFIG = """
 listen_addresses = '*'
@@ -22,7 +23,7 @@ dynamic_shared_memory_type = mmap
 
 def postgres(lab: Lab, settings: str = "") -> None:
     """PostgreSQL on port 5432 of the server's host; anybody may connect."""
-    folder = lab.work / "postgres"
+    folder = commons(lab.work) / "postgres"
     user = next(one for one in ("postgres", "nobody") if _known(one))
     folder.mkdir()
     shutil.chown(folder, user)
