@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from finis import intake, pipeline
-from finis.errors import InputError
+from finis.errors import InputError, UsageError
 from finis.intake import NEVER
 from finis.pipeline import Case, Options, read
 from finis.report.diagnosis import document, facts
@@ -202,3 +202,34 @@ def test_a_log_judged_in_parts(tmp_path: Path, batch: int) -> None:
     assert [str(c) for c in parted.explain(some).claims] == [
         str(c) for c in whole.explain(some).claims
     ]
+
+
+def test_rows_that_cannot_be_written_are_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from finis.diagnosis import verdicts
+
+    path = tmp_path / "inside.pcap"
+    capture(path, seed=9, lost=0.0)
+    monkeypatch.setattr(verdicts, "IN_MEMORY", 100)
+    monkeypatch.setattr("tempfile.mkdtemp", lambda prefix: str(tmp_path / "gone"))
+    with pytest.raises(UsageError, match="TMPDIR"):
+        read(path, Options(batch=50))
+
+
+def test_an_interrupted_reading_is_not_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read is reported, whatever was found out about the capture."""
+    small_batches(monkeypatch, 50)
+    path = tmp_path / "inside.pcap"
+    capture(path, seed=6, lost=0.2)
+    asked = [0]
+
+    def stop() -> bool:
+        asked[0] += 1
+        return asked[0] > 1
+
+    case = read(path, Options(batch=10, stop=stop))
+    assert case.verdicts.n_connections > 100
+    assert any("misses segments" in note for note in case.notes)

@@ -235,7 +235,8 @@ def read(paths: Sequence[str | Path] | str | Path, options: Options | None = Non
         preparing.join()
     stories = reading.finish(points, log)
     if stories is None and points:
-        if reading.settling.late_loss and twice:
+        interrupted = options.stop is not None and options.stop()
+        if reading.settling.late_loss and twice and not interrupted:
             return read(given, replace(options, lossy=True))
         intake.notes += reading.settling.notes
     return Case(given, options, intake.sources, intake.skipped, points if stories else [], log,

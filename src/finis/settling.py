@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SECOND = 1_000_000_000
 LATE_LOSS = (
     "the capture misses segments: connections that had ended before this was known are judged "
-    "without that knowledge (given as a file, it is read again with it)"
+    "without that knowledge (a file that is read to its end is read again with it)"
 )
 
 

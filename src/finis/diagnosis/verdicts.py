@@ -18,6 +18,7 @@ from finis.correlation.stories import Proof
 from finis.diagnosis.findings import originals
 from finis.diagnosis.patterns._api import READS, find_all
 from finis.diagnosis.tally import Tally
+from finis.errors import UsageError
 from finis.tables import CONNECTIONS, DENIALS, STORY_FACTS
 
 if TYPE_CHECKING:
@@ -60,7 +61,13 @@ class Rows:
             self.folder = Path(tempfile.mkdtemp(prefix="finis-"))
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         path = self.folder / f"{len(self.files)}.arrow"
-        pl.concat(self.frames).write_ipc(path)
+        try:
+            pl.concat(self.frames).write_ipc(path)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise UsageError(
+                f"rows that do not fit in memory cannot be written to {self.folder}: {error}; "
+                "TMPDIR names another place"
+            ) from None
         self.files.append(path)
         self.frames, self.waiting = [], 0
 
