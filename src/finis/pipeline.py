@@ -276,7 +276,8 @@ class _Reading:
             from finis.correlation.logalone import clocks_of
             from finis.settling import by_parts
 
-            for part in by_parts(log, self.options.batch):
+            # Connections without packets are light: what a batch costs by itself counts for more.
+            for part in by_parts(log, 4 * self.options.batch):
                 self._add(judge(_correlate([], part, self.options)))
             self.verdicts.clocks = clocks_of(log.connections)
             return None
