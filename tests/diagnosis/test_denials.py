@@ -191,7 +191,7 @@ CASES: list[tuple[str, dict[str, Any], str, Confidence, Harm]] = [
     (
         "abort, packet (bare in the log's words)",
         after(FINS, flags="RST", segment_rst_class="abort", segment_answers="none"),
-        "DNY207", CERTAIN, HARMLESS,
+        "DNY207", LIKELY, HARMLESS,
     ),
     (
         "SYN ACK for a cancelled attempt",

@@ -126,7 +126,7 @@ TRAFFIC: dict[str, tuple[str, str, dict[str, str]]] = {
         "+.01 S > C . ack 301\n+1 C > S F. 301:301(0) ack 1\n+.01 S > C . ack 302\n"
         "+1 S > C P. 1:1001(1000) ack 302\n+.0001 C > S R 302:302(0) win 0",
     }),
-    "END311": ("certain", "harmless", {
+    "END311": ("likely", "harmless", {
         "FIN to a freed socket": TALK + "+1 S > C F. 1001:1001(0) ack 301\n+.01 C > S . ack 1002\n"
         "+70 C > S F. 301:301(0) ack 1002\n+.0001 S > C R 1002:1002(0) win 0",
     }),

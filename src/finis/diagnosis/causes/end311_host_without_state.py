@@ -61,6 +61,8 @@ class HostWithoutState(Cause):
             facts.RESP.rst_class("no-state-ack") | facts.ORIG.rst_class("no-state-ack"),
             Confidence.LIKELY,
         ),
+        # An abort of that host may have been lost before it came to the only point.
+        (facts.no(pl.col("paired")), Confidence.LIKELY),
         otherwise=Confidence.CERTAIN,
     )
     harm = facts.harm(

@@ -49,7 +49,8 @@ class AbortAfterClose(Cause):
     beats = ("DNY204", "DNY404")
     confidence = (
         pl.when(_abort)
-        .then(int(Confidence.CERTAIN))
+        # The line names no SEQ: of several RSTs at one moment another may be the one refused.
+        .then(int(Confidence.LIKELY))
         .when((pl.col("teardown") == word(Teardown.FINS)) & (pl.col("from_side") != _closer))
         .then(int(Confidence.LIKELY))
         .otherwise(int(Confidence.POSSIBLE))
