@@ -14,8 +14,8 @@ from finis.correlation import clocks, naming
 from finis.correlation.evidence import NEVER, near_key
 from finis.correlation.facts import FROM_LOG
 from finis.correlation.keys import Array
-from finis.correlation.merge import Lazy
-from finis.correlation.stories import Clock, Proof, Stories
+from finis.correlation.merge import Lazy, line_proofs
+from finis.correlation.stories import Clock, Stories
 from finis.tables import CONNECTIONS, STORY_FACTS, polars_schema
 
 # Facts of stories by the column of tables.LOG_CONNECTIONS that they are here.
@@ -52,7 +52,7 @@ def stories(log: pl.DataFrame, denials: pl.DataFrame, *, tidy: bool = True) -> S
         clocks=told,
         seen={},
         pairings={},
-        proofs=Lazy(len(log), partial(_proofs, log)),
+        proofs=Lazy(len(log), partial(line_proofs, log)),
         placed=_placed(log, begin),
         origin=np.full(len(log), -1, np.int64),
         name=None if tidy else lambda row: partial(_named, log[row]),
@@ -91,14 +91,3 @@ def _placed(log: pl.DataFrame, begin: pl.Series) -> pl.DataFrame:
         pl.coalesce("teardown_line", "built_line").alias("proof_number"),
         pl.lit(True).alias("proof_is_line"),
     )
-
-
-def _proofs(log: pl.DataFrame, row: int) -> tuple[Proof | None, Proof | None]:
-    line = log.row(row, named=True)
-    built, teardown = (
-        Proof(line[f"{what}_file"], line[f"{what}_line"], "line")
-        if line[f"{what}_file"] is not None and line[f"{what}_line"] is not None
-        else None
-        for what in ("built", "teardown")
-    )
-    return built, teardown

@@ -148,6 +148,18 @@ def _log_times(ev: Evidence, groups: Groups) -> Array:
     return np.where(built != NEVER, built, np.where(teardown != NEVER, teardown, 0))
 
 
+def line_proofs(log: pl.DataFrame, row: int) -> tuple[Proof | None, Proof | None]:
+    """The lines of a connection's Built and Teardown (tables.LOG_CONNECTIONS)."""
+    line = log.row(row, named=True)
+    built, teardown = (
+        Proof(line[f"{what}_file"], line[f"{what}_line"], "line")
+        if line[f"{what}_file"] is not None and line[f"{what}_line"] is not None
+        else None
+        for what in ("built", "teardown")
+    )
+    return built, teardown
+
+
 # --- what stands behind a row -----------------------------------------------------------------
 
 V = TypeVar("V")
@@ -223,11 +235,4 @@ class _View:
         conn = int(self.groups.conn[int(self.order[row])])
         if conn < 0:
             return None, None
-        line = self.ev.log.frame.row(conn, named=True)
-        built, teardown = (
-            Proof(line[f"{what}_file"], line[f"{what}_line"], "line")
-            if line[f"{what}_file"] is not None and line[f"{what}_line"] is not None
-            else None
-            for what in ("built", "teardown")
-        )
-        return built, teardown
+        return line_proofs(self.ev.log.frame, conn)

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+# Columns of `Stories.placed`: what rows are sorted by, and one place that shows a row.
+PLACE = ("begin", "tie")
+PLACED = (*PLACE, "proof_file", "proof_number", "proof_is_line")
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """Where a claim can be checked: a file and the line (logs) or frame (captures) in it."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from finis import words
-from finis.correlation.stories import Proof
+from finis.correlation.stories import PLACE, Proof
 from finis.diagnosis.engine import Judged, catalogue
 from finis.diagnosis.findings import (
     EXAMPLES,
@@ -50,7 +50,6 @@ _WHOM = {
 }  # fmt: skip
 _FRAME = {"connections": "table", "denials": "denials"}  # of Stories
 _GROUP = ("cause", "harm")
-_ORDER = ("begin", "tie")  # of stories; of denials their number
 
 
 def _telling(table: str) -> pl.Expr:
@@ -159,7 +158,7 @@ class _Counted:
             return self.parts[0]
         every = pl.concat(self.parts)
         if "begin" in every.columns:
-            every = every.sort(_ORDER)
+            every = every.sort(PLACE)
         rest = [name for name in every.columns if name not in (*self.keys, "n")]
         return every.group_by(self.keys, maintain_order=True).agg(
             pl.col("n").sum(), *(pl.col(name).first() for name in rest)
@@ -336,7 +335,7 @@ class _Table:
         client is named only if all members have it."""
         most = (
             self.whom.merged()
-            .sort("n", *_ORDER, descending=[True, False, False])
+            .sort("n", *PLACE, descending=[True, False, False])
             .group_by(_GROUP, maintain_order=True)
             .first()
         )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from finis.correlation.stories import Proof
+from finis.correlation.stories import PLACE, PLACED, Proof
 from finis.diagnosis.findings import originals
 from finis.diagnosis.patterns._api import READS, find_all
 from finis.diagnosis.tally import Tally
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from finis.diagnosis.patterns._api import PatternFinding
 
 IN_MEMORY = 1 << 20  # rows of one table held in memory; more go to disk
-PLACED = ("begin", "tie", "proof_file", "proof_number", "proof_is_line")  # Stories.placed
-ORDER = PLACED[:2]  # of connections, whatever the batches were
 TABLES = {"connections": CONNECTIONS, "denials": DENIALS}
 
 
@@ -40,7 +38,7 @@ class Rows:
 
     def __init__(self) -> None:
         self.frames: list[pl.DataFrame] = []
-        self.waiting = self.count = 0
+        self.waiting = 0
         self.folder: Path | None = None
         self.files: list[Path] = []
 
@@ -49,7 +47,6 @@ class Rows:
             return
         self.frames.append(frame)
         self.waiting += frame.height
-        self.count += frame.height
         if self.waiting > IN_MEMORY:
             self._spill()
 
@@ -145,7 +142,7 @@ class Verdicts:
         rows = self.rows[name]
         if self.batches < 2:
             return rows.lazy().select(columns).collect()
-        order = ORDER if name == "connections" else ("row",)
+        order = PLACE if name == "connections" else ("row",)
         every = rows.lazy().select(*columns, *(n for n in order if n not in columns)).sort(order)
         if name == "denials":
             return every.select(columns).collect()

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 import polars as pl
 
-from finis.correlation.stories import Proof
+from finis.correlation.stories import PLACE, Proof
 from finis.diagnosis.cause import Claim, claim_line
 from finis.diagnosis.findings import concerns
 from finis.terms import Confidence, Harm, word
@@ -92,9 +92,6 @@ READS = {
         "cause", "harm", "story", "pending_syn",
     ),
 }  # fmt: skip
-
-
-PLACE = ("begin", "tie")  # puts connections in the order of reports
 
 
 class Pattern:

@@ -7,9 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from finis.correlation.stories import Proof
+from finis.correlation.stories import PLACE, Proof
 from finis.diagnosis.cause import Claim
-from finis.diagnosis.patterns._api import EXAMPLES, PLACE, TOP_HOSTS
+from finis.diagnosis.patterns._api import EXAMPLES, TOP_HOSTS
 from finis.diagnosis.telling import span
 from finis.terms import Harm, word
 from finis.words import endpoint

@@ -29,8 +29,9 @@ import math
 
 import polars as pl
 
+from finis.correlation.stories import PLACE
 from finis.diagnosis.cause import Claim
-from finis.diagnosis.patterns._api import PLACE, Pattern, PatternFinding
+from finis.diagnosis.patterns._api import Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import first, moment, timer
 from finis.terms import Confidence, Harm
 from finis.words import endpoint, share

@@ -26,8 +26,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from finis.correlation.stories import PLACE
 from finis.diagnosis.cause import Claim
-from finis.diagnosis.patterns._api import PLACE, Pattern, PatternFinding
+from finis.diagnosis.patterns._api import Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import first, moment
 from finis.terms import Confidence, Ended, Harm, Teardown, word
 from finis.words import endpoint, share
