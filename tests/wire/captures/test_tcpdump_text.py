@@ -217,6 +217,16 @@ def test_midstream_print_starts_absolute() -> None:
     ]
 
 
+def test_small_numbers_of_a_refusal_are_absolute() -> None:
+    """One ISN in 64 is below 2²⁶: what answers a printed SYN is no excerpt for that."""
+    syn = f"{A} > {B}: Flags [S], seq 54267127, win 1, length 0"
+    refusal = f"{B} > {A}: Flags [R.], seq 0, ack 54267128, win 0, length 0"
+    assert sent(syn, refusal) == [(54267127, 0, False), (0, 54267128, False)]
+    assert sent(refusal) == [(0, 54267128, False)]
+    other = f"{B} > {A}: Flags [P.], seq 1:8, ack 54267129, win 1, length 7"
+    assert sent(syn, other)[1:] == [(1, 54267129, True)]
+
+
 def test_excerpt_of_a_relative_print_is_marked() -> None:
     assert sent(
         f"{A} > {B}: Flags [P.], seq 1:32, ack 1, win 1, length 31",

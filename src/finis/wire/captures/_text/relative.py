@@ -65,7 +65,8 @@ class Numbers:
                 row.quirks |= bits.RELATIVE_SEQ
 
     def _begin(self, src: Endpoint, dst: Endpoint, row: Row) -> Bases:
-        if not row.flags & bits.SYN and _excerpt(row):
+        answers = self.isns.get((dst, src), row.ack) + 1 & U32 == row.ack  # a SYN that was printed
+        if not row.flags & bits.SYN and not answers and _excerpt(row):
             row.quirks |= bits.RELATIVE_SEQ
             return Bases({src: 0, dst: 0}, frozenset())
         of = {src: 0, dst: (row.ack - 1) & U32}
@@ -116,7 +117,8 @@ def _distance(difference: int) -> int:
 
 def _excerpt(row: Row) -> bool:
     """Do the numbers look relative to a segment that is not in the file?"""
-    if row.quirks & bits.NO_SEQ:
+    # A refusal's SEQ is 0 by rule (RFC 9293 §3.10.7.1), whatever it is relative to.
+    if row.quirks & bits.NO_SEQ or (row.flags & bits.RST and not row.seq):
         return row.ack < _SMALL_ONE
     return max(row.seq, row.ack) < _SMALL_TWO
 
