@@ -175,6 +175,14 @@ cdef class FastOutput:
             self.whys.append(why)
         return code
 
+    def sheets(self):
+        """(starts, ends, denials, book), each united; for `parts.gathered`."""
+        book = self.follower.book
+        return (
+            self.starts.take(book), self.ends.take(book), self.denials.take(book), self.devices,
+            self.hows, self.whys, self.lingered(),
+        )
+
     def connections(self):
         book = self.follower.book
         return packed.connections(

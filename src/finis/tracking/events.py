@@ -41,6 +41,7 @@ from finis.tracking.eventrow import (
 from finis.tracking.lives import Lives
 from finis.tracking.merging import merge
 from finis.tracking.output import Output
+from finis.tracking.parts import LogPart, gathered
 from finis.tracking.recent import Budget
 from finis.wire.dialects._packed import Columns, Packed, columns_of
 from finis.words import count as count_of
@@ -313,14 +314,26 @@ class LogTracker:
 
     # --- the end ---------------------------------------------------------------------------
 
-    def finish(self) -> LogTables:
-        """All connections and denials.  Call it once: the tracker gives its rows away and
-        forgets the rest."""
+    def rest(self) -> LogPart:
+        """All that has not been taken as a part: what is still open, too.  Call it once, instead
+        of `finish`; only where the kernel follows."""
+        self._settle()
+        part = gathered(self.out)
+        part.products = {d.name: d.firewall.product for d in self.devices.values()}
+        return part
+
+    def _settle(self) -> None:
+        """Nothing more is waited for."""
         for device in self.devices.values():
             for event, path, line in device.held.values():
                 self._take(device, None, path, event, line)
             device.held.clear()
             self.lives.settle(device, None)
+
+    def finish(self) -> LogTables:
+        """All connections and denials.  Call it once: the tracker gives its rows away and
+        forgets the rest."""
+        self._settle()
         products = {device.name: device.firewall.product for device in self.devices.values()}
         connections = self.out.connections().with_columns(product=_product(products))
         logged = {

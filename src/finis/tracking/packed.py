@@ -7,7 +7,7 @@ columns of the tables are read from both in bulk, when they are asked for.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -25,6 +25,9 @@ from finis.tracking.output import (
 )
 from finis.wire.dialects import _packed
 from finis.wire.dialects._packed import BIT, EVENT, Book, Recoder
+
+if TYPE_CHECKING:
+    from finis.tracking.parts import LogPart
 
 Array = np.ndarray
 
@@ -138,6 +141,66 @@ def connections(
     columns = {series.name: series for series in (*first, *last, *later)}
     columns |= {series.name: series for series in _lingering(columns, lingered)}
     return pl.DataFrame([columns[name] for name in LOG])
+
+
+def connection_frame(rows: Array, part: LogPart) -> pl.DataFrame:
+    """tables.LOG_CONNECTIONS of parts.CONNECTION rows."""
+    ended, removed = rows["ended"] == 1, rows["removed"] == 1
+    first = _start_columns(np.ascontiguousarray(rows["start"]), part.book, list(part.devices))
+    numbers = np.arange(len(rows))
+    ends = np.ascontiguousarray(rows["end"][ended])
+    ends["row"] = numbers[ended]
+    last = _end_columns(numbers, ends, part.book, list(part.hows))
+    device = np.ascontiguousarray(rows["start"]["device"])
+    products = [part.products.get(name) for name in part.devices]
+    sure = np.where(ended, rows["implied"], 2).astype("u4")
+    after = pl.Series(np.ascontiguousarray(rows["denials_after"]), dtype=pl.Int64)
+    columns = {series.name: series for series in (*first, *last)} | {
+        "removed_ts": _where(removed, rows["removed_ts"], LOG["removed_ts"]),
+        "certainty": _packed.coded("c", sure, ["stated", "implied", None], pl.String()),
+        "product": _packed.coded("p", device, products, pl.String()),
+        "denials_after": after.set(pl.Series(~ended), None) if not ended.all() else after,
+        "first_denial_lag_s": _real("f", rows["first_lag_s"]),
+    }
+    return pl.DataFrame([columns[name].alias(name) for name in LOG])
+
+
+def _where(known: Array, values: Array, kind: pl.DataType) -> pl.Series:
+    out = pl.Series(np.ascontiguousarray(values)).cast(kind)
+    return pl.select(pl.when(pl.Series(known)).then(out)).to_series()
+
+
+def denial_frame(rows: Array, part: LogPart) -> pl.DataFrame:
+    """tables.DENIALS + tables.DENIAL_FACTS of parts.DENIAL rows of this part."""
+    out = refused([(np.ascontiguousarray(rows["refusal"]), part.book)], list(part.devices),
+                  list(part.whys))  # fmt: skip
+    products = [part.products.get(name) for name in part.devices]
+    device = np.ascontiguousarray(rows["refusal"]["device"])
+    out = out.with_columns(
+        _real("syn_after_s", rows["syn_after_s"]),
+        _packed.coded("product", device, products, pl.String()),
+    )
+    at = rows["at"]
+    of = connection_frame(part.connections[np.maximum(at, 0)[at >= 0]], part)
+    facts = of.select(pl.Series("at", np.flatnonzero(at >= 0)).cast(pl.Int64), **_OF_CONNECTION)
+    out = out.with_columns(at=pl.int_range(pl.len())).join(
+        facts, on="at", how="left", maintain_order="left"
+    )
+    ended = pl.col("lag_s").is_not_null()
+    missing = [pl.lit(None, kind).alias(n) for n, kind in REFUSED.items() if n not in out]
+    return out.with_columns(pl.when(ended).then(pl.col(_AT_ITS_END)).name.keep(), *missing).select(
+        list(REFUSED)
+    )
+
+
+# Facts of the connection before a denial; those of its end only where it had ended.
+_OF_CONNECTION = {
+    "conn_id": "fw_conn_id", "built_file": "built_file", "built_line": "built_line",
+    "teardown_reason": "reason", "teardown": "teardown", "teardown_by": "teardown_by",
+    "teardown_file": "teardown_file", "teardown_line": "teardown_line",
+    "conn_duration_s": "duration_s", "conn_bytes": "bytes",
+}  # fmt: skip
+_AT_ITS_END = list(_OF_CONNECTION)[3:]
 
 
 def _lingering(columns: dict[str, pl.Series], lingered: pl.DataFrame) -> list[pl.Series]:
