@@ -1,0 +1,153 @@
+"""Kernel: `counting.Counter`, as a hash table of packed entries."""
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+import os
+
+import numpy as np
+
+from finis.diagnosis.counting import least_kept
+from finis.tracking._memory cimport finis_fetch, finis_mix
+
+cdef enum:
+    FIRST = 64  # entries of a new table
+    AHEAD = 8  # keys ahead of which memory is loaded
+
+# Nobody outside knows which keys collide.
+cdef uint64_t SEED = int.from_bytes(os.urandom(8), "little") | 1
+
+cdef struct Entry:
+    uint64_t key  # 0: free
+    uint32_t count
+    uint32_t marked
+
+
+cdef inline Entry* place(Entry* entries, uint64_t mask, uint64_t key) noexcept nogil:
+    """The entry of this key, or the free one where it belongs."""
+    cdef uint64_t i = finis_mix(key ^ SEED, <uint64_t>0x9E3779B97F4A7C15) & mask
+    while entries[i].key and entries[i].key != key:
+        i = (i + 1) & mask
+    return &entries[i]
+
+
+cdef class Counter:
+    """As `counting.Counter`."""
+
+    cdef Entry* entries
+    cdef Entry* spare  # of the same size, to forget without fresh memory; NULL: none yet
+    cdef uint64_t mask
+    cdef readonly int64_t most, held
+    cdef readonly bint forget, full
+
+    def __cinit__(self, int64_t most, bint forget):
+        self.most, self.forget = most, forget
+        self.entries = <Entry*>calloc(FIRST, sizeof(Entry))
+        if self.entries == NULL:
+            raise MemoryError
+        self.mask = FIRST - 1
+
+    def __dealloc__(self):
+        free(self.entries)
+        free(self.spare)
+
+    cdef int _move(self, Entry* new, uint64_t room, int64_t least) except -1:
+        """Move to another table what came at least that often."""
+        cdef uint64_t i
+        self.held = 0
+        for i in range(self.mask + 1):
+            if self.entries[i].key and self.entries[i].count >= least:
+                place(new, room - 1, self.entries[i].key)[0] = self.entries[i]
+                self.held += 1
+        self.entries, self.mask = new, room - 1
+        return 0
+
+    cdef int _grow(self) except -1 with gil:
+        cdef Entry* old = self.entries
+        cdef uint64_t room = 2 * (self.mask + 1)
+        cdef Entry* new = <Entry*>calloc(room, sizeof(Entry))
+        if new == NULL:
+            raise MemoryError
+        self._move(new, room, 0)
+        free(old)
+        free(self.spare)
+        self.spare = NULL
+        return 0
+
+    cdef int _forget_some(self) except -1 with gil:
+        cdef Entry* old = self.entries
+        cdef uint64_t room = self.mask + 1
+        counts = np.empty(self.held, np.uint32)
+        cdef uint32_t[::1] view = counts
+        cdef uint64_t i, n = 0
+        for i in range(room):
+            if old[i].key:
+                view[n] = old[i].count
+                n += 1
+        least = least_kept(counts, self.most)
+        if self.spare == NULL:
+            self.spare = <Entry*>calloc(room, sizeof(Entry))
+            if self.spare == NULL:
+                raise MemoryError
+        self._move(self.spare, room, least)
+        memset(old, 0, room * sizeof(Entry))
+        self.spare = old
+        return 0
+
+    def add(self, const uint64_t[::1] keys, marked=None):
+        cdef const uint8_t[::1] marks = None
+        cdef bint marking = marked is not None
+        if marking:
+            marks = np.ascontiguousarray(marked).view(np.uint8)
+            if len(marks) != len(keys):
+                raise ValueError("one mark per key")
+        cdef Py_ssize_t i, length = len(keys)
+        cdef Entry* entry
+        with nogil:
+            for i in range(length):
+                if i + AHEAD < length:
+                    finis_fetch(&self.entries[
+                        finis_mix(keys[i + AHEAD] ^ SEED, <uint64_t>0x9E3779B97F4A7C15) & self.mask
+                    ])
+                if keys[i] == 0:
+                    continue
+                entry = place(self.entries, self.mask, keys[i])
+                if entry.key == 0:
+                    if self.held >= 2 * self.most:
+                        self.full = True
+                        if not self.forget:
+                            continue
+                        self._forget_some()
+                        entry = place(self.entries, self.mask, keys[i])
+                    elif 2 * <uint64_t>self.held > self.mask:
+                        self._grow()
+                        entry = place(self.entries, self.mask, keys[i])
+                    entry.key = keys[i]
+                    self.held += 1
+                entry.count += 1
+                if marking and marks[i]:
+                    entry.marked += 1
+
+    def items(self):
+        out = np.empty((3, self.held), np.uint64)
+        cdef uint64_t[:, ::1] view = out
+        cdef uint64_t i, n = 0
+        for i in range(self.mask + 1):
+            if self.entries[i].key:
+                view[0, n], view[1, n] = self.entries[i].key, self.entries[i].count
+                view[2, n] = self.entries[i].marked
+                n += 1
+        order = np.argsort(out[0])
+        return out[0][order], out[1][order].astype(np.int64), out[2][order].astype(np.int64)
+
+    def get(self, const uint64_t[::1] keys):
+        cdef Py_ssize_t i, length = len(keys)
+        counts, marked = np.zeros(length, np.int64), np.zeros(length, np.int64)
+        cdef int64_t[::1] n = counts, m = marked
+        cdef Entry* entry
+        for i in range(length):
+            entry = place(self.entries, self.mask, keys[i])
+            if entry.key:
+                n[i], m[i] = entry.count, entry.marked
+        return counts, marked
