@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from finis.tracking._api import SegmentTracker
     from finis.tracking.events import LogTables, LogTracker
     from finis.tracking.merging import Later
+    from finis.tracking.parts import LogPart
     from finis.wire.dialects._api import Events, Hosts
 
 BATCH, NEVER = 1 << 15, 1 << 62
@@ -353,8 +354,14 @@ class Intake:
         with closing(open_input(given.path)[0]) as stream:
             return Later.probed(feed, reader.module.read(stream, probe, self._reading(given.path)))
 
-    def logs(self) -> LogTables:
-        """What all the logs tell."""
+    @property
+    def only_logs(self) -> bool:
+        """Logs and nothing else."""
+        return all(reader.kind == "log" for _, reader in self.inputs)
+
+    def logs(self, take: Callable[[LogPart], None] | None = None) -> LogTables:
+        """What all the logs tell.  `take` is given it in parts as soon as they are complete; the
+        tables are then empty."""
         # No cycles are made while lines are read; looking for them among millions of small
         # tuples takes a quarter of the time.
         collecting = gc.isenabled()
@@ -362,7 +369,10 @@ class Intake:
         try:
             for _ in self.events():
                 pass
-            return self.log.finish()
+            if take is None:
+                return self.log.finish()
+            take(self.log.rest())
+            return self.log.told()
         finally:
             if collecting:
                 gc.enable()

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from finis.diagnosis.whatif import Device
     from finis.report.explanation import Explanation
     from finis.settling import Settling
-    from finis.tracking.events import LogTables
+    from finis.tracking.events import DeviceSummary, LogTables
+    from finis.tracking.parts import LogPart
     from finis.wire.source import Source
 
 __all__ = ["Case", "Options", "event_frames", "read", "segment_frames"]
@@ -230,9 +231,14 @@ def read(paths: Sequence[str | Path] | str | Path, options: Options | None = Non
             raise InputError("-", "shows several points: give it as a file, not as standard input",
                              ) from None  # fmt: skip
         return read(given, replace(options, batch=NEVER))
-    log = intake.logs()
+    parts = reading.parts(intake)
+    log = intake.logs(reading.take if parts else None)
     if intake.large:
         preparing.join()
+    if parts:
+        reading.verdicts.end_of_log({d.name: logs_connections(d) for d in log.devices})
+        return Case(given, options, intake.sources, intake.skipped, [], log, intake.notes,
+                    reading.verdicts, None)  # fmt: skip
     stories = reading.finish(points, log)
     if stories is None and points:
         interrupted = options.stop is not None and options.stop()
@@ -241,6 +247,11 @@ def read(paths: Sequence[str | Path] | str | Path, options: Options | None = Non
         intake.notes += reading.settling.notes
     return Case(given, options, intake.sources, intake.skipped, points if stories else [], log,
                 intake.notes, reading.verdicts, stories)  # fmt: skip
+
+
+def logs_connections(device: DeviceSummary) -> bool:
+    """Does this firewall log its connections?"""
+    return device.counts.built > 0 and device.counts.teardowns > 0
 
 
 class _Reading:
@@ -260,6 +271,18 @@ class _Reading:
         from finis.settling import Settling
 
         return Settling(self.options, self._add)
+
+    def parts(self, intake: Intake) -> bool:
+        """Are logs judged a part at a time?  Where nothing else is read and no row is kept."""
+        options = self.options
+        cut = options.since or options.until or options.hosts or options.ports
+        if not intake.only_logs or options.keep or cut:
+            return False
+        return options.batch != NEVER and intake.log.streams
+
+    def take(self, part: LogPart) -> None:
+        """Judge connections of a log that nothing to come can change."""
+        self.verdicts.add_part(part)
 
     def settle(self, point: PointData, final: bool) -> None:
         """Judge connections that have ended."""

@@ -9,6 +9,7 @@ import pytest
 from finis.correlation.stories import Proof
 from finis.diagnosis.patterns import _api
 from finis.diagnosis.patterns._api import Pattern, PatternFinding, find_all, patterns, readable
+from finis.diagnosis.patterns._whole import Whole
 from finis.diagnosis.patterns.pat101_server_idle_timer import densest
 from finis.terms import Confidence, Harm
 from tests.diagnosis.rows import CONNECTION, DENIAL, at, connections, denials
@@ -20,7 +21,8 @@ NO_DENIALS = denials([])
 def found(
     key: str, some: pl.DataFrame = NO_CONNECTIONS, refused: pl.DataFrame = NO_DENIALS
 ) -> list[PatternFinding]:
-    return patterns()[key].find(readable(some), refused)
+    whole = readable(some)
+    return patterns()[key].find(whole, refused, Whole(whole))
 
 
 # --- PAT101 ----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -80,7 +81,7 @@ def _level(column: pl.Expr) -> pl.Expr:
 
 
 @dataclass(slots=True, eq=False)
-class _Held:
+class Held:
     """A member that may become an example, with all that its words need."""
 
     rank: tuple[int, int, int]  # the most telling first, then the earliest
@@ -99,41 +100,41 @@ class _Group:
     first: datetime | None = None
     last: datetime | None = None
     products: set[str] = field(default_factory=set)  # makes of firewall
-    held: list[_Held] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
 
     def add(self, row: dict[str, Any]) -> None:
         self.members += row["members"]
         self.packets += row["packets"]
         self.least = min(self.least, row["least"])
         self.products.update(row["products"])
-        starts = [ts for ts in (self.first, row["first"]) if ts is not None]
-        ends = [ts for ts in (self.last, row["last"]) if ts is not None]
-        self.first, self.last = min(starts, default=None), max(ends, default=None)
+        self.cover(row["first"], row["last"])
 
     @property
     def product(self) -> str | None:
         """The make of firewall of all members, if it is known and a single one."""
         return one_of(self.products)
 
-    def hold(self, fresh: list[_Held], limit: int) -> None:
-        """Keep those that may still be chosen: the best of `limit` pairs of hosts, and as many
-        of any as would fill up if there are fewer pairs."""
-        self.held += fresh
-        first = self.first_of_pairs(limit)
-        self.held = first + [held for held in self.held if held not in first][:limit]
+    def cover(self, first: datetime | None, last: datetime | None) -> None:
+        """Extend the period."""
+        starts = [ts for ts in (self.first, first) if ts is not None]
+        ends = [ts for ts in (self.last, last) if ts is not None]
+        self.first, self.last = min(starts, default=None), max(ends, default=None)
 
-    def first_of_pairs(self, limit: int) -> list[_Held]:
-        """The most telling members of different pairs of hosts."""
-        self.held.sort(key=lambda held: held.rank)
-        best: dict[Any, _Held] = {}
-        for held in self.held:
-            best.setdefault(held.pair, held)
-        return list(best.values())[:limit]
 
-    def chosen(self, limit: int) -> list[_Held]:
-        """The most telling members, of different hosts as far as there are any."""
-        first = self.first_of_pairs(limit)
-        return first + [held for held in self.held if held not in first][: limit - len(first)]
+def first_of_pairs(held: list[Held], limit: int) -> list[Held]:
+    """The most telling members of different pairs of hosts."""
+    best: dict[Any, Held] = {}
+    for one in sorted(held, key=lambda one: one.rank):
+        best.setdefault(one.pair, one)
+    return list(best.values())[:limit]
+
+
+def kept(held: list[Held], limit: int) -> list[Held]:
+    """Those that may still be chosen: the best of `limit` pairs of hosts, and as many of any as
+    would fill up if there are fewer pairs."""
+    first = first_of_pairs(held, limit)
+    others = [one for one in sorted(held, key=lambda one: one.rank) if one not in first]
+    return first + others[:limit]
 
 
 class _Counted:
@@ -165,7 +166,7 @@ class _Counted:
         )
 
 
-class _Table:
+class Table:
     """All findings of connections, or of denials."""
 
     def __init__(self, table: str, limit: int) -> None:
@@ -188,7 +189,7 @@ class _Table:
             at=pl.int_range(pl.len()),
         )  # fmt: skip
         for row in self._stats(frame).iter_rows(named=True):
-            self.groups.setdefault((row["cause"], row["harm"]), _Group()).add(row)
+            self.group((row["cause"], row["harm"])).add(row)
         for end in _ENDS[self.table][::2]:
             named = narrow.select(*_GROUP, host=end).drop_nulls("host")
             self.hosts.add(named.group_by(*_GROUP, "host").len("n").cast({"n": pl.Int64}))
@@ -196,6 +197,24 @@ class _Table:
             self._contributing(frame)
         self._whom(judged, frame, before)
         self._hold(judged, narrow, before)
+
+    def group(self, key: tuple[str, str]) -> _Group:
+        """The members of a cause at a level of harm."""
+        return self.groups.setdefault(key, _Group())
+
+    def met(self, whom: pl.DataFrame, *, one_opener: bool) -> None:
+        """Take counts `n` of those whom the remedies of one group would name, with the fields of
+        the earliest of each.  `one_opener`: all were opened by the same client and port."""
+        self.whom.add(whom)
+        if self.table == "connections":
+            none = None if one_opener else pl.lit(None)
+            span = [
+                (pl.col(name).first() if which == "min" or none is None else none.cast(kind))
+                .alias(f"{name}_{which}")
+                for name, kind in (("orig_h", pl.String()), ("orig_p", pl.Int64()))
+                for which in ("min", "max")
+            ]  # fmt: skip
+            self.clients = pl.concat([self.clients, whom.head(1).select(*_GROUP, *span)])
 
     def _stats(self, frame: pl.DataFrame) -> pl.DataFrame:
         connections = self.table == "connections"
@@ -224,7 +243,7 @@ class _Table:
 
     def _whom(self, judged: Judged, frame: pl.DataFrame, before: int) -> None:
         """Count the servers that remedies would name."""
-        placed = _addressed(self.table)
+        placed = addressed(self.table)
         keys, fields = _WHOM[self.table]
         begin, tie = _places(judged, self.table, frame, before)
         part = (
@@ -255,16 +274,16 @@ class _Table:
         pairs = ranked.unique([*_GROUP, host, peer], keep="first", maintain_order=True)
         best = pairs.group_by(_GROUP, maintain_order=True).head(self.limit)
         most = ranked.group_by(_GROUP, maintain_order=True).head(self.limit)
-        fresh: dict[tuple[str, str], list[_Held]] = {}
+        fresh: dict[tuple[str, str], list[Held]] = {}
         candidates = pl.concat([best, most.select(best.columns)]).unique("at", maintain_order=True)
         begin, tie = (part.to_list() for part in _places(judged, self.table, candidates, before))
         for row, when, which in zip(candidates.iter_rows(named=True), begin, tie, strict=True):
             rank = (-row["telling"], when, which)
-            held = _Held(rank, (row[host], row[peer]), row["row"])
+            held = Held(rank, (row[host], row[peer]), row["row"])
             fresh.setdefault((row["cause"], row["harm"]), []).append(held)
         for key, group_fresh in fresh.items():
             group = self.groups[key]
-            group.hold(group_fresh, self.limit)
+            group.held = kept(group.held + group_fresh, self.limit)
             for held in group.held:
                 if held.told is None:
                     held.told = _told(judged, self.table, held.row)
@@ -307,7 +326,8 @@ class _Table:
                     last_ts=group.last,
                     hosts=hosts.get((name, harm), ()),
                     examples=tuple(
-                        _example(cause, self.table, held) for held in group.chosen(self.limit)
+                        _example(cause, self.table, held)
+                        for held in kept(group.held, self.limit)[: self.limit]
                     ),
                     remedy=remedies(cause, whom.get((name, harm), {}) | {"product": group.product})
                     if cause.remedy
@@ -333,6 +353,8 @@ class _Table:
     def _most_frequent(self) -> dict[tuple[str, str], dict[str, Any]]:
         """Per group the row whose hosts remedies name: of the most frequent server the earliest; a
         client is named only if all members have it."""
+        if not self.whom.parts:
+            return {}
         most = (
             self.whom.merged()
             .sort("n", *PLACE, descending=[True, False, False])
@@ -355,8 +377,8 @@ class Tally:
     """Everything judged so far."""
 
     def __init__(self, limit: int = EXAMPLES) -> None:
-        self.connections = _Table("connections", limit)
-        self.denials = _Table("denials", limit)
+        self.connections = Table("connections", limit)
+        self.denials = Table("denials", limit)
 
     def add(self, judged: Judged) -> None:
         """Take a batch.  Copies (`duplicate_of`) are not counted.  Nothing of the batch's memory
@@ -388,7 +410,14 @@ def one_of(names: set[str]) -> str | None:
     return min(names) if len(names) == 1 else None
 
 
-def _addressed(table: str) -> list[str]:
+def whom_columns(table: str) -> tuple[str, ...]:
+    """Whom a remedy may be for, and the columns its placeholders are filled from."""
+    keys, fields = _WHOM[table]
+    return (*keys, *fields)
+
+
+@cache
+def addressed(table: str) -> list[str]:
     """Causes whose remedies name hosts."""
     return [
         cause.id
@@ -431,7 +460,7 @@ def _own(story: Story) -> Story:
     return replace(story, seen=seen)
 
 
-def _example(cause: type[Cause], table: str, held: _Held) -> Example:
+def _example(cause: type[Cause], table: str, held: Held) -> Example:
     told: Any = held.told
     row = told.row
     connections = table == "connections"

@@ -7,7 +7,6 @@ memory does not grow with them.
 
 from __future__ import annotations
 
-import weakref
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +14,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from finis.correlation.stories import PLACE, PLACED, Proof
-from finis.diagnosis.findings import originals
+from finis.diagnosis import spill
+from finis.diagnosis.findings import EXAMPLES, originals
 from finis.diagnosis.patterns._api import READS, find_all
 from finis.diagnosis.tally import Tally
-from finis.errors import UsageError
 from finis.tables import CONNECTIONS, DENIALS, STORY_FACTS
 
 if TYPE_CHECKING:
@@ -27,7 +26,9 @@ if TYPE_CHECKING:
     from finis.correlation.stories import Clock, Stories
     from finis.diagnosis.engine import Judged
     from finis.diagnosis.findings import Finding
+    from finis.diagnosis.logparts import LogJudge
     from finis.diagnosis.patterns._api import PatternFinding
+    from finis.tracking.parts import LogPart
 
 IN_MEMORY = 1 << 20  # rows of one table held in memory; more go to disk
 TABLES = {"connections": CONNECTIONS, "denials": DENIALS}
@@ -51,20 +52,13 @@ class Rows:
             self._spill()
 
     def _spill(self) -> None:
-        import shutil  # with half the standard library behind them, and seldom needed
-        import tempfile
-
         if self.folder is None:
-            self.folder = Path(tempfile.mkdtemp(prefix="finis-"))
-            weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+            self.folder = spill.folder(self)
         path = self.folder / f"{len(self.files)}.arrow"
         try:
             pl.concat(self.frames).write_ipc(path)
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise UsageError(
-                f"rows that do not fit in memory cannot be written to {self.folder}: {error}; "
-                "TMPDIR names another place"
-            ) from None
+            raise spill.no_room(self.folder, error) from None
         self.files.append(path)
         self.frames, self.waiting = [], 0
 
@@ -86,6 +80,7 @@ class Verdicts:
         self.batches = 0
         self.clocks: list[Clock] = []
         self.unmatched: list[str] = []  # ambiguous matches, in words
+        self.log: LogJudge | None = None  # where only logs were read, and no rows are kept
 
     def add(self, judged: Judged) -> None:
         """Take a batch; nothing of its memory is kept."""
@@ -105,6 +100,20 @@ class Verdicts:
                 frame = frame.select(n for n in frame.columns if n in (*READS[name], *PLACED))
             self.rows[name].add(frame)
 
+    def add_part(self, part: LogPart) -> None:
+        """Take a part of a log that no capture goes with.  Nothing of its memory is kept."""
+        if self.log is None:
+            from finis.diagnosis.logparts import LogJudge
+
+            self.log = LogJudge(EXAMPLES)
+        self.log.add(part)
+
+    def end_of_log(self, logged: dict[str, bool]) -> None:
+        """All parts have come.  `logged`: whose connections are logged, by device."""
+        if self.log is not None:
+            self.log.finish(self.tally, logged)
+            self.clocks = self.log.clocks()
+
     @property
     def n_connections(self) -> int:
         return self.tally.connections.total
@@ -122,6 +131,10 @@ class Verdicts:
     @cached_property
     def patterns(self) -> list[PatternFinding]:
         """What many connections and denials show together."""
+        if self.log is not None:
+            whole = self.log.whole
+            return find_all(whole.connections, self.log.denial_frame(), self.log.prove,
+                            self.tally.product, whole)  # fmt: skip
         connections = self.rows["connections"].lazy()
         denials = originals(self._table("denials", READS["denials"]))
         return find_all(connections, denials, self._prove, self.tally.product)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from finis.tables import DENIAL_FACTS, DENIALS, LOG_CONNECTIONS, polars_schema
 from finis.terms import EventKind, Firewall, Teardown, word
 from finis.tracking.clock import GAP_NS, LogClock, Move
 from finis.tracking.denials import Denials, copy_among
@@ -321,6 +322,20 @@ class LogTracker:
         part = gathered(self.out)
         part.products = {d.name: d.firewall.product for d in self.devices.values()}
         return part
+
+    @property
+    def streams(self) -> bool:
+        """Can it give its rows away in parts?"""
+        return self.kernel is not None
+
+    def told(self) -> LogTables:
+        """What is to be said of the logs whose rows were taken as parts."""
+        empty = pl.DataFrame(schema=polars_schema(LOG_CONNECTIONS))
+        refused = pl.DataFrame(schema=polars_schema(DENIALS) | polars_schema(DENIAL_FACTS))
+        tables = LogTables(empty, refused, self._notes(), self._summaries())
+        for device in self.devices.values():
+            device.forget()
+        return tables
 
     def _settle(self) -> None:
         """Nothing more is waited for."""

@@ -23,6 +23,7 @@ import polars as pl
 from finis.correlation.stories import PLACE, Proof
 from finis.diagnosis.cause import Claim, claim_line
 from finis.diagnosis.findings import concerns
+from finis.diagnosis.patterns._whole import Whole
 from finis.terms import Confidence, Harm, word
 from finis.words import endpoint
 
@@ -108,7 +109,9 @@ class Pattern:
     not_this: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
-    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(
+        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+    ) -> list[PatternFinding]:
         raise NotImplementedError(cls.id)
 
     @classmethod
@@ -158,22 +161,25 @@ def find_all(
     denials: pl.DataFrame,
     prove: Callable[[int], tuple[Proof, ...]] | None = None,
     product: str | None = None,
+    whole: Whole | None = None,
 ) -> list[PatternFinding]:
     """Every pattern over the judged frames, in order of id, with the remedies for this make of
-    firewall (None: for any).
+    firewall (None: for any).  `whole`: what is known of all connections, where `connections` are
+    only those that patterns choose from.
 
     `prove` gives the proofs of a story by its row (for example its Teardown line or its first
     frame); with it, example connections become claims.
     """
     connections = readable(connections)
     denials = denials.select(READS["denials"])
+    whole = Whole(connections) if whole is None else whole
     out: list[PatternFinding] = []
     for pattern in patterns().values():
-        found = pattern.find(connections, denials)
+        found = pattern.find(connections, denials, whole)
         if len(found) > MAX_FINDINGS:
             left = len(found) - MAX_FINDINGS
             found = [*found[: MAX_FINDINGS - 1], replace(found[MAX_FINDINGS - 1], more=left)]
-        out += [_proven(one, connections, prove) for one in found]
+        out += [_proven(one, whole, prove) for one in found]
     return [
         replace(
             one,
@@ -186,17 +192,12 @@ def find_all(
 
 def _proven(
     found: PatternFinding,
-    connections: pl.LazyFrame,
+    whole: Whole,
     prove: Callable[[int], tuple[Proof, ...]] | None,
 ) -> PatternFinding:
     if prove is None or not found.stories:
         return found
-    rows = (
-        connections.filter(pl.col("row").is_in(list(found.stories[:EXAMPLES])))
-        .select("row", "orig_h", "orig_p", "resp_h", "resp_p", *PLACE)
-        .sort(PLACE)
-        .collect()
-    )
+    rows = whole.rows(found.stories[:EXAMPLES])
     claims = tuple(
         Claim(
             f"For example {endpoint(row['orig_h'], row['orig_p'])} to"

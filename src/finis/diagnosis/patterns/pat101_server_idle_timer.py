@@ -33,6 +33,7 @@ from finis.correlation.stories import PLACE
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import first, moment, timer
+from finis.diagnosis.patterns._whole import Whole
 from finis.terms import Confidence, Harm
 from finis.words import endpoint, share
 
@@ -71,7 +72,9 @@ class ServerIdleTimer(Pattern):
     not_this = ("user behaviour: the silences would be spread over a wide range",)
 
     @classmethod
-    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(
+        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+    ) -> list[PatternFinding]:
         server = ["resp_h", "resp_p"]
         by_server = (pl.col("first_fin") == "resp") | (
             pl.col("first_fin").is_in(["none"]) & (pl.col("first_rst") == "resp")

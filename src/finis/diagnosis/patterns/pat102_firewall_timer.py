@@ -30,6 +30,7 @@ from finis.correlation.stories import PLACE
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import TOP_HOSTS, Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import first, moment, timer
+from finis.diagnosis.patterns._whole import Whole
 from finis.terms import Confidence, Harm, Teardown, word
 
 MIN_REMOVED = 8
@@ -67,7 +68,9 @@ class FirewallTimer(Pattern):
     not_this = ("connections that were busy: their lengths would be spread",)
 
     @classmethod
-    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(
+        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+    ) -> list[PatternFinding]:
         removed = (
             connections.filter(pl.col("teardown").is_in(list(TIMERS)))
             .filter(pl.col("log_duration_s") > 0)

@@ -37,6 +37,7 @@ import polars as pl
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import distinct, examples, harm_of, moment, said, top
+from finis.diagnosis.patterns._whole import Whole
 from finis.diagnosis.telling import span
 from finis.terms import Confidence, Harm
 from finis.words import share
@@ -68,15 +69,14 @@ class DenialSpike(Pattern):
     not_this = ("a rate that is high all the time",)
 
     @classmethod
-    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(
+        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+    ) -> list[PatternFinding]:
         rows = distinct(denials)
         if rows.height < MIN_IN_SPIKE:
             return []
         at = rows["ts"].cast(pl.Int64).to_numpy()
-        known = [at.min(), at.max()]
-        whole = connections.select(pl.col("first_ts").min(), pl.col("last_ts").max())
-        stamps = whole.cast(pl.Int64).collect().row(0)
-        known += [value for value in stamps if value is not None]
+        known = [at.min(), at.max(), *whole.span_ns()]
         start, length = min(known), max(known) - min(known)
         step = next((s for s in STEPS_S if length <= s * MAX_STEPS * NS), None)
         if step is None or length < MIN_STEPS * step * NS:

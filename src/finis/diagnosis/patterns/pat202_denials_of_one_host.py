@@ -26,6 +26,7 @@ import polars as pl
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import distinct, examples, harm_of, moment, top
+from finis.diagnosis.patterns._whole import Whole
 from finis.terms import Confidence, Harm
 from finis.words import share
 
@@ -45,7 +46,9 @@ class DenialsOfOneHost(Pattern):
     not_this = ("a log that was filtered to one host",)
 
     @classmethod
-    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(
+        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+    ) -> list[PatternFinding]:
         rows = distinct(denials)
         out = []
         for column, verb in (("src_h", "sends"), ("dst_h", "is the target of")):

@@ -31,6 +31,7 @@ import polars as pl
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import distinct, examples, harm_of, moment, top
+from finis.diagnosis.patterns._whole import Whole
 from finis.terms import Confidence, Harm, Teardown, word
 from finis.words import share
 
@@ -57,7 +58,9 @@ class DenialLags(Pattern):
     references = ("RFC 9293 §3.6.1", "Cisco ASA command reference: sysopt connection timewait")
 
     @classmethod
-    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(
+        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+    ) -> list[PatternFinding]:
         rows = distinct(denials).filter(
             pl.col("teardown").is_not_null() & pl.col("lag_s").is_not_nan()
         )

@@ -29,6 +29,7 @@ import polars as pl
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import distinct, examples, moment, said, top
+from finis.diagnosis.patterns._whole import Whole
 from finis.diagnosis.telling import span
 from finis.terms import Confidence, Harm
 
@@ -52,7 +53,9 @@ class FailoverLosses(Pattern):
     not_this = ("asymmetric routing: it refuses before the failover as well",)
 
     @classmethod
-    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(
+        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+    ) -> list[PatternFinding]:
         second = pl.duration(seconds=1)
         rows = distinct(denials).filter((pl.col("cause") == CAUSE) & (pl.col("failover_s") >= 0))
         rows = rows.with_columns(

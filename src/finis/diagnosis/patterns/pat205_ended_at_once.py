@@ -30,6 +30,7 @@ from finis.correlation.stories import PLACE
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import first, moment, said
+from finis.diagnosis.patterns._whole import Whole
 from finis.diagnosis.telling import span
 from finis.terms import Confidence, Harm
 
@@ -55,8 +56,10 @@ class EndedAtOnce(Pattern):
     not_this = ("connections opened together and closed together (a browser, a scanner)",)
 
     @classmethod
-    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
-        ends = _ends(connections)
+    def find(
+        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+    ) -> list[PatternFinding]:
+        ends = _ends(whole.ended(MIN_CONNECTIONS))
         many = (  # few hosts have any second like that
             ends.group_by("host", "second")
             .len("n")

@@ -30,6 +30,7 @@ import polars as pl
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import EXAMPLES, Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import moment, said
+from finis.diagnosis.patterns._whole import Whole
 from finis.terms import Confidence, Harm
 
 DEATHS = ["END407", "END408", "END410"]
@@ -55,7 +56,9 @@ class HostVanished(Pattern):
     not_this = ("a process that ended: its host sends FIN or RST (PAT205)",)
 
     @classmethod
-    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(
+        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+    ) -> list[PatternFinding]:
         dead = pl.col("cause").is_in(DEATHS).fill_null(False)
         seen = connections.filter(
             pl.col("first_ts").is_not_null() & pl.col("last_ts").is_not_null()

@@ -30,6 +30,7 @@ from finis.correlation.stories import PLACE
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import distinct, examples, first, moment
+from finis.diagnosis.patterns._whole import Whole
 from finis.terms import Confidence, Ended, Harm, Teardown, word
 from finis.words import count, share
 
@@ -57,34 +58,31 @@ class PortScan(Pattern):
     not_this = ("a client whose server is down: few targets, many attempts",)
 
     @classmethod
-    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(
+        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+    ) -> list[PatternFinding]:
         refused = distinct(denials).filter(pl.col("cause").is_in(REFUSALS))
-        attempts = pl.concat([_connections(connections), _denials(refused).lazy()])
-        attempts = attempts.filter(pl.col("source").is_not_null())
-        target, bad = pl.struct("host", "port"), pl.col("failed")
-        many = (  # few sources fail that often
-            attempts.filter(bad).group_by("source").len("n").filter(pl.col("n") >= MIN_TARGETS)
-        )
+        failures = pl.concat([_connections(connections), _denials(refused).lazy()])
         grouped = (
-            attempts.join(many, on="source", how="semi")
+            failures.filter(pl.col("source").is_not_null())
             .group_by("source")
             .agg(
-                total=pl.len(),
-                failed=bad.sum(),
-                denied=(bad & pl.col("row").is_null()).sum(),
-                targets=target.filter(bad).n_unique(),
-                hosts=pl.col("host").filter(bad).n_unique(),
-                ports=pl.col("port").filter(bad).n_unique(),
+                failed=pl.len(),
+                denied=pl.col("row").is_null().sum(),
+                targets=pl.struct("host", "port").n_unique(),
+                hosts=pl.col("host").n_unique(),
+                ports=pl.col("port").n_unique(),
                 first=pl.col("ts").min(),
                 last=pl.col("ts").max(),
-                stories=first(bad & pl.col("row").is_not_null()),
+                stories=first(pl.col("row").is_not_null()),
             )
-            .filter(
-                (pl.col("targets") >= MIN_TARGETS)
-                & (pl.col("failed") >= MIN_SHARE * pl.col("total"))
-            )
-            .sort(["targets", "source"], descending=[True, False])
+            .filter(pl.col("targets") >= MIN_TARGETS)  # few sources fail that often
             .collect()
+        )
+        grouped = (
+            grouped.with_columns(total=whole.opened(grouped["source"]) + grouped["denied"])
+            .filter(pl.col("failed") >= MIN_SHARE * pl.col("total"))
+            .sort(["targets", "source"], descending=[True, False])
         )
         return [cls._finding(row, refused) for row in grouped.iter_rows(named=True)]
 
@@ -120,14 +118,13 @@ def failed() -> pl.Expr:
 
 
 def _connections(connections: pl.LazyFrame) -> pl.LazyFrame:
-    return connections.select(
+    return connections.filter(failed()).select(
         "row",
         *PLACE,
         ts="first_ts",
         source="orig_h",
         host="resp_h",
         port="resp_p",
-        failed=failed(),
     )
 
 
@@ -140,5 +137,4 @@ def _denials(refused: pl.DataFrame) -> pl.DataFrame:
         source="src_h",
         host="dst_h",
         port="dst_p",
-        failed=pl.lit(True),
     )

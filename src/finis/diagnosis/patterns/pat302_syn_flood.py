@@ -30,6 +30,7 @@ from finis.correlation.stories import PLACE
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import first, moment
+from finis.diagnosis.patterns._whole import Whole
 from finis.terms import Confidence, Ended, Harm, Teardown, word
 from finis.words import endpoint, share
 
@@ -54,10 +55,15 @@ class SynFlood(Pattern):
     not_this = ("a service that is down: few clients that try again",)
 
     @classmethod
-    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(
+        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+    ) -> list[PatternFinding]:
         target = ["resp_h", "resp_p"]
-        tried = connections.select(*target, "orig_h", "row", *PLACE, ts="first_ts", bad=_hanging())
-        bad = tried.filter(pl.col("bad")).collect()
+        bad = (
+            connections.filter(_hanging())
+            .select(*target, "orig_h", "row", *PLACE, ts="first_ts")
+            .collect()
+        )
         peak = (
             bad.group_by(*target, minute=pl.col("ts").dt.truncate("1m"))
             .len("n")
@@ -67,7 +73,7 @@ class SynFlood(Pattern):
         )
         if peak.is_empty():
             return []
-        total = tried.join(peak.lazy(), on=target).group_by(target).agg(total=pl.len()).collect()
+        total = peak.select(target).with_columns(total=whole.asked(peak))
         grouped = (
             bad.join(peak, on=target)
             .group_by(target)

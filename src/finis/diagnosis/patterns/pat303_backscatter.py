@@ -30,6 +30,7 @@ from finis.diagnosis.cause import Claim
 from finis.diagnosis.denials import _facts
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import distinct, examples, moment
+from finis.diagnosis.patterns._whole import Whole
 from finis.terms import Confidence, Harm
 from finis.words import endpoint, share
 
@@ -48,17 +49,20 @@ class Backscatter(Pattern):
     not_this = ("asymmetric routing: the targets open connections of their own (DNY401)",)
 
     @classmethod
-    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(
+        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+    ) -> list[PatternFinding]:
         answer = _facts.state & _facts.unknown_tuple & (_facts.syn_ack | _facts.rst)
         rows = distinct(denials).filter(answer & pl.col("src_h").is_not_null())
         if rows.is_empty():
             return []
-        openers = connections.select(dst_h="orig_h").unique().collect()
-        openers = openers.with_columns(opens=pl.lit(True))
+        # Without any connection in the input nobody opens anything: that shows nothing.
+        if not whole.any_opened():
+            return []
         source = ["src_h", "src_p"]
-        target, silent = pl.struct("dst_h", "dst_p"), pl.col("opens").is_null()
+        target, silent = pl.struct("dst_h", "dst_p"), pl.col("opened") == 0
         grouped = (
-            rows.join(openers, on="dst_h", how="left")
+            rows.with_columns(opened=whole.opened(rows["dst_h"]))
             .group_by(source)
             .agg(
                 n=pl.len(),
@@ -73,9 +77,6 @@ class Backscatter(Pattern):
             )
             .sort(["n", *source], descending=[True, False, False])
         )
-        # Without any connection in the input nobody opens anything: that shows nothing.
-        if openers.is_empty():
-            return []
         out = []
         for row in grouped.iter_rows(named=True):
             mine = rows.filter(

@@ -32,6 +32,7 @@ from finis.diagnosis.cause import Claim
 from finis.diagnosis.denials import _facts
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import distinct, examples, moment
+from finis.diagnosis.patterns._whole import Whole
 from finis.terms import Confidence, Harm
 from finis.words import endpoint
 
@@ -53,7 +54,9 @@ class RstStorm(Pattern):
     not_this = ("backscatter: one source, many targets (PAT303)",)
 
     @classmethod
-    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(
+        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+    ) -> list[PatternFinding]:
         stray = _facts.state & _facts.unknown_tuple & _facts.rst & pl.col("dst_h").is_not_null()
         rows = distinct(denials).filter(stray)
         target = ["dst_h", "dst_p"]

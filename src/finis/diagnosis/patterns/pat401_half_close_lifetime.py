@@ -30,6 +30,7 @@ from finis.correlation.stories import PLACE
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import first, moment
+from finis.diagnosis.patterns._whole import Whole
 from finis.diagnosis.telling import span
 from finis.terms import Answers, Confidence, Harm, RstClass, word
 
@@ -54,7 +55,9 @@ class HalfCloseLifetime(Pattern):
     not_this = ("the peer's RST overtaking its FIN: waits of both kinds would overlap",)
 
     @classmethod
-    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(
+        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+    ) -> list[PatternFinding]:
         waits = pl.concat(
             _waits(connections, first, other) for first, other in (("resp", "o"), ("orig", "r"))
         )

@@ -31,6 +31,7 @@ import polars as pl
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import EXAMPLES, Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import moment
+from finis.diagnosis.patterns._whole import Whole
 from finis.terms import Confidence, Harm
 
 MIN_TIMES = 3
@@ -54,7 +55,9 @@ class UntranslatedAnswers(Pattern):
     not_this = ("a port used again for another server: that begins with a SYN",)
 
     @classmethod
-    def find(cls, connections: pl.LazyFrame, denials: pl.DataFrame) -> list[PatternFinding]:
+    def find(
+        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+    ) -> list[PatternFinding]:
         ends = [
             connections.filter(
                 pl.col("midstream")

@@ -1,0 +1,234 @@
+"""Kinds: rows of a log between which no rule tells a difference are judged once.
+
+A kind is a number made of all that rules read of a row: words as they are, numbers only by the
+thresholds that rules compare them with.  The first row of a kind is judged as a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from finis.diagnosis.denials import _facts, dny315_after_failover
+from finis.terms import Confidence, word
+from finis.tracking.output import refusal_kind
+from finis.tracking.parts import LogPart, word_column
+from finis.wire.dialects._packed import BIT, WORDS
+
+Array = np.ndarray
+Judge = Callable[[Array], pl.DataFrame]  # some rows → their frame, judged
+
+_LEVEL = {word(level): int(level) for level in Confidence}
+_KNOWN = 1 << 18  # kinds remembered; a log that has more is judged anew from there on
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What rules say of a row."""
+
+    cause: str
+    harm: str
+    sure: int  # terms.Confidence
+    contributing: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> tuple[str, str]:
+        return self.cause, self.harm
+
+
+class Numbers:
+    """A number for everything met, in order."""
+
+    def __init__(self) -> None:
+        self.of: dict[Any, int] = {}
+
+    def __call__(self, thing: Any) -> int:
+        return self.of.setdefault(thing, len(self.of))
+
+    def all(self, things: Sequence[Any]) -> Array:
+        return np.array([self(thing) for thing in things] or [0], np.uint64)
+
+
+class Kinds:
+    """The verdicts met so far, and of which kinds they are."""
+
+    def __init__(self) -> None:
+        self.verdicts: list[Verdict] = []
+        self._codes: dict[Verdict, int] = {}
+        self._of: dict[int, int] = {}
+
+    def judged(self, keys: Array, judge: Judge) -> Array:
+        """The index into `verdicts` of rows with these kinds (u8)."""
+        kinds, first, where = np.unique(keys, return_index=True, return_inverse=True)
+        if len(self._of) + len(kinds) > _KNOWN:
+            self._of.clear()
+        known = self._of
+        fresh = [n for n, kind in enumerate(kinds.tolist()) if kind not in known]
+        if fresh:
+            frame = judge(first[fresh])
+            also = frame["contributing"] if "contributing" in frame.columns else None
+            for n, row in enumerate(frame.select("cause", "harm", "confidence").iter_rows()):
+                names = (also[n] or "") if also is not None else ""
+                verdict = Verdict(
+                    row[0], row[1], _LEVEL.get(row[2], int(Confidence.POSSIBLE)),
+                    tuple(name.strip() for name in names.split(",") if name.strip()),
+                )  # fmt: skip
+                known[int(kinds[fresh[n]])] = self._code(verdict)
+        codes = np.array([known[kind] for kind in kinds.tolist()], np.uint32)
+        return codes[where]
+
+    def bound(self, words: Numbers, most: int) -> None:
+        """Begin anew where a log has had more words than a key holds."""
+        if len(words.of) > most:
+            words.of.clear()
+            self._of.clear()
+
+    def _code(self, verdict: Verdict) -> int:
+        code = self._codes.get(verdict)
+        if code is None:
+            code = self._codes[verdict] = len(self.verdicts)
+            self.verdicts.append(verdict)
+        return code
+
+
+class _Key:
+    """Packs small numbers into one."""
+
+    def __init__(self, count: int) -> None:
+        self.value = np.zeros(count, np.uint64)
+        self.bits = 0
+
+    def add(self, part: Array, bits: int) -> None:
+        self.value |= part.astype(np.uint64) << np.uint64(self.bits)
+        self.bits += bits
+        assert self.bits <= 64
+
+
+def _sign(values: Array, known: Array) -> Array:
+    """0: unknown, 1: zero, 2: anything else."""
+    return np.where(known, np.where(values == 0, 1, 2), 0)
+
+
+def _step(values: Array, thresholds: Sequence[float]) -> Array:
+    """Where a number stands among thresholds, one that is equal apart; 0 for NaN."""
+    at = np.searchsorted(thresholds, values, "left") + np.searchsorted(thresholds, values, "right")
+    return np.where(np.isnan(values), 0, at + 1)
+
+
+class ConnectionKinds(Kinds):
+    """Of connections that only a log shows; `engine.ALIKE` says what rules may read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = Numbers()
+
+    def keys(self, part: LogPart) -> Array:
+        rows = part.connections
+        start, end = rows["start"], rows["end"]
+        has = np.where(rows["ended"] == 1, end["has"], 0)
+        key = _Key(len(rows))
+        self.bound(self.words, 1 << 22)
+        reasons = self.words.all(word_column(part.book, "reason"))
+        hows = self.words.all(part.hows)
+        ended = rows["ended"] == 1
+        key.add(np.where(ended, reasons[end["words"]], 0), 24)
+        key.add(np.where(ended, hows[np.minimum(end["how"], len(hows) - 1)], 0), 24)
+        key.add(rows["ended"], 1)
+        key.add(rows["implied"], 1)
+        key.add(start["guessed"], 1)
+        key.add(has & BIT["ts"] != 0, 1)
+        key.add(_sign(end["bytes"], has & BIT["bytes"] != 0), 2)
+        key.add(_sign(end["duration_s"], has & BIT["duration_s"] != 0), 2)
+        key.add(rows["data_denied"] > 0, 1)
+        key.add(rows["acks_denied"] > 0, 1)
+        return key.value
+
+
+# What denials' rules compare numbers with.
+LAG_S = (_facts.SAME_MOMENT_S, _facts.SYN_ACK_RETRY_S, _facts.LATE_S)
+SYN_AFTER_S = (0.0, _facts.REUSE_S, _facts.SYN_RETRY_S)
+FAILOVER_S = (0.0, dny315_after_failover.SOON_S, dny315_after_failover.WINDOW_S)
+FANOUT = (_facts.BACKSCATTER_TARGETS, _facts.SCAN_TARGETS, _facts.SWEEP_TARGETS,
+          5 * _facts.SCAN_TARGETS)  # fmt: skip
+REFUSED = (_facts.SCAN_TARGETS,)
+REPEATS = (3,)
+PRIVILEGED = 1024  # ports below
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """What the whole log tells of every denial; -1 where unknown."""
+
+    repeats: Array
+    src_fanout: Array
+    src_refused: Array
+    dst_opened: Array
+
+
+def shown(part: LogPart) -> list[tuple[str, Any]]:
+    """`output.refusal_kind` of every word of a part."""
+    at = [WORDS.index(name) for name in ("kind", "proto", "denial_kind")]
+    return [refusal_kind(*(told[n] for n in at)) for told in part.book.words]
+
+
+class DenialKinds(Kinds):
+    """Of denials in a log without captures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.hows, self.causes = Numbers(), Numbers(), Numbers()
+
+    def keys(self, part: LogPart, whole: Population, causes: Array) -> Array:
+        """`causes`: a number for the cause of every connection of the part."""
+        rows = part.denials["refusal"]
+        event = rows["event"]
+        key = _Key(len(rows))
+        key.add(self._said(part)[event["words"]], 17)
+        known = part.denials["at"] >= 0
+        at = np.where(known, part.denials["at"], 0)
+        over = known & ~np.isnan(rows["lag_s"])  # what a denial shows of the end before it
+        if len(part.connections):
+            ended = part.connections["ended"][at] == 1
+            end = part.connections["end"][at]
+            hows = self.hows.all(part.hows)
+            how = np.where(ended, hows[np.minimum(end["how"], len(hows) - 1)] + 2, 1)
+            key.add(np.where(over, how, 0), 8)
+            over &= ended
+            key.add(np.where(over, end["by"] + 1, 0), 3)
+            key.add(_sign(end["bytes"], over & (end["has"] & BIT["bytes"] != 0)), 2)
+            key.add(np.where(known, causes[at] + 1, 0), 7)
+        else:
+            key.bits += 20
+        key.add(known, 1)
+        key.add(rows["seen"], 2)
+        key.add(rows["side"], 2)
+        key.add(rows["pending"], 1)
+        key.add(_step(rows["lag_s"], LAG_S), 3)
+        key.add(_step(part.denials["syn_after_s"], SYN_AFTER_S), 3)
+        key.add(_step(rows["failover_s"], FAILOVER_S), 3)
+        key.add(whole.repeats >= REPEATS[0], 1)
+        key.add(np.searchsorted(FANOUT, whole.src_fanout, "right"), 3)
+        key.add(whole.src_refused >= REFUSED[0], 1)
+        key.add(np.minimum(whole.dst_opened, 1) + 1, 2)
+        has = event["has"]
+        src, dst = event["a_p"], event["b_p"]
+        no_src, no_dst = has & BIT["a_p"] == 0, has & BIT["b_p"] == 0
+        key.add(np.where(no_src, 0, np.where(src < PRIVILEGED, 1, 2)), 2)
+        key.add(np.where(no_dst, 0, np.where(dst < PRIVILEGED, 1, 2)), 2)
+        key.add(src > dst, 1)
+        return key.value
+
+    def _said(self, part: LogPart) -> Array:
+        """A number for what the words of a line tell rules: message, protocol, flags, kind, and
+        whether it names an access list."""
+        self.bound(self.words, 1 << 16)
+        at = {name: WORDS.index(name) for name in ("msg_id", "flags", "acl")}
+        out = []
+        for told, (kind, proto) in zip(part.book.words, shown(part), strict=True):
+            said = (told[at["msg_id"]], told[at["flags"]], told[at["acl"]] is None, kind, proto)
+            out.append(self.words(said))
+        return np.array(out or [0], np.uint64)

@@ -1,0 +1,298 @@
+"""What only logs show, judged a part at a time in packed rows.
+
+Connections are judged when nothing to come can change them.  Denials wait (on disk, if they are
+many) until the whole log has told what it knows of their hosts; then they are judged, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from finis.correlation import logalone
+from finis.correlation.keys import mix
+from finis.correlation.stories import Clock, Proof, Refusal, Story
+from finis.diagnosis import engine
+from finis.diagnosis.coded import NEVER, Coded, Members, Names
+from finis.diagnosis.counting import counter
+from finis.diagnosis.engine import Judged
+from finis.diagnosis.kinds import ConnectionKinds, DenialKinds, Kinds, Population, Verdict, shown
+from finis.diagnosis.logrows import Kept, columns, number, when
+from finis.diagnosis.patterns._api import READS
+from finis.diagnosis.patterns._whole import Whole
+from finis.diagnosis.population import Counted, Ends
+from finis.diagnosis.spill import Waiting
+from finis.diagnosis.tally import Tally, addressed, whom_columns
+from finis.tables import DENIAL_FACTS, DENIALS, polars_schema
+from finis.tracking.packed import SEEN
+from finis.tracking.parts import LogPart, word_column
+from finis.wire.dialects._packed import BIT
+
+Array = np.ndarray
+HOSTS_MOST = 1 << 21  # half of the hosts whose connections are counted; further ones are not
+TOLD_MOST = 1000  # denials of the connections that are put into words
+_NO_PORT = np.uint64(1 << 16)
+
+
+class LogJudge:
+    """Judges the parts of logs.  `limit`: examples of a finding."""
+
+    def __init__(self, limit: int) -> None:
+        self.names = Names()
+        self.kinds, self.denial_kinds = ConnectionKinds(), DenialKinds()
+        self.connections = Coded("connections", limit, self.names)
+        self.denials = Coded("denials", limit, self.names)
+        self.openers = counter(HOSTS_MOST, forget=False)  # marked: carried no data
+        self.targets = counter(HOSTS_MOST, forget=True)  # host and port that were asked
+        self.kept = Kept(self.names)
+        self.waiting = Waiting()
+        self.refused: list[pl.DataFrame] = []  # denials as patterns read them
+        self.devices: dict[str, None] = {}
+
+    def add(self, part: LogPart) -> None:
+        """Take a part; its memory may be used again."""
+        verdict = np.empty(0, np.uint32)
+        if len(part.connections):
+            verdict = self._connections(part)
+        if len(part.denials):
+            self.waiting.add(part, verdict)
+
+    def _connections(self, part: LogPart) -> Array:
+        rows = columns(part, self.names)
+        verdict = self.kinds.judged(self.kinds.keys(part), lambda at: told(part, at).connections)
+        verdicts = self.kinds.verdicts
+        resp_p = np.where(rows.start_has & BIT["b_p"] != 0, rows.resp_p, _NO_PORT)
+        target = mix(rows.resp_h, resp_p)
+        after = part.connections["denials_after"] > 0
+        members = Members(
+            verdict=verdict,
+            ends=(rows.orig_h, rows.orig_p, rows.resp_h, rows.resp_p),
+            key=np.where(_named(self.kinds, "connections")[verdict], target, np.uint64(0)),
+            begin=rows.begin,
+            tie=rows.number,
+            first_ns=rows.first_ns,
+            last_ns=rows.last_ns,
+            telling=2 + after + _sure(self.kinds)[verdict],
+            product=rows.device,
+            products=rows.products,
+        )
+
+        def tell(at: Array) -> list[Story]:
+            judged = told(part, at)
+            return [judged.stories.story(n) for n in range(len(at))]
+
+        def whom(at: Array) -> pl.DataFrame:
+            return told(part, at).connections.select(whom_columns("connections"))
+
+        self.connections.add(members, verdicts, tell, whom)
+        nothing = (rows.end_has & BIT["bytes"] != 0) & (part.connections["end"]["bytes"] == 0)
+        self.openers.add(rows.orig_h, nothing)
+        self.targets.add(target)
+        self.kept.add(part, rows, verdict)
+        devices = np.flatnonzero(np.bincount(rows.device)).tolist()
+        self.devices |= dict.fromkeys(part.devices[code] for code in devices)
+        return verdict
+
+    # --- at the end ------------------------------------------------------------------------
+
+    def finish(self, tally: Tally, logged: dict[str, bool]) -> None:
+        """Judge the denials and hand everything over.  `logged`: whose connections are logged, by
+        device."""
+        counted = Counted((part for part, _ in self.waiting), self.names, self.openers, logged)
+        begin = 0
+        for part, verdict in self.waiting:
+            self._refusals(part, verdict, counted, begin)
+            begin += len(part.denials)
+        self.connections.give(tally.connections, self.kinds.verdicts)
+        self.denials.give(tally.denials, self.denial_kinds.verdicts)
+
+    def clocks(self) -> list[Clock]:
+        """The clocks of the firewalls, which nothing compares."""
+        return logalone.clocks_of(pl.DataFrame({"device": list(self.devices)}))
+
+    def _refusals(self, part: LogPart, verdict: Array, counted: Counted, begin: int) -> None:
+        whole = counted.of(part, begin)
+        ends = counted.ends.cut(slice(begin, begin + len(part.denials)))
+        causes = [one.cause for one in self.kinds.verdicts]
+        kinds = self.denial_kinds
+
+        def tell(at: Array) -> Judged:
+            return told_denials(part, at, whole)
+
+        cause = kinds.causes.all(causes)[verdict]
+        found = kinds.judged(kinds.keys(part, whole, cause), lambda at: tell(at).denials)
+        rows = part.denials["refusal"]
+        known, over = part.denials["at"] >= 0, ~np.isnan(rows["lag_s"])
+        key = mix(ends.src, ends.src_p, ends.dst, ends.dst_p)
+        stamp = np.where(rows["event"]["has"] & BIT["ts"] != 0, rows["event"]["ts"], NEVER)
+        hits = np.where(rows["event"]["has"] & BIT["hit_count"] != 0, rows["event"]["hit_count"], 1)
+        members = Members(
+            verdict=found,
+            ends=(ends.src, ends.src_p, ends.dst, ends.dst_p),
+            key=np.where(_named(kinds, "denials")[found], key, np.uint64(0)),
+            begin=rows["row"],
+            tie=np.zeros(len(rows), np.int64),
+            first_ns=stamp,
+            last_ns=stamp,
+            telling=2 * known + (known & over) + _sure(kinds)[found],
+            product=rows["device"],
+            products=[part.products.get(name) for name in part.devices],
+            packets=hits,
+        )
+
+        def refusals(at: Array) -> list[Refusal]:
+            judged = tell(at)
+            return [judged.stories.refusal(n) for n in rows["row"][at].tolist()]
+
+        def whom(at: Array) -> pl.DataFrame:
+            return tell(at).denials.select(whom_columns("denials"))
+
+        self.denials.add(members, kinds.verdicts, refusals, whom)
+        self.refused.append(_read_by_patterns(part, ends, found, kinds.verdicts, self.names))
+
+    # --- what patterns read ----------------------------------------------------------------
+
+    @cached_property
+    def whole(self) -> Whole:
+        """What is known of all connections."""
+        return _Counts(self)
+
+    def prove(self, row: int) -> tuple[Proof, ...]:
+        """Where a connection stands that serves as an example."""
+        (found,) = self.whole.rows([row]).to_dicts()
+        if found["proof_file"] is None:
+            return ()
+        return (Proof(found["proof_file"], found["proof_number"], "line"),)
+
+    def denial_frame(self) -> pl.DataFrame:
+        """All denials, as patterns read them."""
+        frames = [frame for frame in self.refused if frame.height]
+        return pl.concat(frames) if frames else pl.DataFrame(schema=_PATTERN_DENIALS)
+
+
+class _Counts(Whole):
+    """`Whole` from what was counted."""
+
+    def __init__(self, judge: LogJudge) -> None:
+        super().__init__(judge.kept.frame(judge.kinds.verdicts))
+        self.judge = judge
+
+    def span_ns(self) -> list[int]:
+        return [ns for ns in (self.judge.kept.first_ns, self.judge.kept.last_ns) if ns != NEVER]
+
+    def any_opened(self) -> bool:
+        return self.judge.connections.total > 0
+
+    def opened(self, hosts: pl.Series) -> pl.Series:
+        return pl.Series(self.judge.openers.get(self.judge.names.of(hosts))[0])
+
+    def asked(self, targets: pl.DataFrame) -> pl.Series:
+        ports = targets["resp_p"].fill_null(int(_NO_PORT)).cast(pl.UInt64).to_numpy()
+        keys = mix(self.judge.names.of(targets["resp_h"]), ports)
+        return pl.Series(self.judge.targets.get(keys)[0])
+
+    def ended(self, least: int) -> pl.LazyFrame:
+        return self.judge.kept.ended_by(least, self.judge.kinds.verdicts)
+
+    def rows(self, numbers: Sequence[int]) -> pl.DataFrame:
+        return self.judge.kept.find(numbers, self.judge.kinds.verdicts)
+
+
+def _sure(kinds: Kinds) -> Array:
+    return np.array([one.sure for one in kinds.verdicts] or [0])
+
+
+def _named(kinds: Kinds, table: str) -> Array:
+    """Which verdicts have remedies that name hosts."""
+    placed = set(addressed(table))
+    return np.array([one.cause in placed for one in kinds.verdicts] or [False])
+
+
+# --- rows as frames ------------------------------------------------------------------------------
+
+
+def told(part: LogPart, at: Array) -> Judged:
+    """Some connections of a part as stories, judged, with (the first of) their denials."""
+    mine = np.flatnonzero(np.isin(part.denials["at"], at))[:TOLD_MOST]
+    return _judged(part, at, part.denial_frame(mine))
+
+
+def _judged(part: LogPart, at: Array, denials: pl.DataFrame) -> Judged:
+    rows = part.connections[at]
+    stories = logalone.stories(part.connection_frame(at), denials, tidy=False)
+    # Not counted anew: of many denials only some are here.
+    counted = [
+        pl.Series(name, rows[name].astype(np.int64)) for name in ("data_denied", "acks_denied")
+    ]
+    return engine.judge(replace(stories, table=stories.table.with_columns(counted)))
+
+
+def told_denials(part: LogPart, at: Array, whole: Population) -> Judged:
+    """Some denials of a part, judged, with the connections they belong to."""
+    denials = part.denial_frame(at).with_columns(
+        pl.Series("repeats", whole.repeats[at]),
+        *(
+            pl.Series(name, getattr(whole, name)[at]).replace({-1: None})
+            for name in ("src_fanout", "src_refused", "dst_opened")
+        ),
+    )
+    of = part.denials["at"][at]
+    return _judged(part, np.unique(of[of >= 0]), denials)
+
+
+_PATTERN_DENIALS = {
+    name: kind
+    for name, kind in (polars_schema(DENIALS) | polars_schema(DENIAL_FACTS)).items()
+    if name in READS["denials"]
+}
+
+
+def _read_by_patterns(
+    part: LogPart, ends: Ends, found: Array, verdicts: Sequence[Verdict], names: Names
+) -> pl.DataFrame:
+    """The columns of denials that patterns read."""
+    rows = part.denials["refusal"]
+    event = rows["event"]
+    words = np.ascontiguousarray(event["words"])
+    at, over = part.denials["at"], ~np.isnan(rows["lag_s"])
+    known = at >= 0
+    ended = known & over
+    hows = [*part.hows, None]
+    how = np.full(len(rows), len(part.hows), np.uint32)
+    if ended.any():
+        how[ended] = part.connections["end"]["how"][at[ended]]
+
+    def coded(codes: Array, texts: Sequence[Any]) -> pl.Series:
+        return pl.Series([*texts, None], dtype=pl.String).gather(codes.astype("u4"))
+
+    said = shown(part)
+    return pl.DataFrame({
+        "row": np.ascontiguousarray(rows["row"]),
+        "ts": when(np.where(event["has"] & BIT["ts"] != 0, event["ts"], NEVER)),
+        "device": coded(rows["device"], part.devices),
+        "file": coded(event["origin"], [file for _, file in part.book.origins]),
+        "line": number(event["line"], event["has"] & BIT["line"] != 0),
+        "unit": pl.repeat("line", len(rows), eager=True),
+        "kind": coded(words, [kind for kind, _ in said]),
+        "msg_id": coded(words, word_column(part.book, "msg_id")),
+        "proto": coded(words, [proto for _, proto in said]),
+        "src_h": names.texts(ends.src),
+        "src_p": number(ends.src_p, ends.src_p < _NO_PORT),
+        "dst_h": names.texts(ends.dst),
+        "dst_p": number(ends.dst_p, ends.dst_p < _NO_PORT),
+        "flags": coded(words, word_column(part.book, "flags")),
+        "lag_s": pl.Series(np.ascontiguousarray(rows["lag_s"])).fill_nan(None),
+        "seen_before": coded(rows["seen"], SEEN),
+        "duplicate_of": pl.repeat(None, len(rows), dtype=pl.Int64, eager=True),
+        "teardown": coded(how, hows),
+        "failover_s": pl.Series(np.ascontiguousarray(rows["failover_s"])).fill_nan(None),
+        "cause": coded(found, [one.cause for one in verdicts]),
+        "harm": coded(found, [one.harm for one in verdicts]),
+        "story": number(np.maximum(at, 0), known),
+        "pending_syn": rows["pending"] == 1,
+    }).select(list(_PATTERN_DENIALS))  # fmt: skip

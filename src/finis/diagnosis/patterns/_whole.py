@@ -1,0 +1,58 @@
+"""What all connections together tell, for patterns that need to know of more than they choose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+
+class Whole:
+    """Read from the rows themselves; `diagnosis.logparts` answers the same from counts."""
+
+    def __init__(self, connections: pl.LazyFrame) -> None:
+        self.connections = connections
+
+    def span_ns(self) -> list[int]:
+        """The first and last stamp, ns, as far as known."""
+        ends = self.connections.select(pl.col("first_ts").min(), pl.col("last_ts").max())
+        return [ns for ns in ends.cast(pl.Int64).collect().row(0) if ns is not None]
+
+    def any_opened(self) -> bool:
+        """Does any host open a connection?"""
+        return bool(self.connections.select(pl.col("orig_h").is_not_null().any()).collect().item())
+
+    def opened(self, hosts: pl.Series) -> pl.Series:
+        """How many connections each of these hosts opened, as far as counted."""
+        some = hosts.drop_nulls().unique().implode()
+        counted = (
+            self.connections.filter(pl.col("orig_h").is_in(some))
+            .group_by("orig_h")
+            .len("n")
+            .collect()
+        )
+        asked = pl.DataFrame({"orig_h": hosts}).join(
+            counted, "orig_h", "left", maintain_order="left"
+        )
+        return asked["n"].cast(pl.Int64).fill_null(0)
+
+    def asked(self, targets: pl.DataFrame) -> pl.Series:
+        """How many connections were opened to each of these (`resp_h`, `resp_p`)."""
+        wanted = targets.select("resp_h", "resp_p")
+        counted = (
+            self.connections.join(wanted.lazy(), ["resp_h", "resp_p"], "semi")
+            .group_by("resp_h", "resp_p")
+            .len("n")
+            .collect()
+        )
+        found = wanted.join(counted, ["resp_h", "resp_p"], "left", maintain_order="left")
+        return found["n"].cast(pl.Int64).fill_null(0)
+
+    def ended(self, least: int) -> pl.LazyFrame:
+        """Connections, those at least of every host that ended `least` of them in one second."""
+        return self.connections
+
+    def rows(self, numbers: Sequence[int]) -> pl.DataFrame:
+        """Connections by number (`row`), in order of time."""
+        chosen = self.connections.filter(pl.col("row").is_in(list(numbers)))
+        return chosen.sort("begin", "tie").collect()
