@@ -28,9 +28,11 @@ COLUMNS = FROM_LOG | {
 }  # fmt: skip
 
 
-def stories(log: pl.DataFrame, denials: pl.DataFrame, *, tidy: bool = True) -> Stories:
-    """`log`, `denials` as for `correlate`.  Not `tidy`: `conn_id` stays null in the table, and is
-    made for the few stories that are told."""
+def stories(
+    log: pl.DataFrame, denials: pl.DataFrame, *, tidy: bool = True, few: bool = False
+) -> Stories:
+    """`log`, `denials` as for `correlate`.  Not `tidy`: rows stay in the order of `log`, and the
+    `conn_id` of each is made alone: at once if there are `few`, else of those that are told."""
     told = clocks_of(log)
     stamp = pl.coalesce("built_ts", "teardown_ts").cast(pl.Int64)
     begin = log.select(stamp.fill_null(0)).to_series()
@@ -46,6 +48,9 @@ def stories(log: pl.DataFrame, denials: pl.DataFrame, *, tidy: bool = True) -> S
     )
     if tidy:
         table = table.with_columns(naming.ids(_fingerprints(log)).alias("conn_id"))
+    elif few:
+        names = [naming.one(number) for number in _fingerprints(log)]
+        table = table.with_columns(pl.Series("conn_id", names, pl.String))
     return Stories(
         table=table,
         denials=_joined(log, denials),
@@ -55,7 +60,7 @@ def stories(log: pl.DataFrame, denials: pl.DataFrame, *, tidy: bool = True) -> S
         proofs=Lazy(len(log), partial(line_proofs, log)),
         placed=_placed(log, begin),
         origin=np.full(len(log), -1, np.int64),
-        name=None if tidy else lambda row: partial(_named, log[row]),
+        name=None if tidy or few else lambda row: partial(_named, log[row]),
     )
 
 

@@ -5,7 +5,7 @@ of it to a `Tally`, which makes the findings.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -94,13 +94,11 @@ class _Whom:
     begin: Array = field(default_factory=lambda: np.empty(0, "i8"))
     rows: list[pl.DataFrame] = field(default_factory=list)  # the earliest: key, begin, tie, fields
 
-    def add(
-        self, key: Array, begin: Array, tie: Array, tell: Callable[[Array], pl.DataFrame]
-    ) -> None:
-        at = pl.int_range(pl.len(), dtype=pl.Int64)
+    def add(self, key: Array, begin: Array) -> Array:
+        """Count; the rows that are the earliest of their key so far, to be given to `keep`."""
         met = (
             pl.DataFrame({"key": key, "begin": begin})
-            .with_columns(at=at)
+            .with_columns(at=pl.int_range(pl.len(), dtype=pl.Int64))
             .group_by("key")
             .agg(n=pl.len().cast(pl.Int64), first=pl.col("at").get(pl.col("begin").arg_min()))
             .sort("key")
@@ -114,19 +112,17 @@ class _Whom:
         earlier = known.copy()
         earlier[known] = begin[first[known]] < self.begin[place[known]]
         self.begin[place[earlier]] = begin[first[earlier]]
-        fresh = earlier | ~known
-        if fresh.any():
-            rows = first[fresh]
-            self.rows.append(
-                tell(rows).with_columns(
-                    key=pl.Series(key[rows]), begin=pl.Series(begin[rows]), tie=pl.Series(tie[rows])
-                )
-            )
         new = ~known
         if new.any():
             self.keys = np.insert(self.keys, place[new], keys[new])
             self.n = np.insert(self.n, place[new], n[new])
             self.begin = np.insert(self.begin, place[new], begin[first[new]])
+        rows: Array = first[earlier | new]
+        return rows
+
+    def keep(self, rows: pl.DataFrame) -> None:
+        """`key`, `begin`, `tie` and the fields of rows."""
+        self.rows.append(rows)
         if len(self.keys) > 2 * MOST:
             self._forget()
 
@@ -157,6 +153,28 @@ class _Group:
         self.several = False
         self.held: list[Held] = []
 
+    def cover(self, first_ns: Array, last_ns: Array) -> None:
+        """Extend the period."""
+        known = first_ns[first_ns != NEVER]
+        if len(known):
+            least = int(known.min())
+            self.first_ns = least if self.first_ns == NEVER else min(self.first_ns, least)
+        self.last_ns = max(self.last_ns, int(last_ns.max()))
+
+
+def _apart(
+    of: list[tuple[_Group, Array]], make: Callable[[Array], Any]
+) -> Iterator[tuple[tuple[_Group, Array], Any]]:
+    """What `make` gives for all these rows at once, apart again."""
+    of = [(group, at) for group, at in of if len(at)]
+    if not of:
+        return
+    every = make(np.concatenate([at for _, at in of]))
+    begin = 0
+    for group, at in of:
+        yield (group, at), every[begin : begin + len(at)]
+        begin += len(at)
+
 
 class Coded:
     """The verdicts of one table, row by row as numbers."""
@@ -171,91 +189,94 @@ class Coded:
         self,
         rows: Members,
         verdicts: Sequence[Verdict],
-        tell: Callable[[Array], list[Story] | list[Refusal]],
+        tell: Callable[[Array], Sequence[Story] | Sequence[Refusal]],
         whom: Callable[[Array], pl.DataFrame],
     ) -> None:
         """Take a batch.  `tell`: what stands behind some rows; `whom`: the columns that remedies
         are filled from."""
+        self.total += len(rows.verdict)
+        met: list[tuple[_Group, Array]] = []
+        chosen: list[tuple[_Group, Array]] = []
+        for key, at in self._by_group(rows, verdicts):
+            group = self.groups.setdefault(key, _Group())
+            self._count(group, rows, at)
+            if rows.key[at].any():
+                met.append((group, at[group.whom.add(rows.key[at], rows.begin[at])]))
+            chosen.append((group, self._foremost(group, rows, at)))
+        for (group, at), part in _apart(met, whom):
+            places = {name: pl.Series(getattr(rows, name)[at]) for name in ("key", "begin", "tie")}
+            group.whom.keep(part.with_columns(**places))
+        for (group, at), told in _apart(chosen, tell):
+            self._hold(group, rows, at, told)
+
+    def _by_group(
+        self, rows: Members, verdicts: Sequence[Verdict]
+    ) -> Iterator[tuple[tuple[str, str], Array]]:
+        """Cause and harm, and the rows of it; counts them by verdict."""
         counts = np.bincount(rows.verdict, minlength=len(verdicts))
         self.counts += [0] * (len(verdicts) - len(self.counts))
         of_group: dict[tuple[str, str], list[int]] = {}
         for at in np.flatnonzero(counts).tolist():
             self.counts[at] += int(counts[at])
             of_group.setdefault(verdicts[at].group, []).append(at)
-        self.total += len(rows.verdict)
-        number = np.zeros(len(verdicts), np.uint8 if len(of_group) < 256 else np.uint16)
+        number = np.zeros(len(verdicts), np.uint16)
         for n, kinds in enumerate(of_group.values()):
             number[kinds] = n
         numbers = number[rows.verdict]
         for n, key in enumerate(of_group):
-            at = np.flatnonzero(numbers == n) if len(of_group) > 1 else np.arange(len(numbers))
-            self._add(self.groups.setdefault(key, _Group()), rows, at, tell, whom)
+            yield key, np.flatnonzero(numbers == n)
 
-    def _add(self, group: _Group, rows: Members, at: Array, tell: Any, whom: Any) -> None:
+    def _count(self, group: _Group, rows: Members, at: Array) -> None:
         host, port, peer, _ = rows.ends
-        hosts = host[at]
+        hosts, ports = host[at], port[at]
         group.hosts.add(hosts)
         group.hosts.add(peer[at])
-        first, last = rows.first_ns[at], rows.last_ns[at]
-        known = first[first != NEVER]
-        if len(known):
-            least = int(known.min())
-            group.first_ns = least if group.first_ns == NEVER else min(group.first_ns, least)
-        group.last_ns = max(group.last_ns, int(last.max()))
+        group.cover(rows.first_ns[at], rows.last_ns[at])
         for code in np.flatnonzero(np.bincount(rows.product[at])).tolist():
             if (product := rows.products[code]) is not None:
                 group.products.add(product)
         if rows.packets is not None:
             group.packets += int(rows.packets[at].sum())
-        keys = rows.key[at]
-        if keys.any():
-            group.whom.add(keys, rows.begin[at], rows.tie[at], lambda some: whom(at[some]))
         if not group.several:
-            ports = port[at]
             opener = (int(hosts[0]), int(ports[0]))
             same = bool((hosts == opener[0]).all() and (ports == opener[1]).all())
             group.several = not same or group.opener not in (None, opener)
             group.opener = opener
-        self._hold(group, rows, at, tell)
 
-    def _hold(self, group: _Group, rows: Members, at: Array, tell: Any) -> None:
-        """Members that may become examples: those that may still be chosen."""
+    def _foremost(self, group: _Group, rows: Members, at: Array) -> Array:
+        """Members that may become examples."""
         telling, begin, tie = rows.telling[at], rows.begin[at], rows.tie[at]
-        held = group.held
-        full = len({one.pair for one in held}) >= self.limit
-        if full:
-            worst = first_of_pairs(held, self.limit)[-1].rank
+        if len({one.pair for one in group.held}) >= self.limit:
+            worst = first_of_pairs(group.held, self.limit)[-1].rank
             may = (-telling < worst[0]) | ((-telling == worst[0]) & (begin <= worst[1]))
             at, telling, begin, tie = at[may], telling[may], begin[may], tie[may]
         if not len(at):
-            return
-        chosen = self._foremost(rows, at, telling, begin, tie)
-        told = tell(chosen)
-        host, _, peer, _ = rows.ends
-        for row, story in zip(chosen.tolist(), told, strict=True):
-            rank = (-int(rows.telling[row]), int(rows.begin[row]), int(rows.tie[row]))
-            pair = (int(host[row]), int(peer[row]))
-            held.append(Held(rank, pair, int(rows.tie[row]), story))
-        group.held = kept(held, self.limit)
-
-    def _foremost(
-        self, rows: Members, at: Array, telling: Array, begin: Array, tie: Array
-    ) -> Array:
-        """The first of every pair of hosts, and the first of all, up to the limit."""
-        best = int(telling.max())
-        top = np.flatnonzero(telling == best)
+            return at
+        top = np.flatnonzero(telling == telling.max())
         order = top[np.lexsort((tie[top], begin[top]))]
         pairs = self._pairs(rows, at, order[:LOOKED_AT])
         if len(pairs) < self.limit and len(at) > min(len(order), LOOKED_AT):
             order = np.lexsort((tie, begin, -telling))
             pairs = self._pairs(rows, at, order)
-        return np.unique(np.concatenate([at[order[: self.limit]], at[pairs]]))
+        chosen: Array = np.unique(np.concatenate([at[order[: self.limit]], at[pairs]]))
+        return chosen
 
     def _pairs(self, rows: Members, at: Array, order: Array) -> Array:
+        """The first of every pair of hosts, up to the limit."""
         host, _, peer, _ = rows.ends
-        both = mix(host[at[order]], peer[at[order]])
-        _, first = np.unique(both, return_index=True)
-        return order[np.sort(first)[: self.limit]]
+        _, first = np.unique(mix(host[at[order]], peer[at[order]]), return_index=True)
+        chosen: Array = order[np.sort(first)[: self.limit]]
+        return chosen
+
+    def _hold(
+        self, group: _Group, rows: Members, at: Array, told: Sequence[Story] | Sequence[Refusal]
+    ) -> None:
+        host, _, peer, _ = rows.ends
+        for row, story in zip(at.tolist(), told, strict=True):
+            rank = (-int(rows.telling[row]), int(rows.begin[row]), int(rows.tie[row]))
+            pair = (int(host[row]), int(peer[row]))
+            group.held.append(Held(rank, pair, int(rows.tie[row]), story))
+        group.held = kept(group.held, self.limit)
 
     def give(self, table: Table, verdicts: Sequence[Verdict]) -> None:
         """Hand all of it over."""

@@ -87,7 +87,8 @@ class LogJudge:
             return [judged.stories.story(n) for n in range(len(at))]
 
         def whom(at: Array) -> pl.DataFrame:
-            return told(part, at).connections.select(whom_columns("connections"))
+            frame = part.connection_frame(at).with_columns(has_log=pl.lit(True))
+            return frame.select(whom_columns("connections"))
 
         self.connections.add(members, verdicts, tell, whom)
         nothing = (rows.end_has & BIT["bytes"] != 0) & (part.connections["end"]["bytes"] == 0)
@@ -150,7 +151,7 @@ class LogJudge:
             return [judged.stories.refusal(n) for n in rows["row"][at].tolist()]
 
         def whom(at: Array) -> pl.DataFrame:
-            return tell(at).denials.select(whom_columns("denials"))
+            return part.denial_frame(at).select(whom_columns("denials"))
 
         self.denials.add(members, kinds.verdicts, refusals, whom)
         self.refused.append(_read_by_patterns(part, ends, found, kinds.verdicts, self.names))
@@ -158,16 +159,14 @@ class LogJudge:
     # --- what patterns read ----------------------------------------------------------------
 
     @cached_property
-    def whole(self) -> Whole:
+    def whole(self) -> _Counts:
         """What is known of all connections."""
         return _Counts(self)
 
     def prove(self, row: int) -> tuple[Proof, ...]:
         """Where a connection stands that serves as an example."""
-        (found,) = self.whole.rows([row]).to_dicts()
-        if found["proof_file"] is None:
-            return ()
-        return (Proof(found["proof_file"], found["proof_number"], "line"),)
+        file, line = self.whole.places[row]
+        return () if file is None else (Proof(file, line, "line"),)
 
     def denial_frame(self) -> pl.DataFrame:
         """All denials, as patterns read them."""
@@ -181,6 +180,7 @@ class _Counts(Whole):
     def __init__(self, judge: LogJudge) -> None:
         super().__init__(judge.kept.frame(judge.kinds.verdicts))
         self.judge = judge
+        self.places: dict[int, tuple[str | None, int]] = {}  # of the rows that were asked for
 
     def span_ns(self) -> list[int]:
         return [ns for ns in (self.judge.kept.first_ns, self.judge.kept.last_ns) if ns != NEVER]
@@ -200,7 +200,10 @@ class _Counts(Whole):
         return self.judge.kept.ended_by(least, self.judge.kinds.verdicts)
 
     def rows(self, numbers: Sequence[int]) -> pl.DataFrame:
-        return self.judge.kept.find(numbers, self.judge.kinds.verdicts)
+        found = self.judge.kept.find(numbers, self.judge.kinds.verdicts)
+        for row, file, line in found.select("row", "proof_file", "proof_number").iter_rows():
+            self.places[row] = (file, line)
+        return found
 
 
 def _sure(kinds: Kinds) -> Array:
@@ -224,7 +227,7 @@ def told(part: LogPart, at: Array) -> Judged:
 
 def _judged(part: LogPart, at: Array, denials: pl.DataFrame) -> Judged:
     rows = part.connections[at]
-    stories = logalone.stories(part.connection_frame(at), denials, tidy=False)
+    stories = logalone.stories(part.connection_frame(at), denials, tidy=False, few=True)
     # Not counted anew: of many denials only some are here.
     counted = [
         pl.Series(name, rows[name].astype(np.int64)) for name in ("data_denied", "acks_denied")

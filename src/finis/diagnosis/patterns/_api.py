@@ -179,7 +179,19 @@ def find_all(
         if len(found) > MAX_FINDINGS:
             left = len(found) - MAX_FINDINGS
             found = [*found[: MAX_FINDINGS - 1], replace(found[MAX_FINDINGS - 1], more=left)]
-        out += [_proven(one, whole, prove) for one in found]
+        out += found
+    if prove is not None:
+        shown = sorted({number for one in out for number in one.stories[:EXAMPLES]})
+        rows = whole.rows(shown).iter_rows(named=True) if shown else ()
+        claims = {
+            row["row"]: Claim(
+                f"For example {endpoint(row['orig_h'], row['orig_p'])} to"
+                f" {endpoint(row['resp_h'], row['resp_p'])}.",
+                prove(row["row"]),
+            )
+            for row in rows
+        }  # in order of time
+        out = [_proven(one, claims) for one in out]
     return [
         replace(
             one,
@@ -190,20 +202,7 @@ def find_all(
     ]
 
 
-def _proven(
-    found: PatternFinding,
-    whole: Whole,
-    prove: Callable[[int], tuple[Proof, ...]] | None,
-) -> PatternFinding:
-    if prove is None or not found.stories:
-        return found
-    rows = whole.rows(found.stories[:EXAMPLES])
-    claims = tuple(
-        Claim(
-            f"For example {endpoint(row['orig_h'], row['orig_p'])} to"
-            f" {endpoint(row['resp_h'], row['resp_p'])}.",
-            prove(row["row"]),
-        )
-        for row in rows.iter_rows(named=True)
-    )
-    return replace(found, claims=found.claims + claims)
+def _proven(found: PatternFinding, claims: dict[int, Claim]) -> PatternFinding:
+    mine = set(found.stories[:EXAMPLES])
+    shown = tuple(claim for row, claim in claims.items() if row in mine)
+    return replace(found, claims=found.claims + shown)
