@@ -149,8 +149,7 @@ class _Group:
         self.first_ns = self.last_ns = NEVER
         self.products: set[str] = set()
         self.packets = 0
-        self.opener: tuple[int, int] | None = None  # host and port of all who opened, if one
-        self.several = False
+        self.opener: dict[str, int | None] = {}  # host, port of all who opened; None: several
         self.held: list[Held] = []
 
     def cover(self, first_ns: Array, last_ns: Array) -> None:
@@ -189,7 +188,7 @@ class Coded:
         self,
         rows: Members,
         verdicts: Sequence[Verdict],
-        tell: Callable[[Array], Sequence[Story] | Sequence[Refusal]],
+        tell: Callable[[Array], Sequence[Story | Refusal]],
         whom: Callable[[Array], pl.DataFrame],
     ) -> None:
         """Take a batch.  `tell`: what stands behind some rows; `whom`: the columns that remedies
@@ -237,11 +236,10 @@ class Coded:
                 group.products.add(product)
         if rows.packets is not None:
             group.packets += int(rows.packets[at].sum())
-        if not group.several:
-            opener = (int(hosts[0]), int(ports[0]))
-            same = bool((hosts == opener[0]).all() and (ports == opener[1]).all())
-            group.several = not same or group.opener not in (None, opener)
-            group.opener = opener
+        for name, values in (("orig_h", hosts), ("orig_p", ports)):
+            one = group.opener.setdefault(name, int(values[0]))
+            if one is not None and not (values == one).all():
+                group.opener[name] = None
 
     def _foremost(self, group: _Group, rows: Members, at: Array) -> Array:
         """Members that may become examples."""
@@ -269,7 +267,7 @@ class Coded:
         return chosen
 
     def _hold(
-        self, group: _Group, rows: Members, at: Array, told: Sequence[Story] | Sequence[Refusal]
+        self, group: _Group, rows: Members, at: Array, told: Sequence[Story | Refusal]
     ) -> None:
         host, _, peer, _ = rows.ends
         for row, story in zip(at.tolist(), told, strict=True):
@@ -302,7 +300,10 @@ class Coded:
                 .select(**named, host="host", n="n")
             )  # fmt: skip
             if found.whom.rows:
-                table.met(found.whom.frame().with_columns(**named), one_opener=not found.several)
+                table.met(
+                    found.whom.frame().with_columns(**named),
+                    shared={name for name, one in found.opener.items() if one is not None},
+                )
 
 
 def _moment(ns: int) -> datetime | None:

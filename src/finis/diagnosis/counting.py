@@ -7,7 +7,7 @@ faster.
 from __future__ import annotations
 
 import os
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -83,6 +83,5 @@ def counter(most: int, *, forget: bool = True) -> Counting:
         except ImportError:
             pass
         else:
-            made: Any = _counting.Counter(most, forget)
-            return made  # type: ignore[no-any-return]
+            return _counting.Counter(most, forget)
     return Counter(most, forget=forget)

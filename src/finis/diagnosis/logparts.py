@@ -52,7 +52,7 @@ class LogJudge:
         self.kept = Kept(self.names)
         self.waiting = Waiting()
         self.refused: list[pl.DataFrame] = []  # denials as patterns read them
-        self.devices: dict[str, None] = {}
+        self.devices: dict[str, int] = {}  # the first connection of each
 
     def add(self, part: LogPart) -> None:
         """Take a part; its memory may be used again."""
@@ -95,8 +95,10 @@ class LogJudge:
         self.openers.add(rows.orig_h, nothing)
         self.targets.add(target)
         self.kept.add(part, rows, verdict)
-        devices = np.flatnonzero(np.bincount(rows.device)).tolist()
-        self.devices |= dict.fromkeys(part.devices[code] for code in devices)
+        for code in np.flatnonzero(np.bincount(rows.device)).tolist():
+            least = int(rows.number[rows.device == code].min())
+            name = part.devices[code]
+            self.devices[name] = min(least, self.devices.get(name, least))
         return verdict
 
     # --- at the end ------------------------------------------------------------------------
@@ -114,7 +116,9 @@ class LogJudge:
 
     def clocks(self) -> list[Clock]:
         """The clocks of the firewalls, which nothing compares."""
-        return logalone.clocks_of(pl.DataFrame({"device": list(self.devices)}))
+        return logalone.clocks_of(
+            pl.DataFrame({"device": sorted(self.devices, key=self.devices.__getitem__)})
+        )
 
     def _refusals(self, part: LogPart, verdict: Array, counted: Counted, begin: int) -> None:
         whole = counted.of(part, begin)

@@ -202,18 +202,16 @@ class Table:
         """The members of a cause at a level of harm."""
         return self.groups.setdefault(key, _Group())
 
-    def met(self, whom: pl.DataFrame, *, one_opener: bool) -> None:
+    def met(self, whom: pl.DataFrame, *, shared: set[str]) -> None:
         """Take counts `n` of those whom the remedies of one group would name, with the fields of
-        the earliest of each.  `one_opener`: all were opened by the same client and port."""
+        the earliest of each.  `shared`: columns of who opened it that are the same in all."""
         self.whom.add(whom)
         if self.table == "connections":
-            none = None if one_opener else pl.lit(None)
-            span = [
-                (pl.col(name).first() if which == "min" or none is None else none.cast(kind))
-                .alias(f"{name}_{which}")
-                for name, kind in (("orig_h", pl.String()), ("orig_p", pl.Int64()))
-                for which in ("min", "max")
-            ]  # fmt: skip
+            span = []
+            for name, kind in (("orig_h", pl.String()), ("orig_p", pl.Int64())):
+                one = pl.col(name).first()
+                other = one if name in shared else pl.lit(None, kind)
+                span += [one.alias(f"{name}_min"), other.alias(f"{name}_max")]
             self.clients = pl.concat([self.clients, whom.head(1).select(*_GROUP, *span)])
 
     def _stats(self, frame: pl.DataFrame) -> pl.DataFrame:

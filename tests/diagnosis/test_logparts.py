@@ -1,0 +1,173 @@
+"""Logs judged a part at a time in packed rows say what logs judged as frames say."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finis.correlation import logalone
+from finis.diagnosis import coded, spill
+from finis.diagnosis.engine import judge
+from finis.diagnosis.verdicts import Verdicts
+from finis.pipeline import logs_connections
+from finis.tracking import events as module
+from finis.tracking.events import LogTracker
+from finis.tracking.parts import LogPart
+from tests.tracking.eventlist import Line, batches, built, deny, torn
+from tests.tracking.test_follow import event, placed
+
+pytestmark = pytest.mark.skipif(module._kernel() is None, reason="no kernel is built")
+
+TEARDOWNS = (
+    ("fins", "TCP FINs", "a"), ("fins", "TCP FINs", "b"), ("fins", "TCP FINs", "unknown"),
+    ("reset-resp", "TCP Reset-I", "b"), ("reset-orig", "TCP Reset-O", "a"),
+    ("reset-side-unknown", "TCP Reset", "unknown"), ("syn-timeout", "SYN Timeout", "unknown"),
+    ("idle-timeout", "Connection timeout", "unknown"), ("fin-timeout", "FIN Timeout", "unknown"),
+    ("failover", "Failover primary closed", "unknown"), (None, "Brand new words", "unknown"),
+)  # fmt: skip
+FLAGS = ("RST", "RST ACK", "ACK", "FIN ACK", "PSH ACK", "SYN", "SYN ACK", "")
+
+
+def lines(seed: int, count: int = 400) -> list[Line]:
+    """Connections and denials of every kind, with hosts that scan, flood, and end at once."""
+    rnd = random.Random(seed)
+    out: list[Line] = []
+    for number in range(count):
+        client = rnd.choice(("192.0.2.1", "192.0.2.2", f"198.51.100.{rnd.randrange(250)}", "host",
+                             "2001:db8::7"))  # fmt: skip
+        server = rnd.choice(("10.0.0.5/443", "10.0.0.5/80", f"10.0.1.{rnd.randrange(250)}/443"))
+        a, b = f"outside:{client}/{rnd.randrange(1024, 65536)}", f"inside:{server}"
+        t = rnd.randrange(4000)
+        life = rnd.choice((0, 1, 30, 3600, rnd.randrange(600)))
+        mapped = {"mapped_b": "203.0.113.5/443"} if rnd.random() < 0.1 else {}
+        if rnd.random() < 0.9:
+            direction = rnd.choice(("inbound", "inbound", "outbound"))
+            out.append(built(t, number, a, b, direction=direction, **mapped))
+        teardown, reason, side = rnd.choice(TEARDOWNS)
+        size = rnd.choice((0, 0, 1000, None))
+        if rnd.random() < 0.9:
+            out.append(torn(t + life, number, a, b, duration_s=rnd.choice((life, life, None)),
+                            bytes=size, teardown=teardown, reason=reason,
+                            teardown_side=side))  # fmt: skip
+        for _ in range(rnd.choice((0, 0, 1, 2, 5))):
+            when = t + life + rnd.choice((0, 0, 1, 2, 100, 127, 200, 240, 300, 3000))
+            ends = (b, a) if rnd.random() < 0.7 else (a, b)
+            out.append(deny(when, *ends, flags=rnd.choice(FLAGS), hit_count=rnd.choice((1, 7))))
+    for n in range(40):  # a scan, a policy, backscatter, a process that is killed
+        out.append(deny(500 + n, "outside:192.0.2.66/40000", f"inside:10.0.2.{n}/{20 + n}",
+                        flags="SYN", msg_id="106023", denial_kind="policy", acl="in"))  # fmt: skip
+        out.append(deny(700 + n % 5, "outside:192.0.2.77/80", f"inside:10.0.3.{n}/{1024 + n}",
+                        flags=rnd.choice(("SYN ACK", "RST ACK"))))  # fmt: skip
+        a, b = f"outside:192.0.2.{n}/{5000 + n}", "inside:10.0.0.9/25"
+        out.append(built(800 + n, 10_000 + n, a, b))
+        out.append(torn(900, 10_000 + n, a, b, teardown="reset-resp", reason="TCP Reset-I",
+                        teardown_side="b", duration_s=100 - n))  # fmt: skip
+    for n in range(80):
+        a, b = f"outside:203.0.113.{n}/6000", "inside:10.0.0.8/22"
+        out.append(built(1000 + n / 10, 20_000 + n, a, b))
+        out.append(torn(1030 + n / 10, 20_000 + n, a, b, teardown="syn-timeout", bytes=0,
+                        reason="SYN Timeout", duration_s=30))  # fmt: skip
+    return sorted(out, key=lambda line: line["ts"])
+
+
+def framed(events: list[Line]) -> Verdicts:
+    tracker = LogTracker()
+    for batch in batches(events, 1000):
+        tracker.feed(batch)
+    tables = tracker.finish()
+    verdicts = Verdicts(keep=False)
+    verdicts.add(judge(logalone.stories(tables.connections, tables.denials)))
+    return verdicts
+
+
+def packed(events: list[Line], seed: int) -> Verdicts:
+    """In parts that are cut at random."""
+    tracker = LogTracker()
+    for batch in batches(events, 1000):
+        tracker.feed(batch)
+    whole = tracker.rest()
+    logged = {d.name: logs_connections(d) for d in tracker.told().devices}
+    rnd = np.random.default_rng(seed)
+    count = int(rnd.integers(1, 5))
+    share = rnd.integers(0, count, len(whole.connections))
+    at = whole.denials["at"]
+    of = np.where(at >= 0, share[at] if len(share) else 0, rnd.integers(0, count, len(at)))
+    verdicts = Verdicts(keep=False)
+    for n in range(count):
+        mine = share == n
+        place = np.cumsum(mine) - 1
+        denials = whole.denials[of == n]
+        known = denials["at"] >= 0
+        denials["at"][known] = place[denials["at"][known]]
+        verdicts.add_part(
+            LogPart(whole.connections[mine], denials, whole.book, whole.devices, whole.hows,
+                    whole.whys, whole.products)
+        )  # fmt: skip
+    verdicts.end_of_log(logged)
+    return verdicts
+
+
+def said(verdicts: Verdicts) -> list[Any]:
+    findings = [
+        (one.row(), one.confidence, one.hosts, one.packets, one.contributing, one.share,
+         [(e.subject, e.conn_id, e.at, e.claims, e.alternatives, e.commands)
+          for e in one.examples])
+        for one in verdicts.found
+    ]  # fmt: skip
+    patterns = [(one.row(), one.more) for one in verdicts.patterns]
+    return [verdicts.n_connections, verdicts.n_denials, verdicts.clocks, *findings, *patterns]
+
+
+def same(events: list[Line], seed: int) -> None:
+    for one, other in zip(said(framed(events)), said(packed(events, seed)), strict=True):
+        assert one == other
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_parts_say_what_frames_say(seed: int) -> None:
+    events = lines(seed)
+    same(events, seed)
+    patterns = {one.id for one in packed(events, seed).patterns}
+    assert patterns >= {"PAT205", "PAT301", "PAT302", "PAT303"}, patterns
+
+
+@settings(max_examples=60, deadline=None)
+@given(events=st.lists(event(), max_size=40).map(placed), seed=st.integers(0, 99))
+def test_hostile_parts_say_what_frames_say(events: list[Line], seed: int) -> None:
+    same(events, seed)
+
+
+def test_what_waits_on_disk_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = lines(3)
+    want = said(packed(events, 1))
+    monkeypatch.setattr(spill, "BUFFER_BYTES", 1000)
+    assert said(packed(events, 1)) == want
+
+
+def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    from finis.errors import UsageError
+
+    def full(owner: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(spill, "BUFFER_BYTES", 1000)
+    monkeypatch.setattr(spill, "folder", full)
+    with pytest.raises(UsageError, match=r"cannot be written .* TMPDIR"):
+        packed(lines(3), 1)
+
+
+def test_too_many_names_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coded, "_NAMES", 1)
+    verdicts = packed(lines(2), 1)
+    assert verdicts.n_connections == framed(lines(2)).n_connections
+    assert all(one.hosts for one in verdicts.found)
+
+
+def test_without_a_line_nothing_is_said() -> None:
+    verdicts = packed([], 1)
+    assert verdicts.found == [] and verdicts.patterns == []
