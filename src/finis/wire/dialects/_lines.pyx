@@ -22,6 +22,7 @@ from finis.wire.dialects._memo cimport *
 from finis.wire.dialects._row cimport *
 from finis.wire.dialects._scan cimport *
 from finis.wire.dialects._tree cimport *
+from finis.wire.dialects._values cimport finis_octets_open
 
 import os
 
@@ -56,6 +57,8 @@ assert LONGEST_PREFIX + LONGEST_LINE + SPANS * 20 + PADDING < MARGIN
 assert MORE >= SLOTS * COPIES and sizeof(Event) < 256
 
 cdef int64_t NEVER = -(1 << 62)
+
+finis_octets_open()
 
 
 cdef class Lines:

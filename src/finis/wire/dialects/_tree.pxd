@@ -20,6 +20,7 @@ from finis.wire.dialects._scan cimport (
 )
 from finis.wire.dialects._values cimport (
     duration,
+    finis_again,
     finis_eight,
     ipv4,
     number,
@@ -100,6 +101,13 @@ cdef inline const End* follow(
     cdef int length, op, wides = 0, narrows = 0
     cdef int64_t value = 0
     cdef double seconds
+    # Addresses and ports are often printed twice: with what they are translated to.
+    cdef const uint8_t* host = NULL
+    cdef const uint8_t* port = NULL
+    cdef int host_length = 0, port_length = 0
+    cdef uint64_t last_host = 0
+    cdef uint16_t last_port = 0
+    cdef bint again = False
     while True:
         node = &tree.nodes[at]
         while node.first != p[0]:
@@ -121,19 +129,32 @@ cdef inline const End* follow(
         if op > NOTHING and op != REST and not digit(p[0]):
             op = NOTHING
         if op == HOST:
-            q = ipv4(p, &value)
-            if q == NULL:
-                return NULL
-            found.wide[wides] = <uint64_t>1 << 32 | <uint64_t>value  # _packed.V4
+            again = host != NULL and finis_again(p, host, host_length)
+            if again:
+                found.wide[wides] = last_host
+                p += host_length
+            else:
+                q = ipv4(p, &value)
+                if q == NULL:
+                    return NULL
+                last_host = <uint64_t>1 << 32 | <uint64_t>value  # _packed.V4
+                found.wide[wides] = last_host
+                host, host_length = p, <int>(q - p)
+                p = q
             wides += 1
-            p = q
         elif op == PORT:
-            q = short_number(p, 5, &value)
-            if q == NULL or value > 65535:
-                return NULL
-            found.narrow[narrows] = <uint16_t>value
+            if again and port != NULL and finis_again(p, port, port_length):
+                found.narrow[narrows] = last_port
+                p += port_length
+            else:
+                q = short_number(p, 5, &value)
+                if q == NULL or value > 65535:
+                    return NULL
+                last_port = <uint16_t>value
+                found.narrow[narrows] = last_port
+                port, port_length = p, <int>(q - p)
+                p = q
             narrows += 1
-            p = q
         elif op == INT:
             q = number(p, 18, &value)
             if q == NULL:

@@ -6,6 +6,9 @@ cdef extern from *:
     """
     #include <stdint.h>
     #include <string.h>
+    #if defined(__SSE2__)
+    #include <emmintrin.h>
+    #endif
 
     /* Eight bytes, the first of them lowest. */
     static inline uint64_t finis_eight(const void* p) {
@@ -40,24 +43,67 @@ cdef extern from *:
         1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000
     };
 
-    /* Two octets and the byte after each; 0 where there are none, else the length without the
-       second of these bytes. */
-    static inline int finis_octets(const uint8_t* p, uint64_t* value) {
-        uint64_t x = finis_digits(p), others = finis_others(x), one, two;
-        int n, m;
-        if ((others & (others - 1)) == 0) return 0;
-        n = finis_place(others);
-        m = finis_place(others & (others - 1)) - n - 1;
-        if ((unsigned)(n - 1) > 2 || (unsigned)(m - 1) > 2 || p[n] != '.') return 0;
-        one = x << (64 - 8 * n) >> 40;
-        x >>= 8 * (n + 1);
-        two = x << (64 - 8 * m) >> 40;
-        if (((n > 1) & ((p[0] == '0'))) | ((m > 1) & ((x & 255) == 0))) return 0;
-        one = (one & 255) * 100 + (one >> 8 & 255) * 10 + (one >> 16);
-        two = (two & 255) * 100 + (two >> 8 & 255) * 10 + (two >> 16);
-        if ((one > 255) | (two > 255)) return 0;
-        *value = one << 8 | two;
-        return n + 1 + m;
+    /* By the digits of an octet, four bits each, the first of three lowest: the octet, and from
+       bit 8 on how many digits its proper form has; 0 where it is none. */
+    static uint16_t FINIS_OCTETS[4096];
+
+    static void finis_octets_open(void) {
+        int i;
+        for (i = 0; i < 256; i++)
+            FINIS_OCTETS[i / 100 | i / 10 % 10 << 4 | i % 10 << 8] =
+                (uint16_t)(i | (1 + (i > 9) + (i > 99)) << 8);
+    }
+
+    /* The octet whose `n` digits, at most 7, come first. */
+    static inline unsigned finis_octet(uint64_t x, int n) {
+        x = x << 8 << (56 - 8 * n) >> 40;
+        return FINIS_OCTETS[(x & 15) | (x >> 4 & 240) | (x >> 8 & 3840)] ^ (unsigned)n << 8;
+    }
+
+    /* A bit for each of 16 bytes that is no digit; sure as far as the first byte above 0xb9. */
+    static inline unsigned finis_marks(const uint8_t* p) {
+    #if defined(__SSE2__)
+        __m128i x = _mm_sub_epi8(_mm_loadu_si128((const __m128i*)p), _mm_set1_epi8('0'));
+        __m128i digits = _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(9)), x);
+        return (unsigned)_mm_movemask_epi8(digits) ^ 0xffff;
+    #else
+        const uint64_t gather = 0x0002040810204081ULL;  /* the highest bits of eight bytes */
+        return (unsigned)(finis_others(finis_digits(p)) * gather >> 56)
+            | (unsigned)(finis_others(finis_digits(p + 8)) * gather >> 56) << 8;
+    #endif
+    }
+
+    /* An address in its one proper form: how long it is, 0 where there is none.  Only where its
+       last digit stands must be known before one can go on: it is found first. */
+    static inline int finis_ipv4(const uint8_t* p, int64_t* value) {
+        unsigned first = finis_marks(p), second = first & (first - 1);
+        unsigned third = second & (second - 1), fourth = third & (third - 1), one, two, three, four;
+        int a, b, c, d;
+        if (fourth == 0) return 0;
+        a = __builtin_ctz(first);
+        b = __builtin_ctz(second);
+        c = __builtin_ctz(third);
+        d = __builtin_ctz(fourth);
+        if ((a | (b - a - 1) | (c - b - 1) | (d - c - 1)) > 7) return 0;
+        one = finis_octet(finis_digits(p), a);
+        two = finis_octet(finis_digits(p + a + 1), b - a - 1);
+        three = finis_octet(finis_digits(p + b + 1), c - b - 1);
+        four = finis_octet(finis_digits(p + c + 1), d - c - 1);
+        if (((one | two | three | four) > 255) | (p[a] != '.') | (p[b] != '.') | (p[c] != '.'))
+            return 0;
+        *value = (int64_t)(one << 24 | two << 16 | three << 8 | four);
+        return d;
+    }
+
+    /* Are the first `length` bytes the same, at most 15, and does no digit follow those at `p`? */
+    static inline int finis_again(const uint8_t* p, const uint8_t* before, int length) {
+        static const uint8_t mask[32] = {
+            255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+        };
+        const uint8_t* of = mask + 16 - length;
+        uint64_t differ = (finis_eight(p) ^ finis_eight(before)) & finis_eight(of)
+            | (finis_eight(p + 8) ^ finis_eight(before + 8)) & finis_eight(of + 8);
+        return differ == 0 && (uint8_t)(p[length] - '0') > 9;
     }
     """
     uint64_t finis_eight(const void* p) noexcept nogil
@@ -65,22 +111,16 @@ cdef extern from *:
     uint64_t finis_others(uint64_t digits) noexcept nogil
     int finis_place(uint64_t others) noexcept nogil
     uint64_t finis_number(uint64_t digits) noexcept nogil
-    int finis_octets(const uint8_t* p, uint64_t* value) noexcept nogil
+    int finis_ipv4(const uint8_t* p, int64_t* value) noexcept nogil
+    bint finis_again(const uint8_t* p, const uint8_t* before, int length) noexcept nogil
+    void finis_octets_open() noexcept
     const uint64_t FINIS_TENS[9]
 
 
 cdef inline const uint8_t* ipv4(const uint8_t* p, int64_t* value) noexcept nogil:
     """Past the address in its one proper form, NULL if it is none."""
-    cdef uint64_t high = 0, low = 0
-    cdef int n = finis_octets(p, &high)
-    if n == 0 or p[n] != b".":
-        return NULL
-    p += n + 1
-    n = finis_octets(p, &low)
-    if n == 0:
-        return NULL
-    value[0] = <int64_t>(high << 16 | low)
-    return p + n
+    cdef int length = finis_ipv4(p, value)
+    return NULL if length == 0 else p + length
 
 
 cdef inline const uint8_t* short_number(
