@@ -334,11 +334,12 @@ class Intake:
     # --- logs ------------------------------------------------------------------------------
 
     def events(self) -> Iterator[Events]:
-        """The events of all logs, merged by time and followed, copies marked."""
+        """The events of all logs, merged by time and followed, copies marked.  Of much input,
+        lines are read in a thread of their own while events are followed in this one."""
         from finis.tracking.events import merge
 
         logs = [item for item in self.inputs if item[1].kind == "log"]
-        for events in merge(self._feed(*item, len(logs) > OPEN_AT_ONCE) for item in logs):
+        for events in ahead(merge(self._feed(*item, len(logs) > OPEN_AT_ONCE) for item in logs)):
             self.log.feed(events)
             yield events
 

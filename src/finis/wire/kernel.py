@@ -29,24 +29,15 @@ def decoder(file: int) -> FrameDecoder:
     return (_kernel() or Decoder)(file)
 
 
-def _lines() -> Any:
+def line_kernel() -> Any:
+    """The class `finis.wire.dialects._lines.Lines`, None where the reference is to be used."""
     if os.environ.get("FINIS_PURE") == "1":
         return None
     try:
         from finis.wire.dialects import _lines
     except ImportError:
         return None
-    return _lines
-
-
-def line_kernel() -> Any:
-    """The class `finis.wire.dialects._lines.Lines`, None where the reference is to be used."""
-    return getattr(_lines(), "Lines", None)
-
-
-def line_counter() -> Any:
-    """`finis.wire.dialects._lines.newlines`, None where the reference is to be used."""
-    return getattr(_lines(), "newlines", None)
+    return _lines.Lines
 
 
 def text_kernel() -> Any:

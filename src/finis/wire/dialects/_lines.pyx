@@ -4,6 +4,10 @@ Runs the programs of `_program`.  A program tells where a line's values stand (a
 numbers) and which words it is made of.  All that depends on the words alone is taken from the
 first line with the same words, which the reference (`_events.Reader.line`) has read; every line in
 doubt is read by the reference too.  So the kernel never decides what a message means.
+
+Three ways, then, from the slowest: the reference, once for each choice of words (`_slow`); a
+program, once more for each (`_plain`), which plants the line in a tree; and the tree, for all
+further lines that differ in values only (`_known`).
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -13,9 +17,12 @@ from cpython.unicode cimport PyUnicode_DecodeASCII
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
+from finis.wire.dialects._header cimport *
 from finis.wire.dialects._memo cimport *
 from finis.wire.dialects._row cimport *
 from finis.wire.dialects._scan cimport *
+from finis.wire.dialects._tree cimport *
+from finis.wire.dialects._values cimport finis_octets_open
 
 import os
 
@@ -42,23 +49,16 @@ cdef enum:
     LEAVE = -3  # to the reference
 
 cdef enum:
-    SPARE = 3  # buffers that are used again
+    SPARE = 8  # buffers that are used again
+    # Bytes behind a line's start that may be read: more than any line of the tree is long.
+    MARGIN = 4096
 
+assert LONGEST_PREFIX + LONGEST_LINE + SPANS * 20 + PADDING < MARGIN
+assert MORE >= SLOTS * COPIES and sizeof(Event) < 256
 
-def newlines(bytes data):
-    """How many line feeds there are."""
-    cdef const uint8_t* p = <const uint8_t*>PyBytes_AS_STRING(data)
-    cdef Py_ssize_t i, at = 0, stop, size = PyBytes_GET_SIZE(data), total = 0
-    cdef uint8_t few
-    with nogil:
-        while at < size:
-            stop = min(at + 255, size)
-            few = 0
-            for i in range(at, stop):
-                few += p[i] == 10
-            total += few
-            at = stop
-    return total
+cdef int64_t NEVER = -(1 << 62)
+
+finis_octets_open()
 
 
 cdef class Lines:
@@ -92,11 +92,18 @@ cdef class Lines:
     cdef Py_ssize_t strange_count
     cdef bytes strange_bytes
     cdef int c_ts, c_device, c_line, c_text_ok
+    cdef Tree tree
+    cdef uint8_t text[LONGEST_LINE + PADDING]  # a line that a program reads
     # Headers read before, by a hash of their bytes.
-    cdef Header headers_at[HEADERS]
+    cdef Header* headers_at
+    cdef uint16_t guesses[GUESSES]
+    cdef int behind  # `Header.behind` of the last one looked for
     cdef list texts
     cdef int64_t reads  # how often the reference has read a header, or may have
     cdef int64_t fresh  # number of the line whose header was just read
+    cdef int64_t anchor  # `Headers.anchor`, NEVER for none, and `yearless`
+    cdef bint yearless
+    cdef int64_t first_ns, last_ns  # the period of lines not yet told to the source
     cdef Py_ssize_t used, seen
     # The line that stopped `_run`.
     cdef const uint8_t* start
@@ -127,10 +134,12 @@ cdef class Lines:
         self.tally = <uint32_t*>PyMem_Calloc(IDS, sizeof(uint32_t))
         self.programs = <Program*>PyMem_Calloc(PROGRAMS, sizeof(Program))
         self.templates = <Event*>PyMem_Calloc(MEMO, sizeof(Event))
+        self.headers_at = <Header*>PyMem_Calloc(HEADERS, sizeof(Header))
         if (
             self.index == NULL or self.programs == NULL or self.templates == NULL
-            or self.known == NULL or self.tally == NULL
+            or self.known == NULL or self.tally == NULL or self.headers_at == NULL
             or memo_open(&self.memo, int.from_bytes(os.urandom(8), "little"))
+            or tree_open(&self.tree)
         ):
             raise MemoryError
         for msg_id in (*grammar.messages, *grammar.special):
@@ -141,6 +150,7 @@ cdef class Lines:
         self.strange_count = len(self.strange_bytes)
         self.texts = [None] * HEADERS
         self.fresh = -1
+        self.first_ns, self.last_ns = -NEVER, NEVER
         self.mark_count = len(grammar.fast.marks)
         if self.mark_count > MARKS or any(len(mark) > MARK for mark in grammar.fast.marks):
             raise ValueError("too many marks, or too long")
@@ -150,7 +160,8 @@ cdef class Lines:
                 self.marks[n][i] = c
         for msg_id, copies in grammar.fast.messages.items():
             self._add(msg_id, copies)
-        self._new_book()
+        self.book = _packed.Book()
+        self._forget()
         self._fresh()
 
     def __dealloc__(self):
@@ -159,7 +170,9 @@ cdef class Lines:
         PyMem_Free(self.known)
         PyMem_Free(self.tally)
         PyMem_Free(self.templates)
+        PyMem_Free(self.headers_at)
         memo_close(&self.memo)
+        tree_close(&self.tree)
 
     cdef int _add(self, msg_id, copies) except -1:
         program = compile_program(self.reader.grammar.messages[msg_id].texts[0])
@@ -190,10 +203,16 @@ cdef class Lines:
         """Begin a new book; nothing of the old one is used again."""
         cdef int i
         self.book = _packed.Book()
-        memo_clear(&self.memo)
-        self.template_count = 0
+        self._forget()
         for i in range(HEADERS):
-            self.headers_at[i].length = 0
+            self.headers_at[i].length = self.headers_at[i].parts = 0
+        return 0
+
+    cdef int _forget(self) except -1:
+        """Forget what words mean."""
+        memo_clear(&self.memo)
+        tree_clear(&self.tree)
+        self.template_count = 0
         return 0
 
     cdef int _fresh(self) except -1:
@@ -221,19 +240,21 @@ cdef class Lines:
             self._new_book()
         return out
 
-    def feed(self, bytes data, Py_ssize_t at, long number):
-        """Read the lines of `data` from offset `at`, the first of which has this number, until
-        the batch is full: (offset, number) to go on from, offset -1 if nothing is left.  `data`
-        is valid UTF-8."""
+    def feed(self, bytes data, Py_ssize_t at, Py_ssize_t stop, long number):
+        """Read the lines of `data` from offset `at` to `stop`, the first of which has this number,
+        until the batch is full: (offset, number) to go on from, offset -1 if nothing is left."""
         cdef const uint8_t* base = <const uint8_t*>PyBytes_AS_STRING(data)
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
         cdef int why
         cdef bint done
+        if not 0 <= at <= stop <= PyBytes_GET_SIZE(data):
+            raise ValueError("outside the data")
+        self._look()
         while True:
             with nogil:
-                why = self._run(base, size, &at, &number)
+                why = self._run(base, stop, &at, &number)
             if why == FULL or why == ENDED:
                 break
+            self._tell()
             done = True  # with this line
             if why == HEADER:
                 self._header(number)
@@ -247,20 +268,35 @@ cdef class Lines:
                 )
                 self._slow(number, text, True)
             else:
-                stop = self.end - base
-                found = data.find(b"\n", stop)
-                whole = data[at : size if found < 0 else found]
-                if text := _syslog._cut(whole.decode(), self.source, number):
+                found = data.find(b"\n", self.end - base, stop)
+                whole = data[at : stop if found < 0 else found]
+                (line,) = _syslog._decoded([whole], self.source, number - 1)
+                if text := _syslog._cut(line, self.source, number):
                     self.seen += 1
                     self._slow(number, text, False)
+            self._look()
             if done:
                 number += 1
-                at = data.find(b"\n", self.end - base) + 1
+                at = data.find(b"\n", self.end - base, stop) + 1
                 if at == 0:
                     at = -1
                     break
+        self._tell()
         self._settle()
         return at, number
+
+    cdef int _look(self) except -1:
+        """Where the headers stand."""
+        anchor = self.headers.anchor
+        self.anchor = NEVER if anchor is None else anchor
+        self.yearless = self.headers.yearless
+        return 0
+
+    cdef int _tell(self) except -1:
+        """Tell the headers what was seen of them."""
+        if self.anchor != NEVER:
+            self.headers.anchor = self.anchor
+        return 0
 
     cdef int _settle(self) except -1:
         """Tell the source what was counted."""
@@ -269,18 +305,16 @@ cdef class Lines:
         source.rows += self.seen
         source.used += self.used
         self.used = self.seen = 0
+        if self.first_ns <= self.last_ns:
+            source.seen(self.first_ns)
+            source.seen(self.last_ns)
+        self.first_ns, self.last_ns = -NEVER, NEVER
         for i in range(self.tallied_count):
             msg_id = self.tallied[i]
             source.other[f"{msg_id:06d}"] += self.tally[msg_id]
             self.tally[msg_id] = 0
         self.tallied_count = 0
         return 0
-
-    def add(self, number, text):
-        """Read one line that is given as text; not more than fit into the batch."""
-        self.source.rows += 1
-        self._slow(number, text, False)
-        self._settle()
 
     cdef int _slow(self, number, text, bint learn) except -1:
         """Have the reference read a line, and learn from it what its words mean."""
@@ -296,8 +330,7 @@ cdef class Lines:
             self.count += 1
         if calm:
             if memo_full(&self.memo, self.key_length):
-                memo_clear(&self.memo)
-                self.template_count = 0
+                self._forget()
             memo_put(&self.memo, self.key, self.key_length, self._meaning(row, out))
         return 0
 
@@ -333,7 +366,6 @@ cdef class Lines:
     cdef int _meaning(self, row, const Event* shown) except? -99:
         """The template of all lines with the words of this row; NO_EVENT if they are no events;
         LEAVE if they must be left to the reference."""
-        cdef int k, i
         cdef Event other
         cdef const Program* code = self.code
         cdef const Parsed* parsed = &self.parsed
@@ -347,12 +379,8 @@ cdef class Lines:
         if memcmp(&other, shown, sizeof(Event)) != 0:
             return LEAVE
         other.ts = other.line = 0
+        # Which values there are depends on the words: their bits stay.
         other.has &= ~<uint32_t>(HAS_TS | HAS_LINE)
-        for k in range(code.slots):
-            if parsed.taken[k]:
-                for i in range(COPIES):
-                    if code.offset[k][i] >= 0:
-                        other.has &= ~code.bit[k][i]
         self.templates[self.template_count] = other
         self.template_count += 1
         return self.template_count - 1
@@ -360,86 +388,206 @@ cdef class Lines:
     cdef int _run(
         self, const uint8_t* base, Py_ssize_t size, Py_ssize_t* place, long* line
     ) noexcept nogil:
-        """Take plain lines until one is not: what is to be done with it."""
-        cdef Py_ssize_t at = place[0], stop
-        cdef long number = line[0]
+        """Take lines that are known or plain until one is not: what is to be done with it."""
+        cdef const uint8_t* start = base + place[0]
+        cdef const uint8_t* stop = base + size
+        cdef const uint8_t* safe = stop - MARGIN if size >= MARGIN else base
         cdef const uint8_t* found
-        cdef const uint8_t* start
         cdef const uint8_t* end
-        cdef int why
+        cdef long number = line[0]
+        cdef int why = FULL
         while self.count < self.batch:
-            found = <const uint8_t*>memchr(base + at, 10, size - at)
-            stop = size if found == NULL else found - base
-            start, end = base + at, base + stop
-            while start < end and strippable(start[0]):
-                start += 1
-            while end > start and strippable((end - 1)[0]):
-                end -= 1
-            if start < end:
-                why = self._fast(start, end, number)
-                if why != FULL:
-                    place[0], line[0] = at, number
-                    self.start, self.end = start, end
-                    return why
-                self.seen += 1
+            if start < safe:
+                found = self._known(start, stop, number)
+                if found != NULL:
+                    start = found
+                    number += 1
+                    continue
+            found = <const uint8_t*>memchr(start, 10, stop - start)
+            end = stop if found == NULL else found
+            why = self._line(start, end, found != NULL, number)
+            if why != FULL:
+                break
             number += 1
-            at = stop + 1
             if found == NULL:
                 place[0], line[0] = -1, number
                 return ENDED
-        place[0], line[0] = at, number
-        return FULL
+            start = found + 1
+        place[0], line[0] = start - base, number
+        return why
 
-    cdef inline int _fast(
-        self, const uint8_t* start, const uint8_t* end, long number
+    cdef inline const uint8_t* _known(
+        self, const uint8_t* start, const uint8_t* stop, long number
     ) noexcept nogil:
-        """Take the line if it is plain (FULL); else say what is to be done and leave it."""
-        cdef const uint8_t* tag
+        """Take the line if it is in the tree: where the next one begins, else NULL.  At least
+        MARGIN bytes follow `start`."""
+        cdef uint32_t guess = guess_of(start, self.behind)
+        cdef Header* header = &self.headers_at[self.guesses[guess]]
         cdef const uint8_t* p
-        cdef Py_ssize_t prefix
-        cdef int i, program, msg_id, slot, meaning
-        cdef const Program* code
+        cdef const uint8_t* end
+        cdef const End* known
+        cdef Event* row
+        cdef Found found
+        cdef int i
+        if not is_header(header, start):
+            header = self._find(start)
+            if header == NULL:
+                return NULL
+        if not header.pure:
+            return NULL
+        p = start + header.length
+        known = follow(&self.tree, &p, &found)
+        if known == NULL:
+            return NULL
+        if found.rest != NULL:
+            p = self._rest(start, p, stop, known.foreign)
+            if p == NULL:
+                return NULL
+        if not self._stands(header, number):
+            return NULL
+        if known.meaning == NO_EVENT:
+            if not self._tallied(known.msg_id):
+                return NULL
+        else:
+            row = &self.rows[self.count]
+            row[0] = self.templates[known.meaning]
+            for i in range(known.wides):
+                memcpy(<uint8_t*>row + known.wide_at[i], &found.wide[known.wide_of[i]], 8)
+            for i in range(known.narrows):
+                memcpy(<uint8_t*>row + known.narrow_at[i], &found.narrow[known.narrow_of[i]], 2)
+            self._complete(row, header, number)
+        self.seen += 1
+        return p
+
+    cdef inline const uint8_t* _rest(
+        self, const uint8_t* start, const uint8_t* p, const uint8_t* stop, bint foreign
+    ) noexcept nogil:
+        """Where the next line begins, if the rest of this one, from `p`, is plain text."""
+        cdef const uint8_t* found = <const uint8_t*>memchr(p, 10, stop - p)
+        cdef const uint8_t* end = found
+        if found == NULL or (foreign and (p[0] == b" " or p[0] == b"%")):
+            return NULL
+        while end > p and strippable((end - 1)[0]):
+            end -= 1
+        if end - p < (2 if foreign else 1) or end - start > LONGEST_LINE or not plain(p - 2, end):
+            return NULL
+        return found + 1
+
+    cdef inline Header* _find(self, const uint8_t* start) noexcept nogil:
+        """The header of a line, among those that were read before; NULL if it is not."""
+        cdef const uint8_t* tag = <const uint8_t*>memchr(start, b"%", LONGEST_PREFIX + 1)
+        cdef Header* header
+        cdef int slot
+        if tag == NULL:
+            return NULL
+        slot = header_slot(start, tag - start)
+        header = &self.headers_at[slot]
+        if header.length != tag - start or not is_header(header, start):
+            return NULL
+        self.behind = header.behind
+        self.guesses[guess_of(start, self.behind)] = <uint16_t>slot
+        return header
+
+    cdef inline bint _stands(self, Header* header, long number) noexcept nogil:
+        """Is what is known of this header what the reference would find now, with the same
+        effect?  The effect is made."""
+        if header.pure and header.dated:
+            if not self.yearless:
+                self.anchor = header.day
+        elif header.pure:
+            if not self.yearless or self.anchor != header.day:
+                return False
+        elif not (header.kept and header.read == self.reads) and self.fresh != number:
+            return False
+        if header.has_ts:
+            if header.ts < self.first_ns:
+                self.first_ns = header.ts
+            if header.ts > self.last_ns:
+                self.last_ns = header.ts
+        return True
+
+    cdef inline bint _tallied(self, int msg_id) noexcept nogil:
+        """Count a message that is no event, if the source counts its id."""
+        if not self.known[msg_id] or self.tallied_count >= MEMO:
+            return False
+        if self.tally[msg_id] == 0:
+            self.tallied[self.tallied_count] = msg_id
+            self.tallied_count += 1
+        self.tally[msg_id] += 1
+        return True
+
+    cdef inline void _complete(self, Event* row, const Header* header, long number) noexcept nogil:
+        """What every row has; it is then one of the batch."""
+        row.line = number
+        row.has |= HAS_LINE
+        if header.has_ts:
+            row.ts = header.ts
+            row.has |= HAS_TS
+        row.origin = header.origin
+        self.count += 1
+        self.used += 1
+
+    cdef int _line(
+        self, const uint8_t* start, const uint8_t* end, bint ends, long number
+    ) noexcept nogil:
+        """Take the line [start, end) if it is plain (FULL); else say what is to be done and leave
+        it.  `ends`: a line feed follows."""
+        cdef Py_ssize_t size
+        cdef int why
+        while start < end and strippable(start[0]):
+            start += 1
+        cdef const uint8_t* trimmed = end
+        while trimmed > start and strippable((trimmed - 1)[0]):
+            trimmed -= 1
+        if start == trimmed:
+            return FULL
+        size = trimmed - start
+        self.start, self.end = start, trimmed
+        if size > LONGEST_LINE or start[0] == b"{":
+            return SLOW
+        # A copy, so that it may be read beyond its end.
+        memcpy(self.text, start, size)
+        memset(&self.text[size], 10, PADDING)
+        why = self._plain(self.text, &self.text[size], end - trimmed if ends else -1, number)
+        if why == FULL:
+            self.seen += 1
+        return why
+
+    cdef int _plain(
+        self, const uint8_t* start, const uint8_t* end, Py_ssize_t tail, long number
+    ) noexcept nogil:
+        """The same of a line's copy; `tail`: bytes between it and its line feed, -1: no tree."""
+        cdef const uint8_t* tag = <const uint8_t*>memchr(start, b"%", end - start)
+        cdef const uint8_t* p
+        cdef Py_ssize_t prefix = tag - start
+        cdef int program, msg_id, slot, meaning = NO_EVENT
+        cdef const Program* code = NULL
         cdef Header* header
         cdef Event* row
         cdef bint met
-        if end - start > LONGEST_LINE or start[0] == b"{":
-            return SLOW
-        tag = <const uint8_t*>memchr(start, b"%", end - start)
         if tag == NULL:
             return SLOW
-        prefix = tag - start
         slot = header_slot(start, prefix)
         header = &self.headers_at[slot]
-        met = (
-            prefix > 0 and header.length == prefix and memcmp(start, header.prefix, prefix) == 0
-        )
-        if not met:
-            if prefix > LONGEST_PREFIX or not printable(start, tag):
-                return SLOW
-            for i in range(<int>self.strange_count):
-                if memchr(start, self.strange[i], prefix) != NULL:
-                    return SLOW
+        met = header.length == prefix and is_header(header, start)
+        if not met and not self._ordinary(start, tag):
+            return SLOW
         p = self._mark(tag, end)
         if p == NULL or end - p < 12 or not 48 <= p[0] <= 55 or p[1] != b"-":
             return SLOW
-        msg_id = 0
-        for i in range(2, 8):
-            if not digit(p[i]):
-                return SLOW
-            msg_id = msg_id * 10 + (p[i] - 48)
-        if p[8] != b":" or p[9] != b" " or p[10] == b" " or p[10] == b"%":
+        msg_id = number_of(p + 2)
+        if msg_id < 0 or p[8] != b":" or p[9] != b" " or p[10] == b" " or p[10] == b"%":
             return SLOW
-        program = self.index[msg_id]
         if not plain(p + 8, end):
             return SLOW
         self.header, self.msg_id = slot, msg_id
-        code = NULL
-        meaning = NO_EVENT
+        program = self.index[msg_id]
         if program != FOREIGN:
             if program == REFERENCE:  # the whole text is one word
                 if end - p > KEY:
                     return SLOW
                 code = &self.wordless
+                self.parsed.span_count, self.parsed.unsure = 0, False
                 self.key, self.key_length = p, <int>(end - p)
             else:
                 code = &self.programs[program - 1]
@@ -454,31 +602,43 @@ cdef class Lines:
             if meaning == UNMET:
                 self.code = code
                 return LEARN
-        if not (
-            met and header.read == self.reads and (header.dated or header.calm)
-        ) and self.fresh != number:
-            self.start, self.end = start, tag
+        if not met or not self._stands(header, number):
+            self.end = self.start + prefix
             return HEADER
         if meaning == NO_EVENT:
-            if not self.known[msg_id] or self.tallied_count >= MEMO:
+            if not self._tallied(msg_id):
                 return OTHER
-            if self.tally[msg_id] == 0:
-                self.tallied[self.tallied_count] = msg_id
-                self.tallied_count += 1
-            self.tally[msg_id] += 1
-            return FULL
-        row = &self.rows[self.count]
-        row[0] = self.templates[meaning]
-        fill(code, &self.parsed, row)
-        row.line = number
-        row.has |= HAS_LINE
-        if header.has_ts:
-            row.ts = header.ts
-            row.has |= HAS_TS
-        row.origin = header.origin
-        self.count += 1
-        self.used += 1
+        else:
+            row = &self.rows[self.count]
+            row[0] = self.templates[meaning]
+            fill(code, &self.parsed, row)
+            self._complete(row, header, number)
+        if 0 <= tail <= LONGEST_LINE - (end - start):
+            if program == FOREIGN:
+                plant(&self.tree, tag, p + 10, NULL, NULL, NO_EVENT, msg_id, True)
+            elif is_sure(&self.parsed):
+                self._plant(tag, end, tail, code, meaning)
         return FULL
+
+    cdef inline void _plant(
+        self, const uint8_t* tag, const uint8_t* end, Py_ssize_t tail, const Program* code,
+        int meaning,
+    ) noexcept nogil:
+        """Remember the line, with what stands between its end in the copy and its line feed."""
+        memcpy(&self.text[end - self.text], self.end, tail + 1)
+        plant(
+            &self.tree, tag, end + tail + 1, code, &self.parsed, meaning, self.msg_id, False
+        )
+
+    cdef inline bint _ordinary(self, const uint8_t* start, const uint8_t* tag) noexcept nogil:
+        """May the kernel judge what follows this header?"""
+        cdef int i
+        if tag - start > LONGEST_PREFIX or not printable(start, tag):
+            return False
+        for i in range(<int>self.strange_count):
+            if memchr(start, self.strange[i], tag - start) != NULL:
+                return False
+        return True
 
     cdef inline const uint8_t* _mark(self, const uint8_t* tag, const uint8_t* end) noexcept nogil:
         cdef int i
@@ -507,29 +667,53 @@ cdef class Lines:
         reference would find it in its memory, or the same after all."""
         cdef int slot = self.header
         cdef Header* header = &self.headers_at[slot]
-        cdef const uint8_t* start = self.start
-        cdef Py_ssize_t length = <const uint8_t*>memchr(start, b"%", LONGEST_LINE) - start
-        if length > 0 and header.length == length and memcmp(start, header.prefix, length) == 0:
-            if header.dated and self.headers.remembers(self.texts[slot]):
+        cdef int length = <int>(self.end - self.start)
+        if header.length == length and is_header(header, self.text) and header.kept:
+            if self.headers.remembers(self.texts[slot]):
                 header.read = self.reads
                 return 0
-        text = PyUnicode_DecodeASCII(<const char*>start, length, NULL)
-        problems = self.source.problems.counts
-        before = sum(problems.values())
-        follows = self.headers.follows
+        text = PyUnicode_DecodeASCII(<const char*>self.start, length, NULL)
+        follows = self.headers.yearless
         ts, device = self.headers.read(text, number)
+        standing = None
         if ts is not None:
             self.source.seen(ts)
+            standing = self.headers.standing(text)
         self.reads += 1
         self.texts[slot] = text
+        set_header(header, self.text, length)
         header.has_ts, header.ts = ts is not None, ts or 0
         header.origin = self.book.origin(device, self.source.path)
-        memcpy(header.prefix, start, length)
-        header.length, header.read = <int>length, self.reads
-        header.dated = self.headers.remembers(text)
-        header.calm = follows and ts is not None and sum(problems.values()) == before
+        header.read, header.kept = self.reads, self.headers.remembers(text)
+        header.pure = standing is not None and (follows or standing[0])
+        if header.pure:
+            header.dated, header.day, clocks = standing
+            if len(clocks) <= CLOCKS:
+                for at, fraction in clocks:
+                    set_clock(header, at, fraction)
         self.fresh = number
         return 0
+
+
+cdef inline int number_of(const uint8_t* p) noexcept nogil:
+    """What six digits write, -1 if they are none."""
+    cdef int i, value = 0
+    for i in range(6):
+        if not digit(p[i]):
+            return -1
+        value = value * 10 + (p[i] - 48)
+    return value
+
+
+cdef inline bint is_sure(const Parsed* parsed) noexcept nogil:
+    """Are all lines with the same bytes between their spans read alike?"""
+    cdef const Span* last
+    if parsed.unsure:
+        return False
+    if parsed.span_count == 0:
+        return True
+    last = &parsed.spans[parsed.span_count - 1]
+    return last.op != REST or parsed.looked < last.start
 
 
 cdef inline void fill(const Program* code, const Parsed* parsed, Event* row) noexcept nogil:

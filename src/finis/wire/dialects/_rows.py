@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from finis.wire.dialects import _syslog
 from finis.wire.dialects._api import BATCH, Columns, Events
 from finis.wire.dialects._events import COLUMNS, Grammar, Reader
 from finis.wire.dialects._packed import Packed
+from finis.wire.dialects._syslog import Block, Blocks
 from finis.wire.kernel import line_kernel
 from finis.wire.source import Points, Source
 
@@ -19,16 +20,21 @@ if TYPE_CHECKING:
 
 
 class Rows:
-    """Collects the events of one file in batches; the reference of `_lines.Lines`."""
+    """Collects the events of one file in batches; the reference of `_lines.Lines`.
+
+    `number` is that of the next line."""
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self.rows: list[tuple[Any, ...]] = []
+        self.number = 1
 
-    def feed(self, number: int, block: bytes) -> Iterator[Columns]:
+    def feed(self, number: int, block: Block) -> Iterator[Columns]:
         """Read a block of lines, the first of which has this number."""
-        source = self.reader.source
-        for n, line in _syslog.lines_of(number, block, source):
+        data, start, stop = block
+        source, lines = self.reader.source, data[start:stop]
+        self.number = number + lines.count(b"\n") + 1
+        for n, line in _syslog.lines_of(number, lines, source):
             source.rows += 1
             row = self.reader.line(n, line)
             if row is None:
@@ -50,23 +56,18 @@ class Rows:
 
 
 class FastRows:
-    """The same with the kernel; blocks that are no UTF-8 are read line by line."""
+    """The same with the kernel."""
 
     def __init__(self, reader: Reader, kernel: Any) -> None:
-        self.reader = reader
         self.lines = kernel(reader, COLUMNS, BATCH)
+        self.number = 1
 
-    def feed(self, number: int, block: bytes) -> Iterator[Packed]:
+    def feed(self, number: int, block: Block) -> Iterator[Packed]:
         lines = self.lines
-        if not _readable(block):
-            for n, line in _syslog.lines_of(number, block, self.reader.source):
-                lines.add(n, line)
-                if lines.count >= BATCH:
-                    yield lines.take()
-            return
-        at = 0
+        data, at, stop = block
+        self.number = number
         while at >= 0:
-            at, number = lines.feed(block, at, number)
+            at, self.number = lines.feed(data, at, stop, self.number)
             if lines.count >= BATCH:
                 yield lines.take()
 
@@ -79,16 +80,6 @@ class FastRows:
         return rows
 
 
-def _readable(block: bytes) -> bool:
-    if block.isascii():
-        return True
-    try:
-        block.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _rows(reader: Reader) -> Rows | FastRows:
     kernel = line_kernel() if reader.grammar.fast is not None else None
     return Rows(reader) if kernel is None else FastRows(reader, kernel)
@@ -98,22 +89,26 @@ _LEARNT_LINES = 2000
 _LEARNT_BYTES = 1 << 26  # a hostile file's lines are long
 
 
-def _head(blocks: Iterator[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+def _head(blocks: Blocks, given: Iterator[Block]) -> list[Block]:
     """The blocks of the first lines."""
-    out: list[tuple[int, bytes]] = []
+    out: list[Block] = []
     size = 0
-    for number, block in blocks:
-        out.append((number, block))
-        size += len(block)
-        if number + block.count(b"\n") > _LEARNT_LINES or size > _LEARNT_BYTES:
+    for block in given:
+        out.append(block)
+        data, start, stop = block
+        blocks.number += data.count(b"\n", start, stop) + 1
+        size += stop - start
+        if blocks.number > _LEARNT_LINES or size > _LEARNT_BYTES:
             break
+    blocks.number = 1
     return out
 
 
-def _prefixes(grammar: Grammar, head: list[tuple[int, bytes]]) -> Iterator[str]:
+def _prefixes(grammar: Grammar, head: list[Block]) -> Iterator[str]:
     """What stands before the messages of the first lines."""
     scratch = Source(0, "", Points(), "")  # problems are counted when the lines are read
-    lines = (line for number, block in head for _, line in _syslog.lines_of(number, block, scratch))
+    blocks = (data[start:stop] for data, start, stop in head)
+    lines = (line for block in blocks for _, line in _syslog.lines_of(1, block, scratch))
     for line in islice(lines, _LEARNT_LINES):
         shown = grammar.rewrite(line)
         if m := grammar.tag.search(shown):
@@ -123,12 +118,13 @@ def _prefixes(grammar: Grammar, head: list[tuple[int, bytes]]) -> Iterator[str]:
 def read(grammar: Grammar, stream: Readable, source: Source, reading: Reading) -> Iterator[Events]:
     """Events of one log, in the order of its lines; see `finis.wire.dialects._api`."""
     reader = Reader(grammar, source, reading)
-    blocks = _syslog.blocks(stream, source)
-    head = _head(blocks)
+    blocks = Blocks(stream, source)
+    given = iter(blocks)
+    head = _head(blocks, given)
     reader.headers.learn(_prefixes(grammar, head))
     rows = _rows(reader)
-    for part in (head, blocks):
-        for number, block in part:
-            yield from rows.feed(number, block)
+    for block in chain(head, given):
+        yield from rows.feed(blocks.number, block)
+        blocks.number = rows.number
     if rows.count:
         yield rows.take()

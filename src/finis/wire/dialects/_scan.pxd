@@ -2,6 +2,8 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp, memcpy
 
+from finis.wire.dialects._values cimport duration, ipv4, number, short_number
+
 # _program.Op
 cdef enum:
     LITERAL, BLANK, BLANKS, OPTION, OPTION_END, HOST, PORT, INT, DURATION
@@ -21,7 +23,8 @@ cdef enum:
     PROGRAMS = 200
     REFERENCE = 255
     COPIES = 2  # columns that one value fills
-    HEADERS = 64  # remembered: one for each priority and device that take turns
+    SPANS = 32  # values of one line, those without a column too
+    PADDING = 32  # bytes that are no digits, after a line
     MARKS = 8
     MARK = 16  # bytes of one
 
@@ -39,23 +42,23 @@ cdef struct Program:
     int offset[SLOTS][COPIES]  # in a row; -1: none
     uint32_t bit[SLOTS][COPIES]  # of `Event.has`
 
+cdef struct Span:
+    const uint8_t* start
+    int length
+    int op  # HOST … DURATION, or REST
+    int slot  # -1: none
+
 cdef struct Parsed:
     int64_t value[SLOTS]
-    const uint8_t* start[SLOTS]
-    int length[SLOTS]
     bint taken[SLOTS]
     uint8_t key[KEY]
     int key_length
-
-cdef struct Header:
-    uint8_t prefix[LONGEST_PREFIX]
-    int length  # 0: none
-    int64_t read  # `Lines.reads` when it was read, or last known to be remembered
-    bint dated  # else its year depends on the headers before it
-    bint calm  # reading it at once again would have no effect
-    bint has_ts
-    int64_t ts
-    uint32_t origin
+    # Where bytes stand that other lines may have otherwise and mean the same: values, and a rest
+    # that is no word.
+    Span spans[SPANS]
+    int span_count
+    bint unsure  # whether a part is left out may hang on the digits of a value
+    const uint8_t* looked  # no byte after this was asked for, but to be in a span
 
 cdef struct Option:
     int end
@@ -83,60 +86,6 @@ cdef inline bint name_like(uint8_t c) noexcept nogil:
 cdef inline bint host_ends(const uint8_t* p, const uint8_t* end) noexcept nogil:
     """No character that a host may hold, nor the colon of IPv6."""
     return p >= end or p[0] == b" " or p[0] == b"/" or p[0] == b"(" or p[0] == b")" or p[0] == b","
-
-
-cdef inline const uint8_t* ipv4(
-    const uint8_t* p, const uint8_t* end, int64_t* value
-) noexcept nogil:
-    """Past the address, NULL if it is none."""
-    cdef int part, n, octet
-    cdef int64_t address = 0
-    for part in range(4):
-        n = octet = 0
-        while p < end and n < 4 and digit(p[0]):
-            octet = octet * 10 + (p[0] - 48)
-            n += 1
-            p += 1
-        if n == 0 or n > 3 or octet > 255 or (n == 3 and octet < 100) or (n == 2 and octet < 10):
-            return NULL
-        address = address << 8 | octet
-        if part < 3:
-            if p >= end or p[0] != b".":
-                return NULL
-            p += 1
-    value[0] = address
-    return p
-
-
-cdef inline const uint8_t* number(
-    const uint8_t* p, const uint8_t* end, int most, int64_t* value
-) noexcept nogil:
-    """Past up to `most` digits; NULL if there are none, or more."""
-    cdef int n = 0
-    cdef int64_t v = 0
-    while p < end and digit(p[0]):
-        if n == most:
-            return NULL
-        v = v * 10 + (p[0] - 48)
-        n += 1
-        p += 1
-    value[0] = v
-    return p if n else NULL
-
-
-cdef inline const uint8_t* duration(
-    const uint8_t* p, const uint8_t* end, int64_t* value
-) noexcept nogil:
-    cdef int64_t hours = 0
-    p = number(p, end, 9, &hours)
-    if p == NULL or end - p < 6 or p[0] != b":" or p[3] != b":":
-        return NULL
-    if not (digit(p[1]) and digit(p[2]) and digit(p[4]) and digit(p[5])):
-        return NULL
-    value[0] = (
-        hours * 3600 + ((p[1] - 48) * 10 + (p[2] - 48)) * 60 + (p[4] - 48) * 10 + (p[5] - 48)
-    )
-    return p + 6
 
 
 cdef inline const uint8_t* flags(const uint8_t* p, const uint8_t* end) noexcept nogil:
@@ -214,11 +163,56 @@ cdef inline bint absent(
     return op == WHO and p[0] != b"("
 
 
+cdef inline bint missed_literal(
+    const uint8_t* literal, int length, const uint8_t* p, const uint8_t* end, Parsed* out
+) noexcept nogil:
+    """Does something else stand here?"""
+    cdef int i = 0
+    if end - p >= length and memcmp(p, literal, length) == 0:
+        return False
+    while p + i < end and p[i] == literal[i]:  # they differ somewhere
+        out.unsure |= digit(literal[i])
+        i += 1
+    out.unsure |= p + i < end and digit(literal[i]) and digit(p[i])
+    if p + i > out.looked:
+        out.looked = p + i
+    return True
+
+
+cdef inline void span(
+    Parsed* out, int op, int slot, const uint8_t* start, const uint8_t* end
+) noexcept nogil:
+    if out.span_count == SPANS:
+        out.unsure = True
+        return
+    out.spans[out.span_count].start, out.spans[out.span_count].length = start, <int>(end - start)
+    out.spans[out.span_count].op, out.spans[out.span_count].slot = op, slot
+    out.span_count += 1
+
+
+cdef inline const uint8_t* field(
+    int op, const uint8_t* p, const uint8_t* end, int64_t* value
+) noexcept nogil:
+    """Past a value or words of this kind, NULL in doubt."""
+    cdef const uint8_t* q
+    if op == HOST:
+        q = ipv4(p, value)
+        return NULL if q == NULL or not host_ends(q, end) else q
+    if op == PORT:
+        q = short_number(p, 5, value)
+        return NULL if q == NULL or value[0] > 65535 or (q < end and port_like(q[0])) else q
+    if op == INT:
+        return number(p, 18, value)
+    if op == DURATION:
+        return duration(p, value)
+    return words(op, p, end)
+
+
 cdef inline bint run(
     const Program* program, const uint8_t* p, const uint8_t* end, Parsed* out
 ) noexcept nogil:
     """Does the body [p, end) fit?  Every byte of it is printable ASCII; no three blanks in a
-    row; the last one is none."""
+    row; the last one is none; PADDING follows."""
     cdef Option open[DEPTH]
     cdef int depth = 0, i = 0, k, op, a
     cdef const uint8_t* q
@@ -226,12 +220,13 @@ cdef inline bint run(
     cdef int64_t value = 0
     for k in range(program.slots):
         out.taken[k] = False
+    out.span_count, out.unsure, out.looked = 0, False, p
     while i < program.count:
         op, a = program.ops[i].op, program.ops[i].a
         missed = False
         if op == LITERAL:
             k = program.ops[i].b
-            missed = end - p < k or memcmp(p, &program.literals[a], k) != 0
+            missed = missed_literal(&program.literals[a], k, p, end, out)
             if not missed:
                 p += k
         elif op == BLANK or op == BLANKS:
@@ -239,6 +234,8 @@ cdef inline bint run(
             while p < end and p[0] == b" ":
                 p += 1
             missed = op == BLANK and p == q
+            if missed and p > out.looked:
+                out.looked = p
         elif op == OPTION:
             if depth == DEPTH or out.key_length >= KEY - 1:
                 return False
@@ -256,47 +253,43 @@ cdef inline bint run(
                 p[0] == b" " or p[0] == b"(" or p[0] == b")" or p[0] == b"," or p[0] == b";"
             ):
                 return False
+            if p > out.looked:
+                out.looked = p
         elif absent(op, program.ops[i].b, p, end):
             missed = True
-        elif HOST <= op <= DURATION:
-            if op == HOST:
-                q = ipv4(p, end, &value)
-                if q != NULL and not host_ends(q, end):
-                    return False
-            elif op == PORT:
-                q = number(p, end, 5, &value)
-                if q != NULL and (value > 65535 or (q < end and port_like(q[0]))):
-                    return False
-            elif op == INT:
-                q = number(p, end, 18, &value)
-            else:
-                q = duration(p, end, &value)
-            if q == NULL:
-                return False
-            if a >= 0:
-                out.value[a], out.start[a], out.length[a] = value, p, <int>(q - p)
-                out.taken[a] = True
-            p = q
-            for k in range(depth):
-                open[k].committed = True
+            if p > out.looked:
+                out.looked = p
         else:
-            q = words(op, p, end)
+            q = field(op, p, end, &value)
             if q == NULL:
                 return False
-            if a:
+            if HOST <= op <= DURATION:
+                span(out, op, a, p, q)
+                if a >= 0:
+                    out.value[a] = value
+                    out.taken[a] = True
+            elif a:
                 k = <int>(q - p)
                 if k >= KEY - 1 - out.key_length:
                     return False
                 memcpy(&out.key[out.key_length], p, k)
                 out.key[out.key_length + k] = 0
                 out.key_length += k + 1
+            elif op == REST and q > p:
+                span(out, op, -1, p, q)
             p = q
+            if op == FLAGS:
+                q += 2  # capitals after blanks
+            if op != REST and q > out.looked:
+                out.looked = q
             for k in range(depth):
                 open[k].committed = True
         if missed:
             if depth == 0 or open[depth - 1].committed:
                 return False
             depth -= 1
+            for k in range(<int>(p - open[depth].at)):
+                out.unsure |= digit(open[depth].at[k])
             p, i = open[depth].at, open[depth].end
             out.key_length = open[depth].key_at + 1
             out.key[open[depth].key_at] = b"0"
@@ -319,15 +312,6 @@ cdef inline bint plain(const uint8_t* p, const uint8_t* end) noexcept nogil:
 
 cdef inline bint strippable(uint8_t c) noexcept nogil:
     return c == b" " or c == b"\t" or c == b"\r" or c == 0
-
-
-cdef inline int header_slot(const uint8_t* start, Py_ssize_t length) noexcept nogil:
-    """By the first bytes, where a priority stands, and the last, where a device does."""
-    cdef uint32_t first = 0, last = 0
-    if length >= 8:
-        memcpy(&first, start + 1, 4)
-        memcpy(&last, start + length - 7, 4)
-    return <int>((first * <uint32_t>2654435761 ^ last * <uint32_t>2246822519) >> 26)
 
 
 cdef inline bint printable(const uint8_t* p, const uint8_t* end) noexcept nogil:

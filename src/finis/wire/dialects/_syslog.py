@@ -13,10 +13,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import chain
 from pathlib import PurePath
 from typing import TYPE_CHECKING
-
-from finis.wire.kernel import line_counter
 
 if TYPE_CHECKING:
     from finis.wire.captures._api import Readable
@@ -53,6 +52,7 @@ STAMP = re.compile(
     rf"|(?:(\d{{4}})\s+)?({_MONTH})\s+(\d\d?)\s+(?:(\d{{4}})\s+)?{_CLOCK}"
     rf"(?:\s+(\d{{4}})(?![\w.:]))?)"
 )
+_MINUTE, _MINUTE_NAMED = 5, 14  # groups of STAMP; before it the hour, after it second, fraction
 _ZONE = re.compile(r"\s?(?:([A-Z]{1,5})|([+-]\d\d:?\d\d))(?=[\s:]|$)")
 _FRAME = re.compile(rb"([1-9]\d{0,4}) (?=<\d{1,3}>)")
 _FRAME_CUT = re.compile(rb"(?:[1-9]\d{0,4}(?: (?:<\d{0,3})?)?)?")  # a chunk may end inside one
@@ -69,45 +69,56 @@ _WITH_PORT = re.compile(r"(\d+\.\d+\.\d+\.\d+):\d+")
 _QUOTE_END = re.compile(r'(?<!")"(?:""")*(?!")')
 
 
-def _newlines(data: bytes) -> int:
-    return data.count(b"\n")
+Block = tuple[bytes, int, int]  # of these bytes those from … to …
+
+
+class Blocks:
+    """Whole lines of a stream, some thousand at a time, in bounded memory, with line feeds between
+    them.  A line that is far too long comes cut.
+
+    `number` is that of the next block's first line, from 1: whoever reads a block adds its
+    lines, so that nobody need count them twice."""
+
+    def __init__(self, stream: Readable, source: Source) -> None:
+        self.number = 1
+        self._source = source
+        self._chunks = _chunks(stream)
+
+    def __iter__(self) -> Iterator[Block]:
+        """To be asked for once."""
+        rest = b""
+        skipping = False  # inside a line whose start was long enough
+        for chunk in _utf8(self._chunks):
+            end = chunk.find(b"\n")
+            if end < 0:
+                rest += chunk
+            else:
+                rest += chunk[:end]
+                if skipping:
+                    _decoded([rest], self._source, self.number - 2)
+                    skipping = False
+                else:
+                    yield rest, 0, len(rest)
+                last = chunk.rfind(b"\n")
+                if last > end:
+                    yield chunk, end + 1, last
+                rest = chunk[last + 1 :]
+            if len(rest) > 4 * LONGEST:
+                if not skipping:
+                    cut = rest.decode("utf-8", "replace").encode()
+                    yield cut, 0, len(cut)
+                skipping, rest = True, b""
+        if rest and not skipping:
+            yield rest, 0, len(rest)
 
 
 def blocks(stream: Readable, source: Source) -> Iterator[tuple[int, bytes]]:
-    """Whole lines, some thousand at a time, in bounded memory: the number (from 1) of the first,
-    and the bytes with line feeds between them.  A line that is far too long comes cut."""
-    number = 1
-    rest = b""
-    skipping = False  # inside a line whose start was long enough
-    decoder = None
-    first = True
-    newlines = line_counter() or _newlines
-    chunks = _chunks(stream)
-    while True:
-        data = chunk = next(chunks, b"")
-        if first:
-            decoder = _wide(chunk)
-            first = False
-        if decoder is not None:
-            data = decoder.decode(chunk, final=not chunk).encode("utf-8", "replace")
-        if not chunk:
-            rest += data
-            break
-        whole, found, rest = (rest + data).rpartition(b"\n")
-        if found and skipping:
-            skipped, found, whole = whole.partition(b"\n")
-            _decoded([skipped], source, number - 1)
-            number += 1
-            skipping = False
-        if found:
-            yield number, whole
-            number += newlines(whole) + 1
-        if len(rest) > 4 * LONGEST:
-            if not skipping:
-                yield number, rest.decode("utf-8", "replace").encode()
-            skipping, rest = True, b""
-    if rest and not skipping:
-        yield number, rest
+    """The same with the number of the first line of each."""
+    parts = Blocks(stream, source)
+    for data, start, stop in parts:
+        number, block = parts.number, data[start:stop]
+        parts.number += block.count(b"\n") + 1
+        yield number, block
 
 
 def lines_of(number: int, block: bytes, source: Source) -> Iterator[tuple[int, str]]:
@@ -150,11 +161,16 @@ def _chunks(stream: Readable) -> Iterator[bytes]:
         yield rest
 
 
-def _wide(head: bytes) -> codecs.IncrementalDecoder | None:
-    """A decoder if the file is UTF-16, as some Windows tools write it."""
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return codecs.getincrementaldecoder("utf-16")("replace")
-    return None
+def _utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same in UTF-8 if the file is UTF-16, as some Windows tools write it."""
+    first = next(chunks, b"")
+    if not first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        yield first
+        yield from chunks
+        return
+    decoder = codecs.getincrementaldecoder("utf-16")("replace")
+    for chunk in chain((first,), chunks, (b"",)):
+        yield decoder.decode(chunk, final=not chunk).encode("utf-8", "replace")
 
 
 def _decoded(parts: list[bytes], source: Source, number: int) -> list[str]:
@@ -254,6 +270,12 @@ def _stamp(m: re.Match[str]) -> Stamp | None:
     )  # fmt: skip
 
 
+def _bare(prefix: str) -> str:
+    """What of a header is searched."""
+    prefix = prefix[-HEADER:]
+    return _STRUCTURED.sub("", prefix) if "[" in prefix else prefix
+
+
 def _hosts(text: str) -> list[str]:
     """Words of a header that can name a host, in order."""
     out = []
@@ -306,7 +328,9 @@ class Headers:
         self.anchor: int | None = None
         self._yearless = False
         self.year = reading.year or (reading.date.year if reading.date else None)
-        self._cache: dict[str, tuple[int | None, str]] = {}
+        # Headers that name their year → time, device, day, whether anything was assumed.
+        self._cache: dict[str, tuple[int, str, int | None, bool]] = {}
+        self._assumed = False  # in the header read last
         self._devices: dict[tuple[bool, str, str], str] = {}
         self._days: dict[tuple[int | None, int, int], int | None] = {}
 
@@ -321,8 +345,8 @@ class Headers:
                         return
 
     @property
-    def follows(self) -> bool:
-        """A stamp without a year was dated by those before it: the same one again is, too."""
+    def yearless(self) -> bool:
+        """Has a stamp without a year been dated?"""
         return self._yearless
 
     def remembers(self, prefix: str) -> bool:
@@ -333,14 +357,17 @@ class Headers:
         """Time in ns since 1970 UTC (None: no readable stamp) and device."""
         known = self._cache.get(prefix)
         if known is not None:
-            return known
-        prefix = prefix[-HEADER:]
-        whole, prefix = prefix, _STRUCTURED.sub("", prefix) if "[" in prefix else prefix
+            ns, device, day, self._assumed = known
+            if not self._yearless:
+                self.anchor = day
+            return ns, device
+        self._assumed = False
+        whole, prefix = prefix[-HEADER:], _bare(prefix)
         found = list(STAMP.finditer(prefix))
         if not found:
             hosts = _hosts(prefix)
             self.source.problems.add("no time stamp", f"line {number}")
-            return self._keep(prefix, None, hosts[-1] if hosts else self.fallback)
+            return None, hosts[-1] if hosts else self.fallback
         last = found[-1]
         stamp = _stamp(last)
         start, end = last.span()
@@ -350,21 +377,49 @@ class Headers:
         device = self._device(prefix, found, start, end)
         if stamp is None:
             self.source.problems.add("stamp is no valid time", f"line {number}")
-            return self._keep(prefix, None, device)
+            return None, device
         relay = None
         if stamp.year is None and len(found) > 1:
             relay = _stamp(found[-2])
-        ns = self._time(stamp, relay, offset, number)
-        if stamp.year is None:
-            return ns, device  # depends on the lines before it: not remembered
-        return self._keep(whole, ns, device)
+        time = self._time(stamp, relay, offset, number)
+        # Without a year it depends on the lines before it: not remembered.
+        if time is not None and stamp.year is not None:
+            if len(self._cache) >= CACHED:
+                self._cache.clear()
+            day = self._day(stamp.year, stamp.month, stamp.day)
+            self._cache[whole] = time, device, day, self._assumed
+        return time, device
 
-    def _keep(self, prefix: str, ns: int | None, device: str) -> tuple[int | None, str]:
-        if len(self._cache) >= CACHED:
-            self._cache.clear()
-        if ns is not None:
-            self._cache[prefix] = (ns, device)
-        return ns, device
+    def standing(self, prefix: str) -> tuple[bool, int, tuple[tuple[int, int], ...]] | None:
+        """Of a header that was just read, and found to have a time: does it name its year; the
+        day; and the clocks in it, the device's the last: (offset of its minutes, digits of its
+        fraction).  Headers that differ in the digits of these clocks (00:00 to 59:59) differ in
+        nothing but the time of the last.  Read again, a header that names no year has the same
+        day, and no effect, as long as `anchor` is this day; not so the first of them in a file.
+        None if reading is a problem."""
+        known = self._cache.get(prefix)
+        day = self.anchor if known is None else known[2]
+        if self._assumed or day is None:
+            return None
+        return known is not None, day, self._clocks(prefix, day)
+
+    def _clocks(self, prefix: str, day: int) -> tuple[tuple[int, int], ...]:
+        bare = _bare(prefix)
+        found = list(STAMP.finditer(bare))
+        if len(prefix) > HEADER or not prefix.startswith(bare[: found[-1].end()]):
+            return ()
+        clocks = []
+        for m in found:
+            minute = _MINUTE if m[_MINUTE] else _MINUTE_NAMED
+            if max(m[minute], m[minute + 1]) > "59":
+                return ()
+            clocks.append((m.start(minute), len(m[minute + 2] or "")))
+        if self.reading.tz is not UTC:  # summer time may begin within the hour
+            hour = day * 86_400 + int(m[minute - 1]) * 3600
+            now = hour + int(m[minute]) * 60 + int(m[minute + 1])
+            if len({self._local(second) for second in (hour, now, hour + 3599)}) > 1:
+                return ()
+        return tuple(clocks)
 
     def _zone(self, prefix: str, end: int, number: int, relayed: bool) -> tuple[int | None, int]:
         """Offset of a zone named behind the stamp, and where the rest begins."""
@@ -380,6 +435,7 @@ class Headers:
         named = (relayed and rest.startswith(":")) or (rest.startswith(" ") and _hosts(rest))
         if m[1] in AMBIGUOUS or (len(m[1]) >= 3 and named):
             self.source.problems.add("unknown time zone: read as assumed", f"line {number}")
+            self._assumed = True
             return None, m.end()
         return None, end
 
@@ -404,13 +460,17 @@ class Headers:
         if offset is None:
             self.source.zone_assumed = True
             if self.reading.tz is not UTC:
-                moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=self.reading.tz)
-                delta = moment.utcoffset()
-                offset = int(delta.total_seconds()) if delta is not None else 0
+                offset = self._local(seconds)
         resolution = 10 ** (9 - stamp.digits)
         if resolution > self.source.resolution_ns:
             self.source.resolution_ns = resolution
         return (seconds - (offset or 0)) * NS + stamp.fraction_ns
+
+    def _local(self, seconds: int) -> int:
+        """Seconds east of UTC in the user's zone, where its clocks show so many since 1970."""
+        moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=self.reading.tz)
+        delta = moment.utcoffset()
+        return int(delta.total_seconds()) if delta is not None else 0
 
     def _find_day(self, stamp: Stamp, relay: Stamp | None) -> int | None:
         if stamp.year is not None:
