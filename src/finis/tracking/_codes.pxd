@@ -6,6 +6,7 @@ cdef enum:
     F_FIN = 0x01
     F_SYN = 0x02
     F_RST = 0x04
+    F_PSH = 0x08
     F_ACK = 0x10
 
 # terms.Quirk

@@ -1,7 +1,8 @@
 """Kernel: segments to connections.  `_half.pxd`, `_resets.pxd`, `_record.pxd`, `_connection.pxd`,
 `_verdict.pxd` and `_table.pxd` mirror the modules of the readable tracker function by function;
 names and reasons are explained there.  `state.h` and `_store.pxd` say how a connection is stored,
-`_slots.pxd` how its kept segments are, `_plain.pxd` is the short way that most segments take,
+`_slots.pxd` how its kept segments are, `_rest.pxd` and `_rest_kept.pxd` how all that is while it
+is at rest, `_flow.pxd` how it is found.  `_plain.pxd` is the short way that most segments take,
 `_rows.pxd` what leaves.  This is the loop and its Python side.
 
 The loop allocates nothing: when one of its stores is empty it returns, Python adds a chunk, and the
@@ -16,13 +17,16 @@ import secrets
 import numpy as np
 
 from finis.tracking._codes cimport *
+from finis.tracking._flow cimport guess, hash_of, insert
+from finis.tracking._rest cimport awake
 from finis.tracking._rows cimport write_row, write_tail
 from finis.tracking._state cimport (
-    HOT_BITS, KEPT, RING, SLOT_BITS, Cold, Conn, Half, Hot, Kept, More, Observation,
-    PINS, Pool, Tracker, __builtin_prefetch, conn_at, place, slot,
+    BLOCK_BITS, FLOW_BITS, HOT_BITS, KEPT, LINE, LINE_BITS, LINES, PINS, RING, SHORT_LINE,
+    SLOT_BITS, COLD_WORDS, Cold, Conn, Ends, Flow, Half, Hot, Kept, More, Observation, Pool, Tracker, __builtin_prefetch,
+    flow_at, hot_at, line_at, place, slot,
 )
 from finis.tracking._store cimport drop_conn, expand, set_usual
-from finis.tracking._table cimport follow, hash_of, insert, leave
+from finis.tracking._table cimport follow, leave
 from finis.tracking._verdict cimport conclude
 from finis.wire.segment cimport Segment
 
@@ -42,32 +46,50 @@ assert (MAX_HOLES, MAX_SYMBOLS, MAX_HISTORY, RECENT, COPY_NS, MAX_PAYLOAD) == (
     half.MAX_HOLES, endings.MAX_SYMBOLS, history.MAX_HISTORY, record.RECENT, record.COPY_NS,
     reference.MAX_PAYLOAD)
 assert (len(states.State), len(states.Stimulus)) == (FIN_RESET + 1, STIMULI)
-assert <int>RING == <int>RECENT and sizeof(Kept) == 64 and sizeof(Hot) % 64 == 0
+assert <int>RING == <int>RECENT and sizeof(Hot) % 64 == 0 and sizeof(Cold) // 8 == COLD_WORDS <= 64
+assert sizeof(Kept) == sizeof(Flow) == 64 and sizeof(Ends) == SHORT_LINE
 assert record_dtype(SEGMENT).itemsize == (sizeof(Segment) + 7) // 8 * 8 == sizeof(Segment)
 assert record_dtype(OBSERVATION).itemsize == sizeof(Observation)
 
 cdef enum:
     AHEAD = 32  # segments whose connections are fetched into the cache together
+    AWAKE = 4096  # connections that are not at rest: few enough for a cache, enough for most traffic
 
 
 cdef inline bint room(const Tracker *t) noexcept nogil:
-    """Enough for one segment, whatever it is?"""
+    """Enough for one segment, whatever it is?  It may awaken a connection, put two to rest, and
+    begin another."""
     return (
-        t.conns.n_free >= 1 and t.slots.n_free >= 2 and t.blocks.n_free >= 4
-        and t.colds.n_free >= 2 and t.n_live * 4 <= t.mask
+        t.flows.n_free >= 1 and t.ends.n_free >= 4 and t.lines.n_free >= 512
+        and t.slots.n_free >= 2 * KEPT and t.blocks.n_free >= 3 * KEPT
+        and t.colds.n_free >= 4 and not crowded(t)
     )
 
 
-cdef inline void fetch_conn(const Tracker *t, uint32_t index) noexcept nogil:
-    cdef const char *h = <const char *>conn_at(t, index)
+cdef inline bint crowded(const Tracker *t) noexcept nogil:
+    """Is the table three quarters full?"""
+    return t.n_live * 4 > <uint64_t>t.mask * 3
+
+
+cdef inline void fetch_lines(const char *p, size_t size) noexcept nogil:
     cdef size_t at = 0
-    while at < sizeof(Hot):
-        __builtin_prefetch(h + at)
-        at += 64
+    while at < size:
+        __builtin_prefetch(p + at)
+        at += LINE
 
 
-cdef inline void fetch_slots(const Tracker *t, uint32_t index) noexcept nogil:
-    cdef const Hot *h = conn_at(t, index)
+cdef inline void fetch_conn(const Tracker *t, const Flow *f) noexcept nogil:
+    """All that is touched when a segment of it comes."""
+    cdef int i
+    if f.n_lines == 0:
+        fetch_lines(<const char *>hot_at(t, f.lines[0]), sizeof(Hot))
+    for i in range((f.n_lines if f.n_lines < LINES else LINES) - f.short_line):
+        __builtin_prefetch(line_at(t, f.lines[i]))
+    if f.n_lines and f.short_line:
+        __builtin_prefetch(place(&t.ends, f.lines[f.n_lines - 1]))
+
+
+cdef inline void fetch_slots(const Tracker *t, const Hot *h) noexcept nogil:
     cdef int i
     for i in range(h.n_pins if h.n_pins < PINS else PINS):
         __builtin_prefetch(slot(t, h.pins[i]))
@@ -81,26 +103,33 @@ cdef inline void fetch_slots(const Tracker *t, uint32_t index) noexcept nogil:
 cdef void fetch(const Tracker *t, const Segment *rows, Py_ssize_t n, uint32_t *hashes) noexcept nogil:
     """Hashes of the rows; what following them will touch is on its way into the cache."""
     cdef Py_ssize_t i
-    cdef uint32_t index
+    cdef uint32_t[AHEAD] index
+    cdef const Flow *f
     cdef const Hot *h
     for i in range(n):
         hashes[i] = hash_of(t, &rows[i])
         __builtin_prefetch(&t.table[hashes[i] & t.mask])
     for i in range(n):
-        index = t.table[hashes[i] & t.mask]
-        if index != NOWHERE:
-            fetch_conn(t, index)
+        index[i] = guess(t, hashes[i])
+        if index[i] != NOWHERE:
+            __builtin_prefetch(flow_at(t, index[i]))
     for i in range(n):
-        index = t.table[hashes[i] & t.mask]
-        if index == NOWHERE:
+        if index[i] == NOWHERE:
             continue
-        h = conn_at(t, index)
-        if h.before != NOWHERE:
-            __builtin_prefetch(conn_at(t, h.before))
-        if h.after != NOWHERE:
-            __builtin_prefetch(conn_at(t, h.after))
-        if h.ring_n:
-            __builtin_prefetch(slot(t, h.ring[h.ring_at]))
+        f = flow_at(t, index[i])
+        fetch_conn(t, f)
+        if f.before != NOWHERE:
+            __builtin_prefetch(flow_at(t, f.before))
+        if f.after != NOWHERE:
+            __builtin_prefetch(flow_at(t, f.after))
+    for i in range(n):
+        if index[i] == NOWHERE:
+            continue
+        f = flow_at(t, index[i])
+        if f.n_lines == 0:
+            h = hot_at(t, f.lines[0])
+            if h.ring_n:
+                __builtin_prefetch(slot(t, h.ring[h.ring_at]))
 
 
 cdef Py_ssize_t run(Tracker *t, Segment *batch, Py_ssize_t first, Py_ssize_t n) noexcept nogil:
@@ -136,16 +165,22 @@ cdef Py_ssize_t run(Tracker *t, Segment *batch, Py_ssize_t first, Py_ssize_t n) 
 cdef void emit(
     Tracker *t, const uint32_t *order, Py_ssize_t n, Observation *rows, Segment *tail
 ) noexcept nogil:
-    """Turn these connections into rows and give back what they held."""
+    """Turn these connections into rows and give back what they held.  No more than one other has
+    to be put to rest for it."""
     cdef Py_ssize_t i
     cdef uint32_t at = 0
     cdef Conn *c = &t.at_hand
+    cdef const Flow *f
     for i in range(n):
+        if i + 24 < n:
+            __builtin_prefetch(flow_at(t, order[i + 24]))
         if i + 16 < n:
-            fetch_conn(t, order[i + 16])
+            fetch_conn(t, flow_at(t, order[i + 16]))
         if i + 8 < n:
-            fetch_slots(t, order[i + 8])
-        expand(t, order[i], c)
+            f = flow_at(t, order[i + 8])
+            if f.n_lines == 0:
+                fetch_slots(t, hot_at(t, f.lines[0]))
+        expand(t, awake(t, order[i]), c)
         conclude(t, c)
         write_row(c, at, &rows[i])
         write_tail(t, c, tail + at)
@@ -187,6 +222,10 @@ cdef class Store:
         self.pool.free = NOWHERE
         self.pool.n_free = self.pool.fresh = 0
 
+    cdef size_t used(self):
+        """Bytes that were touched."""
+        return <size_t>self.pool.fresh * self.pool.size
+
     cdef void grow(self):
         """One more chunk.  Memory not yet touched costs nothing."""
         cdef Py_ssize_t count = <Py_ssize_t>1 << self.pool.bits
@@ -203,14 +242,14 @@ cdef class KernelTracker:
     """See `finis.tracking.reference.ReferenceTracker`."""
 
     cdef Tracker t
-    cdef Store conns, colds, slots, blocks
+    cdef Store flows, ends, lines, hots, colds, slots, blocks
     cdef object table, done, rows, tail
 
     def __init__(
         self, *, max_connections=reference.MAX_CONNECTIONS, max_embryonic=reference.MAX_EMBRYONIC,
         max_kept=reference.MAX_KEPT, linger_ns=reference.LINGER_NS,
         embryonic_ns=reference.EMBRYONIC_NS, idle_ns=reference.IDLE_NS,
-        reuse_ns=reference.REUSE_NS,
+        reuse_ns=reference.REUSE_NS, awake=AWAKE,
     ):
         memset(&self.t, 0, sizeof(Tracker))
         self.t.states = <const uint8_t *>address(_STATES)
@@ -228,13 +267,20 @@ cdef class KernelTracker:
         self.t.max_kept = max(max_kept, 1)
         self.t.seed = secrets.randbits(64)
         set_usual(&self.t)
-        self.conns, self.colds, self.slots, self.blocks = Store(), Store(), Store(), Store()
-        self.conns.set(&self.t.conns, sizeof(Hot), HOT_BITS)
+        self.t.n_awake = min(max(awake, 1), 1 << HOT_BITS)
+        self.flows, self.ends, self.lines, self.hots = Store(), Store(), Store(), Store()
+        self.colds, self.slots, self.blocks = Store(), Store(), Store()
+        self.flows.set(&self.t.flows, sizeof(Flow), FLOW_BITS)
+        self.ends.set(&self.t.ends, sizeof(Ends), LINE_BITS)
+        self.lines.set(&self.t.lines, LINE, LINE_BITS)
+        self.hots.set(&self.t.hots, sizeof(Hot), HOT_BITS)
         self.colds.set(&self.t.colds, sizeof(Cold), HOT_BITS)
         self.slots.set(&self.t.slots, sizeof(Kept), SLOT_BITS)
-        self.blocks.set(&self.t.blocks, max(sizeof(Segment), sizeof(More)), 14)
+        self.blocks.set(&self.t.blocks, max(sizeof(Segment), sizeof(More)), BLOCK_BITS)
+        self._make_beds()
         self.rows, self.tail = np.empty(0, _OBSERVATION), np.empty(0, _SEGMENT)
         self.done = np.empty(0, np.uint32)
+        self.table = None
         self._set_table(_SMALL_TABLE)
 
     @property
@@ -251,22 +297,26 @@ cdef class KernelTracker:
         if batch.dtype != _SEGMENT or not batch.flags.c_contiguous:
             raise TypeError("a contiguous array of tables.SEGMENT rows is needed")
         rows = <Segment *>address(batch)
+        if n and self.t.now_ns == -SPAN_NS:
+            self.t.epoch_ns = min(max(rows.ts_ns, -SPAN_NS), SPAN_NS)
         while True:
             with nogil:
                 at = run(&self.t, rows, at, n)
             if at == n:
                 return
-            if self.t.conns.n_free < 1:
-                self.conns.grow()
-                self._set_done(len(self.conns.chunks) << HOT_BITS)
-            if self.t.colds.n_free < 2:
-                self.colds.grow()
-            if self.t.slots.n_free < 2:
-                self.slots.grow()
-            if self.t.blocks.n_free < 4:
-                self.blocks.grow()
-            if self.t.n_live * 4 > self.t.mask:
-                self._set_table(4 * len(self.table))
+            self._make_room()
+            if crowded(&self.t):
+                self._set_table(2 * len(self.table))
+
+    @property
+    def held_bytes(self):
+        """What connections hold, finished ones included that were not taken yet: their places in
+        the table, and all memory that was ever touched for them."""
+        return self.table.nbytes + sum(
+            (<Store>store).used() for store in (
+                self.flows, self.ends, self.lines, self.hots, self.colds, self.slots, self.blocks
+            )
+        )
 
     def take(self):
         return self._part(self._done())
@@ -284,8 +334,9 @@ cdef class KernelTracker:
         for at in range(0, len(order), most):
             yield self._part(order[at : at + most])
         # Nothing refers to the memory any more.
-        for store in (self.conns, self.colds, self.slots, self.blocks):
+        for store in (self.flows, self.ends, self.lines, self.colds, self.slots, self.blocks):
             (<Store>store).clear()
+        self._make_beds()
         self.rows, self.tail = self.rows[:0].copy(), self.tail[:0].copy()
         self._set_table(_SMALL_TABLE)
 
@@ -295,7 +346,7 @@ cdef class KernelTracker:
         order, numbers = self.done[:n].copy(), np.empty(n, np.uint64)
         cdef uint64_t[::1] number = numbers
         for i in range(n):
-            number[i] = conn_at(&self.t, self.t.done[i]).conn
+            number[i] = flow_at(&self.t, self.t.done[i]).conn
         self.t.n_done = 0
         return order[np.argsort(numbers)]
 
@@ -306,16 +357,40 @@ cdef class KernelTracker:
         cdef Observation *rows
         cdef Segment *tail
         for i in range(n):
-            kept += conn_at(&self.t, index[i]).ring_n + conn_at(&self.t, index[i]).n_pins
+            kept += flow_at(&self.t, index[i]).n_kept
         if len(self.rows) < n:
             self.rows = np.empty(max(n, 2 * len(self.rows)), _OBSERVATION)
         if len(self.tail) < kept:
             self.tail = np.empty(max(kept, 2 * len(self.tail)), _SEGMENT)
         rows, tail = <Observation *>address(self.rows), <Segment *>address(self.tail)
         if n:
+            self._make_room()
             with nogil:
                 emit(&self.t, &index[0], n, rows, tail)
         return Observations(self.rows[:n], self.tail[:kept])
+
+    def _make_beds(self):
+        """Room for those that are awake."""
+        self.hots.clear()
+        self.hots.grow()
+        self.t.hots.n_free = self.t.n_awake
+        self.t.hand = 0
+
+    def _make_room(self):
+        """What a segment, or handing on, may need: see `room`."""
+        if self.t.flows.n_free < 1:
+            self.flows.grow()
+            self._set_done(len(self.flows.chunks) << FLOW_BITS)
+        if self.t.ends.n_free < 4:
+            self.ends.grow()
+        if self.t.lines.n_free < 512:
+            self.lines.grow()
+        if self.t.colds.n_free < 4:
+            self.colds.grow()
+        if self.t.slots.n_free < 2 * KEPT:
+            self.slots.grow()
+        if self.t.blocks.n_free < 3 * KEPT:
+            self.blocks.grow()
 
     def _set_done(self, size):
         """Room for that many finished connections."""
@@ -326,13 +401,16 @@ cdef class KernelTracker:
 
     def _set_table(self, size):
         """A table of `size` places, a power of two."""
-        cdef uint32_t i, index
-        self.table = np.full(size, NOWHERE, np.uint32)
-        self.t.table = <uint32_t *>address(self.table)
+        cdef Py_ssize_t i, n = 0
+        cdef uint64_t[::1] entries
+        old = self.table
+        self.table = np.zeros(size, np.uint64)
+        self.t.table = <uint64_t *>address(self.table)
         self.t.mask = size - 1
-        for i in range(3):
-            index = self.t.queues[i].first
-            while index != NOWHERE:
-                insert(&self.t, index)
-                index = conn_at(&self.t, index).after
-
+        if old is None or not self.t.n_live:
+            return
+        entries, n = old, len(old)
+        with nogil:
+            for i in range(n):
+                if entries[i]:
+                    insert(&self.t, entries[i])

@@ -12,6 +12,10 @@ cdef extern from "state.h" nogil:
         PINS
         EARLY
         FIRST
+        LINES
+        LINE
+        SHORT_LINE
+        COLD_WORDS
 
     struct Hole:
         uint32_t first, end
@@ -41,6 +45,7 @@ cdef extern from "state.h" nogil:
         uint16_t isn_known, nxt_known, una_known, edge_known, win_known, ack_known, sent_syn_ack
         uint16_t sent_ack, scaling, last_win0, last_shown, last_fits, provoked, probed
         uint16_t hist_seen, state
+        uint32_t bits
         uint8_t wscale, ttl_min, ttl_max, head_len, last_alert
 
     struct HalfCold:
@@ -49,21 +54,17 @@ cdef extern from "state.h" nogil:
     struct ConnHot:
         uint64_t orig_hi, orig_lo, resp_hi, resp_lo
         uint16_t orig_p, resp_p, vlan, point
-        uint32_t hash
-        uint32_t before, after
         uint32_t cold
-        int64_t touched_ns
         uint64_t conn
         int64_t first_ns, last_ns, max_gap_ns, max_gap_at_ns, established_ns
         uint32_t first_frame, last_frame
         uint32_t relative
         uint16_t file, last_file
-        uint8_t waiting
         uint8_t plain
         uint8_t odd
         uint8_t n_history, n_ending
         uint8_t orientation, established, midstream, simultaneous, answered
-        uint8_t reuse_unanswered
+        uint8_t reuse_unanswered, traits
 
     struct ConnCold:
         uint32_t more
@@ -76,6 +77,7 @@ cdef extern from "state.h" nogil:
         uint16_t isn_known, nxt_known, una_known, edge_known, win_known, ack_known, sent_syn_ack
         uint16_t sent_ack, scaling, last_win0, last_shown, last_fits, provoked, probed
         uint16_t hist_seen, state
+        uint32_t bits
         uint8_t wscale, ttl_min, ttl_max, head_len, last_alert
         uint64_t after_fin, after_own_fin
         int64_t fin_ns, fin_acked_ns, rst_ns, rst_lag_ns
@@ -92,21 +94,17 @@ cdef extern from "state.h" nogil:
     struct Conn:
         uint64_t orig_hi, orig_lo, resp_hi, resp_lo
         uint16_t orig_p, resp_p, vlan, point
-        uint32_t hash
-        uint32_t before, after
         uint32_t cold
-        int64_t touched_ns
         uint64_t conn
         int64_t first_ns, last_ns, max_gap_ns, max_gap_at_ns, established_ns
         uint32_t first_frame, last_frame
         uint32_t relative
         uint16_t file, last_file
-        uint8_t waiting
         uint8_t plain
         uint8_t odd
         uint8_t n_history, n_ending
         uint8_t orientation, established, midstream, simultaneous, answered
-        uint8_t reuse_unanswered
+        uint8_t reuse_unanswered, traits
         int64_t closing_gap_ns, reuse_gap_ns
         Undo undo
         uint32_t pending_seq
@@ -124,32 +122,41 @@ cdef extern from "state.h" nogil:
         uint8_t history[24]
         uint8_t n_kept
 
+    struct Flow:
+        uint32_t orig, resp
+        uint16_t orig_p, resp_p, vlan, point
+        uint32_t before, after
+        int64_t touched_ns
+        uint64_t conn
+        uint32_t lines[5]
+        uint8_t waiting, n_kept, n_lines, wide, short_line
+
+    struct Ends:
+        uint64_t orig_hi, orig_lo, resp_hi, resp_lo
+
     struct Hot:
         uint64_t orig_hi, orig_lo, resp_hi, resp_lo
         uint16_t orig_p, resp_p, vlan, point
-        uint32_t hash
-        uint32_t before, after
         uint32_t cold
-        int64_t touched_ns
         uint64_t conn
         int64_t first_ns, last_ns, max_gap_ns, max_gap_at_ns, established_ns
         uint32_t first_frame, last_frame
         uint32_t relative
         uint16_t file, last_file
-        uint8_t waiting
         uint8_t plain
         uint8_t odd
         uint8_t n_history, n_ending
         uint8_t orientation, established, midstream, simultaneous, answered
-        uint8_t reuse_unanswered
+        uint8_t reuse_unanswered, traits
         ConnHot hot
+        uint32_t flow
         uint32_t ring[8]
         uint32_t pins[8]
         uint16_t ring_role[8]
         uint16_t pins_role[8]
         uint8_t ring_sym[8]
         uint8_t pins_sym[8]
-        uint8_t ring_n, ring_at, n_pins
+        uint8_t ring_n, ring_at, n_pins, used
         uint8_t history[12]
         uint16_t ending[2]
         HalfHot halves[2]
@@ -227,9 +234,13 @@ cdef extern from *:
     void __builtin_prefetch(const void *) noexcept nogil
 
 
-cdef enum:
-    HOT_BITS = 16  # 2^16 connections in a chunk: large enough for huge pages
-    SLOT_BITS = 19
+cdef enum:  # items of a chunk, as powers of two
+    FLOW_BITS = 18
+    LINE_BITS = 19
+    HOT_BITS = 12
+    SLOT_BITS = 13
+    BLOCK_BITS = 12
+    RESTED = 8192  # bytes of a connection at rest at most, with some to spare
 
 
 cdef struct Queue:
@@ -251,11 +262,16 @@ cdef struct Pool:
 
 
 cdef struct Tracker:
-    Pool conns
+    Pool flows
+    Pool ends  # and short lines
+    Pool lines
+    Pool hots  # a single chunk: as many as may be awake
     Pool colds
     Pool slots
     Pool blocks  # rows that do not fit a slot; pins beyond those of the hot part
-    uint32_t *table
+    uint32_t n_awake  # at most
+    uint32_t hand  # the hot part that is looked at next for one to put to rest
+    uint64_t *table  # hash, index + 1; 0: empty
     const uint8_t *states
     const uint8_t *tls_ports
     const uint8_t *alert_sizes
@@ -263,6 +279,7 @@ cdef struct Tracker:
     const uint8_t *rank
     Queue queues[3]
     int64_t now_ns
+    int64_t epoch_ns  # the first time that was seen
     int64_t reuse_ns
     uint64_t seed
     uint64_t count
@@ -277,14 +294,23 @@ cdef struct Tracker:
     uint32_t mask
     Cold usual  # what a connection without a cold part has
     Conn at_hand
+    uint8_t rested[RESTED]
 
 
 cdef inline char *place(const Pool *p, uint32_t at) noexcept nogil:
     return p.chunks[at >> p.bits] + <size_t>(at & ((<uint32_t>1 << p.bits) - 1)) * p.size
 
 
-cdef inline Hot *conn_at(const Tracker *t, uint32_t at) noexcept nogil:
-    return &(<Hot *>t.conns.chunks[at >> HOT_BITS])[at & ((1 << HOT_BITS) - 1)]
+cdef inline Flow *flow_at(const Tracker *t, uint32_t at) noexcept nogil:
+    return &(<Flow *>t.flows.chunks[at >> FLOW_BITS])[at & ((1 << FLOW_BITS) - 1)]
+
+
+cdef inline Hot *hot_at(const Tracker *t, uint32_t at) noexcept nogil:
+    return &(<Hot *>t.hots.chunks[0])[at]
+
+
+cdef inline char *line_at(const Tracker *t, uint32_t at) noexcept nogil:
+    return t.lines.chunks[at >> LINE_BITS] + <size_t>(at & ((1 << LINE_BITS) - 1)) * LINE
 
 
 cdef inline Kept *slot(const Tracker *t, uint32_t at) noexcept nogil:

@@ -3,10 +3,11 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp, memcpy, memset
 
 from finis.tracking._codes cimport *
+from finis.tracking._flow cimport set_tuple
 from finis.tracking._slots cimport drop_slot
 from finis.tracking._state cimport (
-    EARLY, FIRST, PINS, RING, Cold, Conn, ConnCold, ConnHot, Half, HalfCold, HalfHot, Hot, More,
-    Tracker, conn_at, give, grab, place,
+    EARLY, FIRST, PINS, RING, Cold, Conn, ConnCold, ConnHot, Flow, Half, HalfCold, HalfHot, Hot,
+    More, Tracker, flow_at, give, grab, hot_at, place,
 )
 
 cdef enum:
@@ -39,13 +40,11 @@ cdef inline void begin_store(Tracker *t, Conn *c) noexcept nogil:
     memcpy(&c.halves[0].cold_part, &t.usual.halves[0], sizeof(HalfCold))
     memcpy(&c.halves[1].cold_part, &t.usual.halves[1], sizeof(HalfCold))
     c.cold = NOWHERE
-    c.waiting = NONE
     c.halves[0].wscale = c.halves[1].wscale = NO_SCALE
 
 
-cdef inline void expand(const Tracker *t, uint32_t index, Conn *c) noexcept nogil:
-    """Both parts of a stored connection."""
-    cdef const Hot *h = conn_at(t, index)
+cdef inline void expand(const Tracker *t, const Hot *h, Conn *c) noexcept nogil:
+    """Both parts of a stored connection that is awake."""
     cdef const Cold *cold = &t.usual
     cdef const More *more
     cdef int i, at, n = 0
@@ -111,14 +110,17 @@ cdef inline bint is_odd(const Half *x) noexcept nogil:
 
 
 cdef inline void pack(Tracker *t, uint32_t index, Conn *c) noexcept nogil:
-    """Store it; a cold part is made if something in it is not as usual."""
-    cdef Hot *h = conn_at(t, index)
+    """Store it, awake; a cold part is made if something in it is not as usual."""
+    cdef Flow *f = flow_at(t, index)
+    cdef Hot *h = hot_at(t, f.lines[0])
     cdef Cold *cold
     cdef More *more
     cdef int i, n_ring = 0, n_pins
     cdef uint16_t role
     t.n_kept += c.n_kept
-    t.n_kept -= h.ring_n + h.n_pins
+    t.n_kept -= f.n_kept
+    f.n_kept = c.n_kept
+    set_tuple(t, f, c)
     while n_ring < c.n_kept and c.kept_role[c.n_kept - 1 - n_ring] & ROLE_RECENT:
         n_ring += 1
     n_pins = c.n_kept - n_ring
@@ -178,7 +180,8 @@ cdef inline void pack(Tracker *t, uint32_t index, Conn *c) noexcept nogil:
 
 
 cdef inline void drop_conn(Tracker *t, uint32_t index, const Conn *c) noexcept nogil:
-    """Give back all it holds; `c` is what `expand` made of it."""
+    """Give back all it holds; it is awake, and `c` is what `expand` made of it."""
+    cdef Flow *f = flow_at(t, index)
     cdef int i
     for i in range(c.n_kept):
         drop_slot(t, c.kept[i])
@@ -186,4 +189,8 @@ cdef inline void drop_conn(Tracker *t, uint32_t index, const Conn *c) noexcept n
         give(&t.blocks, c.more)
     if c.cold != NOWHERE:
         give(&t.colds, c.cold)
-    give(&t.conns, index)
+    hot_at(t, f.lines[0]).flow = NOWHERE
+    give(&t.hots, f.lines[0])
+    if f.wide:
+        give(&t.ends, f.orig)
+    give(&t.flows, index)

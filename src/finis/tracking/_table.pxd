@@ -4,116 +4,44 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from finis.wire.segment cimport Segment
 from finis.tracking._codes cimport *
 from finis.tracking._connection cimport take
+from finis.tracking._flow cimport erase, find, from_orig, insert, set_tuple
 from finis.tracking._record cimport flip, over, strike
 from finis.tracking._plain cimport plain_segment
-from finis.tracking._state cimport (
-    Conn, ConnHot, Half, Hot, Queue, Tracker, conn_at, grab,
-)
+from finis.tracking._rest cimport awake, bed
+from finis.tracking._state cimport Conn, Flow, Half, Hot, Queue, Tracker, flow_at, grab
 from finis.tracking._store cimport begin_store, expand, pack
 
 
-cdef inline uint64_t mix(uint64_t h, uint64_t word) noexcept nogil:
-    h = (h ^ word) * <uint64_t>0x9E3779B97F4A7C15
-    return h ^ (h >> 29)
-
-
-cdef inline uint64_t endpoint_hash(uint64_t seed, uint64_t hi, uint64_t lo, uint16_t p) noexcept nogil:
-    return mix(mix(mix(seed, hi), lo), p)
-
-
-cdef inline uint32_t hash_of(const Tracker *t, const Segment *s) noexcept nogil:
-    """The same for both directions, and not to be guessed from outside."""
-    cdef uint64_t h = (
-        endpoint_hash(t.seed, s.src_hi, s.src_lo, s.src_p)
-        + endpoint_hash(t.seed, s.dst_hi, s.dst_lo, s.dst_p)
-    )
-    h = mix(h, s.vlan)
-    return <uint32_t>(h ^ (h >> 32))
-
-
-cdef inline bint from_orig(const ConnHot *c, const Segment *s) noexcept nogil:
-    return s.src_lo == c.orig_lo and s.src_p == c.orig_p and s.src_hi == c.orig_hi
-
-
-cdef inline bint same_flow(const ConnHot *c, const Segment *s) noexcept nogil:
-    if c.vlan != s.vlan:
-        return False
-    if from_orig(c, s):
-        if s.dst_lo == c.resp_lo and s.dst_p == c.resp_p and s.dst_hi == c.resp_hi:
-            return True
-    return (
-        s.src_lo == c.resp_lo and s.src_p == c.resp_p and s.src_hi == c.resp_hi
-        and s.dst_lo == c.orig_lo and s.dst_p == c.orig_p and s.dst_hi == c.orig_hi
-    )
-
-
-cdef inline uint32_t find(const Tracker *t, const Segment *s, uint32_t hash) noexcept nogil:
-    cdef uint32_t at = hash & t.mask, index
-    cdef const Hot *h
-    while True:
-        index = t.table[at]
-        if index == NOWHERE:
-            return NOWHERE
-        h = conn_at(t, index)
-        if h.hash == hash and same_flow(&h.hot, s):
-            return index
-        at = (at + 1) & t.mask
-
-
-cdef inline void insert(Tracker *t, uint32_t index) noexcept nogil:
-    cdef uint32_t at = conn_at(t, index).hash & t.mask
-    while t.table[at] != NOWHERE:
-        at = (at + 1) & t.mask
-    t.table[at] = index
-
-
-cdef inline void erase(Tracker *t, uint32_t index) noexcept nogil:
-    """Linear probing without tombstones: move later entries of the cluster up."""
-    cdef uint32_t at = conn_at(t, index).hash & t.mask, next_at, home
-    while t.table[at] != index:
-        at = (at + 1) & t.mask
-    next_at = at
-    while True:
-        next_at = (next_at + 1) & t.mask
-        if t.table[next_at] == NOWHERE:
-            break
-        home = conn_at(t, t.table[next_at]).hash & t.mask
-        if ((next_at - home) & t.mask) >= ((next_at - at) & t.mask):
-            t.table[at] = t.table[next_at]
-            at = next_at
-    t.table[at] = NOWHERE
-
-
-cdef inline void unlink(Tracker *t, Hot *h) noexcept nogil:
+cdef inline void unlink(Tracker *t, Flow *f) noexcept nogil:
     cdef Queue *q
-    if h.waiting == NONE:
+    if f.waiting == NONE:
         return
-    q = &t.queues[h.waiting]
-    if h.before == NOWHERE:
-        q.first = h.after
+    q = &t.queues[f.waiting]
+    if f.before == NOWHERE:
+        q.first = f.after
     else:
-        conn_at(t, h.before).after = h.after
-    if h.after == NOWHERE:
-        q.last = h.before
+        flow_at(t, f.before).after = f.after
+    if f.after == NOWHERE:
+        q.last = f.before
     else:
-        conn_at(t, h.after).before = h.before
+        flow_at(t, f.after).before = f.before
     q.n -= 1
-    h.waiting = NONE
+    f.waiting = NONE
 
 
-cdef inline void wait(Tracker *t, uint32_t index, Hot *h, uint8_t which) noexcept nogil:
+cdef inline void wait(Tracker *t, uint32_t index, Flow *f, uint8_t which) noexcept nogil:
     cdef Queue *q = &t.queues[which]
-    h.touched_ns = t.now_ns
-    if h.waiting == which and q.last == index:
+    f.touched_ns = t.now_ns
+    if f.waiting == which and q.last == index:
         return
-    unlink(t, h)
-    h.waiting = which
-    h.before = q.last
-    h.after = NOWHERE
+    unlink(t, f)
+    f.waiting = which
+    f.before = q.last
+    f.after = NOWHERE
     if q.last == NOWHERE:
         q.first = index
     else:
-        conn_at(t, q.last).after = index
+        flow_at(t, q.last).after = index
     q.last = index
     q.n += 1
 
@@ -126,13 +54,13 @@ cdef inline uint8_t waits_for(const Conn *c) noexcept nogil:
 
 cdef inline void leave(Tracker *t, uint32_t index) noexcept nogil:
     """Nothing will change it any more; what is left to do is done when it is taken."""
-    cdef Hot *h = conn_at(t, index)
+    cdef Flow *f = flow_at(t, index)
     erase(t, index)
-    unlink(t, h)
+    unlink(t, f)
     t.done[t.n_done] = index
     t.n_done += 1
     t.n_live -= 1
-    t.n_kept -= h.ring_n + h.n_pins
+    t.n_kept -= f.n_kept
 
 
 cdef inline void expire(Tracker *t) noexcept nogil:
@@ -142,7 +70,7 @@ cdef inline void expire(Tracker *t) noexcept nogil:
         q = &t.queues[which]
         while (
             q.first != NOWHERE
-            and t.now_ns - conn_at(t, q.first).touched_ns > q.limit_ns
+            and t.now_ns - flow_at(t, q.first).touched_ns > q.limit_ns
         ):
             leave(t, q.first)
 
@@ -167,13 +95,13 @@ cdef inline uint32_t open_conn(
 ) noexcept nogil:
     """A new connection in `c`, with a place to store it."""
     cdef uint32_t index
-    cdef Hot *h
+    cdef Flow *f
     cdef bint from_resp, by_syn
     while t.n_live >= t.max_live:
         evict(t)
     if t.queues[0].n >= t.max_embryonic:
         evict(t)
-    index = grab(&t.conns)
+    index = grab(&t.flows)
     begin_store(t, c)
     by_syn = s.flags & F_SYN and not s.flags & F_RST
     from_resp = (s.flags & F_ACK) != 0 if by_syn else sender_is_resp(t, s)
@@ -197,14 +125,14 @@ cdef inline uint32_t open_conn(
     c.reuse_unanswered = unanswered
     c.midstream = (s.flags & (F_SYN | F_ACK | F_RST)) != F_SYN
     c.relative = s.quirks & RELATIVE_SEQ
-    c.hash = hash
     t.count += 1
     t.n_live += 1
-    h = conn_at(t, index)
-    h.hash = hash
-    h.waiting = NONE
-    h.ring_n = h.n_pins = 0
-    insert(t, index)
+    f = flow_at(t, index)
+    f.conn, f.point = c.conn, c.point
+    f.waiting, f.n_kept, f.wide = NONE, 0, 0
+    set_tuple(t, f, c)
+    bed(t, index).used = 1
+    insert(t, <uint64_t>hash << 32 | (index + 1))
     return index
 
 
@@ -258,6 +186,7 @@ cdef inline void follow(Tracker *t, Segment *s, uint32_t hash) noexcept nogil:
     cdef bint unanswered = False
     cdef Segment first
     cdef Conn *c = &t.at_hand
+    cdef Flow *f
     cdef Hot *h
     if s.ts_ns > t.now_ns:
         t.now_ns = s.ts_ns
@@ -266,20 +195,23 @@ cdef inline void follow(Tracker *t, Segment *s, uint32_t hash) noexcept nogil:
         evict(t)
     index = find(t, s, hash)
     if index != NOWHERE:
-        h = conn_at(t, index)
-        side = 0 if from_orig(&h.hot, s) else 1
+        f = flow_at(t, index)
+        side = 0 if from_orig(t, f, s) else 1
+        h = awake(t, index)
         if h.plain >> side & 1 and plain_segment(t, h, s, side):
-            wait(t, index, h, 2)
+            f.n_kept = h.ring_n + h.n_pins
+            wait(t, index, f, 2)
             return
-        expand(t, index, c)
+        expand(t, h, c)
         if confirms_pending(c, s, side):
             strike(t, c, &first)
             gap = first.ts_ns - c.last_ns
             pack(t, index, c)
             leave(t, index)
             index = open_conn(t, c, &first, hash, gap if gap > 0 else 0, False)
-            take(t, c, &first, 0 if from_orig(&c.hot, &first) else 1)
-            side = 0 if from_orig(&c.hot, s) else 1
+            f = flow_at(t, index)
+            take(t, c, &first, 0 if from_orig(t, f, &first) else 1)
+            side = 0 if from_orig(t, f, s) else 1
         elif begins_anew(t, c, s, side):
             gap = s.ts_ns - c.last_ns
             if gap < 0:
@@ -292,9 +224,7 @@ cdef inline void follow(Tracker *t, Segment *s, uint32_t hash) noexcept nogil:
             side = 1 - side
     if index == NOWHERE:
         index = open_conn(t, c, s, hash, gap, unanswered)
-        side = 0 if from_orig(&c.hot, s) else 1
+        side = 0 if from_orig(t, flow_at(t, index), s) else 1
     take(t, c, s, side)
-    h = conn_at(t, index)
-    c.before, c.after, c.waiting = h.before, h.after, h.waiting
     pack(t, index, c)
-    wait(t, index, h, waits_for(c))
+    wait(t, index, flow_at(t, index), waits_for(c))

@@ -1,9 +1,12 @@
 /* What the kernel remembers.  Names are explained in half.py, record.py and reference.py.
 
-   A connection is stored in two parts.  The hot one has what every segment touches and all there
-   is of a connection in which nothing unusual happened so far.  The cold one is made when a field
-   of it leaves its default: at the first FIN or RST, at a retransmission, a zero window.
-   `struct Conn` is both together, as the readable tracker knows it: see `_store.pxd`. */
+   `struct Flow` is what finds a connection and says when it leaves.  The rest is awake or at rest.
+   Awake, it is in two parts.  The hot one has what every segment touches and all there is of a
+   connection in which nothing unusual happened so far.  The cold one is made when a field of it
+   leaves its default: at the first FIN or RST, at a retransmission, a zero window.  `struct Conn`
+   is both together, as the readable tracker knows it: see `_store.pxd`.  A limited number is awake,
+   those that had segments last; of the others all this lies in a few lines of bytes: see
+   `_rest.pxd`. */
 
 #ifndef FINIS_TRACKING_STATE_H
 #define FINIS_TRACKING_STATE_H
@@ -15,7 +18,10 @@ enum {
     RING = 8,   /* record.RECENT */
     PINS = 8,   /* pinned segments besides the recent ones in the hot part; the rest: More */
     EARLY = 12, /* letters of the history there */
-    FIRST = 2   /* symbols of the ending there */
+    FIRST = 2,  /* symbols of the ending there */
+    LINES = 5,  /* lines of a connection at rest that are known at once */
+    LINE = 64,  /* bytes of one */
+    SHORT_LINE = 32
 };
 
 /* A kept segment without what its connection knows: one cache line.  What does not fit (see
@@ -54,10 +60,15 @@ struct Hole {
     int64_t first_seg_ns, last_seg_ns, first_data_ns, last_data_ns;                         \
     uint32_t pkts, nxt, una, isn, low, edge, last_ack, last_len, hist_syn;                  \
     uint16_t win, mss, syns;                                                                \
-    uint16_t isn_known : 1, nxt_known : 1, una_known : 1, edge_known : 1, win_known : 1,    \
-        ack_known : 1, sent_syn_ack : 1, sent_ack : 1, scaling : 1, last_win0 : 1,          \
-        last_shown : 1, last_fits : 1, provoked : 1, probed : 1;                            \
-    uint16_t hist_seen : 12, state : 4;                                                     \
+    union {                                                                                 \
+        struct {                                                                            \
+            uint16_t isn_known : 1, nxt_known : 1, una_known : 1, edge_known : 1,           \
+                win_known : 1, ack_known : 1, sent_syn_ack : 1, sent_ack : 1, scaling : 1,  \
+                last_win0 : 1, last_shown : 1, last_fits : 1, provoked : 1, probed : 1;     \
+            uint16_t hist_seen : 12, state : 4;                                             \
+        };                                                                                  \
+        uint32_t bits;                                                                      \
+    };                                                                                      \
     uint8_t wscale, ttl_min, ttl_max, head_len, last_alert;
 
 #define HALF_COLD                                                                           \
@@ -74,21 +85,22 @@ struct Hole {
 #define CONN_HOT                                                                            \
     uint64_t orig_hi, orig_lo, resp_hi, resp_lo;                                            \
     uint16_t orig_p, resp_p, vlan, point;                                                   \
-    uint32_t hash;                                                                          \
-    uint32_t before, after; /* neighbours in the list it waits in; `after` also links done */ \
     uint32_t cold;                                                                          \
-    int64_t touched_ns;                                                                     \
     uint64_t conn;                                                                          \
     int64_t first_ns, last_ns, max_gap_ns, max_gap_at_ns, established_ns;                   \
     uint32_t first_frame, last_frame;                                                       \
     uint32_t relative;                                                                      \
     uint16_t file, last_file;                                                               \
-    uint8_t waiting; /* which list */                                                       \
     uint8_t plain;   /* bits by side: its plain segments need the hot part only */          \
     uint8_t odd;     /* its numbers do not rule copies out, see `_plain.pxd` */             \
     uint8_t n_history, n_ending;                                                            \
-    uint8_t orientation : 2, established : 1, midstream : 1, simultaneous : 1, answered : 1, \
-        reuse_unanswered : 1;
+    union {                                                                                 \
+        struct {                                                                            \
+            uint8_t orientation : 2, established : 1, midstream : 1, simultaneous : 1,      \
+                answered : 1, reuse_unanswered : 1;                                         \
+        };                                                                                  \
+        uint8_t traits;                                                                     \
+    };
 
 #define CONN_COLD                                                                           \
     int64_t closing_gap_ns, reuse_gap_ns;                                                   \
@@ -137,6 +149,25 @@ struct Half {
     };
 };
 
+/* What the table, the lists and the queue of finished ones need of a connection: one cache line. */
+struct Flow {
+    uint32_t orig, resp; /* IPv4 addresses; else `orig` is the number of its `struct Ends` */
+    uint16_t orig_p, resp_p, vlan, point;
+    uint32_t before, after; /* neighbours in the list it waits in */
+    int64_t touched_ns;
+    uint64_t conn;
+    uint32_t lines[LINES]; /* at rest: where; awake: `lines[0]` is the hot part */
+    uint8_t waiting;       /* which list */
+    uint8_t n_kept;
+    uint8_t n_lines; /* 0: awake */
+    uint8_t wide : 1, /* its addresses are not those of IPv4 */
+        short_line : 1; /* the last line is a short one */
+};
+
+struct Ends { /* in the same pool as short lines */
+    uint64_t orig_hi, orig_lo, resp_hi, resp_lo;
+};
+
 /* The whole of a connection, while the general code is at work on it. */
 struct Conn {
     union {
@@ -168,6 +199,7 @@ struct Hot {
         };
         struct ConnHot hot;
     };
+    uint32_t flow; /* whose it is */
     uint32_t ring[RING]; /* the recent ones: from `ring_at` on, around */
     uint32_t pins[PINS];
     uint16_t ring_role[RING];
@@ -175,6 +207,7 @@ struct Hot {
     uint8_t ring_sym[RING];
     uint8_t pins_sym[PINS];
     uint8_t ring_n, ring_at, n_pins;
+    uint8_t used; /* since the others were last looked through for one to put to rest */
     uint8_t history[EARLY];
     uint16_t ending[FIRST];
     struct HalfHot halves[2];
@@ -185,6 +218,10 @@ struct Cold {
     struct HalfCold halves[2];
     uint16_t ending[16 - FIRST];
     uint8_t history[24 - EARLY];
+};
+
+enum {
+    COLD_WORDS = sizeof(struct Cold) / 8
 };
 
 struct More { /* pins beyond those of the hot part */

@@ -61,6 +61,19 @@ class _Raw:
         self.count += len(piece)
         return piece
 
+    def readinto(self, room: memoryview) -> int:
+        into = getattr(self.file, "readinto", None)
+        if self.rest or into is None:
+            piece = self.read(len(room))
+            room[: len(piece)] = piece
+            return len(piece)
+        try:
+            count = int(into(room) or 0)
+        except (OSError, ValueError) as error:
+            raise DamageError("the file cannot be read further") from error
+        self.count += count
+        return count
+
 
 def _gzip() -> Any:
     from isal import igzip_lib
@@ -282,6 +295,20 @@ class Input:
             piece = self._gather(size)
         self.offset += len(piece)
         return piece
+
+    def readinto(self, room: memoryview) -> int:
+        """As `read`, into memory of the caller's: how much of it was filled."""
+        if self._head or self._layer is not self._raw or self.damage is not None:
+            piece = self.read(len(room))
+            room[: len(piece)] = piece
+            return len(piece)
+        try:
+            count = self._raw.readinto(room)
+        except DamageError as error:
+            self.damage = str(error)
+            count = 0
+        self.offset += count
+        return count
 
     @property
     def consumed_bytes(self) -> int:

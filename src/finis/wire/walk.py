@@ -29,6 +29,7 @@ MAX_POINTS = 256  # interfaces of cooked captures told apart, per section
 PACKET_BLOCK, SIMPLE_BLOCK, ENHANCED_BLOCK = 2, 3, 6
 SECTION_BLOCK, INTERFACE_BLOCK, STATISTICS_BLOCK = 0x0A0D0D0A, 1, 5
 _OURS = frozenset({SECTION_BLOCK, INTERFACE_BLOCK, STATISTICS_BLOCK})
+Bytes = bytes | memoryview
 _FULL = BATCH - MAX_HELD - 1  # one frame may release every held fragment, and itself
 
 
@@ -63,8 +64,8 @@ class FrameDecoder(Protocol):
     def set_section(self, big_endian: bool) -> None: ...
     def add_interface(self, interface: Interface) -> None: ...
     def add_point(self, interface: int, ifindex: int, point: int) -> None: ...
-    def walk_pcap(self, data: bytes, at: int) -> tuple[int, int]: ...
-    def walk_pcapng(self, data: bytes, at: int) -> tuple[int, int]: ...
+    def walk_pcap(self, data: Bytes, at: int) -> tuple[int, int]: ...
+    def walk_pcapng(self, data: Bytes, at: int) -> tuple[int, int]: ...
     def flush(self) -> None: ...
     def take(self) -> np.ndarray: ...
     def settle(self, source: Source) -> None: ...
@@ -137,13 +138,13 @@ class Decoder:
 
     # --- walking -------------------------------------------------------------------------
 
-    def _u32(self, data: bytes, at: int) -> int:
+    def _u32(self, data: Bytes, at: int) -> int:
         return int.from_bytes(data[at : at + 4], self._order)  # type: ignore[arg-type]
 
-    def _u16(self, data: bytes, at: int) -> int:
+    def _u16(self, data: Bytes, at: int) -> int:
         return int.from_bytes(data[at : at + 2], self._order)  # type: ignore[arg-type]
 
-    def walk_pcap(self, data: bytes, at: int) -> tuple[int, int]:
+    def walk_pcap(self, data: Bytes, at: int) -> tuple[int, int]:
         while True:
             body = at + self._header_len
             if body > len(data):
@@ -160,7 +161,7 @@ class Decoder:
                 return Stop.POINT, at
             at = body + captured
 
-    def walk_pcapng(self, data: bytes, at: int) -> tuple[int, int]:
+    def walk_pcapng(self, data: Bytes, at: int) -> tuple[int, int]:
         while True:
             if at + 12 > len(data):
                 return Stop.DATA, at
@@ -182,13 +183,13 @@ class Decoder:
                 return Stop.POINT, at
             at += length
 
-    def _enhanced(self, body: bytes) -> bool:
+    def _enhanced(self, body: Bytes) -> bool:
         return self._block(body, 20, self._u32(body, 0), 4)
 
-    def _obsolete(self, body: bytes) -> bool:
+    def _obsolete(self, body: Bytes) -> bool:
         return self._block(body, 20, self._u16(body, 0), 4)
 
-    def _block(self, body: bytes, header_len: int, interface: int, at: int) -> bool:
+    def _block(self, body: Bytes, header_len: int, interface: int, at: int) -> bool:
         if len(body) < header_len:
             return self._bad(Outcome.BAD_RECORD)
         captured, wire_len = self._u32(body, at + 8), self._u32(body, at + 12)
@@ -204,7 +205,7 @@ class Decoder:
             body[header_len : header_len + captured], wire_len, interface, ts_ns, missing
         )
 
-    def _simple(self, body: bytes) -> bool:
+    def _simple(self, body: Bytes) -> bool:
         if len(body) < 4:
             return self._bad(Outcome.BAD_RECORD)
         if not self._interfaces:
@@ -213,7 +214,7 @@ class Decoder:
         captured = min(wire_len, len(body) - 4, self._interfaces[0].snaplen or wire_len)
         return self._frame(body[4 : 4 + captured], wire_len, 0, None, Outcome.NO_STAMP)
 
-    _PACKETS: dict[int, Callable[[Decoder, bytes], bool]] = {
+    _PACKETS: dict[int, Callable[[Decoder, Bytes], bool]] = {
         ENHANCED_BLOCK: _enhanced,
         PACKET_BLOCK: _obsolete,
         SIMPLE_BLOCK: _simple,
@@ -233,7 +234,7 @@ class Decoder:
 
     def _frame(
         self,
-        data: bytes,
+        data: Bytes,
         wire_len: int,
         number: int,
         ts_ns: int | None,
@@ -242,7 +243,7 @@ class Decoder:
         """Take one frame of interface `number`; `ts_ns` None: `missing` says why.  False: its point
         is not known and nothing was done."""
         interface = self._interfaces[number]
-        decoded = decode_frame(data, wire_len, interface.linktype)
+        decoded = decode_frame(bytes(data), wire_len, interface.linktype)
         point = interface.point
         if interface.linktype == LinkType.LINUX_SLL2 and not isinstance(decoded, Outcome):
             key = (number, decoded.ifindex)

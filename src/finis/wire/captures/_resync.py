@@ -16,7 +16,7 @@ DAY_S = 86_400
 _BLOCKS = (1, 2, 3, 5, 6)
 
 
-def _words(data: bytes, order: str) -> np.ndarray:
+def _words(data: memoryview, order: str) -> np.ndarray:
     """The 32-bit word at every offset of `data`."""
     octets = np.frombuffer(data, np.uint8).astype(np.uint32)
     if len(octets) < 4:
@@ -28,7 +28,7 @@ def _words(data: bytes, order: str) -> np.ndarray:
 
 
 def next_record(
-    data: bytes, order: str, header_len: int, tick_ns: int, max_len: int, near_s: int
+    data: memoryview, order: str, header_len: int, tick_ns: int, max_len: int, near_s: int
 ) -> int | None:
     """Offset in `data`, after 0, of a pcap record within a day of `near_s` (seconds since 1970)
     that another one follows, or the end of `data`."""
@@ -57,7 +57,7 @@ def next_record(
     return None
 
 
-def next_block(data: bytes, order: str, max_len: int) -> int | None:
+def next_block(data: memoryview, order: str, max_len: int) -> int | None:
     """Offset in `data`, after 0, of a pcapng block of a known type whose two lengths agree."""
     words = _words(data[:SEARCH_BYTES], order)
     n = len(words) - 8

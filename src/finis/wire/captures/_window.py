@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from finis.wire.captures._api import Readable
     from finis.wire.source import Source
-    from finis.wire.walk import FrameDecoder
+    from finis.wire.walk import Bytes, FrameDecoder
 
 WINDOW_BYTES = 1 << 20
 END = -1  # what a handler gives to stop reading
@@ -21,26 +21,41 @@ Handler = Callable[[Stop, int], int]
 
 
 class Window:
-    """`data` are the bytes at hand, `offset` is where they stand in the stream."""
+    """`data` are the bytes at hand, `offset` is where they stand in the stream.  They lie in memory
+    that is used again and again: what is to outlast the next `advance` or `skip` is copied."""
 
-    def __init__(self, stream: Readable, start: bytes = b"", offset: int = 0) -> None:
+    def __init__(self, stream: Readable) -> None:
         self.stream = stream
-        self.data = start
-        self.offset = offset
+        self.data = memoryview(b"")
+        self.offset = 0
+        self._memory = memoryview(bytearray(0))
 
     def advance(self, at: int) -> bool:
         """Drop `data[:at]` and read on; False: nothing more came."""
         rest = self.data[at:]
+        end = len(rest) + WINDOW_BYTES
+        memory = self._memory
+        if len(memory) < end:
+            memory = self._memory = memoryview(bytearray(end + WINDOW_BYTES // 4))
+        have = len(rest)
+        memory[:have] = rest
         self.offset += at
-        pieces, have = [rest], 0
-        while have < WINDOW_BYTES:
-            piece = self.stream.read(WINDOW_BYTES - have)
-            if not piece:
+        while have < end:
+            count = self._read(memory[have:end])
+            if not count:
                 break
-            pieces.append(piece)
-            have += len(piece)
-        self.data = b"".join(pieces)
-        return have > 0
+            have += count
+        self.data = memory[:have]
+        return have > len(rest)
+
+    def _read(self, room: memoryview) -> int:
+        """Fill `room` or a part of it; how much of it."""
+        into = getattr(self.stream, "readinto", None)
+        if into is not None:
+            return int(into(room))
+        piece = self.stream.read(len(room))
+        room[: len(piece)] = piece
+        return len(piece)
 
     def skip(self, size: int) -> bool:
         """Go `size` bytes forward from `data[0]`; False: the stream ends before."""
@@ -56,7 +71,7 @@ class Window:
 def batches(
     window: Window,
     decoder: FrameDecoder,
-    walk: Callable[[bytes, int], tuple[int, int]],
+    walk: Callable[[Bytes, int], tuple[int, int]],
     handle: Handler,
     source: Source,
 ) -> Iterator[np.ndarray]:

@@ -53,7 +53,7 @@ def sniff(head: bytes) -> float:
 def read(stream: Readable, source: Source, reading: Reading) -> Iterator[np.ndarray]:
     window = Window(stream)
     window.advance(0)
-    header = window.data[:HEADER_BYTES]
+    header = bytes(window.data[:HEADER_BYTES])
     magic = _MAGICS.get(header[:4])
     if magic is None:
         raise InputError(source.path, "not a pcap file")
@@ -98,7 +98,7 @@ class _Records:
             return at
         self.window.advance(at)
         data = self.window.data
-        magic = _MAGICS.get(data[:4])
+        magic = _MAGICS.get(bytes(data[:4]))
         if magic is not None and len(data) >= HEADER_BYTES:
             return self._another_file(magic, data)
         if any(data[:8]) and not any(data[8:16]):  # nothing on the wire, yet with a time
@@ -107,7 +107,7 @@ class _Records:
             return self.magic.record_header
         return self._resync(data)
 
-    def _another_file(self, magic: _Magic, data: bytes) -> int:
+    def _another_file(self, magic: _Magic, data: memoryview) -> int:
         """A file header where a record should be: files were put one after another."""
         snaplen, network = struct.unpack_from(magic.order + "II", data, 16)
         if network & 0xFFFF != self.linktype:
@@ -116,7 +116,7 @@ class _Records:
         self._set(magic, snaplen)
         return HEADER_BYTES
 
-    def _resync(self, data: bytes) -> int:
+    def _resync(self, data: memoryview) -> int:
         self.decoder.settle(self.source)
         near_ns = self.source.last_ns
         found = None
@@ -145,7 +145,7 @@ class _Records:
         self.source.problems.add(reason, position)
 
 
-def _ifindexes(data: bytes, at: int, magic: _Magic) -> set[int]:
+def _ifindexes(data: memoryview, at: int, magic: _Magic) -> set[int]:
     """Interfaces in the records at hand of a cooked (v2) capture; two are enough."""
     found: set[int] = set()
     while at + magic.record_header <= len(data) and len(found) < 2:

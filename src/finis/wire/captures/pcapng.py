@@ -50,7 +50,7 @@ def sniff(head: bytes) -> float:
 def read(stream: Readable, source: Source, reading: Reading) -> Iterator[np.ndarray]:
     window = Window(stream)
     window.advance(0)
-    if not sniff(window.data[:12]):
+    if not sniff(bytes(window.data[:12])):
         raise InputError(source.path, "not a pcapng file")
     source.kind, source.format, source.resolution_ns = "capture", NAME, 1
     reader = _Blocks(window, source)
@@ -83,7 +83,7 @@ class _Blocks:
             return at
         if why == Stop.CORRUPT:
             return self._corrupt(at)
-        head = self.window.data[at : at + 12]
+        head = bytes(self.window.data[at : at + 12])
         if head[:4] == _SECTION:
             order = _ORDERS.get(head[8:12])
             if order is None:
@@ -106,7 +106,7 @@ class _Blocks:
                 self._cut(0)
                 return END
             at = 0
-        block = self.window.data[at : at + length]
+        block = bytes(self.window.data[at : at + length])
         if block[-4:] != block[4:8]:
             return self._corrupt(at)
         if kind == INTERFACE_BLOCK:
