@@ -16,6 +16,7 @@ import numpy as np
 
 from finis.correlation import facts, marks, naming, picking
 from finis.correlation.clocks import Solution
+from finis.correlation.columns import Facts
 from finis.correlation.denying import Refused
 from finis.correlation.evidence import NEVER, Evidence
 from finis.correlation.grouping import Groups
@@ -68,12 +69,16 @@ def stories(
 
     chosen = picking.choose(ev, groups, paired, clocks)
     treated = marks.treated(ev, groups, paired, clocks, refused.denied, chosen)
-    columns = facts.columns(ev, groups, chosen, treated) | facts.from_log(ev, groups)
-    columns |= facts.identity(ev, groups, chosen, columns)
+    seen = facts.columns(ev, groups, chosen, treated) | facts.identity(ev, groups, chosen)
+    schema = polars_schema(CONNECTIONS) | polars_schema(STORY_FACTS)
+    shown = Facts(seen, groups.count)
+    columns = {name: shown[name].series().cast(schema[name]) for name in shown}
+    columns |= facts.from_log(ev, groups)
+    if len(ev.log):
+        columns |= facts.logged_identity(ev, groups, chosen, columns)
     begin = np.where(chosen.packets, chosen.base, _log_times(ev, groups))
     tie = naming.fingerprints(ev, groups, chosen)
     order = np.lexsort((tie, begin)) if ev.tidy else np.arange(groups.count)
-    schema = polars_schema(CONNECTIONS) | polars_schema(STORY_FACTS)
     frame = pl.DataFrame(columns)
     missing = [pl.lit(None, t).alias(n) for n, t in schema.items() if n not in columns]
     frame = frame.with_columns(*missing)
