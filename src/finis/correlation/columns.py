@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from finis.correlation.keys import Array
+from finis.tables import CONNECTIONS, STORY_FACTS
 from finis.terms import word
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import polars as pl
 
 NONE = 255  # OBSERVATION's "no side"
@@ -49,16 +52,26 @@ class Column:
             column = self.menu.gather(values.astype(np.uint32, copy=False))
         return column if valid is None else column.set(pl.Series(~valid), None)
 
+    def value(self, story: int, stamp: bool = False) -> Any:
+        """Of one story, as Python has it; `stamp`: a number of ns is a time."""
+        if self.valid is not None and not self.valid[story]:
+            return None
+        value = self.values[story].item()
+        if self.menu is not None:
+            return self.menu[value]
+        return as_time(value) if stamp else value
+
 
 Made = Column | Callable[[], Column]
 Columns = dict[str, Made]
 
 
 class Facts(Mapping[str, Column]):
-    """Columns by name; what is dear is made when it is first asked for."""
+    """Columns by name; what is dear is made when it is first asked for.  `order`: the stories in
+    the order of rows (None: as they are)."""
 
-    def __init__(self, made: Columns, count: int) -> None:
-        self._made, self.count = made, count
+    def __init__(self, made: Columns, count: int, order: Array | None = None) -> None:
+        self._made, self.count, self.order = made, count, order
 
     def __getitem__(self, name: str) -> Column:
         column = self._made[name]
@@ -66,24 +79,49 @@ class Facts(Mapping[str, Column]):
             column = self._made[name] = column()
         return column
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._made
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._made)
 
     def __len__(self) -> int:
         return len(self._made)
 
-    def frame(self, schema: Mapping[str, pl.DataType], rows: Array | None = None) -> pl.DataFrame:
-        """These columns in these types, of all stories or of some; null where nothing is told."""
+    def frame(self, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+        """A row per story, of these columns in these types; null where nothing is told."""
         import polars as pl
 
-        count = self.count if rows is None else len(rows)
+        none = {kind: pl.Series([None], dtype=kind) for kind in {*schema.values()}}
         made = [
-            self[name].series(rows).cast(kind).alias(name)
+            self[name].series(self.order).cast(kind).alias(name)
             if name in self._made
-            else pl.Series(name, [None], kind).new_from_index(0, count)
+            else none[kind].new_from_index(0, self.count).alias(name)
             for name, kind in schema.items()
         ]
         return pl.DataFrame(made)
+
+    def row(self, row: int, known: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of every column of CONNECTIONS and STORY_FACTS in one row, as Polars gives
+        them; those already `known` are taken as they are."""
+        story = row if self.order is None else int(self.order[row])
+        out: dict[str, Any] = {}
+        for column in CONNECTIONS + STORY_FACTS:
+            name = column.name
+            if name in known:
+                out[name] = known[name]
+            elif name in self._made:
+                out[name] = self[name].value(story, column.type == "ts")
+            else:
+                out[name] = None
+        return out
+
+
+def as_time(ns: int) -> datetime:
+    """UTC, cut off to microseconds."""
+    import polars as pl
+
+    return pl.Series([ns]).cast(pl.Datetime("ns", "UTC"))[0]  # type: ignore[no-any-return]
 
 
 @cache

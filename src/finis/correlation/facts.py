@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def columns(ev: Evidence, groups: Groups, chosen: Chosen, treated: Treated) -> Columns:
+def columns(pick: Picker, treated: Treated) -> Columns:
     """Everything that packets tell."""
-    pick = Picker(ev, groups, chosen)
+    chosen = pick.chosen
     has = chosen.packets
     out = _counts(pick, has) | _closing(pick, has, treated) | _times(pick, has)
     for side, letter in enumerate("or"):
@@ -45,7 +45,7 @@ def columns(ev: Evidence, groups: Groups, chosen: Chosen, treated: Treated) -> C
         out |= more.columns(pick, has)
     out["ending"] = treated.ending
     out["has_packets"] = Column(has)
-    out["n_points"] = Column(groups.size)
+    out["n_points"] = Column(pick.groups.size)
     out["paired"] = Column(treated.paired, has)
     missed = gaps(pick.rows)
     out["gap"] = Column(missed if pick.all(chosen.fullest) else missed[chosen.fullest], has)
@@ -452,9 +452,9 @@ def from_log(ev: Evidence, groups: Groups) -> dict[str, pl.Series]:
     return out
 
 
-def identity(ev: Evidence, groups: Groups, chosen: Chosen) -> Columns:
+def identity(pick: Picker) -> Columns:
     """Who talked with whom and where, as the point nearest to each end shows it."""
-    pick = Picker(ev, groups, chosen)
+    chosen = pick.chosen
     has = chosen.packets
     out: Columns = {}
     for side, name in enumerate(_PUBLIC):
@@ -464,7 +464,7 @@ def identity(ev: Evidence, groups: Groups, chosen: Chosen) -> Columns:
             valid = has if not suffix else has & chosen.several
             out[f"{name}{suffix}_h"] = partial(_host, pick, where, side, valid)
             out[f"{name}{suffix}_p"] = Column(_part(pick, "p", where, side), valid)
-    out["points"] = partial(_points, ev, chosen)
+    out["points"] = partial(_points, pick.ev, chosen)
     best = pick.one("orientation", chosen.fullest)
     if chosen.several.any():
         best = np.maximum(best, pick.one("orientation", chosen.near_orig))

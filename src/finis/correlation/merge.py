@@ -69,7 +69,8 @@ def stories(
 
     chosen = picking.choose(ev, groups, paired, clocks)
     treated = marks.treated(ev, groups, paired, clocks, refused.denied, chosen)
-    seen = facts.columns(ev, groups, chosen, treated) | facts.identity(ev, groups, chosen)
+    pick = picking.Picker(ev, groups, chosen)
+    seen = facts.columns(pick, treated) | facts.identity(pick)
     schema = polars_schema(CONNECTIONS) | polars_schema(STORY_FACTS)
     shown = Facts(seen, groups.count)
     columns = {name: shown[name].series().cast(schema[name]) for name in shown}
@@ -100,7 +101,7 @@ def stories(
         denials = denials.with_columns(
             pl.Series("story", moved).set(pl.Series(moved < 0), None).cast(pl.Int64)
         )
-    view = _View(ev, groups, paired, clocks, order, prints)
+    view = View(ev, groups, paired, clocks, order, prints)
     return Stories(
         table=frame,
         denials=denials,
@@ -108,13 +109,13 @@ def stories(
         seen=Lazy(groups.count, view.seen),
         pairings=Lazy(groups.count, view.pairings, number[view.several()]),
         proofs=Lazy(groups.count, view.proofs),
-        placed=_placed(ev, groups, begin, tie)[order],
+        placed=places(ev, groups, begin, tie)[order],
         origin=groups.first_row[order],
         name=None if ev.tidy else lambda row: partial(naming.one, tie[row]),
     )
 
 
-def _placed(ev: Evidence, groups: Groups, begin: Array, tie: Array) -> pl.DataFrame:
+def places(ev: Evidence, groups: Groups, begin: Array, tie: Array) -> pl.DataFrame:
     """Per story its place in time, and in the input: the last segment kept of its first
     observation, else its Teardown or Built."""
     import polars as pl
@@ -190,7 +191,7 @@ class Lazy(Mapping[int, V]):
 
 
 @dataclass(slots=True)
-class _View:
+class View:
     ev: Evidence
     groups: Groups
     paired: Paired
