@@ -138,6 +138,8 @@ FORMS = [
     pl.lit(None),
     pl.when(pl.col("o_fin")).then(pl.col("r_fin")).otherwise(pl.col("o_fins") > 1),
     pl.when(pl.col("o_fin")).then(pl.col("r_fin")),
+    -pl.col("o_fin_s") <= pl.max_horizontal(pl.col("rtt_s") * 1.5, 0.05).fill_null(0.5),
+    pl.max_horizontal(pl.col("o_fins"), 2) == 2,
     pl.col("o_fins").abs() % 2 == 1,
     (pl.col("o_fins") > 1).fill_null(True) & pl.col("o_fin").fill_null(pl.col("r_fin")),
     pl.col("built_ts").is_null() & (pl.col("built_ts") == pl.col("teardown_ts")),

@@ -48,9 +48,9 @@ class Column:
             column = pl.Series(np.ascontiguousarray(values))
         elif self.menu.is_empty():  # nobody said anything
             return pl.Series([None], dtype=pl.String).new_from_index(0, len(values))
-        else:
-            column = self.menu.gather(values.astype(np.uint32, copy=False))
-        return column if valid is None else column.set(pl.Series(~valid), None)
+        else:  # a series as index: an array is looked through first
+            column = self.menu.gather(pl.Series(values.astype(np.uint32, copy=False)))
+        return column if valid is None else null_unless(valid, column)
 
     def value(self, story: int, stamp: bool = False) -> Any:
         """Of one story, as Python has it; `stamp`: a number of ns is a time."""
@@ -60,6 +60,15 @@ class Column:
         if self.menu is not None:
             return self.menu[value]
         return as_time(value) if stamp else value
+
+
+def null_unless(valid: Array, column: pl.Series) -> pl.Series:
+    """The column, null where not valid."""
+    import polars as pl
+
+    if valid.all():
+        return column
+    return column.zip_with(pl.Series(valid), pl.Series([None], dtype=column.dtype))
 
 
 Made = Column | Callable[[], Column]

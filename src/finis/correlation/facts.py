@@ -10,12 +10,13 @@ import numpy as np
 
 from finis.correlation import keys, reported, resetting, stuck
 from finis.correlation.clocks import SECOND
-from finis.correlation.columns import NONE, Column, Columns, menu, sides, words
+from finis.correlation.columns import NONE, Column, Columns, menu, null_unless, sides, words
 from finis.correlation.evidence import Evidence
 from finis.correlation.grouping import Groups
 from finis.correlation.keys import Array
 from finis.correlation.marks import Treated
 from finis.correlation.picking import WRAP, Chosen, Picker
+from finis.correlation.stuck import tails
 from finis.terms import (
     Accept,
     Alert,
@@ -79,9 +80,15 @@ def _capture_loss(pick: Picker, gap: Array) -> Array:
 
 def gaps(rows: Array) -> Array:
     """Observations (tables.OBSERVATION) in which bytes were acknowledged but never captured."""
-    raw = np.ascontiguousarray(rows["history"]).view(np.uint8).reshape(len(rows), -1)
-    found: Array = ((raw | 0x20) == ord("g")).any(axis=1)
+    eight = np.ascontiguousarray(rows["history"]).view(np.uint64)
+    other = eight & ~_CASE ^ _GAP  # a byte is 0 where it is g or G: 8 bytes at a time
+    found: Array = ((other - _ONE & ~other & _HIGH) != 0).any(axis=1)
     return found
+
+
+_ONE, _CASE, _GAP, _HIGH = (
+    np.uint64(int.from_bytes(byte * 8, "big")) for byte in (b"\1", b" ", b"G", b"\x80")
+)
 
 
 def _counts(pick: Picker, has: Array) -> Columns:
@@ -227,20 +234,30 @@ def _crossed(pick: Picker) -> Array:
     out = np.zeros(len(at), bool)
     if pick.blank:
         return out
-    both = np.flatnonzero((pick.one("fin_ns", at) != 0).all(axis=1) & pick.chosen.packets)
-    rows = at[both]
-    length = ev.stop[rows] - ev.start[rows]
-    owner = np.repeat(np.arange(len(rows)), length)
-    index = np.repeat(ev.start[rows] - np.cumsum(length) + length, length) + np.arange(len(owner))
-    wanted = (ev.tail["role"][index] & np.uint32(Role.FIN)) != 0
-    owner, index = owner[wanted], index[wanted]
-    acks = np.full((len(rows), 2), -1, np.int64)
-    side = ev.tail["side"][index].astype(np.int64)
-    acks[owner, np.minimum(side, 1)] = ev.tail["ack"][index]
-    peer = ev.rows["fin_seq"][rows].astype(np.int64)[:, ::-1]
-    before = (peer - acks) % WRAP < WRAP // 2  # ACK ≤ the peer's FIN: not yet acknowledged
-    out[both] = (before & (acks >= 0)).all(axis=1)
+    fins = pick.one("fin_ns", at)
+    both = np.flatnonzero((fins[:, 0] != 0) & (fins[:, 1] != 0) & pick.chosen.packets)
+    owner, index = _tails(pick, at, both)
+    wanted = np.flatnonzero(ev.tail["role"][index] & np.uint32(Role.FIN))
+    if isinstance(index, slice):
+        owner, index = owner[wanted], wanted + index.start
+    else:
+        owner, index = owner[wanted], index[wanted]
+    acks = np.full((len(at), 2), -1, np.int64)
+    acks[owner, np.minimum(ev.tail["side"][index], 1)] = ev.tail["ack"][index]
+    peer = pick.one("fin_seq", at)[both, ::-1].astype(np.int64)
+    before = (peer - acks[both]) % WRAP < WRAP // 2  # ACK ≤ the peer's FIN: not yet acknowledged
+    out[both] = (before & (acks[both] >= 0)).all(axis=1)
     return out
+
+
+def _tails(pick: Picker, at: Array, stories: Array) -> tuple[Array, Array | slice]:
+    """Kept segments of these stories, perhaps of others too: the story of each, and where in
+    Evidence.tail it stands."""
+    ev = pick.ev
+    if pick.all(at) and (ev.start[1:] == ev.stop[:-1]).all():  # one after the other
+        owner = np.repeat(np.arange(len(at), dtype=np.uint32), ev.stop - ev.start)
+        return owner, slice(int(ev.start[0]), int(ev.stop[-1]))
+    return tails(pick, stories, at)
 
 
 def _times(pick: Picker, has: Array) -> Columns:
@@ -428,13 +445,6 @@ FROM_LOG = {
 }  # fmt: skip
 
 
-def null_unless(valid: Array, column: pl.Series) -> pl.Series:
-    """The column, null where not valid."""
-    import polars as pl
-
-    return column if valid.all() else column.set(pl.Series(~valid), None)
-
-
 def from_log(ev: Evidence, groups: Groups) -> dict[str, pl.Series]:
     """Everything the firewall's log tells."""
     import polars as pl
@@ -520,6 +530,8 @@ def _part(pick: Picker, part: str, at: Array, side: int) -> Array:
 
 
 def _host(pick: Picker, at: Array, side: int, valid: Array) -> Column:
+    if not valid.any():
+        return Column(np.zeros(len(at), np.uint8), valid, menu(None))
     hi, lo = (_part(pick, half, at, side) for half in ("hi", "lo"))
     where, texts = keys.distinct_texts(hi, lo)
     return Column(where, valid, texts)

@@ -116,7 +116,7 @@ def stories(
 
 
 def places(ev: Evidence, groups: Groups, begin: Array, tie: Array) -> pl.DataFrame:
-    """Per story its place in time, and in the input: the last segment kept of its first
+    """Per story its place in time, and in the input: the last segment of its first
     observation, else its Teardown or Built."""
     import polars as pl
 
@@ -126,10 +126,11 @@ def places(ev: Evidence, groups: Groups, begin: Array, tie: Array) -> pl.DataFra
     seen = np.flatnonzero(row >= 0)
     seen = seen[ev.stop[row[seen]] > ev.start[row[seen]]] if len(ev) else seen
     if len(seen):
-        last = ev.stop[row[seen]] - 1
-        file[seen], number[seen] = ev.tail["file"][last], ev.tail["frame"][last]
+        row = row[seen]
+        file[seen], number[seen] = ev.rows["last_file"][row], ev.rows["last_frame"][row]
+    path = paths.gather(pl.Series(file.astype(np.uint32)))
     out = pl.DataFrame({
-        "begin": begin, "tie": tie, "proof_file": paths.gather(file), "proof_number": number,
+        "begin": begin, "tie": tie, "proof_file": path, "proof_number": number,
         "proof_is_line": file == len(ev.paths),
     })  # fmt: skip
     if not len(ev.log):

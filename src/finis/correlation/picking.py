@@ -117,6 +117,7 @@ class Picker:
         self.rows: Array = np.zeros(1, ev.rows.dtype) if self.blank else ev.rows
         self._shift = np.append(chosen.shift, [0] * spare).astype(np.int64)
         self._flipped = np.append(groups.flipped, [False] * spare).astype(np.int64)
+        self._shifted = bool(chosen.shift.any())
         self._straight = not self._flipped.any()
         self._columns: dict[str, Array] = {}  # read from the rows once: those are wide
         self._every: list[tuple[Array, bool]] = []
@@ -175,4 +176,5 @@ class Picker:
     def since(self, name: str, at: Array, side: int) -> tuple[Array, Array]:
         """Seconds from the story's beginning to a moment, and where it happened at all."""
         ns = self.side(name, at, side)
-        return (ns + self.shift(at) - self.chosen.base) / SECOND, ns != 0
+        begun = self.chosen.base - self.shift(at) if self._shifted else self.chosen.base
+        return (ns - begun) / SECOND, ns != 0

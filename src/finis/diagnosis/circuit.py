@@ -208,8 +208,14 @@ class Circuit:
             return "Negate", self._number(what["input"][0])
         if kind == "Function" and what["function"] == "FillNull" and len(what["input"]) == 2:
             column, value = (self._number(one) for one in what["input"])
+            if column[0] == "no less":  # never null
+                return column
             if column[0] == "column" and value[0] == "number" and type(value[1]) is int:
                 return "instead", column[1], value[1]
+        if kind == "Function" and what["function"] == "MaxHorizontal" and len(what["input"]) == 2:
+            number, value = (self._number(one) for one in what["input"])
+            if value[0] == "number":
+                return "no less", number, value[1]
         if kind == "BinaryExpr" and what["op"] in _COMPUTE:
             return what["op"], self._number(what["left"]), self._number(what["right"])
         raise _UnknownError
@@ -366,10 +372,22 @@ class Outcome:
             if column.valid is None:
                 return column.values, frozenset()
             return np.where(column.valid, column.values, what[1]), frozenset()
+        if kind == "no less":
+            return self._no_less(*what), frozenset()
         sides = [self._number(side) for side in what]
         wide = [_wide(values) for values, _ in sides]
         with np.errstate(over="ignore"):
             return _COMPUTE[kind](*wide), frozenset().union(*(known for _, known in sides))
+
+    def _no_less(self, node: Node, least: float) -> Array:
+        """The greater of two numbers, or the one that there is."""
+        if any(name not in self.facts for name in _named(node)):
+            return np.full(self.count, least)
+        values, known = self._number(node)
+        found: Array = np.maximum(values, least)
+        for valid in (self.facts[name].valid for name in known):
+            found = found if valid is None else np.where(valid, found, least)
+        return found
 
     def left(self, number: int) -> Bits:
         column = self._left[number]
@@ -439,7 +457,7 @@ def _named(node: Node) -> Iterable[str]:
     kind, *what = node
     if kind == "column":
         yield what[0]
-    elif kind not in ("number", "instead"):
+    elif kind not in ("number", "instead", "no less"):
         for side in what:
             yield from _named(side)
 
