@@ -48,8 +48,8 @@ class Column:
             column = pl.Series(np.ascontiguousarray(values))
         elif self.menu.is_empty():  # nobody said anything
             return pl.Series([None], dtype=pl.String).new_from_index(0, len(values))
-        else:  # a series as index: an array is looked through first
-            column = self.menu.gather(pl.Series(values.astype(np.uint32, copy=False)))
+        else:
+            column = self.menu[pl.Series(values.astype(np.uint32, copy=False))]
         return column if valid is None else null_unless(valid, column)
 
     def value(self, story: int, stamp: bool = False) -> Any:

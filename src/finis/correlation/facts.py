@@ -452,11 +452,11 @@ def from_log(ev: Evidence, groups: Groups) -> dict[str, pl.Series]:
     frame, conn = ev.log.frame, groups.conn
     has = conn >= 0
     out = {"has_log": pl.Series(has)}
-    at = np.where(has, conn, 0)
+    at = pl.Series(np.where(has, conn, 0).astype(np.uint32))
     for column, source in FROM_LOG.items():
         kind = frame[source].dtype
         if len(frame):
-            out[column] = null_unless(has, frame[source].gather(at.astype(np.uint32)))
+            out[column] = null_unless(has, frame[source][at])
         else:
             out[column] = pl.Series([None] * groups.count, dtype=kind)
     return out
@@ -490,27 +490,26 @@ def logged_identity(
     what packets and log tell each."""
     import polars as pl
 
-    def either(first: pl.Series, second: pl.Series) -> pl.Series:
-        return pl.select(pl.coalesce(first, second)).to_series()
-
     has, logged = chosen.packets, groups.conn >= 0
-    at = np.where(logged, groups.conn, 0).astype(np.uint32)
-    out: dict[str, pl.Series] = {}
+    at = pl.Series(np.where(logged, groups.conn, 0).astype(np.uint32))
+    known: dict[str, pl.Series] = {}
     for side, name in enumerate(_PUBLIC):
         for suffix in ("", "_mapped"):
             good = logged if suffix else logged & ~_log_turned(groups, side)
             for what in ("h", "p"):
                 column = f"{name}{suffix}_{what}"
-                known = null_unless(good, ev.log.frame[column].gather(at))
-                out[column] = either(known, told[column])
-    for column, source in (("first_ts", "built_ts"), ("last_ts", "teardown_ts"),
-                           ("duration", "log_duration_s")):  # fmt: skip
-        out[column] = either(told[column], null_unless(~has, told[source]))
+                known[column] = null_unless(good, ev.log.frame[column][at])
+    times = {"first_ts": "built_ts", "last_ts": "teardown_ts", "duration": "log_duration_s"}
+    later = {column: null_unless(~has, told[source]) for column, source in times.items()}
+    # Of addresses the log knows better, of times the packets.
+    pairs = {name: (column, told[name]) for name, column in known.items()}
+    pairs |= {name: (told[name], column) for name, column in later.items()}
+    either = pl.select(pl.coalesce(*pair).alias(name) for name, pair in pairs.items())
     sure = pl.Series(ev.log.frame["orientation"] == "log").fill_null(False).to_numpy()
     guessed = (told["orientation"] == word(Orientation.GUESSED)).to_numpy()
-    from_log = pl.Series(logged & sure[at] & guessed)
-    out["orientation"] = told["orientation"].set(from_log, word(Orientation.LOG))
-    return out
+    from_log = pl.Series(logged & sure[at.to_numpy()] & guessed)
+    orientation = told["orientation"].set(from_log, word(Orientation.LOG))
+    return {**either.to_dict(), "orientation": orientation}
 
 
 def _log_turned(groups: Groups, side: int) -> Array:

@@ -128,7 +128,7 @@ def places(ev: Evidence, groups: Groups, begin: Array, tie: Array) -> pl.DataFra
     if len(seen):
         row = row[seen]
         file[seen], number[seen] = ev.rows["last_file"][row], ev.rows["last_frame"][row]
-    path = paths.gather(pl.Series(file.astype(np.uint32)))
+    path = paths[pl.Series(file.astype(np.uint32))]
     out = pl.DataFrame({
         "begin": begin, "tie": tie, "proof_file": path, "proof_number": number,
         "proof_is_line": file == len(ev.paths),

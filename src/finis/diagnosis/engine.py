@@ -348,7 +348,16 @@ def _evaluate(frame: pl.DataFrame, rules: list[type[Cause]]) -> pl.DataFrame:
     """All conditions, and those confidences and harms that are expressions, in one select."""
     asked = _asked(tuple(rules))
     length = pl.repeat(True, pl.len()).alias("")  # a constant condition is as long as the frame
-    return frame.select(length, *asked).drop("")
+    shown = frame.lazy().select(length, *asked).collect(optimizations=_each_part_once())
+    return shown.drop("")
+
+
+@cache
+def _each_part_once() -> pl.QueryOptFlags:
+    """Of all that Polars could do beforehand with an expression only this is worth its time."""
+    flags = pl.QueryOptFlags.none()
+    flags.comm_subexpr_elim = True
+    return flags
 
 
 @cache
