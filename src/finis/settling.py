@@ -19,6 +19,7 @@ from finis.correlation.correlate import correlate
 from finis.correlation.evidence import Options, PointData
 from finis.correlation.facts import LOSSY, gaps
 from finis.diagnosis.engine import judge
+from finis.diagnosis.patterns._api import READS
 from finis.tracking._api import Observations
 
 if TYPE_CHECKING:
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
     from finis.tracking.events import LogTables
 
 SECOND = 1_000_000_000
+# What is read of every connection: by patterns, by the tally, and by `--since`, `--host` and so on.
+COLUMNS = frozenset((
+    *READS["connections"], "confidence", "contributing", "denials_after", "has_log", "has_packets",
+    "n_points", "orig_if", "orig_mapped_h", "orig_mapped_p", "product", "resp_if",
+    "resp_mapped_h", "resp_mapped_p",
+))  # fmt: skip
 LATE_LOSS = (
     "the capture misses segments: connections that had ended before this was known are judged "
     "without that knowledge (a file that is read to its end is read again with it)"
@@ -80,7 +87,8 @@ class Settling:
 
     def _judge(self, point: PointData) -> Judged:
         losses = frozenset([point.name] if self.lossy else [])
-        options = Options(self.asked.date, lossy=losses, tidy=self.asked.keep)
+        columns = None if self.asked.keep else COLUMNS
+        options = Options(self.asked.date, lossy=losses, tidy=self.asked.keep, columns=columns)
         return judge(correlate([point], pl.DataFrame(), pl.DataFrame(), options))
 
     def _slices(self, seen: Observations) -> list[Observations]:

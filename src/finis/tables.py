@@ -360,6 +360,7 @@ o_dropped_data   bool data of orig was dropped by the firewall
 r_dropped_data   bool data of resp was dropped by the firewall
 created_rst      text a RST left the firewall that never entered it: to-orig, to-resp, both or none
 paired           bool seen at two or more points whose segments were paired
+gap              bool bytes were acknowledged that the most complete point never captured
 capture_loss     bool a capture that shows it is known to have missed segments: absence proves less
 built_ts         ts the firewall's Built
 teardown_ts      ts the firewall's Teardown

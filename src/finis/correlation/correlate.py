@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from finis.correlation import clocks, denying, joining, keys, logalone, merge, placing
+from finis.correlation import clocks, denying, joining, keys, logalone, merge, placing, straight
 from finis.correlation.clocks import Edge, Shift
 from finis.correlation.evidence import Evidence, Options, PointData, gather
 from finis.correlation.grouping import Groups, group
@@ -39,8 +39,12 @@ def correlate(
     tables.DENIALS + DENIAL_FACTS (a frame without columns stands for none).  The outcome does not
     depend on the order of points, and never on batch sizes.
     """
-    log_connections, denials = merge.complete(log_connections, denials)
     options = options or Options()
+    if log_connections.is_empty() and denials.is_empty():
+        seen = [point for point in points if len(point.observations.rows)]
+        if len(seen) == 1:
+            return straight.stories(seen[0], options)
+    log_connections, denials = merge.complete(log_connections, denials)
     if not any(len(point.observations.rows) for point in points):
         return logalone.stories(log_connections, denials, tidy=options.tidy)
     return joined(points, log_connections, denials, options)

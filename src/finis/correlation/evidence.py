@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from finis.correlation import keys
 from finis.correlation.keys import Array
-from finis.tables import OBSERVATION, SEGMENT, record_dtype
+from finis.tables import LOG_CONNECTIONS, OBSERVATION, SEGMENT, polars_schema, record_dtype
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,6 +41,9 @@ class Options:
     # Points that miss segments, where that is known beforehand: `points` then is a part of all.
     lossy: frozenset[str] | None = None
     tidy: bool = True  # rows in order of time, each with its id; else ids are made when told
+    # Columns that anybody reads of every row; of the others only those of rows told are made.
+    # Where that spares no work there may be more.  None: all.
+    columns: frozenset[str] | None = None
 
 
 @dataclass(slots=True)
@@ -100,7 +104,7 @@ class LogSide:
         return len(self.device)
 
 
-def gather(points: Sequence[PointData], log: pl.DataFrame) -> Evidence:
+def gather(points: Sequence[PointData], log: pl.DataFrame | None = None) -> Evidence:
     """Flatten the input, points by name so that their order cannot matter; nothing is decided."""
     points = sorted(points, key=lambda data: data.name)
     rows, tails, point, start = [], [], [], []
@@ -135,7 +139,7 @@ def gather(points: Sequence[PointData], log: pl.DataFrame) -> Evidence:
         start=starts,
         stop=starts + all_rows["tail_n"].astype(np.int64),
         key=keys.row_keys(all_rows),
-        log=log_side(log),
+        log=_no_log() if log is None else log_side(log),
         errors=_join([e for e in errors if len(e)], record_dtype(SEGMENT)),
         error_point=np.repeat(np.arange(len(errors)), [len(e) for e in errors]),
         truncated=truncated,
@@ -209,6 +213,13 @@ def _ends(frame: pl.DataFrame, side: str) -> tuple[End, End, Array]:
         np.where(mapped, m_number, number),
     )
     return (hi, lo, number), there, real & has
+
+
+@cache
+def _no_log() -> LogSide:
+    import polars as pl
+
+    return log_side(pl.DataFrame(schema=polars_schema(LOG_CONNECTIONS)))
 
 
 def log_side(frame: pl.DataFrame) -> LogSide:

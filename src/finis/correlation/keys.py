@@ -45,6 +45,17 @@ def tuple_key(a: tuple[Array, Array, Array], b: tuple[Array, Array, Array]) -> A
     return mix(np.minimum(one, two), np.maximum(one, two))
 
 
+def distinct_rows(rows: Array) -> tuple[Array, Array]:
+    """Different rows (of whole 8 bytes each), and the place of each row among them.  They are told
+    apart by numbers: sorting texts is dear."""
+    parts = np.ascontiguousarray(rows).view(np.uint64)
+    _, first, where = np.unique(mix(*parts.T), return_index=True, return_inverse=True)
+    where = where.reshape(-1)
+    if (parts[first][where] != parts).any():  # two rows of one number
+        _, first, where = np.unique(parts, axis=0, return_index=True, return_inverse=True)
+    return rows[first], where.reshape(-1)
+
+
 def row_keys(rows: Array) -> Array:
     """`tuple_key` of every row of tables.OBSERVATION."""
     return tuple_key(
@@ -116,21 +127,27 @@ def address(hi: int, lo: int) -> str:
 
 
 def texts(hi: Array, lo: Array) -> pl.Series:
-    """Addresses as text.  IPv4 is composed of its four numbers in bulk; other addresses are
-    formatted once each."""
+    """Addresses as text."""
+    where, distinct = distinct_texts(hi, lo)
+    return distinct.gather(where.astype("u4"))
+
+
+def distinct_texts(hi: Array, lo: Array) -> tuple[Array, pl.Series]:
+    """Different addresses as text, and the place of each address among them.  IPv4 is composed of
+    its four numbers in bulk; other addresses are formatted one by one."""
     import polars as pl
 
-    hi, lo = hi.astype(np.uint64), lo.astype(np.uint64)
+    hi, lo = hi.astype(np.uint64, copy=False), lo.astype(np.uint64, copy=False)
     v4 = (hi == 0) & (lo >> np.uint64(32) == np.uint64(0xFFFF))
-    distinct, where = np.unique(lo[v4].astype(np.uint32), return_inverse=True)
+    every = bool(v4.all())
+    distinct, where = np.unique((lo if every else lo[v4]).astype(np.uint32), return_inverse=True)
     parts = [pl.Series(distinct >> np.uint32(shift) & np.uint32(255)) for shift in (24, 16, 8, 0)]
-    dotted = pl.select(pl.concat_str(parts, separator=".")).to_series().gather(where.astype("u4"))
-    if v4.all():
-        return dotted.alias("text")
-    both = pl.DataFrame({"hi": hi[~v4], "lo": lo[~v4]})
-    others = both.unique()
-    words = [address(high, low) for high, low in others.iter_rows()]
-    named = others.with_columns(pl.Series("text", words, pl.String))
-    colons = both.join(named, ["hi", "lo"], "left", maintain_order="left")["text"]
-    place = np.where(v4, np.cumsum(v4) - 1, np.cumsum(~v4) - 1 + len(dotted))
-    return pl.concat([dotted, colons]).gather(place.astype("u4")).alias("text")
+    dotted = pl.select(pl.concat_str(parts, separator=".")).to_series().alias("text")
+    if every:
+        return where.reshape(-1), dotted
+    others = np.stack((hi[~v4], lo[~v4]), axis=1)
+    six, place = np.unique(others, axis=0, return_inverse=True)
+    colons = pl.Series([address(high, low) for high, low in six.tolist()], dtype=pl.String)
+    out = np.empty(len(hi), np.int64)
+    out[v4], out[~v4] = where.reshape(-1), place.reshape(-1) + len(distinct)
+    return out, pl.concat([dotted, colons])

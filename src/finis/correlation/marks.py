@@ -5,21 +5,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from finis.correlation.clocks import Solution
+from finis.correlation.columns import Column, Made
 from finis.correlation.evidence import Evidence
 from finis.correlation.grouping import Groups
-from finis.correlation.keys import Array
+from finis.correlation.keys import Array, distinct_rows
 from finis.correlation.placing import Paired
 from finis.terms import Alert, Flag, Quirk, Role
 from finis.tracking import endings
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from finis.correlation.picking import Chosen
 
 
@@ -28,7 +28,7 @@ class Treated:
     """Per story.  `dropped[side]` counts, `kinds[what][side]` says whether; `created[0]`: a RST
     was made towards orig, `[1]` towards resp.  Absence is observed only where `paired`."""
 
-    ending: pl.Series
+    ending: Made
     paired: Array
     refused: tuple[Array, Array]  # a denial speaks of a segment of that side
     dropped: tuple[Array, Array]
@@ -52,7 +52,7 @@ def treated(
         return np.zeros(n, bool), np.zeros(n, bool)
 
     out = Treated(
-        ending=_endings(ev, groups, chosen),
+        ending=partial(_endings, ev, groups, chosen, {}),
         paired=np.zeros(n, bool),
         refused=flags(),
         dropped=(np.zeros(n, np.int64), np.zeros(n, np.int64)),
@@ -74,7 +74,7 @@ def treated(
         )
         out.device_first[story] = _device_first(ev, paired, clocks, story, created.get(story, []))
     if texts:
-        out.ending = out.ending.scatter(list(texts), list(texts.values()))
+        out.ending = partial(_endings, ev, groups, chosen, texts)
     return out
 
 
@@ -151,19 +151,22 @@ def _device_first(
 # --- the ending as text -----------------------------------------------------------------------
 
 
-def _endings(ev: Evidence, groups: Groups, chosen: Chosen) -> pl.Series:
-    """The ending of every story as the point nearest the first closer shows it."""
+def _endings(ev: Evidence, groups: Groups, chosen: Chosen, marked: dict[int, str]) -> Column:
+    """The ending of every story as the point nearest the first closer shows it, or as marked."""
     import polars as pl
 
     if not len(ev):
-        return pl.Series([None] * groups.count, dtype=pl.String)
+        return Column(np.zeros(groups.count, np.uint8), chosen.packets, pl.Series([""]))
     at = np.maximum(chosen.closer, 0)
     codes = np.ascontiguousarray(ev.rows["ending"][at])
-    codes = np.where(groups.flipped[at][:, None] & (codes != 0), codes ^ endings.FROM_RESP, codes)
-    raw = np.ascontiguousarray(codes).view(f"V{codes.shape[1] * 2}").reshape(-1)
-    distinct, where = np.unique(raw, return_inverse=True)
-    texts = [endings.text(np.frombuffer(v.tobytes(), np.uint16)) for v in distinct]
-    return pl.Series(texts, dtype=pl.String).gather(where.reshape(-1))
+    if groups.flipped.any():
+        turned = groups.flipped[at][:, None] & (codes != 0)
+        codes = np.where(turned, codes ^ endings.FROM_RESP, codes)
+    distinct, where = distinct_rows(codes)
+    texts = [endings.text(row) for row in distinct.tolist()]
+    where[list(marked)] = len(texts) + np.arange(len(marked))
+    texts += marked.values()
+    return Column(where, chosen.packets, pl.Series(texts, dtype=pl.String))
 
 
 def _marked(

@@ -16,6 +16,7 @@ import numpy as np
 
 from finis.correlation import facts, marks, naming, picking
 from finis.correlation.clocks import Solution
+from finis.correlation.columns import Facts
 from finis.correlation.denying import Refused
 from finis.correlation.evidence import NEVER, Evidence
 from finis.correlation.grouping import Groups
@@ -68,12 +69,17 @@ def stories(
 
     chosen = picking.choose(ev, groups, paired, clocks)
     treated = marks.treated(ev, groups, paired, clocks, refused.denied, chosen)
-    columns = facts.columns(ev, groups, chosen, treated) | facts.from_log(ev, groups)
-    columns |= facts.identity(ev, groups, chosen, columns)
+    pick = picking.Picker(ev, groups, chosen)
+    seen = facts.columns(pick, treated) | facts.identity(pick)
+    schema = polars_schema(CONNECTIONS) | polars_schema(STORY_FACTS)
+    shown = Facts(seen, groups.count)
+    columns = {name: shown[name].series().cast(schema[name]) for name in shown}
+    columns |= facts.from_log(ev, groups)
+    if len(ev.log):
+        columns |= facts.logged_identity(ev, groups, chosen, columns)
     begin = np.where(chosen.packets, chosen.base, _log_times(ev, groups))
     tie = naming.fingerprints(ev, groups, chosen)
     order = np.lexsort((tie, begin)) if ev.tidy else np.arange(groups.count)
-    schema = polars_schema(CONNECTIONS) | polars_schema(STORY_FACTS)
     frame = pl.DataFrame(columns)
     missing = [pl.lit(None, t).alias(n) for n, t in schema.items() if n not in columns]
     frame = frame.with_columns(*missing)
@@ -95,7 +101,7 @@ def stories(
         denials = denials.with_columns(
             pl.Series("story", moved).set(pl.Series(moved < 0), None).cast(pl.Int64)
         )
-    view = _View(ev, groups, paired, clocks, order, prints)
+    view = View(ev, groups, paired, clocks, order, prints)
     return Stories(
         table=frame,
         denials=denials,
@@ -103,14 +109,14 @@ def stories(
         seen=Lazy(groups.count, view.seen),
         pairings=Lazy(groups.count, view.pairings, number[view.several()]),
         proofs=Lazy(groups.count, view.proofs),
-        placed=_placed(ev, groups, begin, tie)[order],
+        placed=places(ev, groups, begin, tie)[order],
         origin=groups.first_row[order],
         name=None if ev.tidy else lambda row: partial(naming.one, tie[row]),
     )
 
 
-def _placed(ev: Evidence, groups: Groups, begin: Array, tie: Array) -> pl.DataFrame:
-    """Per story its place in time, and in the input: the last segment kept of its first
+def places(ev: Evidence, groups: Groups, begin: Array, tie: Array) -> pl.DataFrame:
+    """Per story its place in time, and in the input: the last segment of its first
     observation, else its Teardown or Built."""
     import polars as pl
 
@@ -120,10 +126,11 @@ def _placed(ev: Evidence, groups: Groups, begin: Array, tie: Array) -> pl.DataFr
     seen = np.flatnonzero(row >= 0)
     seen = seen[ev.stop[row[seen]] > ev.start[row[seen]]] if len(ev) else seen
     if len(seen):
-        last = ev.stop[row[seen]] - 1
-        file[seen], number[seen] = ev.tail["file"][last], ev.tail["frame"][last]
+        row = row[seen]
+        file[seen], number[seen] = ev.rows["last_file"][row], ev.rows["last_frame"][row]
+    path = paths[pl.Series(file.astype(np.uint32))]
     out = pl.DataFrame({
-        "begin": begin, "tie": tie, "proof_file": paths.gather(file), "proof_number": number,
+        "begin": begin, "tie": tie, "proof_file": path, "proof_number": number,
         "proof_is_line": file == len(ev.paths),
     })  # fmt: skip
     if not len(ev.log):
@@ -185,7 +192,7 @@ class Lazy(Mapping[int, V]):
 
 
 @dataclass(slots=True)
-class _View:
+class View:
     ev: Evidence
     groups: Groups
     paired: Paired

@@ -1,26 +1,20 @@
 """Who is asked: for every story the observations nearest to each side, and their columns read
-once each, as Polars columns where a table wants them."""
+once each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from finis.correlation.clocks import SECOND, Solution
+from finis.correlation.columns import NONE
 from finis.correlation.evidence import Evidence
 from finis.correlation.grouping import Groups
 from finis.correlation.keys import Array
 from finis.correlation.placing import Paired
 from finis.correlation.twins import Twins
-from finis.terms import word
 
-if TYPE_CHECKING:
-    import polars as pl
-
-NONE = 255  # OBSERVATION's "no side"
 WRAP = 1 << 32
 
 
@@ -123,6 +117,7 @@ class Picker:
         self.rows: Array = np.zeros(1, ev.rows.dtype) if self.blank else ev.rows
         self._shift = np.append(chosen.shift, [0] * spare).astype(np.int64)
         self._flipped = np.append(groups.flipped, [False] * spare).astype(np.int64)
+        self._shifted = bool(chosen.shift.any())
         self._straight = not self._flipped.any()
         self._columns: dict[str, Array] = {}  # read from the rows once: those are wide
         self._every: list[tuple[Array, bool]] = []
@@ -135,7 +130,7 @@ class Picker:
             self._columns[name] = column
         return self._columns[name]
 
-    def _all(self, at: Array) -> bool:
+    def all(self, at: Array) -> bool:
         """Is it every row in order?  Then nothing need be picked."""
         for known, is_all in self._every:
             if known is at:
@@ -147,62 +142,39 @@ class Picker:
     def one(self, name: str, at: Array) -> Array:
         """A field without sides, or both sides of one."""
         column: Array = self._column(name).T
-        return column if self._all(at) else column[at]
+        return column if self.all(at) else column[at]
 
     def side(self, name: str, at: Array, side: int) -> Array:
         """A field of the story's side."""
         columns = self._column(name)
         found: Array
         if self._straight:
-            found = columns[side] if self._all(at) else columns[side][at]
+            found = columns[side] if self.all(at) else columns[side][at]
         else:
             found = columns.T[at, side ^ self._flipped[at]]
         return found
 
     def who(self, name: str, at: Array) -> Array:
         """A field that names a side (0, 1 or NONE), in the story's terms."""
-        value = self.one(name, at).astype(np.int64)
+        value = self.one(name, at)
+        if self._straight:
+            return value
+        value = value.astype(np.int64)
         return np.where(value == NONE, NONE, value ^ self._flipped[at])
 
     def turned(self, at: Array) -> Array:
         """Are orig and resp of the observation swapped against the story?"""
+        if self._straight:
+            return np.zeros(len(at), bool)
         found: Array = self._flipped[at] == 1
         return found
 
     def shift(self, at: Array) -> Array:
-        found: Array = self._shift[at]
+        found: Array = self._shift if self.all(at) else self._shift[at]
         return found
 
     def since(self, name: str, at: Array, side: int) -> tuple[Array, Array]:
         """Seconds from the story's beginning to a moment, and where it happened at all."""
         ns = self.side(name, at, side)
-        return (ns + self.shift(at) - self.chosen.base) / SECOND, ns != 0
-
-
-def series(values: Any, valid: Array | None = None) -> pl.Series:
-    """A column, null where not valid."""
-    import polars as pl
-
-    column = values if isinstance(values, pl.Series) else pl.Series(np.ascontiguousarray(values))
-    if valid is None or valid.all():
-        return column
-    return column.set(pl.Series(~valid), None)
-
-
-def words(kind: type[IntEnum], codes: Array) -> pl.Series:
-    """Enum codes as their printed words."""
-    import polars as pl
-
-    listed: list[str | None] = [None] * (max(kind) + 1)
-    for member in kind:
-        listed[member] = word(member)
-    table = pl.Series(listed, dtype=pl.String)
-    return table.gather(np.minimum(codes, max(kind)).astype(np.uint32))
-
-
-def sides(codes: Array, extra: tuple[str, ...] = ()) -> pl.Series:
-    """0, 1, NONE as orig, resp, none; further codes as `extra`."""
-    import polars as pl
-
-    table = pl.Series(["orig", "resp", "none", *extra], dtype=pl.String)
-    return table.gather(np.where(codes == NONE, 2, codes).astype(np.uint32))
+        begun = self.chosen.base - self.shift(at) if self._shifted else self.chosen.base
+        return (ns - begun) / SECOND, ns != 0

@@ -8,8 +8,9 @@ import numpy as np
 
 from finis.correlation import keys
 from finis.correlation.clocks import SECOND
+from finis.correlation.columns import SIDES, Column, Columns, menu
 from finis.correlation.keys import Array
-from finis.correlation.picking import WRAP, Picker, series, sides
+from finis.correlation.picking import WRAP, Picker
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,21 +23,21 @@ V4_TOO_BIG = 3 << 8 | 4  # type and code, as SEGMENT.win of an error
 V6_TOO_BIG = 2
 
 
-def columns(pick: Picker, has: Array) -> dict[str, pl.Series]:
+def columns(pick: Picker, has: Array) -> Columns:
     """`icmp_…`: the first error that rejected a segment, and how many did; `mtu_…`: the first that
     told a smaller MTU.  An error counts only if its SEQ is one that its addressee had sent."""
 
     ev = pick.ev
     at, side, row = _matched(pick)
     if not len(at):  # what is not told stays null
-        none = series(np.zeros(len(has), np.int64), has)
+        none = Column(np.zeros(len(has), np.int64), has)
         return {"icmp_errors": none, "mtu_errors": none}
     code = ev.errors["win"][at].astype(np.int64)
     v4 = (ev.errors["src_hi"][at] == 0) & (ev.errors["src_lo"][at] >> np.uint64(32) == 0xFFFF)
     big = np.where(v4, code == V4_TOO_BIG, code >> 8 == V6_TOO_BIG)
     story = pick.groups.story[row]
     when = ev.errors["ts_ns"][at] + pick.shift(row)
-    out: dict[str, pl.Series] = {}
+    out: Columns = {}
     for name, count, chosen in (("icmp", "icmp_errors", ~big), ("mtu", "mtu_errors", big)):
         some = np.flatnonzero(chosen)
         some = some[np.lexsort((at[some], when[some], story[some]))]
@@ -44,21 +45,19 @@ def columns(pick: Picker, has: Array) -> dict[str, pl.Series]:
         total = np.bincount(story[some], minlength=len(has))
         mine = story[first]
 
-        def spread(values: Array, mine: Array = mine) -> pl.Series:
+        def spread(values: Array, words: pl.Series | None = None, mine: Array = mine) -> Column:
             column = np.zeros(len(has), values.dtype)
             known = np.zeros(len(has), bool)
             column[mine], known[mine] = values, True
-            return series(column, known)
+            return Column(column, known, words)
 
         error = ev.errors[at[first]]
-        by = keys.texts(error["head"], error["payload_hash"]).to_list() if len(first) else []
         whose = side[first] ^ pick.groups.flipped[row[first]].astype(np.int64)
-        out[count] = series(total, has)
-        out[f"{name}_by"] = _scatter(by, mine, len(has))
-        out[f"{name}_to"] = _scatter(sides(whose).to_list(), mine, len(has))
+        out[count] = Column(total, has)
+        out[f"{name}_by"] = spread(*keys.distinct_texts(error["head"], error["payload_hash"]))
+        out[f"{name}_to"] = spread(whose, menu(*SIDES))
         out[f"{name}_s"] = spread((when[first] - pick.chosen.base[mine]) / SECOND)
-        paths = [ev.paths[number] for number in error["file"].tolist()]
-        out[f"{name}_file"] = _scatter(paths, mine, len(has))
+        out[f"{name}_file"] = spread(error["file"], menu(*ev.paths))
         out[f"{name}_frame"] = spread(error["frame"].astype(np.int64))
         if name == "mtu":
             out["mtu_bytes"] = spread(error["mss"].astype(np.int64))
@@ -66,15 +65,6 @@ def columns(pick: Picker, has: Array) -> dict[str, pl.Series]:
             out["icmp_type"] = spread(code[first] >> 8)
             out["icmp_code"] = spread(code[first] & 0xFF)
     return out
-
-
-def _scatter(texts: list[str], at: Array, length: int) -> pl.Series:
-    import polars as pl
-
-    column: list[str | None] = [None] * length
-    for place, text in zip(at.tolist(), texts, strict=True):
-        column[place] = text
-    return pl.Series(column, dtype=pl.String)
 
 
 def _matched(pick: Picker) -> tuple[Array, Array, Array]:

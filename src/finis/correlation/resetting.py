@@ -3,27 +3,23 @@ them with one number, or with numbers it was asked about; who forges them has to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from finis.correlation.columns import Column, Columns, menu
 from finis.correlation.keys import Array
-from finis.correlation.picking import WRAP, Picker, series
+from finis.correlation.picking import WRAP, Picker
 from finis.correlation.stuck import own_side, tails
 from finis.terms import Flag
-
-if TYPE_CHECKING:
-    import polars as pl
 
 # How the RSTs of a side look together: R without ACK bit, R. with it.
 FORMS = ("R=R", "R≠R", "R,R0", "R.,R.", "R,R.")
 
 
-def columns(pick: Picker, has: Array) -> dict[str, pl.Series]:
+def columns(pick: Picker, has: Array) -> Columns:
     """Per side `rst_form` (one of FORMS, null below two RSTs), `rst_seqs` (different SEQs among the
     RSTs kept), `rst_ahead` (one of them beyond all the side sent, another not the same),
     `rst_acks_ahead` (with ACK bit, different ACKs, one beyond all the peer sent)."""
-    out: dict[str, pl.Series] = {}
+    out: Columns = {}
     for side, letter in enumerate("or"):
         at = pick.chosen.near_resp if side == 0 else pick.chosen.near_orig
         several = has & (pick.side("rsts", at, side) > 1)
@@ -32,9 +28,7 @@ def columns(pick: Picker, has: Array) -> dict[str, pl.Series]:
     return out
 
 
-def _side(pick: Picker, letter: str, side: int, at: Array, several: Array) -> dict[str, pl.Series]:
-    import polars as pl
-
+def _side(pick: Picker, letter: str, side: int, at: Array, several: Array) -> Columns:
     tail = pick.ev.tail
     story, index = tails(pick, np.flatnonzero(several), at)
     mine = (tail["flags"][index] & Flag.RST != 0) & (
@@ -61,7 +55,7 @@ def _side(pick: Picker, letter: str, side: int, at: Array, several: Array) -> di
         [(bare > 0) & (acked > 0), acked > 1, (bare_acks > 1) & (zero == 1), bare_acks > 1],
         [4, 3, 2, 1],
         0,
-    ).astype(np.uint32)
+    )
     known = several & (bare + acked > 1)
     seqs = distinct(every, seq)
     nxt, told = pick.side("nxt", at, side), pick.side("nxt_known", at, side) == 1
@@ -75,10 +69,10 @@ def _side(pick: Picker, letter: str, side: int, at: Array, several: Array) -> di
     ahead = count(beyond(seq, nxt)) > 0
     acks_ahead = count(with_ack & beyond(ack, peer)) > 0
     return {
-        f"{letter}_rst_form": series(pl.Series(FORMS, dtype=pl.String).gather(form), known),
-        f"{letter}_rst_seqs": series(seqs, known),
-        f"{letter}_rst_ahead": series(ahead & (seqs > 1), known & told),
-        f"{letter}_rst_acks_ahead": series(
+        f"{letter}_rst_form": Column(form, known, menu(*FORMS)),
+        f"{letter}_rst_seqs": Column(seqs, known),
+        f"{letter}_rst_ahead": Column(ahead & (seqs > 1), known & told),
+        f"{letter}_rst_acks_ahead": Column(
             acks_ahead & (distinct(with_ack, ack) > 1), known & heard
         ),
     }

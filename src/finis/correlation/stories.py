@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     import polars as pl
 
+    from finis.correlation.columns import Facts
 
 # Columns of `Stories.placed`: what rows are sorted by, and one place that shows a row.
 PLACE = ("begin", "tie")
@@ -163,12 +164,18 @@ class Stories:
     placed: pl.DataFrame | None = None
     name: Callable[[int], Callable[[], str]] | None = None  # where the table lacks `conn_id`
     origin: np.ndarray | None = None  # per row the first observation of it, -1 for none
+    facts: Facts | None = None  # where nothing but one point's packets tells of the rows
+
+    def row(self, row: int) -> dict[str, Any]:
+        """Every fact of one connection; `table` may lack some that nobody reads in bulk."""
+        told = self.table.row(row, named=True)
+        return told if self.facts is None else self.facts.row(row, told)
 
     def story(self, row: int) -> Story:
         """One connection with all that shows it."""
         built, teardown = self.proofs.get(row, (None, None))
         return Story(
-            row=self.table.row(row, named=True),
+            row=self.row(row),
             name=None if self.name is None else self.name(row),
             seen=self.seen.get(row, []),
             pairings=self.pairings.get(row, []),

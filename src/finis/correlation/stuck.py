@@ -3,24 +3,20 @@ got through while it was repeated."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from finis.correlation.clocks import SECOND
+from finis.correlation.columns import Column, Columns
 from finis.correlation.keys import Array
-from finis.correlation.picking import WRAP, Picker, series
+from finis.correlation.picking import WRAP, Picker
 from finis.terms import Quirk
 
-if TYPE_CHECKING:
-    import polars as pl
 
-
-def columns(pick: Picker, has: Array) -> dict[str, pl.Series]:
+def columns(pick: Picker, has: Array) -> Columns:
     """Per side `stuck_bytes` (payload), `stuck_ip_bytes`, `stuck_df`, `stuck_alive`, `stuck_after`;
     null where
     nothing is stuck or the segment is no longer in the tail."""
-    out: dict[str, pl.Series] = {}
+    out: Columns = {}
     for side, letter in enumerate("or"):
         own = pick.chosen.near_orig if side == 0 else pick.chosen.near_resp
         una = pick.side("una", own, side)
@@ -55,7 +51,7 @@ def tails(pick: Picker, stories: Array, own: Array) -> tuple[Array, Array]:
 
 def _side(
     pick: Picker, has: Array, side: int, letter: str, own: Array, story: Array, index: Array
-) -> dict[str, pl.Series]:
+) -> Columns:
     tail, size = pick.ev.tail, len(has)
     payload, whole = np.zeros(size, np.int64), np.zeros(size, np.int64)
     np.maximum.at(payload, story, tail["payload_len"][index].astype(np.int64))
@@ -70,9 +66,9 @@ def _side(
     before = pick.side("una", own, side).astype(np.int64) - pick.side("isn", own, side) - 1
     counted = known & (pick.side("isn_known", own, side) == 1)
     return {
-        f"{letter}_stuck_bytes": series(payload, known),
-        f"{letter}_stuck_ip_bytes": series(whole, known & (whole > 0)),
-        f"{letter}_stuck_df": series(fragile, known),
-        f"{letter}_stuck_alive": series(alive, known),
-        f"{letter}_stuck_after": series(before % WRAP, counted),
+        f"{letter}_stuck_bytes": Column(payload, known),
+        f"{letter}_stuck_ip_bytes": Column(whole, known & (whole > 0)),
+        f"{letter}_stuck_df": Column(fragile, known),
+        f"{letter}_stuck_alive": Column(alive, known),
+        f"{letter}_stuck_after": Column(before % WRAP, counted),
     }

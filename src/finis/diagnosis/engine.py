@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from types import ModuleType
@@ -21,9 +21,12 @@ import polars as pl
 
 from finis import tables
 from finis.correlation import logalone
+from finis.correlation.columns import Facts
 from finis.correlation.stories import Stories
+from finis.diagnosis import judging
 from finis.diagnosis.cause import SECTIONS, Cause
-from finis.terms import Confidence, Harm, word
+from finis.diagnosis.judging import CONFIDENCE, HARM, UNKNOWN
+from finis.terms import Confidence
 
 Catalogue = Mapping[str, type[Cause]]
 Codes = npt.NDArray[np.int16]
@@ -167,6 +170,8 @@ def _expressions(cause: type[Cause]) -> list[pl.Expr]:
 def judge(stories: Stories, causes: Catalogue | None = None) -> Judged:
     """Give every connection and every denial its primary cause."""
     known = catalogue() if causes is None else causes
+    if stories.facts is not None:
+        return _judge_facts(stories, stories.facts, known)
     denials = complete(stories.denials, "denials")
     table = _refused_after(stories.table, denials)
     alone = not table["has_packets"].any() and kinds_suffice(tuple(known.values()))
@@ -180,6 +185,39 @@ def judge(stories: Stories, causes: Catalogue | None = None) -> Judged:
     denials, _ = judge_table(denials, "denials", known)
     judged = replace(stories, table=table, denials=denials)
     return Judged(judged, table, denials)
+
+
+MANY = 4096  # connections for which it is worth while to take the rules apart
+
+
+def _judge_facts(stories: Stories, facts: Facts, causes: Catalogue) -> Judged:
+    """`judge` where one point's packets tell everything: there is no denial."""
+    rules = tuple(cause for cause in causes.values() if cause.table == "connections")
+    table = stories.table
+    if facts.count >= MANY:
+        told = judging.verdicts(facts, facts.count, rules, _beaten_by(rules))
+        verdict = [column.series(facts.order).alias(name) for name, column in told.items()]
+    else:
+        read = {"orientation", "capture_loss", *_read(rules)}
+        schema = tables.polars_schema(FACTS["connections"])
+        frame = facts.frame({name: kind for name, kind in schema.items() if name in read})
+        verdict = judge_table(frame, "connections", causes)[0].select(VERDICT).get_columns()
+    table = table.with_columns(verdict)
+    denials, _ = judge_table(stories.denials, "denials", causes)
+    return Judged(replace(stories, table=table, denials=denials), table, denials)
+
+
+@cache
+def _beaten_by(rules: tuple[type[Cause], ...]) -> dict[str, set[str]]:
+    return _beaters({cause.id: cause for cause in rules})
+
+
+@cache
+def _read(rules: tuple[type[Cause], ...]) -> set[str]:
+    """The columns that rules read."""
+    return {
+        name for cause in rules for expr in _expressions(cause) for name in expr.meta.root_names()
+    }
 
 
 # What rules can tell apart in connections that only a log shows.  `duration` and `resp_p` they
@@ -202,13 +240,7 @@ VERDICT = ("cause", "cause_name", "contributing", "confidence", "harm")
 @cache
 def kinds_suffice(causes: tuple[type[Cause], ...]) -> bool:
     """Do these causes read nothing of a log that `ALIKE` leaves out?"""
-    read = {
-        name
-        for cause in causes
-        if cause.table == "connections"
-        for expr in _expressions(cause)
-        for name in expr.meta.root_names()
-    }
+    read = _read(tuple(cause for cause in causes if cause.table == "connections"))
     given = {*logalone.COLUMNS, "data_denied", "acks_denied"}
     return read & given <= {*ALIKE, "duration", "resp_p"}
 
@@ -290,7 +322,7 @@ def judge_table(
         return frame, frame.select(pl.lit(True).alias(cause.id) for cause in rules)
     shown = _evaluate(frame, rules)
     holds = shown.select(cause.id for cause in rules)
-    primary = _primary(shown, rules, _beaters({cause.id: cause for cause in rules}))
+    primary = _primary(shown, rules, _beaten_by(tuple(rules)))
     sure = _code(shown, rules, primary, "confidence")
     if table == "connections":
         guessed = (frame["orientation"] == "guessed").fill_null(False).to_numpy()
@@ -304,31 +336,35 @@ def judge_table(
     frame = frame.with_columns(
         _words(primary, [cause.id for cause in rules], "cause"),
         _words(primary, [cause.name for cause in rules], "cause_name"),
-        _words(sure, _CONFIDENCE, "confidence"),
-        _words(_code(shown, rules, primary, "harm"), _HARM, "harm"),
+        _words(sure, CONFIDENCE, "confidence"),
+        _words(_code(shown, rules, primary, "harm"), HARM, "harm"),
     )
     if table == "connections":
         frame = frame.with_columns(_contributing(frame, shown, rules))
     return frame, holds
 
 
-_CONFIDENCE = [None, *(word(level) for level in Confidence)]
-_HARM = [word(level) for level in Harm]
-_UNKNOWN = {"confidence": Confidence.POSSIBLE, "harm": Harm.DEPENDS}
-
-
 def _evaluate(frame: pl.DataFrame, rules: list[type[Cause]]) -> pl.DataFrame:
     """All conditions, and those confidences and harms that are expressions, in one select."""
     asked = _asked(tuple(rules))
     length = pl.repeat(True, pl.len()).alias("")  # a constant condition is as long as the frame
-    return frame.select(length, *asked).drop("")
+    shown = frame.lazy().select(length, *asked).collect(optimizations=_each_part_once())
+    return shown.drop("")
+
+
+@cache
+def _each_part_once() -> pl.QueryOptFlags:
+    """Of all that Polars could do beforehand with an expression only this is worth its time."""
+    flags = pl.QueryOptFlags.none()
+    flags.comm_subexpr_elim = True
+    return flags
 
 
 @cache
 def _asked(rules: tuple[type[Cause], ...]) -> list[pl.Expr]:
     asked = [cause.where().fill_null(False).cast(pl.Boolean).alias(cause.id) for cause in rules]
     for cause in rules:
-        for what, unknown in _UNKNOWN.items():
+        for what, unknown in UNKNOWN.items():
             value = getattr(cause, what)
             if isinstance(value, pl.Expr):
                 asked.append(value.fill_null(int(unknown)).cast(pl.UInt8).alias(_key(cause, what)))
@@ -382,7 +418,7 @@ def _code(
     what: str,
 ) -> Codes:
     """The code of `confidence` or `harm` of each row's primary cause."""
-    unknown = int(_UNKNOWN[what])
+    unknown = int(UNKNOWN[what])
     values = [getattr(cause, what) for cause in rules]
     constant = [unknown if isinstance(value, pl.Expr) else int(value) for value in values]
     codes: Codes = np.array([*constant, unknown], dtype=np.int16)[primary]
@@ -394,7 +430,7 @@ def _code(
     return codes
 
 
-def _words(codes: Codes, words: list[str] | list[str | None], name: str) -> pl.Series:
+def _words(codes: Codes, words: Sequence[str | None], name: str) -> pl.Series:
     """Text for codes; -1 gives null."""
     menu = pl.Series([*words, None], dtype=pl.String)
     return menu.gather(np.where(codes < 0, len(words), codes)).alias(name)

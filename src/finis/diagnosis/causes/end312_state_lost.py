@@ -45,7 +45,7 @@ def _forgot(side: facts.Half) -> pl.Expr:
         & facts.no(side.fin)
         & facts.no(side.peer.fin)
         # What the capture missed of it may have been its FIN or its own abort.
-        & facts.no(pl.col("history").str.contains("[Gg]"))
+        & facts.no(pl.col("gap"))
         & pl.col("established")
         & facts.no(side.col("rst_accept") == "outside")
         & facts.no(pl.col("created_rst") != "none")

@@ -86,17 +86,21 @@ def kind(*kinds: str) -> pl.Expr:
     return pl.col("kind").is_in(kinds) & ~msg("106001", *_SPECIFIC) & ~drop(*_drops.DROPS)
 
 
+_BITS = {"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32}
+
+
 def _written(have: str, lack: str = "") -> list[str]:
     """Every way to write a set of flags that has all of `have` and none of `lack`."""
-    needed, banned = set(have.split()), set(lack.split())
-    return [" ".join(way) for way in _WAYS if needed <= set(way) and not banned & set(way)]
+    needed, banned = (sum(_BITS[flag] for flag in flags.split()) for flags in (have, lack))
+    asked = needed | banned
+    return [text for bits, text in _WAYS if bits & asked == needed]
 
 
 # Comparing whole texts with a set is many times faster than searching each text.
 _WAYS = [
-    way
-    for size in range(7)
-    for way in permutations(("FIN", "SYN", "RST", "PSH", "ACK", "URG"), size)
+    (sum(_BITS[flag] for flag in way), " ".join(way))
+    for size in range(len(_BITS) + 1)
+    for way in permutations(_BITS, size)
 ]
 _flags = pl.col("flags")
 
