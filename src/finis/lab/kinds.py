@@ -35,6 +35,8 @@ KINDS: dict[str, Kind] = {
     "netfilter": Kind("Linux: nftables and connection tracking", ("netfilter",)),
     "netfilter-eager": Kind("Linux that forgets a connection at once (time-wait 0, close 0)",
                             ("netfilter",), {"time_wait": 0, "close": 0}),
+    "netfilter-far": Kind("the same, and behind it a path that can delay, reorder and lose",
+                          ("netfilter", "wire"), {"time_wait": 0, "close": 0}),
     "netfilter-nat": Kind("Linux with DNAT of the server and masquerading of the client",
                           ("netfilter",), {**STATIC, "masquerade": True}),
     "netfilter-synproxy": Kind("Linux that answers SYNs itself: the server's numbers are rewritten",

@@ -25,8 +25,6 @@ TIMERS = "net.netfilter.nf_conntrack_tcp_timeout_"
 class Netfilter:
     """The firewall in its namespace; `policy` as far as Linux has the like of it."""
 
-    delay_s = 0.0
-
     def __init__(self, space: Space, policy: Policy, log: Path) -> None:
         self.space = space
         self._kernel: KernelLog | None = None

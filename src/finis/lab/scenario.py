@@ -175,6 +175,12 @@ class Lab:
         assert isinstance(self.network.device, Forwarder)
         return self.network.device
 
+    @property
+    def path(self) -> Forwarder:
+        """What delays, reorders and loses packets behind the firewall."""
+        assert self.network.path is not None
+        return self.network.path
+
     def listen(self, port: int = 443, *, buffer: int = 0, backlog: int = 64) -> socket.socket:
         """A listening socket of the server; `buffer` is its receive buffer in bytes."""
         with self.network.server:
@@ -239,7 +245,7 @@ class Lab:
         client.close()
         fate(server)
         server.close()
-        time.sleep(0.05 + 4 * self.network.device.delay_s)
+        time.sleep(0.05 + 4 * self.network.delay_s)
 
 
 CUT = f"""table inet cut {{
@@ -323,7 +329,7 @@ def perform(scenario: Scenario, kind: str, folder: Path) -> None:
         if scenario.background:
             lab.background()
         scenario.run(lab)
-        time.sleep(network.device.delay_s * 2)
+        time.sleep(network.delay_s * 2)
         if scenario.background:
             lab.background()
     except OSError as error:

@@ -42,7 +42,7 @@ def play(lab: Lab, program: str, situation: str) -> None:
     more = "lingering_close off;" if situation == "refused-body-hard" else ""
     _web.start(lab, expires, more)
     if lab.network.kind.chain != ("netfilter",):
-        lab.asa.delay_s = WAY_S
+        lab.path.delay_s = WAY_S
     times = int(os.environ.get(TIMES, "2"))
     client = PROGRAMS[program]
     ports = tuple(

@@ -20,6 +20,7 @@ KINDS = (
     "netfilter-eager",
     "netfilter-nat",
     "netfilter-synproxy",
+    "netfilter-far",
 )
 
 
