@@ -11,7 +11,7 @@ from finis.correlation.correlate import correlate
 from finis.diagnosis import engine
 from finis.diagnosis.tally import findings
 from finis.terms import Confidence
-from tests.correlation.world import denials, log, point
+from tests.correlation.world import denials, log, logged, point
 from tests.script import segments
 
 OPEN = """
@@ -400,6 +400,31 @@ def test_two_sides_of_a_firewall(name: str) -> None:
     assert (row["points"], row["cause"], row["confidence"]) == ("inside,outside", key, "certain")
     (found,) = findings(got)
     assert any("firewall" in claim.text for claim in found.examples[0].claims) == (key != "END306")
+
+
+def test_a_rst_that_passed_untranslated_was_not_made_by_the_firewall() -> None:
+    """A stray segment of the server crosses a destination NAT as it is; the client's RST too, to
+    the address that the stray came from.  Outside they are a connection of their own."""
+    stray = "+.1 S > C P. 50001001:50001006(5) ack 301\n+.00001 C > S R 301:301(0) win 0\n"
+    public = "name S 198.51.100.250:443\n"
+    inside = segments(TALK + stray)
+    outside = np.concatenate((segments(public + TALK), segments(TALK + stray)[-2:]))
+    outside["ts_ns"][:-2] += np.where(outside["src_p"][:-2] == 40000, -20_000, 20_000)
+    told = log(
+        logged(
+            orig="192.0.2.1:40000", resp="198.51.100.1:443", resp_mapped="198.51.100.250:443",
+            built_at="2024-05-01 12:00:00", teardown_at="2024-05-01 12:00:01",
+            teardown="reset-orig",
+        )
+    )  # fmt: skip
+    points = [
+        point("inside", inside, margin_s=700.0),
+        point("outside", outside, file=1, margin_s=700.0),
+    ]
+    table = engine.judge(correlate(points, told, denials())).connections
+    row = table.filter(pl.col("has_log")).row(0, named=True)
+    assert (row["points"], row["created_rst"], row["r_dropped"]) == ("outside,inside", "none", 0)
+    assert row["cause"] == "END312"
 
 
 CLOSE = (

@@ -33,6 +33,7 @@ KINDS: dict[str, Kind] = {
     "asa-asa": Kind("two in a row, three captures", ("asa", "asa")),
     "asa-injector": Kind("behind it a box that injects RSTs, three captures", ("asa", "injector")),
     "netfilter": Kind("Linux: nftables and connection tracking", ("netfilter",)),
+    "netfilter-dnat": Kind("Linux with DNAT of the server", ("netfilter",), STATIC),
     "netfilter-eager": Kind("Linux that forgets a connection at once (time-wait 0, close 0)",
                             ("netfilter",), {"time_wait": 0, "close": 0}),
     "netfilter-far": Kind("the same, and behind it a path that can delay, reorder and lose",

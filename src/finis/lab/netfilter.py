@@ -95,7 +95,9 @@ def _rules(policy: Policy, mark: str) -> str:
         # The client's SYN and the ACK that brings the cookie back; all else must be in the table.
         lines.append(f"{_FROM_CLIENT} ct state untracked {_SYNPROXY}")
         lines.append(f"{_FROM_CLIENT} ct state invalid tcp flags == ack {_SYNPROXY}")
-    lines += [f"ct state invalid {log('DROP INVALID')} drop", "accept"]
+    if not policy.leaks:
+        lines.append(f"ct state invalid {log('DROP INVALID')} drop")
+    lines.append("accept")
     chains = {"pass": ("filter hook forward priority filter", lines)}
     if policy.synproxy:
         untracked = f"{_FROM_CLIENT} tcp flags syn notrack"

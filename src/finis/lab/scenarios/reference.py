@@ -20,6 +20,7 @@ TRUTH = Truth(
     HARMLESS, first_fin="resp", first_rst="orig",
 )  # fmt: skip
 DENIALS = ("rst-of-host-without-state",)
+BESIDE = ("host-without-state", "firewall-dropped-segments")
 KINDS = ("asa", "asa-nat", "asa-pat", "asa-v6", "asa-asa", "netfilter-far")
 
 
