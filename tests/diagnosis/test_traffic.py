@@ -362,7 +362,7 @@ def across(inside: str, outside: str) -> engine.Judged:
     for number, (name, traffic) in enumerate((("inside", inside), ("outside", outside))):
         rows = segments(traffic)
         if number:
-            from_client = rows["src_p"] == 40000
+            from_client = rows["src_p"] >= 40000
             rows["ts_ns"] += np.where(from_client, 20_000, -20_000)
         points.append(point(name, rows, file=number, margin_s=700.0))
     return engine.judge(correlate(points, log(), denials()))
@@ -400,6 +400,36 @@ def test_two_sides_of_a_firewall(name: str) -> None:
     assert (row["points"], row["cause"], row["confidence"]) == ("inside,outside", key, "certain")
     (found,) = findings(got)
     assert any("firewall" in claim.text for claim in found.examples[0].claims) == (key != "END306")
+
+
+OTHER = "name S 198.51.100.9:443\n"
+SYNS = (
+    "name C 192.0.2.1:40001\nname S 198.51.100.1:{port}\n+.1 C > S S 0:0(0)\n+1 C > S S 0:0(0)\n"
+    "+2 C > S S 0:0(0)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("port", "beside", "said"),
+    [
+        (443, TALK, ("END603", "likely", "outside")),  # the other point shows that very port
+        (8443, TALK, ("END603", "possible", "outside")),  # its filter may be for 443
+        (8443, OTHER + TALK, ("END102", "likely", None)),  # it shows another server
+    ],
+)
+def test_a_syn_that_the_other_point_would_have_shown(
+    port: int, beside: str, said: tuple[str, str, str | None]
+) -> None:
+    table = across(beside + SYNS.format(port=port), beside).connections
+    row = table.filter(pl.col("orig_p") == 40001).row(0, named=True)
+    assert (row["cause"], row["confidence"], row["absent_at"]) == said
+
+
+def test_nothing_is_said_of_a_point_whose_capture_had_ended() -> None:
+    inside = point("inside", TALK + SYNS.format(port=443), margin_s=700.0)
+    outside = point("outside", TALK, file=1)
+    table = engine.judge(correlate([inside, outside], log(), denials())).connections
+    assert table.filter(pl.col("orig_p") == 40001)["cause"].to_list() == ["END102"]
 
 
 def test_a_rst_that_passed_untranslated_was_not_made_by_the_firewall() -> None:

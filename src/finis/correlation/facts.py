@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from finis.correlation import keys, reported, resetting, stuck
+from finis.correlation import absent, keys, reported, resetting, stuck
 from finis.correlation.clocks import SECOND
 from finis.correlation.evidence import Evidence
 from finis.correlation.grouping import Groups
@@ -32,33 +32,41 @@ def columns(ev: Evidence, groups: Groups, chosen: Chosen, treated: Treated) -> C
     out |= _rst_facts(pick, has, treated)
     for more in (reported, stuck, resetting):
         out |= more.columns(pick, has)
+    lossy = _lossy_points(pick)
+    out |= absent.columns(pick, has, lossy)
     out["ending"] = series(treated.ending, has)
     out["has_packets"] = series(has)
     out["n_points"] = series(groups.size.astype(np.int64))
     out["paired"] = series(treated.paired, has)
-    out["capture_loss"] = series(_capture_loss(pick), has)
+    out["capture_loss"] = series(_capture_loss(pick, lossy), has)
     return out
 
 
 LOSSY = 0.01  # share of a point's connections with bytes acknowledged but never captured
 
 
-def _capture_loss(pick: Picker) -> Array:
+def _lossy_points(pick: Picker) -> Array:
+    """Per point: does it miss so many segments that one more is no surprise?"""
+    ev = pick.ev
+    if ev.lossy is not None:
+        return np.array([name in ev.lossy for name in ev.points], bool)
+    points = len(ev.points)
+    if pick.blank:
+        return np.zeros(points, bool)
+    share = np.bincount(ev.point[gaps(pick.rows)], minlength=points) / np.maximum(
+        np.bincount(ev.point, minlength=points), 1
+    )
+    found: Array = share > LOSSY
+    return found
+
+
+def _capture_loss(pick: Picker, lossy: Array) -> Array:
     """Where a capture is known to miss segments: this story's own observations show it, or so many
     of their point do that one more is no surprise."""
     ev, chosen = pick.ev, pick.chosen
     if pick.blank:
         return np.zeros(len(chosen.fullest), bool)
-    gap = gaps(pick.rows)
-    points = len(ev.points)
-    if ev.lossy is None:
-        share = np.bincount(ev.point[gap], minlength=points) / np.maximum(
-            np.bincount(ev.point, minlength=points), 1
-        )
-        lossy = share > LOSSY
-    else:
-        lossy = np.array([name in ev.lossy for name in ev.points])
-    missed = gap | lossy[ev.point]
+    missed = gaps(pick.rows) | lossy[ev.point]
     found: Array = missed[chosen.near_orig] | missed[chosen.near_resp]
     return found
 
