@@ -172,6 +172,9 @@ TRAFFIC: dict[str, tuple[str, str, dict[str, str]]] = {
     "END323": ("likely", "harmful", {
         "RST to the ClientHello": TLS + "+.02 S > C R. 1:1(0) ack 301",
     }),
+    "END391": ("likely", "depends", {
+        "joined late": "+0 S > C P. 301:601(300) ack 301\n+2 C > S R. 301:301(0) ack 1",
+    }),
     "END405": ("likely", "depends", {
         "server never closes": TALK + "+1 C > S F. 301:301(0) ack 1001\n+.01 S > C . ack 302",
     }),
@@ -247,6 +250,7 @@ CONTRIBUTING = {
             for n in range(1001, 13_001, 1000)
         ),
     ),
+    "END904": (TALK.replace(OPEN, ""), TALK),
     "END314": (
         TALK + "+350.2 S > C R. 1001:1001(0) ack 301",
         TALK + "+100 S > C R. 1001:1001(0) ack 301",
@@ -261,7 +265,7 @@ def test_what_is_said_beside_the_verdict(key: str) -> None:
     assert key not in without.connections["contributing"][0].split(",")
     story = with_it.stories.story(0)
     claims = engine.catalogue()[key].claims(story)
-    assert claims and any(claim.proofs for claim in claims)
+    assert claims and (any(claim.proofs for claim in claims) or key == "END904")
 
 
 def test_a_full_accept_queue_is_likely_where_data_waits_in_vain() -> None:
@@ -504,10 +508,13 @@ def test_one_direction_with_data_is_no_failed_handshake() -> None:
     assert (row["cause"], row["harm"]) == ("END601", "depends")
 
 
+STOPPED = {"END903": (TALK, TALK + "+1 C > S F. 301:301(0) ack 1001")}
+
+
 def test_a_capture_that_stops_says_so() -> None:
-    closing = TALK + "+1 C > S F. 301:301(0) ack 1001"
-    for traffic in (TALK, closing):
+    for traffic in STOPPED["END903"]:
         assert judged(traffic, margin_s=0.0).connections["cause"].to_list() == ["END903"]
+        assert judged(traffic).connections["cause"].to_list() != ["END903"]
 
 
 def test_verdicts_do_not_depend_on_the_company() -> None:
