@@ -340,6 +340,9 @@ o_rst_ahead      bool orig's RSTs differ in SEQ and one lies beyond all orig sen
 r_rst_ahead      bool resp's do
 o_rst_acks_ahead bool orig's RSTs differ in ACK and one lies beyond all resp sent
 r_rst_acks_ahead bool resp's do
+absent_at        text the point across the firewall that should show the SYN and shows none
+absent_alike     i8 connections of the same hosts that both points show
+absent_ports     i8 their server ports; at least 2 where the SYN's own is among them
 o_stuck_bytes    i8 payload of orig's first unacknowledged segment, repeated in vain
 r_stuck_bytes    i8 payload of resp's
 o_stuck_ip_bytes i8 its IP length

@@ -505,6 +505,15 @@ def test_untranslated_answers() -> None:
     assert "10.96.0.1" in one.claims[0].text
 
 
+def test_untranslated_answers_where_another_point_tells_the_address_itself() -> None:
+    rows = leaked(4).with_columns(
+        resp_mapped_h=pl.when(pl.col("midstream").not_()).then(pl.lit("10.96.0.1")),
+        resp_h=pl.lit("10.2.0.9"),
+    )
+    [one] = found("PAT402", rows)
+    assert one.hosts == ("10.1.0.7", "10.2.0.9")
+
+
 @pytest.mark.parametrize(
     "rows",
     [

@@ -11,7 +11,7 @@ from finis.correlation.correlate import correlate
 from finis.diagnosis import engine
 from finis.diagnosis.tally import findings
 from finis.terms import Confidence
-from tests.correlation.world import denials, log, point
+from tests.correlation.world import denials, log, logged, point
 from tests.script import segments
 
 OPEN = """
@@ -172,6 +172,9 @@ TRAFFIC: dict[str, tuple[str, str, dict[str, str]]] = {
     "END323": ("likely", "harmful", {
         "RST to the ClientHello": TLS + "+.02 S > C R. 1:1(0) ack 301",
     }),
+    "END391": ("likely", "depends", {
+        "joined late": "+0 S > C P. 301:601(300) ack 301\n+2 C > S R. 301:301(0) ack 1",
+    }),
     "END405": ("likely", "depends", {
         "server never closes": TALK + "+1 C > S F. 301:301(0) ack 1001\n+.01 S > C . ack 302",
     }),
@@ -247,6 +250,7 @@ CONTRIBUTING = {
             for n in range(1001, 13_001, 1000)
         ),
     ),
+    "END904": (TALK.replace(OPEN, ""), TALK),
     "END314": (
         TALK + "+350.2 S > C R. 1001:1001(0) ack 301",
         TALK + "+100 S > C R. 1001:1001(0) ack 301",
@@ -261,7 +265,7 @@ def test_what_is_said_beside_the_verdict(key: str) -> None:
     assert key not in without.connections["contributing"][0].split(",")
     story = with_it.stories.story(0)
     claims = engine.catalogue()[key].claims(story)
-    assert claims and any(claim.proofs for claim in claims)
+    assert claims and (any(claim.proofs for claim in claims) or key == "END904")
 
 
 def test_a_full_accept_queue_is_likely_where_data_waits_in_vain() -> None:
@@ -362,7 +366,7 @@ def across(inside: str, outside: str) -> engine.Judged:
     for number, (name, traffic) in enumerate((("inside", inside), ("outside", outside))):
         rows = segments(traffic)
         if number:
-            from_client = rows["src_p"] == 40000
+            from_client = rows["src_p"] >= 40000
             rows["ts_ns"] += np.where(from_client, 20_000, -20_000)
         points.append(point(name, rows, file=number, margin_s=700.0))
     return engine.judge(correlate(points, log(), denials()))
@@ -400,6 +404,61 @@ def test_two_sides_of_a_firewall(name: str) -> None:
     assert (row["points"], row["cause"], row["confidence"]) == ("inside,outside", key, "certain")
     (found,) = findings(got)
     assert any("firewall" in claim.text for claim in found.examples[0].claims) == (key != "END306")
+
+
+OTHER = "name S 198.51.100.9:443\n"
+SYNS = (
+    "name C 192.0.2.1:40001\nname S 198.51.100.1:{port}\n+.1 C > S S 0:0(0)\n+1 C > S S 0:0(0)\n"
+    "+2 C > S S 0:0(0)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("port", "beside", "said"),
+    [
+        (443, TALK, ("END603", "likely", "outside")),  # the other point shows that very port
+        (8443, TALK, ("END603", "possible", "outside")),  # its filter may be for 443
+        (8443, OTHER + TALK, ("END102", "likely", None)),  # it shows another server
+    ],
+)
+def test_a_syn_that_the_other_point_would_have_shown(
+    port: int, beside: str, said: tuple[str, str, str | None]
+) -> None:
+    table = across(beside + SYNS.format(port=port), beside).connections
+    row = table.filter(pl.col("orig_p") == 40001).row(0, named=True)
+    assert (row["cause"], row["confidence"], row["absent_at"]) == said
+
+
+def test_nothing_is_said_of_a_point_whose_capture_had_ended() -> None:
+    inside = point("inside", TALK + SYNS.format(port=443), margin_s=700.0)
+    outside = point("outside", TALK, file=1)
+    table = engine.judge(correlate([inside, outside], log(), denials())).connections
+    assert table.filter(pl.col("orig_p") == 40001)["cause"].to_list() == ["END102"]
+
+
+def test_a_rst_that_passed_untranslated_was_not_made_by_the_firewall() -> None:
+    """A stray segment of the server crosses a destination NAT as it is; the client's RST too, to
+    the address that the stray came from.  Outside they are a connection of their own."""
+    stray = "+.1 S > C P. 50001001:50001006(5) ack 301\n+.00001 C > S R 301:301(0) win 0\n"
+    public = "name S 198.51.100.250:443\n"
+    inside = segments(TALK + stray)
+    outside = np.concatenate((segments(public + TALK), segments(TALK + stray)[-2:]))
+    outside["ts_ns"][:-2] += np.where(outside["src_p"][:-2] == 40000, -20_000, 20_000)
+    told = log(
+        logged(
+            orig="192.0.2.1:40000", resp="198.51.100.1:443", resp_mapped="198.51.100.250:443",
+            built_at="2024-05-01 12:00:00", teardown_at="2024-05-01 12:00:01",
+            teardown="reset-orig",
+        )
+    )  # fmt: skip
+    points = [
+        point("inside", inside, margin_s=700.0),
+        point("outside", outside, file=1, margin_s=700.0),
+    ]
+    table = engine.judge(correlate(points, told, denials())).connections
+    row = table.filter(pl.col("has_log")).row(0, named=True)
+    assert (row["points"], row["created_rst"], row["r_dropped"]) == ("outside,inside", "none", 0)
+    assert row["cause"] == "END312"
 
 
 CLOSE = (
@@ -449,10 +508,13 @@ def test_one_direction_with_data_is_no_failed_handshake() -> None:
     assert (row["cause"], row["harm"]) == ("END601", "depends")
 
 
+STOPPED = {"END903": (TALK, TALK + "+1 C > S F. 301:301(0) ack 1001")}
+
+
 def test_a_capture_that_stops_says_so() -> None:
-    closing = TALK + "+1 C > S F. 301:301(0) ack 1001"
-    for traffic in (TALK, closing):
+    for traffic in STOPPED["END903"]:
         assert judged(traffic, margin_s=0.0).connections["cause"].to_list() == ["END903"]
+        assert judged(traffic).connections["cause"].to_list() != ["END903"]
 
 
 def test_verdicts_do_not_depend_on_the_company() -> None:

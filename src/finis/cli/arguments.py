@@ -163,7 +163,8 @@ def _command(commands: object, name: str, what: str) -> argparse.ArgumentParser:
 def _lab(lab: argparse.ArgumentParser) -> None:
     lab.set_defaults(output=None)
     does = lab.add_subparsers(dest="does", metavar="ACTION", required=True)
-    does.add_parser("list", help="the scenarios and what is done in each")
+    listed = does.add_parser("list", help="the scenarios and what is done in each")
+    listed.add_argument("scenarios", metavar="SCENARIO", nargs="*", help="these, or a series")
     run = does.add_parser("run", help="play scenarios; leaves captures, log and truth of each")
     run.add_argument("scenarios", metavar="SCENARIO", nargs="*", help="names from `lab list`")
     run.add_argument("--all", action="store_true", help="every scenario")

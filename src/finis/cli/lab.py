@@ -6,10 +6,15 @@ import argparse
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from textwrap import wrap
+from typing import TYPE_CHECKING
 
 from finis.errors import UsageError
+
+if TYPE_CHECKING:
+    from finis.lab.scenario import Scenario
 
 DONE, FAULT = 0, 1
 
@@ -23,25 +28,44 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _list(arguments: argparse.Namespace) -> int:
     from finis.lab.kinds import KINDS
+    from finis.lab.runner import choose
     from finis.lab.scenario import catalogue
 
+    if arguments.scenarios:
+        for scenario in choose(arguments.scenarios):
+            _entry(scenario.name, f"{_told(scenario)} Through {', '.join(scenario.kinds)}.")
+        return DONE
     print("Firewalls\n")
     for name, kind in KINDS.items():
         _entry(name, kind.text)
     print("\nScenarios\n")
+    series = Counter(one.series for one in catalogue().values())
     for name, scenario in catalogue().items():
-        lacking = scenario.lacking()
-        needs = f" (needs {', '.join(lacking)})" if lacking else ""
-        _entry(name, scenario.text + needs)
+        if not scenario.series:
+            _entry(name, _told(scenario))
+        elif series[scenario.series]:
+            count = series.pop(scenario.series)
+            _entry(scenario.series, f"A series of {count}: finis lab list {scenario.series}")
     return DONE
+
+
+def _told(scenario: Scenario) -> str:
+    lacking = scenario.lacking()
+    return scenario.text + (f" (needs {', '.join(lacking)})" if lacking else "")
+
+
+NAME = 28  # characters
 
 
 def _entry(name: str, text: str) -> None:
     width = shutil.get_terminal_size((100, 24)).columns
-    lines = wrap(text, max(width - 28, 40))
-    print(f"{name:<28}{lines[0]}")
+    lines = wrap(text, max(width - NAME, 40))
+    if len(name) >= NAME:
+        print(name)
+        name = ""
+    print(f"{name:<{NAME}}{lines[0]}")
     for line in lines[1:]:
-        print(" " * 28 + line)
+        print(" " * NAME + line)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -57,13 +81,19 @@ def _run(arguments: argparse.Namespace) -> int:
         raise UsageError("name scenarios or say --all, not both")
 
     def tell(played: Played) -> None:
-        print(f"{played.scenario:<28}{played.kind:<17}{played.problem or 'played'}", flush=True)
+        what = played.problem or "played"
+        print(f"{played.scenario:<{NAME - 1}} {played.kind:<19}{what}", flush=True)
 
     output = Path(arguments.output) if arguments.output else None
     scenarios = choose(arguments.scenarios)
+    if arguments.firewall and not any(set(arguments.firewall) & set(s.kinds) for s in scenarios):
+        kinds = dict.fromkeys(kind for one in scenarios for kind in one.kinds)
+        raise UsageError(f"not played through {arguments.firewall[0]}; there is {', '.join(kinds)}")
     at_once = AT_ONCE_SERIES if any(one.series for one in scenarios) else AT_ONCE
     folder, played = run(scenarios, output, arguments.firewall, tell, at_once)
-    print(f"\n{folder}: try  finis diagnose {folder}/{_example(played)}")
+    example = _example(played)
+    if example:
+        print(f"\n{folder}: try  finis diagnose {folder}/{example}")
     failed = [one for one in played if one.problem and not one.problem.startswith("skipped")]
     if failed:
         print(f"finis: {len(failed)} of {len(played)} runs failed", file=sys.stderr)

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from finis.correlation import clocks, denying, joining, keys, logalone, merge, placing, straight
+from finis.correlation import (
+    clocks,
+    denying,
+    joining,
+    keys,
+    logalone,
+    merge,
+    placing,
+    straight,
+    untranslated,
+)
 from finis.correlation.clocks import Edge, Shift
 from finis.correlation.evidence import Evidence, Options, PointData, gather
 from finis.correlation.grouping import Groups, group
@@ -72,6 +82,7 @@ def joined(
     ]
     groups = group(ev, joining.match_logs(ev, *logged, solution), matched)
     paired = pair_all(ev, groups, solution, prints)
+    untranslated.settle(ev, paired)
     solution = clocks.to_reference(ev, _refined(edges, paired), options.date)
     refusals = denying.join(ev, groups, paired, solution, denials)
     stories = merge.stories(ev, groups, paired, solution, refusals, prints)

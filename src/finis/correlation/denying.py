@@ -234,15 +234,18 @@ def _sender(ev: Evidence, row: int, told: _Denials, denial: int) -> int:
 
 
 def _settled(ev: Evidence, groups: Groups, paired: Paired) -> set[int]:
-    """Segments seen on both sides, or coming out of the firewall: no denial speaks of them."""
+    """Segments seen on both sides, or coming out of the firewall: no denial speaks of them.  Of
+    several points two may stand on one side: what vanished beyond them is not settled."""
     out: set[int] = set()
+    vanished: set[int] = set()
     for story, pairings in paired.pairings.items():
         start = [int(ev.start[row]) for row in paired.order[story]]
         for pairing in pairings:
             for a, b in pairing.pairs:
                 out |= {start[pairing.near] + a, start[pairing.far] + b}
             out |= {start[which] + row for which, row in pairing.created}
-    return out
+            vanished |= {start[which] + row for which, row in pairing.vanished}
+    return out - vanished
 
 
 def _confirm(ev: Evidence, groups: Groups, paired: Paired, row: int, index: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from finis.correlation import keys, reported, resetting, stuck
+from finis.correlation import absent, keys, reported, resetting, stuck
 from finis.correlation.clocks import SECOND
 from finis.correlation.columns import NONE, Column, Columns, menu, null_unless, sides, words
 from finis.correlation.evidence import Evidence
@@ -44,33 +44,42 @@ def columns(pick: Picker, treated: Treated) -> Columns:
     out |= _rst_facts(pick, has, treated)
     for more in (reported, stuck, resetting):
         out |= more.columns(pick, has)
+    missed = gaps(pick.rows)
+    lossy = _lossy_points(pick, missed)
+    out |= absent.columns(pick, has, lossy)
     out["ending"] = treated.ending
     out["has_packets"] = Column(has)
     out["n_points"] = Column(pick.groups.size)
     out["paired"] = Column(treated.paired, has)
-    missed = gaps(pick.rows)
     out["gap"] = Column(missed if pick.all(chosen.fullest) else missed[chosen.fullest], has)
-    out["capture_loss"] = Column(_capture_loss(pick, missed), has)
+    out["capture_loss"] = Column(_capture_loss(pick, missed, lossy), has)
     return out
 
 
 LOSSY = 0.01  # share of a point's connections with bytes acknowledged but never captured
 
 
-def _capture_loss(pick: Picker, gap: Array) -> Array:
+def _lossy_points(pick: Picker, gap: Array) -> Array:
+    """Per point: does it miss so many segments that one more is no surprise?  `gap`: `gaps`."""
+    ev = pick.ev
+    if ev.lossy is not None:
+        return np.array([name in ev.lossy for name in ev.points], bool)
+    points = len(ev.points)
+    if pick.blank:
+        return np.zeros(points, bool)
+    share = np.bincount(ev.point[gap], minlength=points) / np.maximum(
+        np.bincount(ev.point, minlength=points), 1
+    )
+    found: Array = share > LOSSY
+    return found
+
+
+def _capture_loss(pick: Picker, gap: Array, lossy: Array) -> Array:
     """Where a capture is known to miss segments: this story's own observations show it, or so many
     of their point do that one more is no surprise."""
     ev, chosen = pick.ev, pick.chosen
     if pick.blank:
         return np.zeros(len(chosen.fullest), bool)
-    points = len(ev.points)
-    if ev.lossy is None:
-        share = np.bincount(ev.point[gap], minlength=points) / np.maximum(
-            np.bincount(ev.point, minlength=points), 1
-        )
-        lossy = share > LOSSY
-    else:
-        lossy = np.array([name in ev.lossy for name in ev.points])
     missed = gap | lossy[ev.point] if lossy.any() else gap
     if pick.all(chosen.near_orig) and pick.all(chosen.near_resp):
         return missed

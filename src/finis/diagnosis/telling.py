@@ -389,6 +389,20 @@ def unacknowledged(story: Story) -> list[Claim]:
     return claims
 
 
+def made_between(story: Story, did: str) -> list[Claim]:
+    """RSTs that the point nearest to their alleged sender does not show."""
+    made = story.row.get("created_rst")
+    if made in (None, "none"):
+        return []
+    to = {"to-orig": "the client", "to-resp": "the server"}.get(made, "both sides")
+    shown = [
+        story.seen[at].proof(story.seen[at].tail[row])
+        for pairing in story.pairings
+        for at, row in pairing.created
+    ]
+    return [Claim(f"A RST {did} towards {to} that had not entered it.", tuple(shown[:4]))]
+
+
 def firewall_dropped(story: Story) -> list[Claim]:
     """Segments that entered the firewall and never left it, as far as two captures show."""
     claims = []

@@ -39,6 +39,7 @@ class Policy:
     time_wait: int = 120  # netfilter: how long it knows a connection after its end
     close: int = 10  # the same after a RST
     masquerade: bool = False  # netfilter: the server knows the client as the firewall itself
+    leaks: bool = False  # netfilter: what is invalid is passed on, and not translated
     synproxy: bool = False  # netfilter: answers SYNs itself, with cookies
 
 

@@ -49,6 +49,7 @@ class Half:
     """One side of a connection, in that side's own sequence numbers."""
 
     offset: int = 0  # added to this side's numbers on their way to the other
+    start: int | None = None  # its first number
     end: int | None = None  # SND.NXT as seen
     acked: int | None = None  # highest ACK the other side sent for it
     fin: int | None = None  # number after its FIN
@@ -368,6 +369,8 @@ def _note(mine: Half, other: Half, packet: Packet) -> None:
         return
     if mine.end is None or ahead(packet.next_seq, mine.end) > 0:
         mine.end = packet.next_seq
+    if mine.start is None:
+        mine.start = packet.seq
     if packet.flags & FIN:
         mine.fin = packet.next_seq
     if packet.flags & SYN:
@@ -376,6 +379,10 @@ def _note(mine: Half, other: Half, packet: Packet) -> None:
     mine.window = packet.win
     if packet.flags & ACK:
         ack = (packet.ack - other.offset) & MASK
+        first, last = other.start, other.end
+        known = first is not None and last is not None
+        if known and not ahead(first or 0, ack) <= 0 <= ahead(last or 0, ack):
+            return  # of what was never sent: a challenge ACK about another connection
         if other.acked is None or ahead(ack, other.acked) > 0:
             other.acked = ack
 

@@ -39,6 +39,21 @@ class Device(Protocol):
         """What its timers send."""
 
 
+class Wire:
+    """No device at all: a piece of path, for what stands behind it in `Forwarder`."""
+
+    def __init__(self, log: Callable[[str], object]) -> None:
+        pass
+
+    def receive(self, side: int, raw: bytes, now: float) -> list[Out]:
+        """Everything passes."""
+        return [(1 - side, raw)]
+
+    def tick(self, now: float) -> list[Out]:
+        """It has no timers."""
+        return []
+
+
 Make = Callable[[Callable[[str], object]], Device]  # given where to write its log
 
 

@@ -25,8 +25,6 @@ TIMERS = "net.netfilter.nf_conntrack_tcp_timeout_"
 class Netfilter:
     """The firewall in its namespace; `policy` as far as Linux has the like of it."""
 
-    delay_s = 0.0
-
     def __init__(self, space: Space, policy: Policy, log: Path) -> None:
         self.space = space
         self._kernel: KernelLog | None = None
@@ -97,7 +95,9 @@ def _rules(policy: Policy, mark: str) -> str:
         # The client's SYN and the ACK that brings the cookie back; all else must be in the table.
         lines.append(f"{_FROM_CLIENT} ct state untracked {_SYNPROXY}")
         lines.append(f"{_FROM_CLIENT} ct state invalid tcp flags == ack {_SYNPROXY}")
-    lines += [f"ct state invalid {log('DROP INVALID')} drop", "accept"]
+    if not policy.leaks:
+        lines.append(f"ct state invalid {log('DROP INVALID')} drop")
+    lines.append("accept")
     chains = {"pass": ("filter hook forward priority filter", lines)}
     if policy.synproxy:
         untracked = f"{_FROM_CLIENT} tcp flags syn notrack"

@@ -3,22 +3,26 @@
     client eth0 ── outside  firewall  inside ── eth0 server
     203.0.113.10   203.0.113.1   172.17.77.1    172.17.77.250
 
-With two devices in a row the cable between them is tapped too (``between``).  With NAT the client
-knows the server as 198.51.100.250; over IPv6 the hosts are 2001:db8:113::10 and 2001:db8:77::250.
+With two devices in a row the cable between them is tapped too (``between``); the second may be a
+mere piece of path, where the first has none of its own that delays, reorders and loses.  With NAT
+the client knows the server as 198.51.100.250; over IPv6 the hosts are 2001:db8:113::10 and
+2001:db8:77::250.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from finis.errors import UsageError
 from finis.lab.admission import Policy
 from finis.lab.asa import Asa
-from finis.lab.forwarder import ETH_P_IP, ETH_P_IPV6, Forwarder, Make
+from finis.lab.forwarder import ETH_P_IP, ETH_P_IPV6, Forwarder, Make, Wire
 from finis.lab.injector import Injector
 from finis.lab.kinds import INSIDE, INSIDE_6, OUTSIDE, OUTSIDE_6, Kind
 from finis.lab.netfilter import Netfilter
@@ -56,6 +60,9 @@ class Network:
                 self._cable(number, nodes[number], nodes[number + 1])
             for host, end, number in ((hosts[0], ends[0], 0), (hosts[1], ends[1], len(nodes) - 2)):
                 self._address(host, end, number)
+            for number, name in enumerate(kind.chain):
+                if name == "netfilter":
+                    self._routes(number, ends)
             for number, name in enumerate(TAPS[len(kind.chain)]):
                 self._tap(number, name)
             for number, name in enumerate(kind.chain):
@@ -69,6 +76,16 @@ class Network:
     def device(self) -> Forwarder | Netfilter:
         """The firewall, the outermost of several."""
         return self.devices[0]
+
+    @property
+    def path(self) -> Forwarder | None:
+        """What delays, reorders and loses, if anything here can: the outermost that does."""
+        return next((one for one in self.devices if isinstance(one, Forwarder)), None)
+
+    @property
+    def delay_s(self) -> float:
+        """How long a packet is on its way."""
+        return self.path.delay_s if self.path else 0.0
 
     def _cable(self, number: int, left: Space, right: Space) -> None:
         """One cable, from the inside of what stands left to the outside of what stands right."""
@@ -88,18 +105,22 @@ class Network:
     def _address(self, host: Space, end: tuple[str, str], cable: int) -> None:
         """A host's address and way out, with fixed neighbours: nobody needs to be asked."""
         own, nearby = end
-        here, there = (mac(0, 0), mac(0, 1)) if cable == 0 else (mac(cable, 1), mac(cable, 0))
+        there = mac(0, 1) if cable == 0 else mac(cable, 0)
         size = 64 if self.kind.v6 else 24
         at_once = ("nodad",) if self.kind.v6 else ()
         host.run("ip", "addr", "add", f"{own}/{size}", "dev", "eth0", *at_once)
         host.run("ip", "route", "add", "default", "via", nearby)
         host.run("ip", "neigh", "add", nearby, "lladdr", there, "dev", "eth0")
-        if self.kind.chain == ("netfilter",):
-            run, link = self.firewalls[0].run, SIDES[0 if cable == 0 else 1]
-            run("ip", "addr", "add", f"{nearby}/{size}", "dev", link)
-            run("ip", "neigh", "add", own, "lladdr", here, "dev", link)
-            if self.kind.v6:
-                self.firewalls[0].sysctl("net.ipv6.conf.all.forwarding", 1)
+
+    def _routes(self, number: int, ends: Sequence[tuple[str, str]]) -> None:
+        """The addresses of a firewall that is a host itself, and who stands on its two sides."""
+        space, size = self.firewalls[number], 64 if self.kind.v6 else 24
+        neighbours = (mac(number, 0), mac(number + 1, 1))
+        for link, (host, own), there in zip(SIDES, ends, neighbours, strict=True):
+            space.run("ip", "addr", "add", f"{own}/{size}", "dev", link)
+            space.run("ip", "neigh", "add", host, "lladdr", there, "dev", link)
+        if self.kind.v6:
+            space.sysctl("net.ipv6.conf.all.forwarding", 1)
 
     def _tap(self, cable: int, name: str) -> None:
         tap = self.firewalls[max(cable - 1, 0)].start(
@@ -122,9 +143,13 @@ class Network:
             return Netfilter(space, policy, self.folder / "conntrack.txt")
         if name == "injector":
             device: Make = partial(Injector, policy)
+        elif name == "wire":
+            device = Wire
         else:
             device = partial(Asa, policy, name="fw-inner" if number else "fw-lab")
         log = self.folder / (f"{name}-inner.log" if number else f"{name}.log")
+        if name == "wire":
+            log = Path(os.devnull)  # it has nothing to tell
         macs = [(mac(number, 1), mac(number, 0)), (mac(number + 1, 0), mac(number + 1, 1))]
         protocol = ETH_P_IPV6 if self.kind.v6 else ETH_P_IP
         return Forwarder(space, SIDES, macs, device, log, protocol)

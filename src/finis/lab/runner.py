@@ -32,13 +32,13 @@ class Played:
 
 
 def choose(names: Sequence[str]) -> list[Scenario]:
-    """Scenarios by name or series, all but the series if no name is given.
+    """Scenarios by name or series; of series only the sample if no name is given.
 
     Raises UsageError for an unknown name.
     """
     known = catalogue()
     if not names:
-        return [one for one in known.values() if not one.series]
+        return [one for one in known.values() if one.sample]
     found: list[Scenario] = []
     for name in names:
         some = [one for one in known.values() if name in (one.name, one.series)]

@@ -71,6 +71,7 @@ class Scenario:
     truths: tuple[Truth, ...]
     denials: tuple[str, ...]  # names that are right for a denial
     patterns: tuple[str, ...]  # names of patterns that full evidence must show
+    beside: tuple[str, ...]  # causes that full evidence must name of a connection, primary or not
     connections: int | None  # how many there are, if that is part of the truth
     kinds: tuple[str, ...]
     needs: tuple[str, ...]  # programs
@@ -80,7 +81,8 @@ class Scenario:
     run: Callable[[Lab], None]
     # Where only the run shows what happens: the truths, from its folder.
     judge: Callable[[Path], tuple[Truth, ...]] | None = None
-    series: str = ""  # one of a series that is played together, and not with all others
+    series: str = ""  # one of a series that is played together
+    sample: bool = True  # played with all others too
 
     def lacking(self, kind: str = "asa") -> list[str]:
         """Programs that it and its firewall need and this machine lacks."""
@@ -114,8 +116,8 @@ def _scenarios(module: str) -> list[Scenario]:
     series = module.replace("_", "-")
     return [
         Scenario(
-            f"{series}-{name}", text, (), found.DENIALS, (), None, found.KINDS, needs, Policy(),
-            True, {}, run, found.judge, series,
+            f"{series}-{name}", text, (), found.DENIALS, (), (), None, found.KINDS, needs, Policy(),
+            True, {}, run, found.judge, series, name in found.SAMPLE,
         )
         for name, (text, needs, run) in found.CELLS.items()
     ]  # fmt: skip
@@ -131,6 +133,7 @@ def load(module: str) -> Scenario:
         truths=truth if isinstance(truth, tuple) else (truth,),
         denials=getattr(found, "DENIALS", ()),
         patterns=getattr(found, "PATTERNS", ()),
+        beside=getattr(found, "BESIDE", ()),
         connections=getattr(found, "CONNECTIONS", 1),
         kinds=getattr(found, "KINDS", ("asa", "netfilter")),
         needs=getattr(found, "NEEDS", ()),
@@ -138,6 +141,7 @@ def load(module: str) -> Scenario:
         background=getattr(found, "BACKGROUND", True),
         clocks=getattr(found, "CLOCKS", {}),
         run=found.run,
+        judge=getattr(found, "judge", None),
     )
 
 
@@ -175,6 +179,12 @@ class Lab:
         assert isinstance(self.network.device, Forwarder)
         return self.network.device
 
+    @property
+    def path(self) -> Forwarder:
+        """What delays, reorders and loses packets behind the firewall."""
+        assert self.network.path is not None
+        return self.network.path
+
     def listen(self, port: int = 443, *, buffer: int = 0, backlog: int = 64) -> socket.socket:
         """A listening socket of the server; `buffer` is its receive buffer in bytes."""
         with self.network.server:
@@ -211,6 +221,22 @@ class Lab:
             ask(client, server)
         return client, server
 
+    def old_connection(self, port: int, source_port: int) -> socket.socket:
+        """The server's end of a connection that is older than captures and log, and whose other
+        end no longer exists: made from nothing, without a segment (TCP_REPAIR)."""
+        with self.network.server:
+            sock = socket.socket(self.family)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+        sock.bind((self.network.server_ip, port))
+        for queue, number in ((SEND_QUEUE, 1_234_567_890), (RECV_QUEUE, 2_345_678_901)):
+            sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR_QUEUE, queue)
+            sock.setsockopt(socket.IPPROTO_TCP, TCP_QUEUE_SEQ, struct.pack("I", number))
+        sock.connect((self.network.client_ip, source_port))
+        sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, -1)
+        self.held.append(sock)
+        return sock
+
     def raw(
         self, flags: int, seq: int, ack: int, src: tuple[str, int], dst: tuple[str, int],
         ttl: int = 64, payload: bytes = b"",
@@ -239,7 +265,7 @@ class Lab:
         client.close()
         fate(server)
         server.close()
-        time.sleep(0.05 + 4 * self.network.device.delay_s)
+        time.sleep(0.05 + 4 * self.network.delay_s)
 
 
 CUT = f"""table inet cut {{
@@ -307,6 +333,13 @@ def numbers(sock: socket.socket) -> tuple[int, int]:
     return found[0], found[1]
 
 
+def not_across(period_s: float, needed_s: float) -> None:
+    """Wait for the next second, half minute … of the clock, unless so much of this is left."""
+    left = period_s - time.time() % period_s
+    if left < needed_s:
+        time.sleep(left)
+
+
 # --- one run -------------------------------------------------------------------------------------
 
 
@@ -323,7 +356,7 @@ def perform(scenario: Scenario, kind: str, folder: Path) -> None:
         if scenario.background:
             lab.background()
         scenario.run(lab)
-        time.sleep(network.device.delay_s * 2)
+        time.sleep(network.delay_s * 2)
         if scenario.background:
             lab.background()
     except OSError as error:
@@ -353,6 +386,7 @@ def _describe(scenario: Scenario, kind: str, folder: Path, told: dict[str, str])
         "truths": [asdict(truth) for truth in truths],
         "denials": scenario.denials,
         "patterns": scenario.patterns,
+        "beside": scenario.beside,
         "connections": connections,
     }
     (folder / "truth.json").write_text(json.dumps(facts, indent=2) + "\n")

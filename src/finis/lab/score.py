@@ -42,7 +42,7 @@ class Verdict:
 
     run: str
     evidence: str
-    about: str  # connection, denial, pattern
+    about: str  # connection, denial, beside, pattern
     truth: tuple[str, ...]
     said: str
     confidence: str
@@ -124,6 +124,7 @@ def _judge(place: Path, evidence: str, scores: Scores) -> None:
         scores.verdicts += _connections(place.name, evidence, truth, case)
         scores.verdicts += _denials(place.name, evidence, truth, case)
         if evidence == FULL:
+            scores.verdicts += _beside(place.name, truth, case)
             scores.verdicts += _patterns(place.name, truth, case)
 
 
@@ -206,6 +207,16 @@ def _denials(run: str, evidence: str, truth: dict[str, Any], case: Any) -> list[
                     faults)
         )  # fmt: skip
     return found
+
+
+def _beside(run: str, truth: dict[str, Any], case: Any) -> list[Verdict]:
+    rows = case.connections.select("cause_name", "contributing").to_dicts()
+    told = set().union(*({row["cause_name"], *_names(row["contributing"])} for row in rows))
+    return [
+        Verdict(run, FULL, "beside", (name,), name if name in told else "(none)", "", "",
+                "right" if name in told else "wrong")
+        for name in truth.get("beside", ())
+    ]  # fmt: skip
 
 
 def _patterns(run: str, truth: dict[str, Any], case: Any) -> list[Verdict]:

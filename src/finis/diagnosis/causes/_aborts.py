@@ -45,6 +45,18 @@ def aborted_without_fin(side: facts.Half) -> pl.Expr:
     )
 
 
+def guessed() -> pl.Expr:
+    """RSTs made between the two points, one beyond all that had been sent: a firewall with state
+    knows the number, what only looks on must guess it."""
+    ways = ((facts.ORIG, "to-resp"), (facts.RESP, "to-orig"))
+    made = pl.any_horizontal(
+        pl.col("created_rst").is_in([way, "both"])
+        & (side.col("rst_ahead") | side.col("rst_acks_ahead")).fill_null(False)
+        for side, way in ways
+    )
+    return made & pl.col("paired") & facts.no(pl.col("capture_loss"))
+
+
 def fresh_data(side: facts.Half) -> pl.Expr:
     """Data of the peer reached the side right before its FIN, or between FIN and RST."""
     came = side.col("fin_after_data_s")

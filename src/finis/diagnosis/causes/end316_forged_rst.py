@@ -14,6 +14,9 @@ The four signs that Weaver, Sommer and Paxson found in traffic, and the TTL:
 * several RSTs, one with an ACK beyond all its peer had sent (RST_ACK_CHANGE);
 * a TTL that none of the sender's other segments comes near.
 
+Where two captures show that something between them made the RSTs, numbers beyond all that was sent
+tell a box that only looks on (IPS, censor) from a firewall, which knows them.
+
 One sign makes it possible, two make it likely; certain it never is, without a capture at the
 alleged sender.
 
@@ -39,6 +42,7 @@ import polars as pl
 
 from finis.diagnosis import facts, missing, telling
 from finis.diagnosis.cause import Alternative, Cause, Claim
+from finis.diagnosis.causes._aborts import guessed
 from finis.terms import Confidence, Harm, Role, Side, word
 
 if TYPE_CHECKING:
@@ -91,7 +95,7 @@ class ForgedRst(Cause):
     )
     confidence = facts.confidence(
         (
-            two_signs(facts.ORIG) | two_signs(facts.RESP),
+            two_signs(facts.ORIG) | two_signs(facts.RESP) | guessed(),
             Confidence.LIKELY,
         ),
         otherwise=Confidence.POSSIBLE,
@@ -113,16 +117,13 @@ class ForgedRst(Cause):
         strange = pl.any_horizontal(
             sign(side) for sign in (suspect, alien, went_on, train) for side in facts.SIDES
         )
-        return (
-            strange
-            & facts.no(facts.peaceful())
-            & facts.no(pl.col("created_rst") != "none")
-            & facts.ended("reset")
-        )
+        # What was made between the points is the firewall's own (END501), unless it had to guess.
+        sent = strange & facts.no(pl.col("created_rst") != "none")
+        return (sent | guessed()) & facts.no(facts.peaceful()) & facts.ended("reset")
 
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:
-        claims = []
+        claims = telling.made_between(story, "came out between two points")
         for side in (Side.ORIG, Side.RESP):
             shown = telling.proofs(story, Role.RST, side)
             if telling.public(story, side, "rst_class") == "suspect":

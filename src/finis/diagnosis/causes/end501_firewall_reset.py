@@ -8,7 +8,9 @@ Two captures: the RST is seen on one side only, going out. Or the teardown reaso
 APPLIANCE`).
 
 ## Look-alikes
-A RST that was merely not captured on the other side: only gaps-free captures count.
+A RST that was merely not captured on the other side: only gaps-free captures count. A box between
+the points that resets what it sees passing by: several RSTs, with guessed numbers (END316). A
+segment forwarded without translation is seen on the other side, under another tuple.
 
 ## Harm
 Harmful: the firewall cut the connection.
@@ -26,8 +28,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from finis.diagnosis import facts
+from finis.diagnosis import facts, telling
 from finis.diagnosis.cause import Claim
+from finis.diagnosis.causes._aborts import guessed
 from finis.diagnosis.causes._stated import SYMPTOMS, FirewallStated
 from finis.terms import Confidence, Harm
 
@@ -75,23 +78,12 @@ class FirewallReset(FirewallStated):
         made = (pl.col("created_rst").is_in(["to-orig", "both"]) & facts.no(_lost(facts.RESP))) | (
             pl.col("created_rst").is_in(["to-resp", "both"]) & facts.no(_lost(facts.ORIG))
         )
-        made &= pl.col("paired")
+        made &= pl.col("paired") & facts.no(guessed())
         return (facts.teardown(*cls.reasons) | made) & facts.no(facts.peaceful())
 
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:
-        made = story.row.get("created_rst")
-        said = []
-        if made not in (None, "none"):
-            to = {"to-orig": "the client", "to-resp": "the server"}.get(made, "both sides")
-            text = f"A RST left the firewall towards {to} that had not entered it."
-            shown = [
-                story.seen[at].proof(story.seen[at].tail[row])
-                for pairing in story.pairings
-                for at, row in pairing.created
-            ]
-            said.append(Claim(text, tuple(shown[:4])))
-        return [*said, *super().claims(story)]
+        return [*telling.made_between(story, "left the firewall"), *super().claims(story)]
 
 
 def _lost(sender: facts.Half) -> pl.Expr:

@@ -4,7 +4,8 @@
 A table or quota was full.
 
 ## Evidence
-The teardown reason, and limit messages (201002 to 201013) around it.
+The reason, of makes that state one. An ASA does not end connections for a limit: it refuses new ones
+and says so (201002 to 201013, DNY104).
 
 ## Look-alikes
 An embryonic limit leads to TCP intercept (END504).

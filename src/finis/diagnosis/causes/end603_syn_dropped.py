@@ -8,6 +8,10 @@ Captures on both sides: the SYN on the client's, none on the server's, though th
 running. Or the SYN in a capture and the line of the firewall's log that refuses it; a RST that
 then answers the SYN is the firewall's own, in the server's name.
 
+Where the server's side shows nothing of the attempt, its capture has to be trusted: it shows other
+connections of the same two hosts and ran at that time. That makes it likely; possible, if all that
+it shows is one other port, for its filter may ask for just that.
+
 ## Look-alikes
 A server that does not answer (END102): there the SYN is seen on both sides.
 
@@ -29,11 +33,31 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from finis.diagnosis import facts, missing, telling
-from finis.diagnosis.cause import Cause, Claim
+from finis.diagnosis.cause import Alternative, Cause, Claim
 from finis.terms import Confidence, Harm
 
 if TYPE_CHECKING:
     from finis.correlation.stories import Story
+
+
+SEVERAL = 2  # ports that the other capture shows: it was hardly taken for one port
+
+
+def _dropped() -> pl.Expr:
+    """Every SYN vanished between two points that both show the attempt, or by the log's word."""
+    return facts.positive("o_dropped") & (pl.col("o_dropped") >= pl.col("o_syns"))
+
+
+def absence(story: Story) -> list[Claim]:
+    """The other capture shows nothing of the attempt, and would have."""
+    point, alike = story.row.get("absent_at"), story.row.get("absent_alike") or 0
+    if point is None:
+        return []
+    text = (
+        f"{point} shows nothing of this attempt, though it ran at that time and shows "
+        f"{telling.count(alike, 'connection')} of the same two hosts that passed both points."
+    )
+    return [Claim(text)]
 
 
 class SynDropped(Cause):
@@ -42,9 +66,14 @@ class SynDropped(Cause):
     beats = ("END207", "END101", "END102", "END108", "END111", "END331")
     confidence = facts.confidence(
         (pl.col("paired") & pl.col("capture_loss"), Confidence.POSSIBLE),
+        (facts.no(_dropped()) & (pl.col("absent_ports") >= SEVERAL), Confidence.LIKELY),
+        (facts.no(_dropped()), Confidence.POSSIBLE),
         otherwise=Confidence.CERTAIN,
     )
-    harm = facts.harm((pl.col("paired"), Harm.HARMFUL), otherwise=Harm.DEPENDS)
+    harm = facts.harm(
+        (pl.col("paired") | pl.col("absent_at").is_not_null(), Harm.HARMFUL),
+        otherwise=Harm.DEPENDS,
+    )
     harm_why = (
         "the client cannot reach the server; where the log names the rule, it depends on whether "
         "the rule means to refuse it"
@@ -63,13 +92,33 @@ class SynDropped(Cause):
         return (
             facts.ended("unanswered", "refused")
             & (pl.col("r_syns") == 0)
-            & facts.positive("o_dropped")
-            & (pl.col("o_dropped") >= pl.col("o_syns"))
+            & (_dropped() | pl.col("absent_at").is_not_null())
         )
 
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:
-        return [*telling.syn(story), *telling.firewall_dropped(story), *telling.log_end(story)]
+        return [
+            *telling.syn(story),
+            *telling.firewall_dropped(story),
+            *absence(story),
+            *telling.log_end(story),
+        ]
+
+    @classmethod
+    def alternatives(cls, story: Story) -> list[Alternative]:
+        point = story.row.get("absent_at")
+        if point is None:
+            return []
+        return [
+            Alternative(
+                f"The capture at {point} has a filter that leaves this port out.",
+                "the command it was taken with",
+            ),
+            Alternative(
+                "The SYN left by another interface, or for a translated address.",
+                "the routes and translations of the firewall for this server",
+            ),
+        ]
 
     @classmethod
     def missing(cls, story: Story) -> list[str]:

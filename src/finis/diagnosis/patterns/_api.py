@@ -85,7 +85,7 @@ READS = {
         "r_rst_s", "o_fin_acked", "r_fin_acked", "orig_rst_class", "resp_rst_class",
         "orig_rst_answers", "resp_rst_answers", "established", "ended", "teardown", "teardown_by",
         "teardown_ts", "log_duration_s", "log_bytes", "device", "cause", "harm", "midstream",
-        "o_last_seg_s", "r_last_seg_s",
+        "o_last_seg_s", "r_last_seg_s", "resp_mapped_h",
     ),
     "denials": (
         "row", "ts", "device", "file", "line", "unit", "kind", "msg_id", "proto", "src_h", "src_p",

@@ -35,6 +35,8 @@ from finis.diagnosis.patterns._whole import Whole
 from finis.terms import Confidence, Harm
 
 MIN_TIMES = 3
+# Where the log or another point tells the server's own address, the client's is the mapped one.
+AS_KNOWN = pl.coalesce("resp_mapped_h", "resp_h")
 STATELESS = ["no-state", "no-state-ack", "bad-ack"]
 
 
@@ -79,8 +81,8 @@ class UntranslatedAnswers(Pattern):
             )
             .group_by(host="orig_h", port="orig_p")
             .agg(
-                service=pl.col("resp_h").first(),
-                services=pl.col("resp_h").n_unique(),
+                service=AS_KNOWN.first(),
+                services=AS_KNOWN.n_unique(),
                 begin=pl.col("first_ts").min(),
                 end=pl.col("last_ts").max(),
             )

@@ -18,7 +18,7 @@ def overflow(lab: Lab, abort: int) -> None:
 
     `abort` is ``tcp_abort_on_overflow``.  The path takes 20 ms.
     """
-    lab.asa.delay_s = 0.02
+    lab.path.delay_s = 0.02
     lab.network.server.sysctl("net.ipv4.tcp_abort_on_overflow", abort)
     with lab.listen(PORT, backlog=4) as listener:
         clients = [lab.client(source) for source in range(LOSER - 5, LOSER + 1)]

@@ -42,7 +42,7 @@ def play(lab: Lab, program: str, situation: str) -> None:
     more = "lingering_close off;" if situation == "refused-body-hard" else ""
     _web.start(lab, expires, more)
     if lab.network.kind.chain != ("netfilter",):
-        lab.asa.delay_s = WAY_S
+        lab.path.delay_s = WAY_S
     times = int(os.environ.get(TIMES, "2"))
     client = PROGRAMS[program]
     ports = tuple(
@@ -117,7 +117,7 @@ def truths(folder: Path) -> tuple[Truth, ...]:
     situation = json.loads((folder / KERNEL).read_text())["situation"]
     told = json.loads((folder / KERNEL).read_text())["told"]
     return tuple(
-        _truth(one, situation, told.get(str(one.client_port), "")) for one in witnessed(folder)
+        truth(one, situation, told.get(str(one.client_port), "")) for one in witnessed(folder)
     )
 
 
@@ -140,7 +140,8 @@ ANSWER_S = 0.05  # RSTs of both sides this close together may have crossed
 CROSSING_S = 0.5  # data on its way, or throttled, when the other side closes
 
 
-def _truth(one: witness.Connection, situation: str, told: str) -> Truth:
+def truth(one: witness.Connection, situation: str, told: str = "") -> Truth:
+    """What is true of a connection, from what its hosts and kernels did; `told`: by its client."""
     first = min((one.half(side).fin or 9e9, side) for side in SIDE if side != "none")
     resets = sorted(one.half(side).resets[0][0] for side in witness.OTHER if one.half(side).resets)
     crossed = len(resets) == 2 and resets[1] - resets[0] < ANSWER_S

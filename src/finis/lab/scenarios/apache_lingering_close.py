@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 
-from finis.lab.scenario import HARMLESS, Lab, Truth, fate
-from finis.lab.scenarios import _programs
+from finis.lab.scenario import HARMLESS, Lab, Truth
+from finis.lab.scenarios import _programs, _upload
 
 TRUTH = Truth(
     ("server-closed-first", "half-close-used"), ("closed-per-log", "server-closed-first"), HARMLESS,
@@ -20,13 +20,5 @@ NEEDS = ("apache2",)
 
 def run(lab: Lab) -> None:
     _programs.apache(lab, "LimitRequestBody 1000")
-    client = lab.client()
-    client.connect((lab.address, 80))
-    head = b"POST / HTTP/1.1\r\nHost: lab\r\nConnection: close\r\nContent-Length: 60000\r\n\r\n"
-    client.sendall(head + b"b" * 20_000)
-    time.sleep(0.3)
-    client.sendall(b"b" * 40_000)
-    lab.told["response"] = fate(client)
-    lab.told["client"] = fate(client)
-    client.close()
+    _upload.refused(lab)
     time.sleep(0.2)

@@ -15,6 +15,7 @@ TRUTH = Truth(
     ("client-closed-first",), ("rst-ignored", "closed-per-log"), HARMLESS, "closed", "orig"
 )
 KINDS = ("netfilter",)
+BESIDE = ("rst-ignored",)
 
 
 def run(lab: Lab) -> None:

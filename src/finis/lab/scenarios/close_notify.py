@@ -19,6 +19,11 @@ DENIALS = (
     "late-ack", "late-fin", "late-data", "late-rst", "answer-to-late-data", "abort-after-close",
     "rst-of-host-without-state",
 )  # fmt: skip
+# Played with all scenarios too: programs that none of those has.  A browser is too heavy.
+SAMPLE = (
+    "openssl-connection-close", "gnutls-server-expires", "java-url-server-expires",
+    "java-socket-client-first", "node-https-client-first",
+)  # fmt: skip
 SERVERS = ("nginx", "apache2", "openssl", "setpriv")
 
 judge = _matrix.truths

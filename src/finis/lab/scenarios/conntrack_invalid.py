@@ -8,6 +8,7 @@ from finis.lab.packet import ACK, PSH
 from finis.lab.scenario import HARMLESS, Lab, Truth, ask, fate, numbers
 
 TRUTH = Truth(("client-closed-first",), ("closed-per-log",), HARMLESS, "closed", "orig", "none")
+DENIALS = ("open-connection-refused", "tcp-check")
 KINDS = ("netfilter",)
 
 
@@ -17,7 +18,7 @@ def run(lab: Lab) -> None:
     here, there = client.getsockname(), client.getpeername()
     for ahead in (90_000_000, 91_000_000):
         lab.raw(PSH | ACK, snd_nxt + ahead, rcv_nxt, here, there, payload=b"stray")
-    time.sleep(0.1)
+    time.sleep(0.3)
     ask(client, server)
     client.close()
     lab.told["server"] = fate(server)

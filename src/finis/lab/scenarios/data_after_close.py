@@ -23,6 +23,7 @@ KINDS = (
     "netfilter-v6",
     "netfilter-nat",
     "netfilter-synproxy",
+    "netfilter-far",
 )
 
 

@@ -11,6 +11,7 @@ TRUTH = Truth(
     ("fin-then-rst-unread-data", "closed-then-aborted"), ("reset-per-log",),
     ended="reset", first_fin="orig", first_rst="orig",
 )  # fmt: skip
+DENIALS = ("late-data", "late-ack")
 KINDS = (
     "asa",
     "netfilter",
@@ -20,6 +21,7 @@ KINDS = (
     "netfilter-eager",
     "netfilter-nat",
     "netfilter-synproxy",
+    "netfilter-far",
 )
 
 

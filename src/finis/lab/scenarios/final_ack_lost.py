@@ -13,7 +13,7 @@ TRUTH = Truth(
     ("closed-per-log", "client-closed-first"), HARMLESS, first_fin="orig", first_rst="none",
 )  # fmt: skip
 DENIALS = ("late-fin",)
-KINDS = ("asa", "asa-nat")
+KINDS = ("asa", "asa-nat", "netfilter-far")
 
 
 def run(lab: Lab) -> None:
@@ -25,9 +25,9 @@ def run(lab: Lab) -> None:
             closing.append(side)
         return len(set(closing)) == 2 and side == INSIDE and packet.flags == ACK
 
-    lab.asa.loses.append(last_ack)
+    lab.path.loses.append(last_ack)
     client.close()
     lab.told["server"] = fate(server)
     server.close()
     time.sleep(0.8)
-    lab.asa.loses.clear()
+    lab.path.loses.clear()

@@ -17,7 +17,16 @@ TRUTH = Truth(
 )  # fmt: skip
 DENIALS = ("data-after-idle-timeout", "close-after-idle-timeout")
 POLICY = Policy(idle=1)
-KINDS = ("asa", "netfilter", "asa-pat", "asa-v6", "asa-asa", "netfilter-v6", "netfilter-synproxy")
+KINDS = (
+    "asa",
+    "netfilter",
+    "asa-pat",
+    "asa-v6",
+    "asa-asa",
+    "netfilter-v6",
+    "netfilter-synproxy",
+    "netfilter-far",
+)
 
 
 def run(lab: Lab) -> None:

@@ -13,11 +13,11 @@ TRUTH = Truth(
     ("keep-alive-race",), ("data-after-close", "closed-per-log", "reset-per-log"), HARMFUL,
     first_fin="resp", first_rst="resp",
 )  # fmt: skip
-KINDS = ("asa", "asa-nat")
+KINDS = ("asa", "asa-nat", "netfilter-far")
 
 
 def run(lab: Lab) -> None:
-    lab.asa.delay_s = 0.02
+    lab.path.delay_s = 0.02
     client, server = lab.pair()
     time.sleep(2)
     server.close()

@@ -9,11 +9,11 @@ from finis.lab.scenario import Lab, Truth, abort
 
 TRUTH = Truth(("client-aborted",), ("reset-per-log",), ended="reset", first_rst="orig")
 DENIALS = ("late-data",)
-KINDS = ("asa", "asa-nat")
+KINDS = ("asa", "asa-nat", "netfilter-far")
 
 
 def run(lab: Lab) -> None:
-    lab.asa.delay_s = 0.05
+    lab.path.delay_s = 0.05
     client, server = lab.pair()
     abort(client)
     time.sleep(0.01)

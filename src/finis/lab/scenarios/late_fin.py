@@ -15,11 +15,11 @@ TRUTH = Truth(
     first_rst="orig",
 )
 DENIALS = ("late-fin",)
-KINDS = ("asa", "asa-nat")
+KINDS = ("asa", "asa-nat", "netfilter-far")
 
 
 def run(lab: Lab) -> None:
-    lab.asa.delay_s = 0.05
+    lab.path.delay_s = 0.05
     client, server = lab.pair()
     abort(client)
     time.sleep(0.01)

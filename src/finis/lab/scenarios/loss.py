@@ -9,7 +9,7 @@ from finis.lab.packet import Packet
 from finis.lab.scenario import HARMLESS, Lab, Truth, read
 
 TRUTH = Truth(("server-closed-first",), ("closed-per-log",), HARMLESS, "closed", "resp", "none")
-KINDS = ("asa", "asa-nat")
+KINDS = ("asa", "asa-nat", "netfilter-far")
 
 
 def run(lab: Lab) -> None:
@@ -20,8 +20,8 @@ def run(lab: Lab) -> None:
         passed[0] += bool(packet.payload)
         return bool(packet.payload) and passed[0] % 5 == 0
 
-    lab.asa.loses.append(every_fifth)
-    lab.asa.delay_s = 0.002
+    lab.path.loses.append(every_fifth)
+    lab.path.delay_s = 0.002
     sender = threading.Thread(target=send_all, args=(server,))
     sender.start()
     client.settimeout(10)

@@ -16,7 +16,7 @@ TRUTH = Truth(
      "firewall-dropped-segments", "cut-off-by-firewall"),
     ("client-aborted", "reset-per-log", "rst-dropped-by-firewall"), HARMFUL,
 )  # fmt: skip
-KINDS = ("asa",)
+KINDS = ("asa", "netfilter-far")
 
 
 def run(lab: Lab) -> None:
@@ -25,7 +25,7 @@ def run(lab: Lab) -> None:
     def large(side: int, packet: Packet) -> bool:
         return side == OUTSIDE and len(packet.raw) > 1300
 
-    lab.asa.loses.append(large)
+    lab.path.loses.append(large)
     ask(client, server)
     server.sendall(b"d" * 20_000)
     client.settimeout(3)

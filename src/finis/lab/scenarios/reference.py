@@ -20,11 +20,12 @@ TRUTH = Truth(
     HARMLESS, first_fin="resp", first_rst="orig",
 )  # fmt: skip
 DENIALS = ("rst-of-host-without-state",)
-KINDS = ("asa", "asa-nat", "asa-pat", "asa-v6", "asa-asa")
+BESIDE = ("host-without-state", "firewall-dropped-segments")
+KINDS = ("asa", "asa-nat", "asa-pat", "asa-v6", "asa-asa", "netfilter-far")
 
 
 def run(lab: Lab) -> None:
-    lab.asa.delay_s = 0.002  # the client's RST leaves before an answer to its FIN can come
+    lab.path.delay_s = 0.002  # the client's RST leaves before an answer to its FIN can come
     client, server = lab.pair()
     server.setsockopt(socket.IPPROTO_TCP, socket.TCP_LINGER2, struct.pack("i", 1))
     server.sendall(b"n" * 31)

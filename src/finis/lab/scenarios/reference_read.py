@@ -15,6 +15,7 @@ TRUTH = Truth(
     ("host-without-state",), ("closed-per-log", "reset-per-log"), HARMLESS,
     first_fin="resp", first_rst="resp",
 )  # fmt: skip
+KINDS = ("asa", "netfilter", "netfilter-far")
 
 
 def run(lab: Lab) -> None:

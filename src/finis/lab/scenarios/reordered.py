@@ -18,8 +18,8 @@ TRUTH = Truth(
     "closed",
     "resp",
 )
-DENIALS = ("answer-to-late-data", "late-data", "late-ack", "late-rst")
-KINDS = ("asa", "asa-nat")
+DENIALS = ("answer-to-late-data", "late-data", "late-ack", "late-fin", "late-rst")
+KINDS = ("asa", "asa-nat", "netfilter-far")
 
 
 def run(lab: Lab) -> None:
@@ -30,8 +30,8 @@ def run(lab: Lab) -> None:
         passed[0] += bool(packet.payload)
         return 0.015 if packet.payload and passed[0] % 5 == 0 else 0.0
 
-    lab.asa.holds.append(slow)
-    lab.asa.delay_s = 0.002
+    lab.path.holds.append(slow)
+    lab.path.delay_s = 0.002
     sender = threading.Thread(target=send_all, args=(server,))
     sender.start()
     client.settimeout(10)

@@ -13,6 +13,7 @@ from finis.lab.scenario import HARMLESS, Lab, Truth, ask, fate, numbers
 TRUTH = Truth(("client-closed-first",), ("closed-per-log",), HARMLESS, "closed", "orig")
 # The log of conntrack shows the connection open meanwhile.
 DENIALS = ("injected-rst-denied", "open-connection-refused")
+BESIDE = ("rst-ignored",)
 
 
 def run(lab: Lab) -> None:

@@ -12,6 +12,7 @@ TRUTH = Truth(
 )
 # The ASA drops such a RST without a word; netfilter's rule for invalid segments logs it.
 DENIALS = ("injected-rst-denied", "open-connection-refused")
+BESIDE = ("rst-ignored",)
 
 
 def run(lab: Lab) -> None:

@@ -16,6 +16,7 @@ KINDS = (
     "netfilter-v6",
     "netfilter-nat",
     "netfilter-synproxy",
+    "netfilter-far",
 )
 
 

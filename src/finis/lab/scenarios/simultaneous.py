@@ -16,11 +16,11 @@ TRUTH = Truth(
     HARMLESS,
 )
 DENIALS = ("late-ack", "late-fin")
-KINDS = ("asa",)
+KINDS = ("asa", "netfilter-far")
 
 
 def run(lab: Lab) -> None:
-    lab.asa.delay_s = 0.05
+    lab.path.delay_s = 0.05
     client, server = lab.pair()
     client.shutdown(socket.SHUT_WR)
     server.shutdown(socket.SHUT_WR)

@@ -18,6 +18,7 @@ TRUTH = Truth(
     ("client-closed-first", "server-closed-first", "closed-per-log"),
     HARMLESS, "closed", "orig", "none",
 )  # fmt: skip
+BESIDE = ("simultaneous-open",)
 KINDS = ("netfilter",)
 NEEDS = ("nft",)
 PORTS = 40443, 443

@@ -21,7 +21,7 @@ def run(lab: Lab) -> None:
     def slow(side: int, packet: Packet) -> float:
         return 0.7 if side == INSIDE and packet.flags == SYN and packet.dst[1] == 443 else 0.0
 
-    lab.asa.holds.append(slow)
+    lab.path.holds.append(slow)
     with lab.listen(), lab.client(timeout=2.4) as client:
         try:
             client.connect((lab.address, 443))

@@ -19,6 +19,7 @@ KINDS = (
     "netfilter-eager",
     "netfilter-v6",
     "netfilter-nat",
+    "netfilter-far",
 )
 
 

@@ -24,7 +24,7 @@ def run(lab: Lab) -> None:
         lost.append(packet.seq)
         return True
 
-    lab.asa.loses.append(first_syn)
+    lab.path.loses.append(first_syn)
     with lab.client(timeout=3.5) as client:
         try:
             client.connect((lab.address, 443))

@@ -17,6 +17,7 @@ TRUTH = Truth(
     "closed", "resp", "orig",
 )  # fmt: skip
 KINDS = ("netfilter",)
+BESIDE = ("time-wait-assassinated", "rst-after-close")
 
 
 def run(lab: Lab) -> None:

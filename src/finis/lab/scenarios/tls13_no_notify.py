@@ -7,6 +7,7 @@ from finis.lab.scenarios import _tls
 
 TRUTH = Truth(("server-closed-first",), ("closed-per-log",), HARMLESS, "closed", "resp", "none")
 NEEDS = ("openssl",)
+BESIDE = ("close-notify-missing",)
 
 
 def run(lab: Lab) -> None:

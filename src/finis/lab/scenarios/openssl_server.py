@@ -1,0 +1,24 @@
+"""`openssl s_server` answers and closes; clients read its close_notify, or leave before.
+
+TLS 1.2 and 1.3.  What became of each connection is read from the captures nearest to each host.
+"""
+
+from __future__ import annotations
+
+from finis.lab.scenario import Lab
+from finis.lab.scenarios import _tls_servers
+from finis.lab.scenarios._tls_servers import DENIALS, judge
+
+__all__ = ["DENIALS", "judge"]
+
+TRUTH = ()
+CONNECTIONS = None
+NEEDS = ("openssl", "gnutls-cli")
+
+
+def run(lab: Lab) -> None:
+    _tls_servers.serve(
+        lab, "openssl", "s_server", "-accept", str(_tls_servers.PORT), "-4", "-www", "-quiet",
+        "-key", "{key}", "-cert", "{cert}",
+    )  # fmt: skip
+    _tls_servers.visit(lab)

@@ -1,0 +1,193 @@
+"""Logs written by hand, for what the lab cannot make: id → (log that shows it, look-alike log).
+
+Message texts are those of Cisco's syslog guide (Secure Firewall ASA Series Syslog Messages, also
+the source of `tests/wire/dialects/asa_messages.py`); drop names those of `show asp drop`.  Each is
+read as a file, from its first byte to the verdict.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+START = datetime(2024, 5, 1, 12, tzinfo=UTC)
+OUT, IN = "203.0.113.10/50123", "10.1.1.5/443"
+PAIR = f"outside:{OUT} to inside:{IN}"
+SRC = f"src outside:{OUT} dst inside:{IN}"
+
+
+def at(seconds: float, message: str, text: str) -> str:
+    """One line of an ASA."""
+    stamp = (START + timedelta(seconds=seconds)).strftime("%b %d %Y %H:%M:%S")
+    return f"<166>{stamp} fw : %ASA-6-{message}: {text}\n"
+
+
+def built(seconds: float = 0, number: int = 4711, pair: str = PAIR) -> str:
+    one, two = pair.split(" to ")
+    own = [f"{end} ({end.split(':')[1]})" for end in (one, two)]
+    return at(seconds, "302013", f"Built inbound TCP connection {number} for {' to '.join(own)}")
+
+
+def torn(seconds: float, reason: str, size: int = 900, lived: float | None = None,
+         number: int = 4711, pair: str = PAIR) -> str:  # fmt: skip
+    whole = int(seconds if lived is None else lived)
+    duration = f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+    return at(
+        seconds, "302014",
+        f"Teardown TCP connection {number} for {pair} duration {duration} bytes {size} {reason}",
+    )  # fmt: skip
+
+
+def connection(reason: str, size: int = 900, lived: float = 125) -> str:
+    return built() + torn(lived, reason, size)
+
+
+def deny(seconds: float, flags: str, src: str = IN, dst: str = OUT, inside: bool = True) -> str:
+    """The firewall refuses a segment without connection."""
+    side = "inside" if inside else "outside"
+    text = f"Deny TCP (no connection) from {src} to {dst} flags {flags}  on interface {side}"
+    return at(seconds, "106015", text)
+
+
+def busy(hours: float = 2.5) -> str:
+    """Other connections, one a minute: the log would have shown whatever there was."""
+    lines = []
+    for minute in range(int(hours * 60)):
+        pair = f"outside:203.0.113.77/{20000 + minute} to inside:10.1.1.6/80"
+        lines.append(built(60 * minute, 90_000 + minute, pair))
+        lines.append(torn(60 * minute + 5, "TCP FINs", 700, 5, 90_000 + minute, pair))
+    return "".join(lines)
+
+
+LATER = 9000  # seconds: after `busy`
+DROPS = "2 packets captured\n"
+
+
+def drop(number: int, packet: str, name: str) -> str:
+    """A packet of a capture of type asp-drop."""
+    ends = "10.1.1.5.443 > 203.0.113.10.50123"
+    return f"   {number}: 08:14:56.46417{number} {ends}: {packet} Drop-reason: ({name}) text\n"
+
+
+def attempts(seconds: float, count: int, source: str) -> str:
+    """So many denials by rule, one a second."""
+    return "".join(
+        at(
+            seconds + n, "106023",
+            f"Deny tcp src outside:{source}/50123 dst inside:10.1.1.{5 + n % 3}/{100 + n} by "
+            'access-group "OUT" [0x0, 0x0]',
+        )
+        for n in range(count)
+    )  # fmt: skip
+
+
+def answers(count: int) -> str:
+    """SYN ACKs of one server for addresses that never asked."""
+    lines = []
+    for n in range(count):
+        port = 40000 + n
+        target = f"10.1.{1 + n % 9}.{20 + n}"
+        lines.append(deny(LATER + n, "SYN ACK", "192.0.2.80/80", f"{target}/{port}", inside=False))
+    return "".join(lines)
+
+
+FINS = connection("TCP FINs")
+ENDINGS: dict[str, tuple[str, str]] = {
+    "END207": (FINS, connection("TCP Reset-O")),
+    "END331": (connection("TCP Reset-O"), FINS),
+    "END401": (connection("Connection timeout", lived=3600), connection("SYN Timeout", 0, 30)),
+    "END402": (connection("Flow timed out with reset", lived=3600),
+               connection("Flow timed out", lived=3600)),
+    "END404": (connection("FIN Timeout", lived=700), connection("Flow timed out", lived=3600)),
+    "END502": (connection("Flow closed by inspection"), FINS),
+    "END503": (connection("Flow reset by IPS"), connection("TCP Reset-I")),
+    "END504": (connection("Flow terminated by TCP Intercept", 0, 0),
+               connection("SYN Timeout", 0, 30)),
+    "END505": (connection("TCP unexpected window size variation"), FINS),
+    "END506": (connection("Deny Terminate"), connection("TCP Reset-O")),
+    "END507": (connection("Failover primary closed"), FINS),
+    "END508": (connection("Xlate Clear"), FINS),
+    "END510": (connection("SYN Control", 0, 0), connection("SYN Timeout", 0, 30)),
+    "END511": (connection("Parent flow is closed"), FINS),
+    "END512": (connection("Probe completed"), FINS),
+    "END513": (connection("Cluster flow with CLU closed on owner"), FINS),
+    "END514": (connection("Flow is a loopback"), FINS),
+    "END602": (connection("Route change"), FINS),
+    "END902": (connection("Unknown"), FINS),
+    "DNY102": (at(1, "106001", f"Inbound TCP connection denied from {OUT} to {IN} flags SYN  on "
+                  "interface outside"), attempts(1, 1, "203.0.113.10")),
+    "DNY103": (at(1, "710003", f"TCP access denied by ACL from {OUT} to outside:203.0.113.1/22"),
+               attempts(1, 1, "203.0.113.10")),
+    "DNY104": (at(1, "201011", f"Connection limit exceeded 9/9 for input packet from {OUT} to {IN} "
+                  "on interface outside"),
+               at(1, "202010", "PAT pool exhausted. Unable to create TCP connection from " + PAIR)),
+    "DNY105": (at(1, "106021", "Deny TCP reverse path check from 10.1.1.9 to 10.1.1.5 on interface "
+                  "outside"), attempts(1, 1, "10.1.1.9")),
+    "DNY106": (at(1, "305013", "Asymmetric NAT rules matched for forward and reverse flows; "
+                  f"Connection for tcp {SRC} denied due to NAT reverse path failure"),
+               at(1, "305005", f"No translation group found for tcp {SRC}")),
+    "DNY107": (at(1, "305005", f"No translation group found for tcp {SRC}"),
+               at(1, "305013", "Asymmetric NAT rules matched for forward and reverse flows; "
+                  f"Connection for tcp {SRC} denied due to NAT reverse path failure")),
+    "DNY108": (at(1, "313004", "Denied ICMP type=3, from laddr 10.9.9.9 on interface inside to "
+                  "203.0.113.10: no matching session"), attempts(1, 1, "10.9.9.9")),
+    "DNY109": (at(1, "401004", "Shunned packet: 203.0.113.10 ==> 10.1.1.5 on interface outside"),
+               attempts(1, 1, "203.0.113.10")),
+    "DNY110": (at(1, "420002", f"IPS requested to drop TCP packet from {PAIR}"),
+               attempts(1, 1, "203.0.113.10")),
+    "DNY111": (at(1, "110003", f"Routing failed to locate next-hop for protocol tcp from {PAIR}"),
+               at(1, "106021", "Deny TCP reverse path check from 10.1.1.9 to 10.1.1.5 on interface "
+                  "outside")),
+    "DNY112": (at(1, "500004", "Invalid transport field for protocol=TCP, from 203.0.113.10/50123 "
+                  "to 10.1.1.5/0"), attempts(1, 1, "203.0.113.10")),
+    "DNY113": (at(1, "202010", "PAT pool exhausted. Unable to create TCP connection from " + PAIR),
+               at(1, "201011", f"Connection limit exceeded 9/9 for input packet from {OUT} to {IN} "
+                  "on interface outside")),
+    "DNY114": (at(1, "201010", "Embryonic connection limit exceeded 10/10 for input packet from "
+                  f"{OUT} to {IN} on interface outside"),
+               at(1, "201011", f"Connection limit exceeded 9/9 for input packet from {OUT} to {IN} "
+                  "on interface outside")),
+    "DNY201": (FINS + deny(125, "ACK"), connection("Flow timed out", lived=3600)
+               + deny(7000, "ACK")),
+    "DNY202": (FINS + deny(128, "FIN ACK"), FINS + deny(128, "PSH ACK")),
+    "DNY204": (FINS + deny(145, "RST"), FINS + deny(145, "ACK")),
+    "DNY207": (FINS + deny(125, "RST ACK", OUT, IN, inside=False), FINS + deny(125, "RST")),
+    "DNY208": (connection("TCP Reset-O", 0, 1) + deny(2, "SYN ACK"),
+               connection("SYN Timeout", 0, 30) + deny(40, "SYN ACK")),
+    "DNY209": (FINS + deny(1100, "PSH ACK"), FINS + deny(126, "PSH ACK")),
+    "DNY301": (connection("Flow timed out", lived=3600) + deny(7000, "PSH ACK"),
+               FINS + deny(126, "PSH ACK")),
+    "DNY306": (connection("SYN Timeout", 0, 30) + deny(32, "RST ACK"),
+               connection("SYN Timeout", 0, 30) + deny(32, "SYN ACK")),
+    "DNY311": (connection("TCP Reset - APPLIANCE") + deny(126, "PSH ACK"),
+               FINS + deny(126, "PSH ACK")),
+    "DNY312": (connection("Flow closed by inspection") + deny(126, "PSH ACK"),
+               FINS + deny(126, "PSH ACK")),
+    "DNY316": (connection("Parent flow is closed") + deny(126, "ACK"), FINS + deny(126, "ACK")),
+    "DNY402": (busy() + deny(LATER, "PSH ACK"), deny(1, "PSH ACK")),
+    "DNY403": (busy() + deny(LATER, "RST"), FINS + deny(140, "RST")),
+    "DNY404": (FINS + deny(155, "RST") + built(156, 4712), FINS + deny(155, "RST")),
+    "DNY501": (built() + deny(60, "PSH ACK"), FINS + deny(126, "PSH ACK")),
+    "DNY502": (connection("TCP Reset-O", 0, 0) + deny(1, "RST", OUT, IN, inside=False)
+               + built(2, 4712), FINS + deny(126, "RST")),
+    "DNY503": (DROPS + drop(1, "P 1:301(300) ack 77 win 229", "tcp-seq-past-win"),
+               DROPS + drop(1, "P 1:1461(1460) ack 77 win 229", "tcp-mss-exceeded")),
+    "DNY504": (at(1, "419001", f"Dropping TCP packet from {PAIR}, reason: MSS exceeded, MSS 1380, "
+                  "data 1460"), DROPS + drop(1, "P 1:301(300) ack 77 win 229", "tcp-seq-past-win")),
+    "DNY602": ("".join(at(n, "106023", "Deny tcp src outside:203.0.113.99/50123 dst inside:10.1.1."
+                          f'{5 + n}/445 by access-group "OUT" [0x0, 0x0]') for n in range(60)),
+               attempts(1, 3, "203.0.113.99")),
+    "DNY603": (busy() + answers(15), busy() + answers(1)),
+    "DNY901": (deny(1, "PSH ACK"), busy() + deny(LATER, "PSH ACK")),
+    "DNY999": (DROPS + drop(1, "P 1:301(300) ack 77 win 229", "some-new-reason"),
+               DROPS + drop(1, "P 1:301(300) ack 77 win 229", "tcp-seq-past-win")),
+    "PAT102": ("".join(built(n, 500 + n, f"outside:203.0.113.10/{6000 + n} to inside:{IN}")
+                       + torn(3600 + n, "Connection timeout", 900, 3600, 500 + n,
+                              f"outside:203.0.113.10/{6000 + n} to inside:{IN}")
+                       for n in range(12)), busy()),
+    "PAT201": (busy() + attempts(5000, 300, "203.0.113.99"),
+               busy() + "".join(attempts(60 * n, 1, "203.0.113.99") for n in range(140))),
+    "PAT202": (attempts(1, 60, "203.0.113.99") + attempts(70, 5, "203.0.113.98")
+               + attempts(80, 5, "203.0.113.97"),
+               "".join(attempts(20 * n, 6, f"203.0.113.{n}") for n in range(1, 12))),
+    "PAT303": (busy() + answers(60), busy() + answers(5)),
+}  # fmt: skip
