@@ -4,8 +4,8 @@
 A table or quota was full.
 
 ## Evidence
-The reason, of makes that state one. An ASA does not end connections for a limit: it refuses new ones
-and says so (201002 to 201013, DNY104).
+The reason, of makes that state one. An ASA does not end connections for a limit: it refuses
+new ones and says so (201002 to 201013, DNY104).
 
 ## Look-alikes
 An embryonic limit leads to TCP intercept (END504).
