@@ -262,9 +262,12 @@ class _Reading:
 
     @cached_property
     def verdicts(self) -> Verdicts:
+        from finis.diagnosis.cutting import Cut
         from finis.diagnosis.verdicts import Verdicts
 
-        return Verdicts(keep=self.options.keep)
+        options = self.options
+        cut = Cut(options.since, options.until, options.hosts, options.ports)
+        return Verdicts(keep=options.keep, cut=cut)
 
     @cached_property
     def settling(self) -> Settling:
@@ -275,8 +278,7 @@ class _Reading:
     def parts(self, intake: Intake) -> bool:
         """Are logs judged a part at a time?  Where nothing else is read and no row is kept."""
         options = self.options
-        cut = options.since or options.until or options.hosts or options.ports
-        if not intake.only_logs or options.keep or cut:
+        if not intake.only_logs or options.keep:
             return False
         return options.batch != NEVER and intake.log.streams
 

@@ -43,6 +43,18 @@ class Members:
     products: Sequence[str | None]
     packets: Array | None = None
 
+    def only(self, at: Array) -> Members:
+        """Some of the rows."""
+        host, port, peer, peer_p = (end[at] for end in self.ends)
+        some = {
+            name: getattr(self, name)[at]
+            for name in ("verdict", "key", "begin", "tie", "first_ns", "last_ns", "telling",
+                         "product")
+        }  # fmt: skip
+        packets = None if self.packets is None else self.packets[at]
+        ends = (host, port, peer, peer_p)
+        return Members(**some, ends=ends, products=self.products, packets=packets)
+
 
 class Names:
     """One code for every host, whatever the book of a part says."""

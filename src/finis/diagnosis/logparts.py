@@ -6,7 +6,7 @@ many) until the whole log has told what it knows of their hosts; then they are j
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,7 @@ from finis.correlation.stories import Clock, Proof, Refusal, Story
 from finis.diagnosis import engine
 from finis.diagnosis.coded import NEVER, Coded, Members, Names
 from finis.diagnosis.counting import counter
+from finis.diagnosis.cutting import Cut
 from finis.diagnosis.engine import Judged
 from finis.diagnosis.kinds import ConnectionKinds, DenialKinds, Kinds, Population, Verdict, shown
 from finis.diagnosis.logrows import Kept, columns, number, when
@@ -40,14 +41,17 @@ _NO_PORT = np.uint64(1 << 16)
 
 
 class LogJudge:
-    """Judges the parts of logs.  `limit`: examples of a finding."""
+    """Judges the parts of logs.  `limit`: examples of a finding; `cut`: what is asked for.  Cut
+    after judging: a verdict may rest on lines outside."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, cut: Cut) -> None:
+        self.cut = cut
         self.names = Names()
         self.kinds, self.denial_kinds = ConnectionKinds(), DenialKinds()
         self.connections = Coded("connections", limit, self.names)
         self.denials = Coded("denials", limit, self.names)
         self.openers = counter(HOSTS_MOST, forget=False)  # marked: carried no data
+        self.asked = counter(HOSTS_MOST, forget=False) if cut else self.openers  # of the cut
         self.targets = counter(HOSTS_MOST, forget=True)  # host and port that were asked
         self.kept = Kept(self.names)
         self.waiting = Waiting()
@@ -90,11 +94,14 @@ class LogJudge:
             frame = part.connection_frame(at).with_columns(has_log=pl.lit(True))
             return frame.select(whom_columns("connections"))
 
-        self.connections.add(members, verdicts, tell, whom)
         nothing = (rows.end_has & BIT["bytes"] != 0) & (part.connections["end"]["bytes"] == 0)
         self.openers.add(rows.orig_h, nothing)
-        self.targets.add(target)
-        self.kept.add(part, rows, verdict)
+        shown = self.cut.connections(part, rows)
+        _add(self.connections, members, shown, verdicts, tell, whom)
+        if self.cut:
+            self.asked.add(rows.orig_h[shown])
+        self.targets.add(target[shown])
+        self.kept.add(part, rows, verdict, shown)
         for code in np.flatnonzero(np.bincount(rows.device)).tolist():
             least = int(rows.number[rows.device == code].min())
             name = part.devices[code]
@@ -157,8 +164,10 @@ class LogJudge:
         def whom(at: Array) -> pl.DataFrame:
             return part.denial_frame(at).select(whom_columns("denials"))
 
-        self.denials.add(members, kinds.verdicts, refusals, whom)
-        self.refused.append(_read_by_patterns(part, ends, found, kinds.verdicts, self.names))
+        shown = self.cut.denials(part)
+        _add(self.denials, members, shown, kinds.verdicts, refusals, whom)
+        read = _read_by_patterns(part, ends, found, kinds.verdicts, self.names)
+        self.refused.append(read.filter(pl.Series(shown)) if self.cut else read)
 
     # --- what patterns read ----------------------------------------------------------------
 
@@ -193,7 +202,7 @@ class _Counts(Whole):
         return self.judge.connections.total > 0
 
     def opened(self, hosts: pl.Series) -> pl.Series:
-        return pl.Series(self.judge.openers.get(self.judge.names.of(hosts))[0])
+        return pl.Series(self.judge.asked.get(self.judge.names.of(hosts))[0])
 
     def asked(self, targets: pl.DataFrame) -> pl.Series:
         ports = targets["resp_p"].fill_null(int(_NO_PORT)).cast(pl.UInt64).to_numpy()
@@ -208,6 +217,22 @@ class _Counts(Whole):
         for row, file, line in found.select("row", "proof_file", "proof_number").iter_rows():
             self.places[row] = (file, line)
         return found
+
+
+def _add(
+    to: Coded,
+    rows: Members,
+    shown: Array,
+    verdicts: Sequence[Verdict],
+    tell: Callable[[Array], Sequence[Story | Refusal]],
+    whom: Callable[[Array], pl.DataFrame],
+) -> None:
+    """Have the rows counted that are asked for."""
+    if shown.all():
+        to.add(rows, verdicts, tell, whom)
+    elif shown.any():
+        at = np.flatnonzero(shown)
+        to.add(rows.only(at), verdicts, lambda some: tell(at[some]), lambda some: whom(at[some]))
 
 
 def _sure(kinds: Kinds) -> Array:

@@ -88,7 +88,8 @@ class Kept:
         self.some, self.ended = Spill(KEPT), Spill(KEPT)
         self.first_ns = self.last_ns = NEVER
 
-    def add(self, part: LogPart, rows: Columns, verdict: Array) -> None:
+    def add(self, part: LogPart, rows: Columns, verdict: Array, shown: Array) -> None:
+        """Take a part; `shown`: which of it are asked for."""
         end = part.connections["end"]
         over = part.connections["ended"] == 1
         hows = self.hows.all(part.hows)
@@ -97,12 +98,13 @@ class Kept:
         code = np.minimum(end["how"], max(len(part.hows), 1) - 1)
         telling = over & _among(part, {*TIMERS, *GIVEN_UP})[code]
         telling |= over & nothing & _among(part, set(RESETS))[code]
-        sided = over & (end["by"] < 2)
+        telling &= shown
+        sided = over & shown & (end["by"] < 2)
         either = np.flatnonzero(telling | sided)
         kept = self._packed(part, rows, verdict, how, either)
         self.some.add(kept[telling[either]])
         self.ended.add(kept[sided[either]])
-        stamps = [rows.first_ns, rows.last_ns]
+        stamps = [rows.first_ns[shown], rows.last_ns[shown]]
         known = [ns[ns != NEVER] for ns in stamps]
         if len(known[0]):
             least = int(known[0].min())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from finis.correlation.stories import Clock, Stories
+    from finis.diagnosis.cutting import Cut
     from finis.diagnosis.engine import Judged
     from finis.diagnosis.findings import Finding
     from finis.diagnosis.logparts import LogJudge
@@ -69,10 +70,12 @@ class Rows:
 
 
 class Verdicts:
-    """All verdicts.  `keep`: hold the rows of the tables too, not just what findings need."""
+    """All verdicts.  `keep`: hold the rows of the tables too, not just what findings need;
+    `cut`: what is asked for of logs that come in parts."""
 
-    def __init__(self, *, keep: bool = True) -> None:
+    def __init__(self, *, keep: bool = True, cut: Cut | None = None) -> None:
         self.keep = keep
+        self.cut = cut
         self.tally = Tally()
         self.rows = {"connections": Rows(), "denials": Rows()}
         self.numbered = 0  # rows of all batches, cut or not
@@ -103,9 +106,10 @@ class Verdicts:
     def add_part(self, part: LogPart) -> None:
         """Take a part of a log that no capture goes with.  Nothing of its memory is kept."""
         if self.log is None:
+            from finis.diagnosis.cutting import Cut
             from finis.diagnosis.logparts import LogJudge
 
-            self.log = LogJudge(EXAMPLES)
+            self.log = LogJudge(EXAMPLES, self.cut or Cut())
         self.log.add(part)
 
     def end_of_log(self, logged: dict[str, bool]) -> None:
