@@ -1,4 +1,4 @@
-"""finis.ahead: order, errors, and buffers that are used again."""
+"""finis.wire.ahead: order, errors, and buffers that are used again."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import polars as pl
 import pytest
 
 from finis import intake
-from finis.ahead import DEPTH, ahead
 from finis.intake import Options
 from finis.pipeline import event_frames, read
+from finis.wire.ahead import DEPTH, ahead
 from finis.wire.captures._api import LASTING
 from finis.wire.dialects import _rows, cisco_asa, netfilter
 from finis.wire.source import Source
@@ -57,7 +57,7 @@ def test_leaving_early_ends_the_thread() -> None:
     before = threading.active_count()
     items = ahead(iter(range(10**9)))
     assert [next(items) for _ in range(5)] == list(range(5))
-    items.close()  # type: ignore[attr-defined]
+    items.close()
     assert threading.active_count() == before
 
 

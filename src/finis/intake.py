@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from finis.ahead import ahead
 from finis.correlation.evidence import PointData
 from finis.errors import InputError
 from finis.tables import OBSERVATION, SEGMENT, record_dtype
 from finis.terms import Quirk
 from finis.tracking import drops, segments
 from finis.tracking._api import Observations
+from finis.wire.ahead import ahead
 from finis.wire.dialects._syslog import fallback_name
 from finis.wire.discovery import Input, discover
 from finis.wire.readers import Reader, readers, takers

@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from finis.settling import Settling
     from finis.tracking.events import DeviceSummary, LogTables
     from finis.tracking.parts import LogPart
+    from finis.wire.dialects._api import Events
     from finis.wire.source import Source
 
-__all__ = ["Case", "Options", "event_frames", "read", "segment_frames"]
+__all__ = ["Case", "Options", "event_batches", "event_frames", "read", "segment_frames"]
 
 
 @dataclass(frozen=True)
@@ -367,6 +368,13 @@ def _cut(judged: Judged, options: Options) -> Judged:
     return judged.cut(some, refused)
 
 
+def event_batches(paths: list[str], options: Options) -> Iterator[Events]:
+    """The events of all logs in batches, merged by time, as the dialects give them."""
+    intake = Intake(options)
+    intake.open(paths)
+    yield from intake.events()
+
+
 def event_frames(paths: list[str], options: Options) -> Iterator[pl.DataFrame]:
     """tables.EVENTS in batches, merged by time."""
     import polars as pl
@@ -375,9 +383,7 @@ def event_frames(paths: list[str], options: Options) -> Iterator[pl.DataFrame]:
     from finis.wire.dialects._packed import Packed
 
     schema = polars_schema(EVENTS)
-    intake = Intake(options)
-    intake.open(paths)
-    for events in intake.events():
+    for events in event_batches(paths, options):
         if isinstance(events, Packed):
             yield events.frame()
             continue

@@ -8,6 +8,7 @@ import io
 import lzma
 import random
 import sys
+import threading
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 import zstandard
 
 from finis.errors import InputError
+from finis.wire import streams
 from finis.wire.source import Points, Source
 from finis.wire.streams import HEAD_BYTES, Input, open_input
 
@@ -142,6 +144,34 @@ def test_a_bomb_costs_no_memory(kind: str) -> None:
     tracemalloc.stop()
     assert total >= 1 << 24
     assert peak < 12 << 20  # xz: a dictionary of 8 MiB
+
+
+@pytest.mark.parametrize("kind", COMPRESSED)
+@pytest.mark.parametrize("keep", [1.0, 0.8])
+def test_in_a_thread_of_its_own(
+    kind: str, keep: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = PACK[kind](random.Random(2).randbytes(1_500_000))
+    path = tmp_path / "packed"
+    path.write_bytes(data[: int(len(data) * keep)] + (b"" if keep < 1 else b"other"))
+
+    def told(large: int, size: int) -> tuple[bytes, str | None, int, int]:
+        monkeypatch.setattr(streams, "LARGE_BYTES", large)
+        stream, _ = open_input(path)
+        with stream:
+            return drain(stream, size), stream.damage, stream.offset, stream.consumed_bytes
+
+    before = threading.active_count()
+    alone = told(1 << 40, 1 << 16)
+    assert alone[1] is not None
+    assert told(1 << 17, 1 << 16) == alone == told(1 << 17, 1 << 20)
+    stream, _ = open_input(path)
+    stream.read(1 << 17)
+    assert threading.active_count() == before
+    while threading.active_count() == before:
+        assert stream.read(1 << 10)
+    stream.close()  # early
+    assert threading.active_count() == before
 
 
 def test_damage_is_entered_once() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from finis.errors import UsageError
 from finis.terms import Harm
@@ -184,8 +184,12 @@ def denials(arguments: argparse.Namespace) -> int:
 
 def events(arguments: argparse.Namespace) -> int:
     """`finis events`: written batch by batch, never all in memory."""
-    from finis.pipeline import event_frames
+    from finis.pipeline import event_batches, event_frames
+    from finis.report.formats import event_writer
 
+    if arguments.format == "parquet" and (write := event_writer()) is not None:
+        batches = event_batches(arguments.paths, options(arguments))
+        return _emit(arguments, lambda stream: write(batches, stream))
     return emit_batches(event_frames(arguments.paths, options(arguments)), arguments, EVENT_COLUMNS)
 
 
@@ -354,20 +358,29 @@ def emit_batches(
     from finis.report import formats, grid
     from finis.report.text import terminal_width
 
-    form = arguments.format
-    stream = formats.open_output(arguments.output)
+    def write(stream: IO[bytes]) -> None:
+        if arguments.format != "text":
+            formats.write_batches(frames, arguments.format, stream)
+            return
+        width = terminal_width(sys.stdout) if stream is sys.stdout.buffer else None
+        left_out = grid.write(frames, columns, stream, width, SPARED)
+        if left_out:
+            names = ", ".join(left_out)
+            print(f"finis: too narrow for {names}; --format csv has all columns",
+                  file=sys.stderr)  # fmt: skip
+
+    return _emit(arguments, write)
+
+
+def _emit(arguments: argparse.Namespace, write: Callable[[IO[bytes]], None]) -> int:
+    """Have the output written."""
+    from finis.report import formats
+
+    form, stream = arguments.format, formats.open_output(arguments.output)
     if form in ("parquet", "arrow") and stream is sys.stdout.buffer and sys.stdout.isatty():
         raise UsageError(f"{form} is not for a terminal: give --output FILE")
     try:
-        if form == "text":
-            width = terminal_width(sys.stdout) if stream is sys.stdout.buffer else None
-            left_out = grid.write(frames, columns, stream, width, SPARED)
-            if left_out:
-                names = ", ".join(left_out)
-                print(f"finis: too narrow for {names}; --format csv has all columns",
-                      file=sys.stderr)  # fmt: skip
-        else:
-            formats.write_batches(frames, form, stream)
+        write(stream)
         stream.flush()
     finally:
         if stream is not sys.stdout.buffer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -59,6 +60,17 @@ def write_batches(frames: Iterator[pl.DataFrame], form: str, target: IO[bytes]) 
         target.write(to_json(stamps(whole).to_dicts()).encode())
     else:
         raise UsageError(f"a table cannot be written as {form}: use {', '.join(TABLE_FORMATS)}")
+
+
+def event_writer() -> Any:
+    """`finis.report.parquet.write_events`, None where no kernel is built."""
+    if os.environ.get("FINIS_PURE") == "1":
+        return None
+    try:
+        from finis.report.parquet import write_events
+    except ImportError:
+        return None
+    return write_events
 
 
 def visible(frame: pl.DataFrame) -> pl.DataFrame:

@@ -8,18 +8,20 @@ decompressed, whatever the ratio.  What is broken ends the stream early and is s
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
 from finis.errors import InputError
+from finis.wire.ahead import ahead
 
 if TYPE_CHECKING:
     from finis.wire.source import Source
 
 HEAD_BYTES = 1 << 16  # what `sniff` gets to see
 RAW_BYTES = 1 << 18  # read from the file at once
+LARGE_BYTES = 1 << 22  # after so many decompressing gets a thread of its own
 PIECE_BYTES = 1 << 15  # decompressed at once: what is lost where corruption begins
 XZ_MEMORY = 1 << 28  # as the largest preset of xz asks for, and a margin
 ZSTD_WINDOW = 1 << 27  # as `zstd --long` writes
@@ -255,6 +257,41 @@ class _Zstd:
         return out
 
 
+def _pieces(layer: _Layer) -> Iterator[bytes]:
+    """All that a layer gives, in pieces of RAW_BYTES."""
+    while True:
+        parts: list[bytes] = []
+        want = RAW_BYTES
+        try:
+            while want and (part := layer.read(want)):
+                parts.append(part)
+                want -= len(part)
+        except DamageError:
+            if parts:
+                yield b"".join(parts)
+            raise
+        if parts:
+            yield b"".join(parts)
+        if want:
+            return
+
+
+class _Ahead:
+    """What a layer gives, made in a thread of its own."""
+
+    def __init__(self, layer: _Layer) -> None:
+        self.pieces = ahead(_pieces(layer))
+        self.rest = b""
+
+    def read(self, size: int) -> bytes:
+        piece = self.rest or next(self.pieces, b"")
+        self.rest = piece[size:]
+        return piece[:size]
+
+    def close(self) -> None:
+        self.pieces.close()
+
+
 class Input:
     """One opened input.  `compression` is ``""``, gzip, zstd, xz or bzip2; `damage` is None, or
     says in words why the stream ended early (never text from the input); `offset` counts the
@@ -292,6 +329,8 @@ class Input:
             if len(piece) < size:
                 piece += self._gather(size - len(piece))
         else:
+            if self.offset >= LARGE_BYTES and self.compression and self._file is not None:
+                self._hasten()
             piece = self._gather(size)
         self.offset += len(piece)
         return piece
@@ -324,6 +363,8 @@ class Input:
         source.problems.add(self.damage, f"byte {self.offset}")
 
     def close(self) -> None:
+        if isinstance(self._layer, _Ahead):
+            self._layer.close()
         if self._file is not None:
             self._file.close()
 
@@ -337,6 +378,12 @@ class Input:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _hasten(self) -> None:
+        """Decompress ahead from now on.  Not from standard input: a thread that waits for more of
+        it cannot be ended."""
+        if not isinstance(self._layer, _Ahead):
+            self._layer = _Ahead(self._layer)
 
     def _gather(self, size: int) -> bytes:
         """Up to `size` bytes from the layer, fewer only at its end; never raises."""

@@ -195,11 +195,13 @@ def test_a_stamp_without_year_follows_those_before_it(monkeypatch: pytest.Monkey
 
 
 def test_hostile_words_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = b"".join(
-        b"Mar 02 2024 08:00:01 fw : %%ASA-4-106023: Deny tcp src a:1.2.3.4/5 dst b:2.3.4.5/6 by "
-        b'access-group "acl%d" [0x0, 0x0]\n' % (i % 4500)
-        for i in range(9200)
-    )
+    """More words than the kernel keeps: of lines met once, and of lines met again."""
+    names = [f"{i}".ljust(250, "x") for i in range(15_000)]
+    data = "".join(
+        "Mar 02 2024 08:00:01 fw : %ASA-4-106023: Deny tcp src a:1.2.3.4/5 dst b:2.3.4.5/6 by "
+        f'access-group "{name}" [0x0, 0x0]\n'
+        for name in (*(n for name in names[:9000] for n in (name, name)), *names, *names[-300:])
+    ).encode()
     assert read(data, True, monkeypatch) == read(data, False, monkeypatch)
 
 

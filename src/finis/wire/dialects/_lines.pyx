@@ -50,6 +50,7 @@ cdef enum:
 
 cdef enum:
     SPARE = 8  # buffers that are used again
+    TALLIED = 4096  # ids counted between two calls
     # Bytes behind a line's start that may be read: more than any line of the tree is long.
     MARGIN = 4096
 
@@ -83,7 +84,7 @@ cdef class Lines:
     cdef uint8_t* index
     cdef uint32_t* tally  # lines of each id that is no event, not yet counted in the source
     cdef uint8_t* known  # ids that the source counts
-    cdef int tallied[MEMO]
+    cdef int tallied[TALLIED]
     cdef int tallied_count
     cdef uint8_t marks[MARKS][MARK]
     cdef int mark_sizes[MARKS]
@@ -508,7 +509,7 @@ cdef class Lines:
 
     cdef inline bint _tallied(self, int msg_id) noexcept nogil:
         """Count a message that is no event, if the source counts its id."""
-        if not self.known[msg_id] or self.tallied_count >= MEMO:
+        if not self.known[msg_id] or self.tallied_count >= TALLIED:
             return False
         if self.tally[msg_id] == 0:
             self.tallied[self.tallied_count] = msg_id

@@ -14,15 +14,15 @@ cdef extern from *:
     uint64_t finis_mix(uint64_t a, uint64_t b) noexcept nogil
 
 cdef enum:
-    MEMO = 4096  # entries
-    PLACES = 16384  # of the table
-    ARENA = 1 << 19  # bytes of keys
+    MEMO = 1 << 16  # entries: users in messages, for one, are words
+    PLACES = 1 << 18  # of the table
+    ARENA = 1 << 22  # bytes of keys
     UNMET = -1
 
 cdef struct Entry:
     uint64_t hash
     uint32_t at
-    int32_t length  # -1: free
+    int32_t length  # 0: free
     int32_t value
 
 cdef struct Memo:
@@ -39,7 +39,6 @@ cdef inline int memo_open(Memo* memo, uint64_t seed) noexcept:
     memo.arena = <uint8_t*>calloc(ARENA, 1)
     if memo.entries == NULL or memo.arena == NULL:
         return -1
-    memo_clear(memo)
     return 0
 
 
@@ -49,7 +48,8 @@ cdef inline void memo_close(Memo* memo) noexcept:
 
 
 cdef inline void memo_clear(Memo* memo) noexcept:
-    memset(memo.entries, 255, PLACES * sizeof(Entry))
+    if memo.count:  # else nothing was written
+        memset(memo.entries, 0, PLACES * sizeof(Entry))
     memo.used = memo.count = 0
 
 
@@ -73,7 +73,7 @@ cdef inline Entry* memo_place(
     cdef Entry* entry
     while True:
         entry = &memo.entries[i]
-        if entry.length < 0 or (
+        if entry.length == 0 or (
             entry.hash == h
             and entry.length == length
             and memcmp(memo.arena + entry.at, key, length) == 0
@@ -85,7 +85,7 @@ cdef inline Entry* memo_place(
 cdef inline int memo_get(const Memo* memo, const uint8_t* key, int length) noexcept nogil:
     """Its number, UNMET if there is none."""
     cdef Entry* entry = memo_place(memo, key, length, hash_of(memo, key, length))
-    return UNMET if entry.length < 0 else entry.value
+    return UNMET if entry.length == 0 else entry.value
 
 
 cdef inline bint memo_full(const Memo* memo, int length) noexcept:
@@ -93,10 +93,10 @@ cdef inline bint memo_full(const Memo* memo, int length) noexcept:
 
 
 cdef inline void memo_put(Memo* memo, const uint8_t* key, int length, int value) noexcept:
-    """Not when `memo_full`."""
+    """Not when `memo_full`; a key has at least one byte."""
     cdef uint64_t h = hash_of(memo, key, length)
     cdef Entry* entry = memo_place(memo, key, length, h)
-    if entry.length < 0:
+    if entry.length == 0:
         memcpy(memo.arena + memo.used, key, length)
         entry.hash, entry.at, entry.length = h, memo.used, length
         memo.used += length

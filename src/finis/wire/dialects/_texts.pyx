@@ -2,6 +2,7 @@
 interface (https://arrow.apache.org/docs/format/CDataInterface.html) as large UTF-8.  The readable
 form is `_packed.Book.text`."""
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
@@ -168,3 +169,33 @@ cdef class Hosts:
             PyCapsule_New(schema, "arrow_schema", drop_schema),
             PyCapsule_New(array, "arrow_array", drop_array),
         )
+
+
+def plain(hosts, list names):
+    """Host words (u8, none of them 0) as Parquet writes text: its length in four bytes before it."""
+    cdef const uint64_t[::1] words = hosts
+    cdef list texts = [name.encode("utf-8", "replace") for name in names]
+    cdef Py_ssize_t i, size = words.shape[0] * (LONGEST + 4) + 4
+    cdef uint8_t* p
+    cdef uint8_t* end
+    cdef uint32_t length
+    for i in range(words.shape[0]):
+        if words[i] >= NAMED:
+            size += len(<bytes>texts[words[i] - NAMED])
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, size)
+    cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(out)
+    p = start
+    for i in range(words.shape[0]):
+        if words[i] >= NAMED:
+            name = <bytes>texts[words[i] - NAMED]
+            end = p + 4 + len(<bytes>name)
+            memcpy(p + 4, <const uint8_t*><bytes>name, len(<bytes>name))
+        elif words[i] >= V4:
+            end = dotted(p + 4, <uint32_t>(words[i] - V4))
+        else:
+            raise ValueError("no host")
+        length = <uint32_t>(end - p - 4)
+        p[0], p[1] = <uint8_t>length, <uint8_t>(length >> 8)
+        p[2], p[3] = <uint8_t>(length >> 16), <uint8_t>(length >> 24)
+        p = end
+    return out[: p - start]

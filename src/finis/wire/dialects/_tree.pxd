@@ -28,9 +28,9 @@ from finis.wire.dialects._values cimport (
 )
 
 cdef enum:
-    NODES = 1 << 14
-    TEXT = 1 << 19  # bytes of all nodes
-    ENDS = 1 << 12
+    NODES = 1 << 16
+    TEXT = 1 << 21  # bytes of all nodes
+    ENDS = 1 << 14
     MORE = 32  # columns that one line fills: SLOTS, each COPIES times
     NOTHING = LITERAL  # `Node.op` of a node that no value follows
     OVER = -1  # the line has ended

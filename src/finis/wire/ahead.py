@@ -1,10 +1,11 @@
-"""Reading ahead: what makes batches runs in a second thread, so that decoding and tracking, which
-both release the interpreter, go on at the same time.  Order is kept, so nothing depends on it."""
+"""Reading ahead: what makes batches runs in a second thread, so that reading and tracking (or
+decompressing and reading), which release the interpreter, go on at the same time.  Order is kept,
+so nothing depends on it."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from queue import Empty, Full, Queue
 from typing import TypeVar
 
@@ -23,7 +24,7 @@ class _End:
         self.error = error
 
 
-def ahead(items: Iterable[T]) -> Iterator[T]:
+def ahead(items: Iterable[T]) -> Generator[T, None, None]:
     """The items in their order.  Each must stay as it is while the DEPTH + 1 after it are made; it
     has been used up when the next one is asked for.  A single item starts no thread."""
     source = iter(items)

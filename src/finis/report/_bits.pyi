@@ -1,0 +1,6 @@
+from typing import Any
+
+import numpy as np
+
+def packed(codes: Any, width: int) -> bytes: ...
+def distinct(numbers: Any, most: int) -> tuple[np.ndarray, np.ndarray] | None: ...

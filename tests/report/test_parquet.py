@@ -1,0 +1,115 @@
+"""Events written straight as Parquet are the table that other formats hold."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finis import tables
+from finis.wire.dialects._packed import BIT, HOSTS, PORTS, Book, Packed
+
+pytest.importorskip("finis.report._bits", reason="no kernel is built")
+
+from finis.report import parquet
+from finis.report._bits import distinct, packed
+
+TEXTS = st.sampled_from((None, "", "tcp", "outside", "é\x1b", "a" * 300)) | st.text(max_size=5)
+ADDRESSES = st.sampled_from((None, "10.0.0.1", "255.255.255.255", "web-1", "2001:db8::1"))
+SCHEMA = tables.polars_schema(tables.EVENTS)
+
+
+def value(name: str) -> st.SearchStrategy[Any]:
+    if name in PORTS:
+        return st.none() | st.integers(0, 65_535)
+    if name == "duration_s":
+        return st.none() | st.floats(0, 1e9)
+    if name == "severity":
+        return st.none() | st.integers(0, 7)
+    if name in BIT:
+        return st.none() | st.integers(0, 3) | st.integers(-(2**62), 2**62)
+    return ADDRESSES if name in HOSTS else TEXTS
+
+
+ROW = st.fixed_dictionaries({name: value(name) for name in SCHEMA})
+
+
+def batch(rows: list[dict[str, Any]], book: Book | None = None) -> Packed:
+    return Packed.of({name: [row[name] for row in rows] for name in SCHEMA}, book)
+
+
+def written(batches: list[Any]) -> bytes:
+    out = io.BytesIO()
+    parquet.write_events(iter(batches), out)
+    return out.getvalue()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(ROW, min_size=1, max_size=8),
+    st.lists(st.lists(st.integers(0, 7), min_size=1, max_size=60), max_size=6),
+    st.integers(1, 80),
+    st.booleans(),
+)
+def test_what_is_written_is_read(
+    rows: list[dict[str, Any]], parts: list[list[int]], group: int, one_book: bool
+) -> None:
+    book = Book() if one_book else None
+    batches = [batch([rows[i % len(rows)] for i in part], book) for part in parts]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parquet, "GROUP_ROWS", group)
+        patch.setattr(parquet, "MOST_DISTINCT", group)
+        data = written(batches)
+    shown = pl.concat([pl.DataFrame(schema=SCHEMA), *(b.frame() for b in batches)])
+    read = pl.read_parquet(io.BytesIO(data))
+    assert read.schema == shown.schema
+    assert read.equals(shown)
+
+
+def test_others_read_it_too() -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    row = dict.fromkeys(SCHEMA) | {"ts": 5, "kind": "built", "a_h": "1.2.3.4", "a_p": 80}
+    rows = [
+        row | {"line": i, "b_p": i % 7, "acl": None if i % 3 else f"acl{i}"} for i in range(999)
+    ]
+    packed_rows = batch(rows)
+    table = pq.read_table(io.BytesIO(written([packed_rows, packed_rows.columns()])))
+    assert pl.DataFrame(pl.from_arrow(table)).equals(pl.concat([packed_rows.frame()] * 2))
+
+
+@given(st.lists(st.integers(0, 2**32 - 1), max_size=300), st.integers(0, 32))
+def test_bits(numbers: list[int], width: int) -> None:
+    numbers = [number & ((1 << width) - 1) for number in numbers]
+    data = packed(np.array(numbers, "u4"), width)
+    head = at = shift = 0
+    while True:
+        head |= (data[at] & 127) << shift
+        at, shift = at + 1, shift + 7
+        if data[at - 1] < 128:
+            break
+    body = int.from_bytes(data[at:], "little")
+    if head & 1:
+        assert len(data) - at == head // 2 * width and head // 2 * 8 >= len(numbers)
+        found = [body >> i * width & ((1 << width) - 1) for i in range(len(numbers))]
+        assert body >> len(numbers) * width == 0
+    else:
+        assert len(data) - at == (width + 7) // 8
+        found = [body] * (head // 2)
+    assert found == numbers
+
+
+@given(st.lists(st.integers(0, 20) | st.integers(0, 2**64 - 1), max_size=200), st.integers(0, 40))
+def test_distinct(numbers: list[int], most: int) -> None:
+    coded = distinct(np.array(numbers, "u8"), most)
+    few = list(dict.fromkeys(numbers))
+    if len(few) > most:
+        assert coded is None
+        return
+    assert coded is not None
+    assert coded[0].tolist() == few
+    assert [few[code] for code in coded[1]] == numbers
