@@ -74,33 +74,30 @@ cdef inline void set_tuple(Tracker *t, Flow *f, const Conn *c) noexcept nogil:
     e.orig_hi, e.orig_lo, e.resp_hi, e.resp_lo = c.orig_hi, c.orig_lo, c.resp_hi, c.resp_lo
 
 
-cdef inline bint from_orig(const Tracker *t, const Flow *f, const Segment *s) noexcept nogil:
-    cdef const Ends *e
-    if s.src_p != f.orig_p:
-        return False
-    if not f.wide:
-        return s.src_lo == (MAPPED | f.orig) and s.src_hi == 0
-    e = wide_ends(t, f)
-    return s.src_lo == e.orig_lo and s.src_hi == e.orig_hi
-
-
-cdef inline bint same_flow(const Tracker *t, const Flow *f, const Segment *s) noexcept nogil:
+cdef inline int side_of(const Tracker *t, const Flow *f, const Segment *s) noexcept nogil:
+    """0: sent by orig, 1: by resp, -1: it is of another connection."""
     cdef Ends e
     if f.vlan != s.vlan:
-        return False
+        return -1
     ends_of(t, f, &e)
-    if s.src_lo == e.orig_lo and s.src_p == f.orig_p and s.src_hi == e.orig_hi:
-        if s.dst_lo == e.resp_lo and s.dst_p == f.resp_p and s.dst_hi == e.resp_hi:
-            return True
-    return (
-        s.src_lo == e.resp_lo and s.src_p == f.resp_p and s.src_hi == e.resp_hi
-        and s.dst_lo == e.orig_lo and s.dst_p == f.orig_p and s.dst_hi == e.orig_hi
-    )
+    if (
+        s.src_lo == e.orig_lo and s.dst_lo == e.resp_lo and s.src_p == f.orig_p
+        and s.dst_p == f.resp_p and s.src_hi == e.orig_hi and s.dst_hi == e.resp_hi
+    ):
+        return 0
+    if (
+        s.src_lo == e.resp_lo and s.dst_lo == e.orig_lo and s.src_p == f.resp_p
+        and s.dst_p == f.orig_p and s.src_hi == e.resp_hi and s.dst_hi == e.orig_hi
+    ):
+        return 1
+    return -1
 
 
 # --- the table: hash in the upper half, index + 1 in the lower one; 0: empty ---------------------
 
-cdef inline uint32_t find(const Tracker *t, const Segment *s, uint32_t hash) noexcept nogil:
+cdef inline uint32_t find(
+    const Tracker *t, const Segment *s, uint32_t hash, int *side
+) noexcept nogil:
     cdef uint32_t at = hash & t.mask, index
     cdef uint64_t entry
     while True:
@@ -109,7 +106,8 @@ cdef inline uint32_t find(const Tracker *t, const Segment *s, uint32_t hash) noe
             return NOWHERE
         if <uint32_t>(entry >> 32) == hash:
             index = <uint32_t>entry - 1
-            if same_flow(t, flow_at(t, index), s):
+            side[0] = side_of(t, flow_at(t, index), s)
+            if side[0] >= 0:
                 return index
         at = (at + 1) & t.mask
 

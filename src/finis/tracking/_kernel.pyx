@@ -57,17 +57,17 @@ cdef enum:
 
 
 cdef inline bint room(const Tracker *t) noexcept nogil:
-    """Enough for one segment, whatever it is?  It may awaken a connection, put two to rest, and
-    begin another."""
+    """Enough for AHEAD segments, whatever they are?  Each may awaken a connection, put two to rest,
+    and begin another."""
     return (
-        t.flows.n_free >= 1 and t.ends.n_free >= 4 and t.lines.n_free >= 512
-        and t.slots.n_free >= 2 * KEPT and t.blocks.n_free >= 3 * KEPT
-        and t.colds.n_free >= 4 and not crowded(t)
+        t.flows.n_free >= AHEAD and t.ends.n_free >= 4 * AHEAD and t.lines.n_free >= 256 * AHEAD
+        and t.slots.n_free >= KEPT * AHEAD and t.blocks.n_free >= 2 * KEPT * AHEAD
+        and t.colds.n_free >= 2 * AHEAD and not crowded(t)
     )
 
 
 cdef inline bint crowded(const Tracker *t) noexcept nogil:
-    """Is the table three quarters full?"""
+    """Is the table three quarters full?  It is large enough then for AHEAD more."""
     return t.n_live * 4 > <uint64_t>t.mask * 3
 
 
@@ -105,7 +105,6 @@ cdef void fetch(const Tracker *t, const Segment *rows, Py_ssize_t n, uint32_t *h
     cdef Py_ssize_t i
     cdef uint32_t[AHEAD] index
     cdef const Flow *f
-    cdef const Hot *h
     for i in range(n):
         hashes[i] = hash_of(t, &rows[i])
         __builtin_prefetch(&t.table[hashes[i] & t.mask])
@@ -122,14 +121,6 @@ cdef void fetch(const Tracker *t, const Segment *rows, Py_ssize_t n, uint32_t *h
             __builtin_prefetch(flow_at(t, f.before))
         if f.after != NOWHERE:
             __builtin_prefetch(flow_at(t, f.after))
-    for i in range(n):
-        if index[i] == NOWHERE:
-            continue
-        f = flow_at(t, index[i])
-        if f.n_lines == 0:
-            h = hot_at(t, f.lines[0])
-            if h.ring_n:
-                __builtin_prefetch(slot(t, h.ring[h.ring_at]))
 
 
 cdef Py_ssize_t run(Tracker *t, Segment *batch, Py_ssize_t first, Py_ssize_t n) noexcept nogil:
@@ -140,12 +131,12 @@ cdef Py_ssize_t run(Tracker *t, Segment *batch, Py_ssize_t first, Py_ssize_t n) 
     cdef uint32_t payload_len
     cdef Segment *s
     while i < n:
+        if not room(t):
+            return i
         end = i + AHEAD if i + AHEAD < n else n
         first = i
         fetch(t, batch + first, end - first, hashes)
         while i < end:
-            if not room(t):
-                return i
             s = &batch[i]
             ts_ns, payload_len = s.ts_ns, s.payload_len
             if s.ts_ns > SPAN_NS:
@@ -377,19 +368,19 @@ cdef class KernelTracker:
         self.t.hand = 0
 
     def _make_room(self):
-        """What a segment, or handing on, may need: see `room`."""
-        if self.t.flows.n_free < 1:
+        """What AHEAD segments, or handing on, may need: see `room`."""
+        if self.t.flows.n_free < AHEAD:
             self.flows.grow()
             self._set_done(len(self.flows.chunks) << FLOW_BITS)
-        if self.t.ends.n_free < 4:
+        if self.t.ends.n_free < 4 * AHEAD:
             self.ends.grow()
-        if self.t.lines.n_free < 512:
+        if self.t.lines.n_free < 256 * AHEAD:
             self.lines.grow()
-        if self.t.colds.n_free < 4:
+        if self.t.colds.n_free < 2 * AHEAD:
             self.colds.grow()
-        if self.t.slots.n_free < 2 * KEPT:
+        if self.t.slots.n_free < KEPT * AHEAD:
             self.slots.grow()
-        if self.t.blocks.n_free < 3 * KEPT:
+        if self.t.blocks.n_free < 2 * KEPT * AHEAD:
             self.blocks.grow()
 
     def _set_done(self, size):

@@ -10,7 +10,9 @@ from finis.tracking._connection cimport announce
 from finis.tracking._half cimport advance, diff, scale_of
 from finis.tracking._record cimport fits_alert
 from finis.tracking._slots cimport drop_slot, flags_of, is_wide, put
-from finis.tracking._state cimport PINS, RING, HalfHot, Hot, Kept, Tracker, give, grab, slot
+from finis.tracking._state cimport (
+    PINS, RING, HalfHot, Hot, Kept, Tracker, give, grab, has_role, slot, take_role,
+)
 from finis.tracking._store cimport ANY_ROLE, OF_RESP
 
 cdef enum:
@@ -62,18 +64,12 @@ cdef inline void keep_plain(
     Tracker *t, Hot *h, const Segment *s, uint16_t role, uint16_t of
 ) noexcept nogil:
     """`pin` and `keep`: it takes the role over and becomes the latest; needs room for a pin."""
-    cdef uint16_t mask = role | OF_RESP, wanted = role | of, without = <uint16_t>~role, old
-    cdef uint16_t moved = 0
+    cdef uint16_t mask = role | OF_RESP, wanted = role | of, old
     cdef uint32_t at
     cdef int i
-    for i in range(RING):
-        h.ring_role[i] &= without if (h.ring_role[i] & mask) == wanted else <uint16_t>0xFFFF
-    for i in range(PINS):
-        moved |= (h.pins_role[i] & mask) == wanted
-    if moved:
-        for i in range(PINS):
-            if (h.pins_role[i] & mask) == wanted:
-                h.pins_role[i] &= without
+    take_role(h.ring_role, role, mask, wanted)
+    if has_role(h.pins_role, mask, wanted):
+        take_role(h.pins_role, role, mask, wanted)
         release_pins(t, h)
     if h.ring_n < RING:
         i = h.ring_n

@@ -230,6 +230,13 @@ cdef extern from "state.h" nogil:
         uint8_t last_win0[2]
 
 
+cdef extern from "state.h" nogil:
+    void take_role "finis_take_role" (
+        uint16_t *roles, uint16_t role, uint16_t mask, uint16_t wanted
+    )
+    bint has_role "finis_has_role" (const uint16_t *roles, uint16_t mask, uint16_t wanted)
+
+
 cdef extern from *:
     void __builtin_prefetch(const void *) noexcept nogil
 
@@ -279,6 +286,7 @@ cdef struct Tracker:
     const uint8_t *rank
     Queue queues[3]
     int64_t now_ns
+    int64_t due_ns  # no connection leaves before the clock is later than this
     int64_t epoch_ns  # the first time that was seen
     int64_t reuse_ns
     uint64_t seed

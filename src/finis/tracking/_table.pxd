@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from finis.wire.segment cimport Segment
 from finis.tracking._codes cimport *
 from finis.tracking._connection cimport take
-from finis.tracking._flow cimport erase, find, from_orig, insert, set_tuple
+from finis.tracking._flow cimport erase, find, insert, set_tuple, side_of
 from finis.tracking._record cimport flip, over, strike
 from finis.tracking._plain cimport plain_segment
 from finis.tracking._rest cimport awake, bed
@@ -40,6 +40,7 @@ cdef inline void wait(Tracker *t, uint32_t index, Flow *f, uint8_t which) noexce
     f.after = NOWHERE
     if q.last == NOWHERE:
         q.first = index
+        t.due_ns = t.now_ns if t.due_ns > t.now_ns else t.due_ns
     else:
         flow_at(t, q.last).after = index
     q.last = index
@@ -66,6 +67,7 @@ cdef inline void leave(Tracker *t, uint32_t index) noexcept nogil:
 cdef inline void expire(Tracker *t) noexcept nogil:
     cdef int which
     cdef Queue *q
+    cdef int64_t left_ns = <int64_t>1 << 61
     for which in range(3):
         q = &t.queues[which]
         while (
@@ -73,6 +75,10 @@ cdef inline void expire(Tracker *t) noexcept nogil:
             and t.now_ns - flow_at(t, q.first).touched_ns > q.limit_ns
         ):
             leave(t, q.first)
+        if q.first != NOWHERE:
+            left_ns = min(left_ns, q.limit_ns - (t.now_ns - flow_at(t, q.first).touched_ns))
+    # Those in front can only move back, or be followed by later ones.
+    t.due_ns = t.now_ns + left_ns
 
 
 cdef inline void evict(Tracker *t) noexcept nogil:
@@ -181,7 +187,7 @@ cdef inline bint guessed_wrong(const Conn *c, const Segment *s, int side) noexce
 cdef inline void follow(Tracker *t, Segment *s, uint32_t hash) noexcept nogil:
     """ReferenceTracker._segment"""
     cdef uint32_t index
-    cdef int side
+    cdef int side = 0
     cdef int64_t gap = -1
     cdef bint unanswered = False
     cdef Segment first
@@ -190,13 +196,13 @@ cdef inline void follow(Tracker *t, Segment *s, uint32_t hash) noexcept nogil:
     cdef Hot *h
     if s.ts_ns > t.now_ns:
         t.now_ns = s.ts_ns
-        expire(t)
+        if t.now_ns > t.due_ns:
+            expire(t)
     while t.n_kept >= t.max_kept and t.n_live:
         evict(t)
-    index = find(t, s, hash)
+    index = find(t, s, hash, &side)
     if index != NOWHERE:
         f = flow_at(t, index)
-        side = 0 if from_orig(t, f, s) else 1
         h = awake(t, index)
         if h.plain >> side & 1 and plain_segment(t, h, s, side):
             f.n_kept = h.ring_n + h.n_pins
@@ -210,8 +216,8 @@ cdef inline void follow(Tracker *t, Segment *s, uint32_t hash) noexcept nogil:
             leave(t, index)
             index = open_conn(t, c, &first, hash, gap if gap > 0 else 0, False)
             f = flow_at(t, index)
-            take(t, c, &first, 0 if from_orig(t, f, &first) else 1)
-            side = 0 if from_orig(t, f, s) else 1
+            take(t, c, &first, side_of(t, f, &first))
+            side = side_of(t, f, s)
         elif begins_anew(t, c, s, side):
             gap = s.ts_ns - c.last_ns
             if gap < 0:
@@ -224,7 +230,7 @@ cdef inline void follow(Tracker *t, Segment *s, uint32_t hash) noexcept nogil:
             side = 1 - side
     if index == NOWHERE:
         index = open_conn(t, c, s, hash, gap, unanswered)
-        side = 0 if from_orig(t, flow_at(t, index), s) else 1
+        side = side_of(t, flow_at(t, index), s)
     take(t, c, s, side)
     pack(t, index, c)
     wait(t, index, flow_at(t, index), waits_for(c))

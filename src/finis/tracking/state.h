@@ -12,6 +12,7 @@
 #define FINIS_TRACKING_STATE_H
 
 #include <stdint.h>
+#include <string.h>
 
 enum {
     KEPT = 32,  /* at most 20 pinned, 8 recent and the one just coming in */
@@ -229,6 +230,26 @@ struct More { /* pins beyond those of the hot part */
     uint16_t pins_role[KEPT - PINS - RING];
     uint8_t pins_sym[KEPT - PINS - RING];
 };
+
+/* Eight roles at a time. */
+typedef uint16_t finis_roles __attribute__((vector_size(16)));
+
+/* Take `role` from those that have it, with `of` as their side. */
+static inline void finis_take_role(uint16_t *roles, uint16_t role, uint16_t mask, uint16_t wanted) {
+    finis_roles all;
+    memcpy(&all, roles, sizeof(all));
+    all &= ~((finis_roles)((all & mask) == wanted) & role);
+    memcpy(roles, &all, sizeof(all));
+}
+
+static inline int finis_has_role(const uint16_t *roles, uint16_t mask, uint16_t wanted) {
+    finis_roles all;
+    uint64_t found[2];
+    memcpy(&all, roles, sizeof(all));
+    all = (finis_roles)((all & mask) == wanted);
+    memcpy(found, &all, sizeof(found));
+    return (found[0] | found[1]) != 0;
+}
 
 /* A row of finis.tables.OBSERVATION. */
 struct Observation {
