@@ -20,6 +20,7 @@ from finis.correlation.evidence import Options, PointData
 from finis.correlation.facts import LOSSY, gaps
 from finis.diagnosis.engine import judge
 from finis.diagnosis.patterns._api import READS
+from finis.tables import CONNECTIONS
 from finis.tracking._api import Observations
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ COLUMNS = frozenset((
     "n_points", "orig_if", "orig_mapped_h", "orig_mapped_p", "product", "resp_if",
     "resp_mapped_h", "resp_mapped_p",
 ))  # fmt: skip
+TABLE = frozenset(column.name for column in CONNECTIONS)
 LATE_LOSS = (
     "the capture misses segments: connections that had ended before this was known are judged "
     "without that knowledge (a file that is read to its end is read again with it)"
@@ -87,8 +89,10 @@ class Settling:
 
     def _judge(self, point: PointData) -> Judged:
         losses = frozenset([point.name] if self.lossy else [])
-        columns = None if self.asked.keep else COLUMNS
-        options = Options(self.asked.date, lossy=losses, tidy=self.asked.keep, columns=columns)
+        keep = self.asked.keep
+        columns = COLUMNS | TABLE if keep else COLUMNS
+        wanted = None if keep and self.asked.every_fact else columns
+        options = Options(self.asked.date, lossy=losses, tidy=keep, columns=wanted)
         return judge(correlate([point], pl.DataFrame(), pl.DataFrame(), options))
 
     def _slices(self, seen: Observations) -> list[Observations]:
