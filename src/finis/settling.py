@@ -18,6 +18,7 @@ import polars as pl
 from finis.correlation.correlate import correlate
 from finis.correlation.evidence import Options, PointData
 from finis.correlation.facts import LOSSY, gaps
+from finis.correlation.turned import Turned
 from finis.diagnosis.engine import judge
 from finis.diagnosis.patterns._api import READS
 from finis.tables import CONNECTIONS
@@ -63,7 +64,6 @@ class Settling:
         """Connections that can no longer change; their memory may be used again after this.
         `final`: the capture is at its end."""
         seen = point.observations
-        self._count(seen.rows)
         last_ns = max(s.last_ns for s in point.sources if s.last_ns is not None)
         fresh = seen.rows["last_ns"] > last_ns - SECOND
         if fresh.any() and not final:
@@ -74,6 +74,9 @@ class Settling:
 
     def finish(self, point: PointData) -> None:
         """The connections that were held back."""
+        for held in self.held:
+            self.rows += len(held.rows)
+            self.gaps += int(gaps(Turned(held.rows)).sum())
         if self.gaps > LOSSY * self.rows and not self.lossy:
             self.lossy, self.late_loss = True, self.judged
         if self.late_loss:
@@ -83,17 +86,17 @@ class Settling:
                 self.add(self._judge(replace(point, observations=part)))
         self.held.clear()
 
-    def _count(self, rows: Array) -> None:
-        self.rows += len(rows)
-        self.gaps += int(gaps(rows).sum())
-
     def _judge(self, point: PointData) -> Judged:
         losses = frozenset([point.name] if self.lossy else [])
         keep = self.asked.keep
         columns = COLUMNS | TABLE if keep else COLUMNS
         wanted = None if keep and self.asked.every_fact else columns
         options = Options(self.asked.date, lossy=losses, tidy=keep, columns=wanted)
-        return judge(correlate([point], pl.DataFrame(), pl.DataFrame(), options))
+        stories = correlate([point], pl.DataFrame(), pl.DataFrame(), options)
+        if stories.facts is not None:
+            self.rows += stories.facts.count
+            self.gaps += int(stories.facts["gap"].values.sum())
+        return judge(stories)
 
     def _slices(self, seen: Observations) -> list[Observations]:
         return [

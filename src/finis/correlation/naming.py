@@ -29,8 +29,8 @@ def fingerprints(ev: Evidence, groups: Groups, chosen: Chosen) -> Array:
     out = np.zeros(groups.count, np.uint64)
     seen = np.flatnonzero(chosen.packets)
     row = groups.first_row[seen]
-    vlan = ev.rows["vlan"][row].astype(np.uint64)
-    out[seen] = keys.mix(ev.key[row], ev.rows["first_ns"][row].view(np.uint64), vlan)
+    began = ev.fields["first_ns"][row].view(np.uint64)
+    out[seen] = keys.mix(ev.key[row], began, ev.fields["vlan"][row])
     only = np.flatnonzero(~chosen.packets)
     conn = groups.conn[only]
     if len(conn):
