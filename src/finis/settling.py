@@ -18,8 +18,10 @@ import polars as pl
 from finis.correlation.correlate import correlate
 from finis.correlation.evidence import Options, PointData
 from finis.correlation.facts import LOSSY, gaps
+from finis.correlation.turned import Turned
 from finis.diagnosis.engine import judge
 from finis.diagnosis.patterns._api import READS
+from finis.tables import CONNECTIONS
 from finis.tracking._api import Observations
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ COLUMNS = frozenset((
     "n_points", "orig_if", "orig_mapped_h", "orig_mapped_p", "product", "resp_if",
     "resp_mapped_h", "resp_mapped_p",
 ))  # fmt: skip
+TABLE = frozenset(column.name for column in CONNECTIONS)
 LATE_LOSS = (
     "the capture misses segments: connections that had ended before this was known are judged "
     "without that knowledge (a file that is read to its end is read again with it)"
@@ -61,7 +64,6 @@ class Settling:
         """Connections that can no longer change; their memory may be used again after this.
         `final`: the capture is at its end."""
         seen = point.observations
-        self._count(seen.rows)
         last_ns = max(s.last_ns for s in point.sources if s.last_ns is not None)
         fresh = seen.rows["last_ns"] > last_ns - SECOND
         if fresh.any() and not final:
@@ -72,6 +74,9 @@ class Settling:
 
     def finish(self, point: PointData) -> None:
         """The connections that were held back."""
+        for held in self.held:
+            self.rows += len(held.rows)
+            self.gaps += int(gaps(Turned(held.rows)).sum())
         if self.gaps > LOSSY * self.rows and not self.lossy:
             self.lossy, self.late_loss = True, self.judged
         if self.late_loss:
@@ -81,15 +86,17 @@ class Settling:
                 self.add(self._judge(replace(point, observations=part)))
         self.held.clear()
 
-    def _count(self, rows: Array) -> None:
-        self.rows += len(rows)
-        self.gaps += int(gaps(rows).sum())
-
     def _judge(self, point: PointData) -> Judged:
         losses = frozenset([point.name] if self.lossy else [])
-        columns = None if self.asked.keep else COLUMNS
-        options = Options(self.asked.date, lossy=losses, tidy=self.asked.keep, columns=columns)
-        return judge(correlate([point], pl.DataFrame(), pl.DataFrame(), options))
+        keep = self.asked.keep
+        columns = COLUMNS | TABLE if keep else COLUMNS
+        wanted = None if keep and self.asked.every_fact else columns
+        options = Options(self.asked.date, lossy=losses, tidy=keep, columns=wanted)
+        stories = correlate([point], pl.DataFrame(), pl.DataFrame(), options)
+        if stories.facts is not None:
+            self.rows += stories.facts.count
+            self.gaps += int(stories.facts["gap"].values.sum())
+        return judge(stories)
 
     def _slices(self, seen: Observations) -> list[Observations]:
         return [

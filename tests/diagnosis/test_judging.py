@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -187,3 +188,24 @@ def test_levels_and_more_causes_than_bits() -> None:
     causes = {cause.id: cause for cause in of_two(300)}
     causes["END000"].beats = ("END001", "END003")  # type: ignore[misc]
     agree(rows(8, 200, 0.2), causes, 200)
+
+
+@pytest.mark.parametrize("notation", ['"BinaryExpr"', '"op"', '"Function"', '"input"', '"Ternary"'])
+def test_another_notation(notation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a release of Polars that writes expressions down in another way only time is lost."""
+    written = circuit.Circuit._tree
+
+    def otherwise(self: circuit.Circuit, expr: pl.Expr) -> circuit.Tree:
+        return json.loads(json.dumps(written(self, expr)).replace(notation, '"Unheard"'))
+
+    def back(self: circuit.Circuit, tree: circuit.Tree) -> pl.Expr:
+        return known(self, json.loads(json.dumps(tree).replace('"Unheard"', notation)))
+
+    known = circuit.Circuit._expr
+    monkeypatch.setattr(circuit.Circuit, "_tree", otherwise)
+    monkeypatch.setattr(circuit.Circuit, "_expr", back)
+    judging._compiled.cache_clear()
+    try:
+        agree(rows(6, 100, 0.2), engine.catalogue(), 100)
+    finally:
+        judging._compiled.cache_clear()

@@ -109,7 +109,7 @@ def diagnose(arguments: argparse.Namespace) -> int:
     from finis.report.diagnosis import document, facts
 
     # The JSON lists rows; other formats need findings only.
-    with case(arguments, keep=arguments.format == "json") as found:
+    with case(arguments, keep=arguments.format == "json", every_fact=False) as found:
         if arguments.format == "json":
             emit_json(facts(found), arguments.output)
         else:
@@ -171,14 +171,14 @@ def whatif(arguments: argparse.Namespace) -> int:
 
 def connections(arguments: argparse.Namespace) -> int:
     """`finis connections`."""
-    with case(arguments) as found:
+    with case(arguments, every_fact=False) as found:
         frame = found.by_point if arguments.by_point else found.connections
         return emit_table(frame, arguments, CONNECTION_COLUMNS)
 
 
 def denials(arguments: argparse.Namespace) -> int:
     """`finis denials`."""
-    with case(arguments) as found:
+    with case(arguments, every_fact=False) as found:
         return emit_table(found.denials, arguments, DENIAL_COLUMNS)
 
 

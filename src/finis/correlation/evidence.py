@@ -13,6 +13,7 @@ import numpy as np
 
 from finis.correlation import keys
 from finis.correlation.keys import Array
+from finis.correlation.turned import Turned
 from finis.tables import LOG_CONNECTIONS, OBSERVATION, SEGMENT, polars_schema, record_dtype
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Evidence:
     paths: list[str]  # by SEGMENT.file
     units: list[Unit]
     rows: Array  # tables.OBSERVATION, all points
+    fields: Turned  # of rows
     tail: Array  # tables.SEGMENT, all points
     point: Array  # of every row
     unit: Array  # of every row
@@ -117,6 +119,7 @@ def gather(points: Sequence[PointData], log: pl.DataFrame | None = None) -> Evid
         start.append(seen.rows["tail_at"].astype(np.int64) + base)
         base += len(seen.tail)
     all_rows = _join(rows, record_dtype(OBSERVATION))
+    fields = Turned(all_rows)
     errors = [np.empty(0) if data.errors is None else data.errors for data in points]
     units, of_file = _units(points)
     at_point = np.concatenate(point) if point else np.empty(0, np.int64)
@@ -133,12 +136,13 @@ def gather(points: Sequence[PointData], log: pl.DataFrame | None = None) -> Evid
         paths=paths,
         units=units,
         rows=all_rows,
+        fields=fields,
         tail=_join(tails, record_dtype(SEGMENT)),
         point=at_point,
-        unit=_unit_of_rows(all_rows, at_point, of_file),
+        unit=_unit_of_rows(fields["file"], at_point, of_file),
         start=starts,
-        stop=starts + all_rows["tail_n"].astype(np.int64),
-        key=keys.row_keys(all_rows),
+        stop=starts + fields["tail_n"],
+        key=keys.row_keys(fields),
         log=_no_log() if log is None else log_side(log),
         errors=_join([e for e in errors if len(e)], record_dtype(SEGMENT)),
         error_point=np.repeat(np.arange(len(errors)), [len(e) for e in errors]),
@@ -180,10 +184,10 @@ def _units(points: Sequence[PointData]) -> tuple[list[Unit], dict[tuple[int, int
     return units, of_file
 
 
-def _unit_of_rows(rows: Array, point: Array, of_file: dict[tuple[int, int], int]) -> Array:
-    unit = np.full(len(rows), -1, np.int64)
+def _unit_of_rows(files: Array, point: Array, of_file: dict[tuple[int, int], int]) -> Array:
+    unit = np.full(len(files), -1, np.int64)
     for (number, file), which in of_file.items():
-        unit[(point == number) & (rows["file"] == file)] = which
+        unit[(point == number) & (files == file)] = which
     if (unit < 0).any():
         raise ValueError("an observation names a file that its point does not list")
     return unit

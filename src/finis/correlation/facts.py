@@ -17,6 +17,7 @@ from finis.correlation.keys import Array
 from finis.correlation.marks import Treated
 from finis.correlation.picking import WRAP, Chosen, Picker
 from finis.correlation.stuck import tails
+from finis.correlation.turned import Turned
 from finis.terms import (
     Accept,
     Alert,
@@ -44,7 +45,7 @@ def columns(pick: Picker, treated: Treated) -> Columns:
     out |= _rst_facts(pick, has, treated)
     for more in (reported, stuck, resetting):
         out |= more.columns(pick, has)
-    missed = gaps(pick.rows)
+    missed = gaps(pick.fields)
     lossy = _lossy_points(pick, missed)
     out |= absent.columns(pick, has, lossy)
     out["ending"] = treated.ending
@@ -87,17 +88,10 @@ def _capture_loss(pick: Picker, gap: Array, lossy: Array) -> Array:
     return found
 
 
-def gaps(rows: Array) -> Array:
+def gaps(fields: Turned) -> Array:
     """Observations (tables.OBSERVATION) in which bytes were acknowledged but never captured."""
-    eight = np.ascontiguousarray(rows["history"]).view(np.uint64)
-    other = eight & ~_CASE ^ _GAP  # a byte is 0 where it is g or G: 8 bytes at a time
-    found: Array = ((other - _ONE & ~other & _HIGH) != 0).any(axis=1)
+    found: Array = ((fields["history"] | 0x20) == ord("g")).any(axis=0)
     return found
-
-
-_ONE, _CASE, _GAP, _HIGH = (
-    np.uint64(int.from_bytes(byte * 8, "big")) for byte in (b"\1", b" ", b"G", b"\x80")
-)
 
 
 def _counts(pick: Picker, has: Array) -> Columns:
@@ -127,8 +121,9 @@ def _conn_state(pick: Picker, at: Array) -> Array:
 def _history(pick: Picker, at: Array, has: Array) -> Column:
     import polars as pl
 
-    distinct, where = keys.distinct_rows(pick.one("history", at))
-    texts = [raw.tobytes().rstrip(b"\0").decode("ascii", "replace") for raw in distinct]
+    raw = pick.fields.rows["history"]
+    distinct, where = keys.distinct_rows(raw if pick.all(at) else raw[at])
+    texts = [one.tobytes().rstrip(b"\0").decode("ascii", "replace") for one in distinct]
     turned = pick.turned(at)
     if turned.any():
         where = where + len(texts) * turned
@@ -240,33 +235,32 @@ def _by(orig: Array, resp: Array) -> Array:
 def _crossed(pick: Picker) -> Array:
     """Neither FIN acknowledges the other: both were sent before the other's could be seen."""
     ev, at = pick.ev, pick.chosen.closer
-    out = np.zeros(len(at), bool)
     if pick.blank:
-        return out
+        return np.zeros(len(at), bool)
     fins = pick.one("fin_ns", at)
-    both = np.flatnonzero((fins[:, 0] != 0) & (fins[:, 1] != 0) & pick.chosen.packets)
+    both = (fins[:, 0] != 0) & (fins[:, 1] != 0) & pick.chosen.packets
     owner, index = _tails(pick, at, both)
-    wanted = np.flatnonzero(ev.tail["role"][index] & np.uint32(Role.FIN))
-    if isinstance(index, slice):
-        owner, index = owner[wanted], wanted + index.start
-    else:
-        owner, index = owner[wanted], index[wanted]
-    acks = np.full((len(at), 2), -1, np.int64)
-    acks[owner, np.minimum(ev.tail["side"][index], 1)] = ev.tail["ack"][index]
-    peer = pick.one("fin_seq", at)[both, ::-1].astype(np.int64)
-    before = (peer - acks[both]) % WRAP < WRAP // 2  # ACK ≤ the peer's FIN: not yet acknowledged
-    out[both] = (before & (acks[both] >= 0)).all(axis=1)
-    return out
+    roles = np.ascontiguousarray(ev.tail["role"][index])
+    wanted = np.flatnonzero(roles & np.uint32(Role.FIN) != 0)
+    owner = owner[wanted]
+    index = wanted + index.start if isinstance(index, slice) else index[wanted]
+    place = np.minimum(ev.tail["side"][index], 1), owner
+    acks, seen = np.zeros((2, len(at)), np.uint32), np.zeros((2, len(at)), bool)
+    acks[place], seen[place] = ev.tail["ack"][index], True
+    peer = pick.one("fin_seq", at).T[::-1]
+    before = seen & (peer - acks < WRAP // 2)  # ACK ≤ the peer's FIN: not yet acknowledged
+    found: Array = both & before[0] & before[1]
+    return found
 
 
-def _tails(pick: Picker, at: Array, stories: Array) -> tuple[Array, Array | slice]:
+def _tails(pick: Picker, at: Array, wanted: Array) -> tuple[Array, Array | slice]:
     """Kept segments of these stories, perhaps of others too: the story of each, and where in
     Evidence.tail it stands."""
     ev = pick.ev
     if pick.all(at) and (ev.start[1:] == ev.stop[:-1]).all():  # one after the other
         owner = np.repeat(np.arange(len(at), dtype=np.uint32), ev.stop - ev.start)
         return owner, slice(int(ev.start[0]), int(ev.stop[-1]))
-    return tails(pick, stories, at)
+    return tails(pick, np.flatnonzero(wanted), at)
 
 
 def _times(pick: Picker, has: Array) -> Columns:

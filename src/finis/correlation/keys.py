@@ -14,6 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     import polars as pl
 
+    from finis.correlation.turned import Turned
+
 Array = np.ndarray[Any, Any]
 
 # What most logs print; everything else is left to `ipaddress`.
@@ -56,7 +58,7 @@ def distinct_rows(rows: Array) -> tuple[Array, Array]:
     return rows[first], where.reshape(-1)
 
 
-def row_keys(rows: Array) -> Array:
+def row_keys(rows: Turned) -> Array:
     """`tuple_key` of every row of tables.OBSERVATION."""
     return tuple_key(
         (rows["orig_hi"], rows["orig_lo"], rows["orig_p"]),

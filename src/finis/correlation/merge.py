@@ -127,7 +127,7 @@ def places(ev: Evidence, groups: Groups, begin: Array, tie: Array) -> pl.DataFra
     seen = seen[ev.stop[row[seen]] > ev.start[row[seen]]] if len(ev) else seen
     if len(seen):
         row = row[seen]
-        file[seen], number[seen] = ev.rows["last_file"][row], ev.rows["last_frame"][row]
+        file[seen], number[seen] = ev.fields["last_file"][row], ev.fields["last_frame"][row]
     path = paths[pl.Series(file.astype(np.uint32))]
     out = pl.DataFrame({
         "begin": begin, "tie": tie, "proof_file": path, "proof_number": number,

@@ -3,6 +3,7 @@ batches, the threads and the order of files."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 §6, lower case
 LENGTH = 9  # 45 bits
+FEW = 256  # ids that are spelt one by one
 
 
 def fingerprints(ev: Evidence, groups: Groups, chosen: Chosen) -> Array:
@@ -27,8 +29,8 @@ def fingerprints(ev: Evidence, groups: Groups, chosen: Chosen) -> Array:
     out = np.zeros(groups.count, np.uint64)
     seen = np.flatnonzero(chosen.packets)
     row = groups.first_row[seen]
-    vlan = ev.rows["vlan"][row].astype(np.uint64)
-    out[seen] = keys.mix(ev.key[row], ev.rows["first_ns"][row].view(np.uint64), vlan)
+    began = ev.fields["first_ns"][row].view(np.uint64)
+    out[seen] = keys.mix(ev.key[row], began, ev.fields["vlan"][row])
     only = np.flatnonzero(~chosen.packets)
     conn = groups.conn[only]
     if len(conn):
@@ -69,15 +71,23 @@ def ids(fingerprint: Array) -> pl.Series:
     import polars as pl
 
     used = fingerprint & np.uint64((1 << 5 * LENGTH) - 1)
-    if LENGTH % 3 or len(np.unique(used)) < len(used):
+    if len(used) <= FEW or LENGTH % 3 or len(np.unique(used)) < len(used):
         return pl.Series(_told_apart(fingerprint), dtype=pl.String)
-    three = [a + b + c for c in ALPHABET for b in ALPHABET for a in ALPHABET]
-    words = pl.Series(three, dtype=pl.String)  # three letters at once
+    three = _three_letters()
     parts = [
-        words.gather((used >> np.uint64(15 * n) & np.uint64(0x7FFF)).astype("u4")).alias(f"{n}")
+        three[pl.Series((used >> np.uint64(15 * n) & np.uint64(0x7FFF)).astype("u4"))].alias(f"{n}")
         for n in range(LENGTH // 3)
     ]
     return pl.select(pl.concat_str(parts)).to_series()
+
+
+@cache
+def _three_letters() -> pl.Series:
+    """All words of three letters, the first letter being the lowest digit."""
+    import polars as pl
+
+    words = [a + b + c for c in ALPHABET for b in ALPHABET for a in ALPHABET]
+    return pl.Series(words, dtype=pl.String)
 
 
 def one(fingerprint: np.uint64) -> str:

@@ -13,6 +13,7 @@ from finis.correlation.evidence import Evidence
 from finis.correlation.grouping import Groups
 from finis.correlation.keys import Array
 from finis.correlation.placing import Paired
+from finis.correlation.turned import Turned
 from finis.correlation.twins import Twins
 
 WRAP = 1 << 32
@@ -113,40 +114,32 @@ class Picker:
     def __init__(self, ev: Evidence, groups: Groups, chosen: Chosen) -> None:
         self.ev, self.groups, self.chosen = ev, groups, chosen
         self.blank = not len(ev)
-        spare = int(self.blank)  # without packets there is one row of zeros to read
-        self.rows: Array = np.zeros(1, ev.rows.dtype) if self.blank else ev.rows
+        spare = int(self.blank)
+        # Without packets there is one row of zeros to read.
+        self.fields = Turned(np.zeros(1, ev.rows.dtype)) if self.blank else ev.fields
         self._shift = np.append(chosen.shift, [0] * spare).astype(np.int64)
         self._flipped = np.append(groups.flipped, [False] * spare).astype(np.int64)
         self._shifted = bool(chosen.shift.any())
         self._straight = not self._flipped.any()
-        self._columns: dict[str, Array] = {}  # read from the rows once: those are wide
         self._every: list[tuple[Array, bool]] = []
-
-    def _column(self, name: str) -> Array:
-        """A field of every row, side by side in memory; fields of two sides as two columns."""
-        if name not in self._columns:
-            column = np.array(self.rows[name].T, order="C")
-            column.flags.writeable = False  # it is handed out itself
-            self._columns[name] = column
-        return self._columns[name]
 
     def all(self, at: Array) -> bool:
         """Is it every row in order?  Then nothing need be picked."""
         for known, is_all in self._every:
             if known is at:
                 return is_all
-        is_all = len(at) == len(self.rows) and bool((at == np.arange(len(at))).all())
+        is_all = len(at) == len(self.fields) and bool((at == np.arange(len(at))).all())
         self._every.append((at, is_all))
         return is_all
 
     def one(self, name: str, at: Array) -> Array:
         """A field without sides, or both sides of one."""
-        column: Array = self._column(name).T
+        column: Array = self.fields[name].T
         return column if self.all(at) else column[at]
 
     def side(self, name: str, at: Array, side: int) -> Array:
         """A field of the story's side."""
-        columns = self._column(name)
+        columns = self.fields[name]
         found: Array
         if self._straight:
             found = columns[side] if self.all(at) else columns[side][at]

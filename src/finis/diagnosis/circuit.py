@@ -41,6 +41,10 @@ class _UnknownError(Exception):
 _Answers = Sequence[Array]
 
 
+# What an expression that is written down in another way makes of those who read it.
+_NOT_UNDERSTOOD = (_UnknownError, AttributeError, IndexError, KeyError, TypeError, ValueError)
+
+
 class Bits(NamedTuple):
     """A Boolean per row: where it is true and where it is false; null is neither.  64 rows a word;
     bits beyond the last row say nothing."""
@@ -85,7 +89,7 @@ class Circuit:
         """A condition; the number to ask for its outcome by."""
         try:
             return self._condition(self._tree(expr))
-        except _UnknownError:
+        except _NOT_UNDERSTOOD:
             return self._left(expr.cast(pl.Boolean))
 
     def add_level(self, expr: pl.Expr | int, unknown: int) -> int:
@@ -94,7 +98,7 @@ class Circuit:
             return self._node("level", int(expr))
         try:
             return self._level(self._tree(expr))
-        except _UnknownError:
+        except _NOT_UNDERSTOOD:
             self.left.append(expr.fill_null(unknown).cast(pl.UInt8))
             return self._node("left level", len(self.left) - 1)
 
@@ -166,22 +170,22 @@ class Circuit:
     def _comparison(self, tree: Tree) -> int:
         """What is no longer a condition of conditions."""
         ((kind, what),) = tree.items()
-        names = set(_columns(tree))
-        if len(names) == 1 and self.types.get(min(names)) == "text":
-            key = "words", json.dumps(tree)
-            if key not in self._place:
-                self.of_words.append((min(names), self._expr(tree)))
-                self._place[key] = self._node(*key, len(self.of_words) - 1)
-            return self._place[key]
         try:
-            if kind == "Function" and "Column" in what["input"][0]:
+            if kind == "BinaryExpr" and what["op"] in _COMPARE:
+                sides = self._number(what["left"]), self._number(what["right"])
+                return self._node("compare", what["op"], *sides)
+            if kind == "Function" and self.types.get(what["input"][0]["Column"]) in _NUMBERS:
                 return self._member(what["function"], *what["input"])
-            if kind != "BinaryExpr" or what["op"] not in _COMPARE:
-                raise _UnknownError
-            sides = self._number(what["left"]), self._number(what["right"])
-            return self._node("compare", what["op"], *sides)
-        except _UnknownError:
+        except _NOT_UNDERSTOOD:
+            pass
+        names = {*_columns(tree)}
+        if len(names) != 1 or self.types.get(min(names)) != "text":
             return self._left(self._expr(tree))
+        key = "words", json.dumps(tree)
+        if key not in self._place:
+            self.of_words.append((min(names), self._expr(tree)))
+            self._place[key] = self._node(*key, len(self.of_words) - 1)
+        return self._place[key]
 
     def _member(self, function: Tree, column: Tree, *listed: Tree) -> int:
         """Is a number one of these?"""

@@ -203,7 +203,7 @@ def _judge_facts(stories: Stories, facts: Facts, causes: Catalogue) -> Judged:
         frame = facts.frame({name: kind for name, kind in schema.items() if name in read})
         verdict = judge_table(frame, "connections", causes)[0].select(VERDICT).get_columns()
     table = table.with_columns(verdict)
-    denials, _ = judge_table(stories.denials, "denials", causes)
+    denials = complete(stories.denials, "denials")
     return Judged(replace(stories, table=table, denials=denials), table, denials)
 
 
