@@ -15,8 +15,8 @@ NOT_CLOSED = (Ended.HALF_CLOSED, Ended.OPEN)
 
 def columns(pick: Picker, has: Array, gap: Array) -> Columns:
     """Per side `fin_missed`: the point nearest to it shows no FIN, but the other point does, or
-    exactly one number beyond its last data was acknowledged.  Null where nothing was missed.  `gap`: per
-    observation, bytes were acknowledged but never captured."""
+    exactly one number beyond its last data was acknowledged.  Null where nothing was missed.
+    `gap`: per observation, bytes were acknowledged but never captured."""
     chosen = pick.chosen
     out: Columns = {}
     if pick.blank:
