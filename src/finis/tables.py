@@ -254,6 +254,8 @@ o_fin            bool orig sent a FIN
 r_fin            bool resp sent a FIN
 o_fin_acked      bool orig's FIN was acknowledged
 r_fin_acked      bool resp's FIN was acknowledged
+o_fin_missed     bool orig's FIN was not captured nearest to it, but its number was acknowledged
+r_fin_missed     bool the same of resp's
 o_fins           i8 FINs from orig, retransmissions included
 r_fins           i8 FINs from resp
 o_fin_s          f8 seconds from first segment to orig's FIN

@@ -41,7 +41,7 @@ def proven() -> dict[str, set[str]]:
         said = {*(truth.causes[0] for truth in scenario.truths), *scenario.denials[:1]}
         for one in {*said, *scenario.beside, *scenario.patterns}:
             found[names[one]].add(f"lab: {name}")
-    scripts = {*traffic.TRAFFIC, *traffic.CONTRIBUTING, *traffic.STOPPED}
+    scripts = {*traffic.TRAFFIC, *traffic.CONTRIBUTING, *traffic.STOPPED, *traffic.LOSSY}
     for key in scripts | {case[0] for case in traffic.ACROSS.values()}:
         found[key].add("segments")
     for key in {one for some in traffic.BESIDE.values() for one in some}:

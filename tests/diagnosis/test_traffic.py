@@ -508,6 +508,22 @@ def test_one_direction_with_data_is_no_failed_handshake() -> None:
     assert (row["cause"], row["harm"]) == ("END601", "depends")
 
 
+# A capture that misses something makes verdicts on all it shows less sure: alone in one.
+LOSSY = {
+    "END211": (
+        TALK + "+1 S > C F. 1001:1001(0) ack 302\n+.01 C > S . 302:302(0) ack 1002\n",
+        TALK + "+1 S > C F. 1001:1001(0) ack 301\n+.01 C > S . 301:301(0) ack 1002\n",
+    )
+}
+
+
+def test_a_fin_that_was_not_captured_but_acknowledged() -> None:
+    missed, half_closed = (judged(traffic).connections for traffic in LOSSY["END211"])
+    said = missed.select("cause", "confidence", "harm").rows()
+    assert said == [("END211", "likely", "harmless")]
+    assert half_closed["cause"].to_list() == ["END405"]
+
+
 STOPPED = {"END903": (TALK, TALK + "+1 C > S F. 301:301(0) ack 1001")}
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from finis.cli.main import main
 from finis.errors import InputError, UsageError
 from finis.lab import kernellog, runner, score, spaces
 from finis.lab.kinds import KINDS
@@ -121,6 +122,23 @@ def test_truths_name_causes_that_exist() -> None:
 def test_unknown_scenario() -> None:
     with pytest.raises(UsageError, match="no scenario 'nonsense'"):
         runner.choose(["nonsense"])
+
+
+def test_the_list_and_one_entry_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lab", "list"]) == 0
+    whole = capsys.readouterr().out
+    assert "\nreference  " in whole
+    assert whole.count("\nclose-notify") == 1  # the series, not each of its cells
+    assert main(["lab", "list", "reference", "close-notify"]) == 0
+    some = capsys.readouterr().out
+    assert some.startswith("reference  ")
+    assert "Through asa," in some
+    assert "\nclose-notify-python-close-server-expires-read\n" in some  # a line of its own
+
+
+def test_a_firewall_that_no_scenario_names(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lab", "run", "shunned", "--firewall", "netfilter"]) == 2
+    assert "not played through netfilter; there is asa" in capsys.readouterr().err
 
 
 def test_no_runs_to_score(tmp_path: Path) -> None:

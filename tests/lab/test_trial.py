@@ -15,7 +15,7 @@ from finis.lab.kinds import KINDS
 from finis.lab.trial import TRAFFIC, TRIALS, Result, Trial, run, table
 
 REASON = spaces.why_not()
-TRIED = ("linger", "linger, whole seconds", "idle")
+TRIED = ("linger", "linger, whole seconds", "idle", "idle-reset")
 NETFILTER = ("time-wait", "close", "established")
 
 
@@ -65,7 +65,7 @@ def test_trials_name_what_exists(trial: Trial) -> None:
     assert trial.kind in KINDS
     assert trial.traffic in TRAFFIC
     if trial.value_s is None:
-        assert trial.setting in ("dcd", "idle-reset")
+        assert trial.setting in ("dcd", "idle-reset", "timewait")
         return
     assert trial.option in OPTIONS
     assert trial.setting in (*NAMES, "linger")

@@ -78,14 +78,16 @@ def _examples(pick: Picker) -> tuple[Array, Array]:
     near = np.concatenate((chosen.twins.near, more[:, 0]))
     far = np.concatenate((chosen.twins.far, more[:, 1]))
     same = pick.ev.key[near] == pick.ev.key[far]
-    same &= (pick.rows["pkts"][near] > 0).all(axis=1) & (pick.rows["pkts"][far] > 0).all(axis=1)
+    same &= (pick.ev.rows["pkts"][near] > 0).all(axis=1) & (pick.ev.rows["pkts"][far] > 0).all(
+        axis=1
+    )
     return near[same], far[same]
 
 
 def _ends(pick: Picker, row: Array, side: int, part: str) -> Array:
     turned = pick.turned(row)
     names = ("orig", "resp") if side == 0 else ("resp", "orig")
-    mine, other = (pick.rows[f"{name}_{part}"][row] for name in names)
+    mine, other = (pick.ev.rows[f"{name}_{part}"][row] for name in names)
     return np.where(turned, other, mine)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from finis.correlation import absent, keys, reported, resetting, stuck
+from finis.correlation import absent, keys, reported, resetting, stuck, unseen
 from finis.correlation.clocks import SECOND
 from finis.correlation.columns import NONE, Column, Columns, menu, null_unless, sides, words
 from finis.correlation.evidence import Evidence
@@ -46,6 +46,7 @@ def columns(pick: Picker, treated: Treated) -> Columns:
     for more in (reported, stuck, resetting):
         out |= more.columns(pick, has)
     missed = gaps(pick.fields)
+    out |= unseen.columns(pick, has, missed)
     lossy = _lossy_points(pick, missed)
     out |= absent.columns(pick, has, lossy)
     out["ending"] = treated.ending

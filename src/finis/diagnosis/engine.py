@@ -220,8 +220,9 @@ def _read(rules: tuple[type[Cause], ...]) -> set[str]:
     }
 
 
-# What rules can tell apart in connections that only a log shows.  `duration` and `resp_p` they
+# What rules can tell apart in connections that only a log shows.  What `BESIDE_PACKETS` names they
 # read beside facts of packets only; every other fact is null there.
+BESIDE_PACKETS = ("duration", "resp_p", "teardown_by")
 ALIKE = {
     "teardown": pl.col("teardown"),
     "teardown_reason": pl.col("teardown_reason"),
@@ -242,7 +243,7 @@ def kinds_suffice(causes: tuple[type[Cause], ...]) -> bool:
     """Do these causes read nothing of a log that `ALIKE` leaves out?"""
     read = _read(tuple(cause for cause in causes if cause.table == "connections"))
     given = {*logalone.COLUMNS, "data_denied", "acks_denied"}
-    return read & given <= {*ALIKE, "duration", "resp_p"}
+    return read & given <= {*ALIKE, *BESIDE_PACKETS}
 
 
 def judge_alike(frame: pl.DataFrame, causes: Catalogue) -> pl.DataFrame:

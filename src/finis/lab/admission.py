@@ -33,6 +33,7 @@ class Policy:
     dead_peers: float = 0.0  # an idle connection is probed so often before it is given up (DCD)
     half_closed: float = 600.0
     linger: float = 0.0  # kept so long after FINs or a RST; what comes then is discarded in silence
+    timewait: float = 0.0  # the same after FIN, FIN and ACK only (`sysopt connection timewait`)
     exact: bool = False  # the log's stamps have milliseconds
     forbidden: bytes = b""  # inspection ends a connection that carries this
     inject: bytes = b""  # what a box behind the firewall answers with RSTs

@@ -75,6 +75,7 @@ class Flow:
     heard: set[int] = field(default_factory=set)  # sides that answered
     tries: int = 0
     ended: tuple[float, str] | None = None  # when and why, while it lingers
+    kept_s: float = 0.0  # after a normal close
 
 
 class Asa:
@@ -225,6 +226,7 @@ class Asa:
             later = flow.halves[1 - flow.first_fin]
             acked, fin = later.acked, later.fin
             if acked is not None and fin is not None and ahead(acked, fin) >= 0:
+                flow.kept_s = self.policy.timewait
                 self._teardown(flow, now, f"TCP FINs from {INTERFACES[flow.first_fin]}")
 
     def _deny(self, side: int, packet: Packet, now: float) -> None:
@@ -241,7 +243,7 @@ class Asa:
         for flow in list(self.flows.values()):
             silent = now - flow.last
             if flow.ended:
-                if now - flow.ended[0] >= self.policy.linger:
+                if now - flow.ended[0] >= max(self.policy.linger, flow.kept_s):
                     self._forget(flow)
             elif not flow.established:
                 if now - flow.opened >= self.policy.embryonic:
@@ -339,7 +341,8 @@ class Asa:
         self.flows.pop(flow.ends, None)
 
     def _teardown(self, flow: Flow, now: float, reason: str) -> None:
-        if self.policy.linger and reason.startswith(("TCP FINs", "TCP Reset-")):
+        lingers = self.policy.linger and reason.startswith(("TCP FINs", "TCP Reset-"))
+        if lingers or flow.kept_s:
             flow.ended = now, reason
         else:
             self._forget(flow)

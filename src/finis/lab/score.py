@@ -30,6 +30,7 @@ OPEN = {
     "denial-undetermined", "one-direction-only", "reset-unexplained",
 }  # fmt: skip
 FULL, LOSSY = "full", "every 10th lost"
+CLOSED_SOMEHOW = {"final-ack-unseen", "fin-missed"}
 ORDERLY = {"client-closed-first", "server-closed-first", "closed-simultaneously"}
 NO_PAYLOAD = ("log", "started late", LOSSY)  # the bytes that tell may be missing
 MANY = 200  # readings from which on more processes pay
@@ -179,7 +180,7 @@ def _mark(row: dict[str, Any], true: dict[str, Any], evidence: str) -> str:
     said, causes = row["cause_name"], set(true["causes"])
     if said in causes:
         return "right"
-    if said == "final-ack-unseen" and evidence == LOSSY and causes & ORDERLY:
+    if said in CLOSED_SOMEHOW and evidence == LOSSY and causes & ORDERLY:
         return "right"  # it says no more than that
     if said in true["less"]:
         return "vague" if not causes & row["names"] and evidence == FULL else "right"

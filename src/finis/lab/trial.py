@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -72,6 +73,10 @@ TRIALS = {
               (0.5, 1.5, 2.2, 2.6, 3.6, 4.5)),
         Trial("dcd", "asa", "idle", "dcd", "", {"idle": 1.5}, {"idle": 1.5, "dead_peers": 0.5},
               1.5, None, (0.7, 2.2, 3.0, 3.5)),
+        Trial("idle-reset", "asa", "idle", "idle-reset", "", {"idle": 1.5},
+              {"idle": 1.5, "idle_reset": True}, 1.5, None, (0.7, 2.2, 3.0, 3.5)),
+        Trial("timewait", "asa", "late", "timewait", "", {"timewait": 0.0}, {"timewait": 15.0},
+              0.0, None, (0.4, 5.0, 13.0, 17.0)),
         Trial("idle", "asa", "idle", "idle", "idle",
               {"idle": 1.5}, {"idle": 4.0}, 1.5, 4.0, (0.7, 2.2, 3.0, 3.5, 4.6, 5.5)),
         Trial("time-wait", "netfilter", "late", "time-wait", "linger",
@@ -145,10 +150,15 @@ def silent(lab: Lab, waits: tuple[float, ...], half_closed: bool) -> dict[int, f
         if half_closed:
             client.shutdown(1)
             fate(server)
-        due.add(FIRST + number, wait, partial(server.sendall, b"later"))
+        due.add(FIRST + number, wait, partial(_speak, server))
     due.play()
     time.sleep(1.0)  # it is sent again, 200 ms, 400 ms … later
     return due.waited
+
+
+def _speak(server: socket.socket) -> None:
+    with suppress(ConnectionResetError):  # told by the firewall that the connection is gone
+        server.sendall(b"later")
 
 
 def connected(lab: Lab, listener: socket.socket, port: int) -> tuple[socket.socket, socket.socket]:

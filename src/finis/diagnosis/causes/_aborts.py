@@ -34,6 +34,16 @@ def fin_then_rst(side: facts.Half) -> pl.Expr:
     )
 
 
+def closed_before(side: facts.Half) -> pl.Expr:
+    """The side's FIN came before the capture began: the log ascribes the FINs to it."""
+    return (
+        facts.teardown("fins")
+        & (pl.col("teardown_by") == side.side)
+        & pl.col("midstream")
+        & facts.no(side.fin)
+    )
+
+
 def aborted_without_fin(side: facts.Half) -> pl.Expr:
     """A RST of a live socket that had sent no FIN, and that the peer had to accept."""
     return (

@@ -39,7 +39,7 @@ import polars as pl
 from finis.diagnosis import facts, telling
 from finis.diagnosis.cause import Alternative, Cause, Claim
 from finis.diagnosis.causes import _aborts
-from finis.terms import Harm, Side
+from finis.terms import Confidence, Harm, Side
 
 if TYPE_CHECKING:
     from finis.correlation.stories import Story
@@ -50,6 +50,9 @@ class ServerClosedClientAborted(Cause):
     names_side = True
     title = "server closed first, client then aborted (FIN, RST)"
     beats = ("END202", "END205", "END207", "END304", "END305", "END306", "END310", "END311")
+    confidence = facts.confidence(
+        (_aborts.closed_before(facts.RESP), Confidence.LIKELY), otherwise=Confidence.CERTAIN
+    )
     harm = facts.harm((facts.data_lost(), Harm.DEPENDS), otherwise=Harm.HARMLESS)
     harm_why = "both sides had closed; a RST after that reaches sockets that are already gone"
     remedy = {
@@ -80,7 +83,8 @@ class ServerClosedClientAborted(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        return _aborts.fin_then_rst(facts.ORIG) & facts.RESP.fin & facts.RESP.fin_first
+        closed = (facts.RESP.fin & facts.RESP.fin_first) | _aborts.closed_before(facts.RESP)
+        return _aborts.fin_then_rst(facts.ORIG) & closed
 
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:

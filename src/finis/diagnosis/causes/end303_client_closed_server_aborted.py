@@ -29,7 +29,7 @@ import polars as pl
 from finis.diagnosis import facts, telling
 from finis.diagnosis.cause import Alternative, Cause, Claim
 from finis.diagnosis.causes import _aborts
-from finis.terms import Harm, Side
+from finis.terms import Confidence, Harm, Side
 
 if TYPE_CHECKING:
     from finis.correlation.stories import Story
@@ -40,6 +40,9 @@ class ClientClosedServerAborted(Cause):
     names_side = True
     title = "client closed first, server then aborted (FIN, RST)"
     beats = ("END201", "END205", "END207", "END304", "END305", "END306", "END310", "END311")
+    confidence = facts.confidence(
+        (_aborts.closed_before(facts.ORIG), Confidence.LIKELY), otherwise=Confidence.CERTAIN
+    )
     harm = facts.harm((facts.data_lost(), Harm.DEPENDS), otherwise=Harm.HARMLESS)
     harm_why = "both sides had closed"
     remedy = {
@@ -57,7 +60,8 @@ class ClientClosedServerAborted(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        return _aborts.fin_then_rst(facts.RESP) & facts.ORIG.fin & facts.ORIG.fin_first
+        closed = (facts.ORIG.fin & facts.ORIG.fin_first) | _aborts.closed_before(facts.ORIG)
+        return _aborts.fin_then_rst(facts.RESP) & closed
 
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:
