@@ -370,10 +370,13 @@ class Intake:
         gc.disable()
         try:
             for _ in self.events():
-                pass
+                if take is not None:
+                    for part in self.log.complete():
+                        take(part)
             if take is None:
                 return self.log.finish()
-            take(self.log.rest())
+            for part in self.log.rest():
+                take(part)
             return self.log.told()
         finally:
             if collecting:

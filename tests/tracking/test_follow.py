@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from finis.tracking import events as module
 from finis.tracking.devices import LogOptions
 from finis.tracking.events import LogTracker
+from finis.wire.dialects import _packed
 
 from .eventlist import CLIENT, NS, SERVER, START, Line, batches, built, deny, line, torn
 
@@ -102,6 +105,83 @@ def followed(lines: list[Line], fast: bool, options: LogOptions, size: int) -> t
 def test_kernel_is_the_reference(events: list[Line], options: LogOptions, size: int) -> None:
     lines = placed(events)
     assert followed(lines, True, options, size) == followed(lines, False, options, size)
+
+
+def parts_of(
+    lines: list[Line], options: LogOptions, size: int, most: int, takes: list[bool]
+) -> tuple[Any, ...]:
+    """As `followed`, by the kernel, with what is complete taken now and then."""
+    tracker = LogTracker(options=options)
+    copies, parts = [], []
+    for i, batch in enumerate(batches(lines, size)):
+        tracker.feed(batch)
+        copies.append(batch["duplicate_of"])
+        while takes[i % len(takes)] and tracker.ready:
+            part = tracker.take(most)
+            assert part is not None
+            assert max(len(part.connections), int((part.denials["at"] < 0).sum())) <= most
+            parts.append(part)
+    parts += tracker.rest(most)
+    tables = tracker.tables(parts)
+    frames = (tables.connections.to_dict(as_series=False), tables.denials.to_dict(as_series=False))
+    return copies, frames, tables.notes, tables.devices, tracker.events
+
+
+@pytest.mark.parametrize("codes", [_packed.MOST, 4])
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(event(), min_size=1, max_size=60),
+    st.sampled_from((LogOptions(), SMALL)),
+    st.integers(1, 20),
+    st.integers(1, 20),
+    st.lists(st.booleans(), min_size=1, max_size=5),
+)
+def test_what_is_taken_is_complete(
+    codes: int, events: list[Line], options: LogOptions, size: int, most: int, takes: list[bool]
+) -> None:
+    lines = placed(events)
+    with mock.patch.object(_packed, "MOST", codes):
+        got = parts_of(lines, options, size, most, takes)
+    assert got == followed(lines, False, options, size)
+
+
+def busy(count: int) -> list[Line]:
+    """Connections of ten hosts, each of which is refused something after it."""
+    lines: list[Line] = []
+    for n in range(count):
+        client = f"outside:192.0.2.{n % 10}/{1024 + n}"
+        lines.append(built(n, n + 1, client, initiator="a"))
+        lines.append(torn(n + 0.5, n + 1, client))
+        lines.append(deny(n + 0.7, SERVER, client, "PSH ACK" if n % 3 else "ACK"))
+    return lines
+
+
+def test_connections_leave_while_the_log_is_read() -> None:
+    tracker = LogTracker(options=LogOptions(ended_s=60.0, expired_s=60.0))
+    held, parts = 0, []
+    for batch in batches(busy(2000), 100):
+        tracker.feed(batch)
+        if tracker.ready:
+            parts.append(tracker.take())
+        taken = sum(len(part.connections) for part in parts if part is not None)
+        held = max(held, tracker.lives.count - taken)
+    assert held < 500
+    rows = np.concatenate([part.connections for part in (*parts, *tracker.rest()) if part])
+    assert len(rows) == 2000 and (rows["denials_after"] == 1).all()
+    assert rows["data_denied"].sum() == 1333 and rows["acks_denied"].sum() == 667
+
+
+def test_denials_wait_for_their_connection_only_under_a_ceiling() -> None:
+    lines = busy(300)
+    tracker = LogTracker(options=LogOptions(denials_most=100))
+    for batch in batches(lines, 50):
+        tracker.feed(batch)
+    tables = tracker.finish()
+    expected = followed(lines, False, LogOptions(), 50)[1]
+    assert tables.connections.to_dict(as_series=False) == expected[0]
+    alone = tables.denials["conn_id"].null_count()
+    assert alone > 0 and tables.denials["lag_s"].null_count() == 0
+    assert any(note.startswith(f"{alone} denials are told without") for note in tables.notes)
 
 
 def test_plain_lines_are_taken_by_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:

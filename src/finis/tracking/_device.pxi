@@ -2,37 +2,6 @@
 
 # --- the state of a firewall ---------------------------------------------------------------------
 
-cdef struct Maybe:
-    bint known
-    int64_t value
-
-cdef struct Dev:
-    Maybe now, first, last, failover, built_since, torn_since, id_top
-    int64_t next_tick, since, ids, ids_missing
-    bint other_ids, shared
-    bint numbered
-    bint stateful  # states are logged: its connections are left to the reference
-    int64_t idle
-    int64_t events, built, teardowns, denials, lost
-    uint32_t name
-    Opens* opens
-    Memory* ended
-    Memory* expired
-    Memory* torn
-    Memory* lines
-    Memory* watch
-    Memory* permits
-    Memory* xlates
-    int64_t orphans  # Teardowns that wait for their Built
-    int64_t orphan_at  # log time of the first
-    uint8_t* maybe_orphan  # a bit for each hash of their numbers
-    int64_t held
-
-cdef struct Time:  # a `LogClock`
-    Maybe now, suspect
-    int64_t shift
-
-
 cdef object told(Maybe maybe):
     return maybe.value if maybe.known else None
 
@@ -138,6 +107,7 @@ cdef class State:
     """The state of `devices.Device`, packed."""
 
     cdef Dev d
+    cdef Flow* f
     cdef readonly object name, options, budget, shared, firewall, clocks, held, orphans, counts
     cdef readonly object lingering, states
     cdef readonly OpenNumbers open
@@ -152,28 +122,33 @@ cdef class State:
 
     def __cinit__(self, name, options, budget, shared, firewall, Follower follower):
         memset(&self.d, 0, sizeof(Dev))
+        self.f = &follower.f
         self.name, self.options, self.budget, self.shared = name, options, budget, shared
         self.clocks, self.held, self.orphans = {}, {}, OrderedDict()
-        self.firewall, self.lingering, self.states = firewall, {}, {}
+        self.firewall, self.states = firewall, {}
+        self.lingering = Lingering(follower)
         self.d.numbered, self.d.stateful = firewall.numbered, firewall.states
         self.d.name, self.d.shared = follower.note_device(name), shared
+        self.d.state = <void*>self
+        self.d.ties.size, self.d.numbers.size = sizeof(Tie), sizeof(Number)
+        self.d.numbers.near = SEED_A
         self.counts = FastCounts(self)
         self.since_why = "the log starts"
-        self.open = OpenNumbers()
-        self.open_tuples = OpenTuples(self.open)
-        most, item = options.lines_most, sizeof(Torn)
-        self.ended = Endings(int(options.ended_s * NS), options.ended_most, 2)
-        self.expired = Endings(int(options.expired_s * NS), options.ended_most, 4)
-        self.torn = TornNumbers(120 * NS, most, 1, sizeof(Torn))
-        self.lines = Lines(120 * NS, most)
-        self.watch = Watched(int(options.ahead_s * NS), most, 1, sizeof(Waiting))
-        self.permits = Permits(int(options.wait_s * NS), most, 1, 0, follower)
-        self.xlates = Translations(60 * NS, most)
-        self.d.opens = &self.open.o
-        self.d.ended, self.d.expired = &self.ended.m, &self.expired.m
+        self.open, self.open_tuples = OpenNumbers(self, follower), OpenTuples(self, follower)
+        most = options.lines_most
+        ended_s, expired_s = int(options.ended_s * NS), int(options.expired_s * NS)
+        self.ended = Endings(self, follower, BRIEF, ended_s, options.ended_most, 2)
+        self.expired = Endings(self, follower, LONG, expired_s, options.ended_most, 4)
+        self.torn = TornNumbers(self, follower, TORN, 120 * NS, most)
+        self.lines = Lines(self, follower, OWN, 120 * NS, most)
+        self.watch = Watched(self, follower, WATCH, int(options.ahead_s * NS), most)
+        self.permits = Permits(self, follower, OWN, int(options.wait_s * NS), most)
+        self.xlates = Translations(self, follower, OWN, 60 * NS, most)
+        self.d.brief, self.d.long_ = &self.ended.m, &self.expired.m
         self.d.torn, self.d.lines = &self.torn.m, &self.lines.m
         self.d.watch, self.d.xlates = &self.watch.m, &self.xlates.m
         self.d.permits = &self.permits.m
+        follower.number_device(self.d.name, &self.torn.m.numbered)
         self.d.next_tick = LEAST
         self.d.maybe_orphan = <uint8_t*>calloc(LINE_BITS // 8, 1)
         if self.d.maybe_orphan == NULL:
@@ -182,6 +157,10 @@ cdef class State:
 
     def __dealloc__(self):
         free(self.d.maybe_orphan)
+        free(self.d.fresh.items)
+        free(self.d.order.items)
+        table_free(&self.d.ties)
+        table_free(&self.d.numbers)
 
     @property
     def now(self):

@@ -1,110 +1,148 @@
-# What is remembered while a log is followed: hash tables of packed entries, forgotten a slice at a
-# time (`recent.Recent`), and the open connections.
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
+# Packed memory: hash tables of slots, rows of one size that are used again, prefetching.
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memmove, memset
 
 cdef extern from *:
     """
     #include <stdint.h>
+    #include <stdlib.h>
+    #if defined(__linux__)
+    #include <sys/mman.h>
+    #endif
     static inline uint64_t finis_mix(uint64_t a, uint64_t b) {
         __uint128_t m = (__uint128_t)a * b;
         return (uint64_t)m ^ (uint64_t)(m >> 64);
     }
     static inline void finis_fetch(const void* p) { __builtin_prefetch(p); }
+    /* Random access to memory in pages of 4 KiB is dear: ask for large ones. */
+    static inline void* finis_large(void* p, size_t bytes) {
+    #if defined(__linux__) && defined(MADV_HUGEPAGE)
+        if (p && bytes >= ((size_t)4 << 20)) {
+            uintptr_t begin = ((uintptr_t)p + 4095) & ~(uintptr_t)4095;
+            (void)madvise((void*)begin, ((uintptr_t)p + bytes - begin) & ~(size_t)4095,
+                          MADV_HUGEPAGE);
+        }
+    #endif
+        return p;
+    }
+    static inline void* finis_zeroed(size_t count, size_t size) {
+        return finis_large(calloc(count, size), count * size);
+    }
+    static inline void* finis_chunk(size_t bytes) {
+        void* p = NULL;
+        if (posix_memalign(&p, (size_t)64, bytes)) return NULL;
+        return finis_large(p, bytes);
+    }
     """
     uint64_t finis_mix(uint64_t a, uint64_t b) noexcept nogil
     void finis_fetch(const void* p) noexcept nogil
+    void* finis_zeroed(size_t count, size_t size) noexcept nogil
+    void* finis_chunk(size_t bytes) noexcept nogil
 
 cdef enum:
-    FIRST = 64  # slots of a new table
-    PARTS = 8  # slices of a memory, the newest included
-    NOBODY = -1
+    FIRST = 64  # slots of a new table, items of a new array
+    NOBODY = 0xFFFFFFFF  # no place
 
 # --- tables --------------------------------------------------------------------------------------
 
-cdef struct Slot:
-    uint64_t key  # 0: free
-    int64_t a
-    int64_t b
-    int64_t c
-
 cdef struct Table:
-    Slot* slots
+    char* slots
     uint64_t mask
     uint64_t count
+    uint64_t size  # bytes of a slot; it begins with its key, 0: free
+    uint64_t near  # not 0: keys are numbers, of which four that follow each other lie together;
+    # the others are hashes
 
 
 cdef inline uint64_t home(const Table* table, uint64_t key) noexcept nogil:
-    return finis_mix(key, <uint64_t>0x9E3779B97F4A7C15) & table.mask
+    if table.near:
+        key = (finis_mix((key >> 2) ^ table.near, <uint64_t>0x9E3779B97F4A7C15) & ~<uint64_t>3) | (
+            key & 3
+        )
+    return key & table.mask
+
+
+cdef inline void* slot_at(const Table* table, uint64_t i) noexcept nogil:
+    return table.slots + i * table.size
+
+
+cdef inline uint64_t key_at(const Table* table, uint64_t i) noexcept nogil:
+    return (<uint64_t*>(table.slots + i * table.size))[0]
 
 
 cdef inline void fetch_slot(const Table* table, uint64_t key) noexcept nogil:
-    if table.slots != NULL:
-        finis_fetch(&table.slots[home(table, key)])
+    if table.count:
+        finis_fetch(slot_at(table, home(table, key)))
 
 
-cdef inline Slot* table_get(const Table* table, uint64_t key) noexcept nogil:
-    """The entry, NULL if there is none."""
-    cdef uint64_t i
+cdef inline void* table_get(const Table* table, uint64_t key) noexcept nogil:
+    """The slot of this key, NULL if there is none."""
+    cdef uint64_t i, found
     if table.count == 0:
         return NULL
     i = home(table, key)
-    while table.slots[i].key:
-        if table.slots[i].key == key:
-            return &table.slots[i]
+    while True:
+        found = key_at(table, i)
+        if found == key:
+            return slot_at(table, i)
+        if found == 0:
+            return NULL
         i = (i + 1) & table.mask
-    return NULL
 
 
 cdef inline int table_grow(Table* table) noexcept nogil:
-    cdef Table larger
+    cdef Table larger = table[0]
     cdef uint64_t i, j
     larger.mask = (FIRST if table.slots == NULL else 2 * (table.mask + 1)) - 1
-    larger.count = table.count
-    larger.slots = <Slot*>calloc(larger.mask + 1, sizeof(Slot))
+    larger.slots = <char*>finis_zeroed(larger.mask + 1, larger.size)
     if larger.slots == NULL:
         return -1
     if table.slots != NULL:
         for i in range(table.mask + 1):
-            if table.slots[i].key:
-                j = home(&larger, table.slots[i].key)
-                while larger.slots[j].key:
+            if key_at(table, i):
+                j = home(&larger, key_at(table, i))
+                while key_at(&larger, j):
                     j = (j + 1) & larger.mask
-                larger.slots[j] = table.slots[i]
+                memcpy(slot_at(&larger, j), slot_at(table, i), larger.size)
         free(table.slots)
     table[0] = larger
     return 0
 
 
-cdef inline Slot* table_put(Table* table, uint64_t key, bint* fresh) noexcept nogil:
-    """The entry of this key, made if need be; NULL: no memory."""
-    cdef uint64_t i
-    if table.slots == NULL or 2 * table.count > table.mask:
+cdef inline void* table_put(Table* table, uint64_t key, bint* fresh) noexcept nogil:
+    """The slot of this key, made if need be; NULL: no memory."""
+    cdef uint64_t i, found
+    if table.slots == NULL or 8 * table.count > 5 * table.mask:
         if table_grow(table):
             return NULL
     i = home(table, key)
-    while table.slots[i].key and table.slots[i].key != key:
+    while True:
+        found = key_at(table, i)
+        if found == key:
+            fresh[0] = False
+            return slot_at(table, i)
+        if found == 0:
+            break
         i = (i + 1) & table.mask
-    fresh[0] = table.slots[i].key == 0
-    if fresh[0]:
-        table.count += 1
-        table.slots[i].key = key
-    return &table.slots[i]
+    fresh[0] = True
+    table.count += 1
+    (<uint64_t*>slot_at(table, i))[0] = key
+    return slot_at(table, i)
 
 
-cdef inline void table_drop(Table* table, Slot* slot) noexcept nogil:
+cdef inline void table_drop(Table* table, void* slot) noexcept nogil:
     """Remove an entry; those that it had pushed on move back."""
-    cdef uint64_t hole = slot - table.slots, i = hole, wanted
+    cdef uint64_t hole = (<char*>slot - table.slots) / table.size, i = hole, wanted
     while True:
         i = (i + 1) & table.mask
-        if table.slots[i].key == 0:
+        if key_at(table, i) == 0:
             break
-        wanted = home(table, table.slots[i].key)
+        wanted = home(table, key_at(table, i))
         if ((i - wanted) & table.mask) >= ((i - hole) & table.mask):
-            table.slots[hole] = table.slots[i]
+            memcpy(slot_at(table, hole), slot_at(table, i), table.size)
             hole = i
-    table.slots[hole].key = 0
+    (<uint64_t*>slot_at(table, hole))[0] = 0
     table.count -= 1
 
 
@@ -113,251 +151,101 @@ cdef inline void table_free(Table* table) noexcept nogil:
     table.slots, table.mask, table.count = NULL, 0, 0
 
 
-# --- memories that forget ------------------------------------------------------------------------
+# --- lists ---------------------------------------------------------------------------------------
 
-cdef struct Slice:
-    Table table
-    int64_t began
-    int64_t lists  # number of the first list of this slice, see `_follow.Lines`
-    char* pool  # what entries refer to, of `Memory.item` bytes each
-    int64_t items
+cdef struct List:  # of items, appended at the end and taken from the front
+    char* items
+    int64_t begin
+    int64_t end
     int64_t room
 
-cdef struct Memory:
-    Slice part[PARTS]  # the oldest first; the newest is part[old]
-    int old
-    int slices
-    int item
-    int64_t slice_ns
-    int64_t lists
-    uint64_t most  # entries of a slice
-    bint begun
-    int64_t head_ns  # log time at which the newest slice began, if `begun`
-    bint forgot
-    int64_t since_ns  # log time from which every entry is still held, if `forgot`
-    Slice spare  # an emptied one, to be used again
+
+cdef inline void* list_add(List* list, size_t size) noexcept nogil:
+    """A new last item, to be written; NULL: no memory."""
+    cdef int64_t count = list.end - list.begin
+    cdef void* more
+    if list.end == list.room:
+        if list.room and count <= list.room // 2:
+            memmove(list.items, list.items + list.begin * size, count * size)
+            list.begin, list.end = 0, count
+        else:
+            more = realloc(list.items, (2 * list.room + FIRST) * size)
+            if more == NULL:
+                return NULL
+            list.items, list.room = <char*>more, 2 * list.room + FIRST
+    list.end += 1
+    return list.items + (list.end - 1) * size
+
+# --- rows that are used again --------------------------------------------------------------------
+
+cdef enum:
+    ROW_BYTES = 256
+    CHUNK_BITS = 15  # rows of a chunk
+    CHUNK_ROWS = 1 << CHUNK_BITS
+    SOON = 6  # rows that are loaded before they are taken
+
+cdef struct Pool:
+    char** chunks
+    uint32_t* spare  # places to be used again, the last first: it is still in the cache
+    uint32_t spares
+    uint32_t top  # places that were ever used
+    uint32_t room
 
 
-cdef inline void slice_free(Slice* part) noexcept nogil:
-    table_free(&part.table)
-    free(part.pool)
-    memset(part, 0, sizeof(Slice))
+cdef inline char* row_at(const Pool* pool, uint32_t place) noexcept nogil:
+    return pool.chunks[place >> CHUNK_BITS] + <uint64_t>(place & (CHUNK_ROWS - 1)) * ROW_BYTES
 
 
-cdef inline void slice_keep(Memory* memory, Slice* part) noexcept nogil:
-    """Empty a slice; keep its memory if there is none in reserve."""
-    if memory.spare.table.slots == NULL and part.table.slots != NULL:
-        memset(part.table.slots, 0, (part.table.mask + 1) * sizeof(Slot))
-        part.table.count = part.items = 0
-        memory.spare = part[0]
-        memset(part, 0, sizeof(Slice))
-    else:
-        slice_free(part)
-
-
-cdef inline bint forget_oldest(Memory* memory) noexcept nogil:
-    """`Recent.drop_oldest`."""
-    cdef int i
-    if memory.old:
-        slice_keep(memory, &memory.part[0])
-        for i in range(memory.old):
-            memory.part[i] = memory.part[i + 1]
-        memset(&memory.part[memory.old], 0, sizeof(Slice))
-        memory.old -= 1
-        memory.forgot = True if memory.old else memory.begun
-        memory.since_ns = memory.part[0].began if memory.old else memory.head_ns
-        return True
-    if memory.part[0].table.count == 0:
-        return False
-    slice_keep(memory, &memory.part[0])
-    memory.part[0].lists = memory.lists
-    memory.forgot, memory.since_ns = memory.begun, memory.head_ns
-    return True
-
-
-cdef inline void turn(Memory* memory, int64_t now) noexcept nogil:
-    """`Recent.turn`."""
-    cdef Slice* head = &memory.part[memory.old]
-    if head.table.count:
-        head.began = memory.head_ns if memory.begun else now
-        memory.old += 1
-        head += 1
-        head[0] = memory.spare
-        memset(&memory.spare, 0, sizeof(Slice))
-        head.lists = memory.lists
-        if head.table.slots == NULL:  # as large as the one before turned out to be
-            head.table.slots = <Slot*>calloc((head - 1).table.mask + 1, sizeof(Slot))
-            head.table.mask = (head - 1).table.mask if head.table.slots != NULL else 0
-    memory.begun, memory.head_ns = True, now
-    while memory.old > memory.slices:
-        forget_oldest(memory)
-
-
-cdef inline void pass_time(Memory* memory, int64_t now) noexcept nogil:
-    """`Recent.tick`."""
-    if not memory.begun:
-        memory.begun, memory.head_ns = True, now
-    elif now - memory.head_ns >= memory.slice_ns:
-        turn(memory, now)
-        while (
-            memory.old and now - memory.part[0].began >= (memory.slices + 1) * memory.slice_ns
-        ):
-            forget_oldest(memory)
-
-
-cdef inline void forget_all(Memory* memory) noexcept nogil:
-    """`Recent.clear`."""
-    cdef int i
-    for i in range(memory.old + 1):
-        slice_keep(memory, &memory.part[i])
-    memory.old = 0
-    memory.part[0].lists = memory.lists
-    memory.begun = memory.forgot = False
-
-
-cdef inline Slot* recall(const Memory* memory, uint64_t key, int* where) noexcept nogil:
-    """The newest entry, NULL if there is none; `where`: its slice."""
-    cdef int i = memory.old
-    cdef Slot* found
-    while i >= 0:
-        found = table_get(&memory.part[i].table, key)
-        if found != NULL:
-            where[0] = i
-            return found
-        i -= 1
-    return NULL
-
-
-cdef inline bint empty(const Memory* memory) noexcept nogil:
-    return memory.old == 0 and memory.part[0].table.count == 0
-
-
-cdef inline Slot* remember(Memory* memory, uint64_t key, int64_t now) noexcept nogil:
-    """An entry in the newest slice, to be written; NULL: no memory."""
-    cdef bint fresh
-    if memory.part[memory.old].table.count >= memory.most:
-        turn(memory, now)
-    return table_put(&memory.part[memory.old].table, key, &fresh)
-
-
-cdef inline int64_t pooled(Memory* memory) noexcept nogil:
-    """Number of a new item in the newest slice; -1: no memory."""
-    cdef Slice* part = &memory.part[memory.old]
-    cdef char* larger
-    if part.items >= part.room:
-        larger = <char*>realloc(part.pool, max(FIRST, 2 * part.room) * memory.item)
-        if larger == NULL:
-            return -1
-        part.pool, part.room = larger, max(FIRST, 2 * part.room)
-    part.items += 1
-    return part.items - 1
-
-
-# --- open connections ----------------------------------------------------------------------------
-
-cdef struct Open:
-    int64_t number
-    int64_t row
-    int64_t at
-    int64_t event
-    uint64_t tuples[4]
-    int32_t before  # in order of building
-    int32_t after
-    uint8_t count  # of tuples
-    uint8_t orig
-    uint8_t direction
-
-cdef struct Opens:
-    Table index  # number → place
-    Table tuples  # hash → number
-    Open* places
-    int32_t room
-    int32_t free  # first free place, linked by `after`
-    int32_t first
-    int32_t last
-
-
-cdef inline uint64_t key_of_number(int64_t number) noexcept nogil:
-    return <uint64_t>number ^ (<uint64_t>1 << 63)  # the least number means nothing
-
-
-cdef inline Open* find_open(const Opens* opens, int64_t number) noexcept nogil:
-    cdef Slot* slot = table_get(&opens.index, key_of_number(number))
-    return NULL if slot == NULL else &opens.places[slot.a]
-
-
-cdef inline Open* open_new(Opens* opens, int64_t number) noexcept nogil:
-    """A place for a connection whose number is not in use; NULL: no memory."""
-    cdef int32_t i, room
-    cdef Open* larger
-    cdef Slot* slot
-    cdef bint fresh
-    if opens.free == NOBODY:
-        room = max(FIRST, 2 * opens.room)
-        larger = <Open*>realloc(opens.places, room * sizeof(Open))
-        if larger == NULL:
-            return NULL
-        opens.places = larger
-        for i in range(opens.room, room):
-            larger[i].after = i + 1
-        larger[room - 1].after = NOBODY
-        opens.free, opens.room = opens.room, room
-    slot = table_put(&opens.index, key_of_number(number), &fresh)
-    if slot == NULL:
-        return NULL
-    i = opens.free
-    slot.a = i
-    opens.free = opens.places[i].after
-    opens.places[i].number = number
-    opens.places[i].before, opens.places[i].after = opens.last, NOBODY
-    if opens.last == NOBODY:
-        opens.first = i
-    else:
-        opens.places[opens.last].after = i
-    opens.last = i
-    return &opens.places[i]
-
-
-cdef inline void open_drop(Opens* opens, Open* gone) noexcept nogil:
-    """Forget a connection, but not its tuples."""
-    cdef int32_t i = <int32_t>(gone - opens.places)
-    table_drop(&opens.index, table_get(&opens.index, key_of_number(gone.number)))
-    if gone.before == NOBODY:
-        opens.first = gone.after
-    else:
-        opens.places[gone.before].after = gone.after
-    if gone.after == NOBODY:
-        opens.last = gone.before
-    else:
-        opens.places[gone.after].before = gone.before
-    gone.after = opens.free
-    opens.free = i
-
-
-cdef inline void open_close(Opens* opens, Open* gone) noexcept nogil:
-    """`Device.close`."""
-    cdef int i
-    cdef Slot* slot
-    for i in range(gone.count):
-        slot = table_get(&opens.tuples, gone.tuples[i])
-        if slot != NULL and slot.a == gone.number:
-            table_drop(&opens.tuples, slot)
-    open_drop(opens, gone)
-
-
-cdef inline int open_tuple(Opens* opens, uint64_t key, int64_t number) noexcept nogil:
-    cdef bint fresh
-    cdef Slot* slot = table_put(&opens.tuples, key, &fresh)
-    if slot == NULL:
+cdef inline int pool_grow(Pool* pool) noexcept nogil:
+    cdef uint32_t chunks = pool.room >> CHUNK_BITS
+    cdef void* larger
+    if pool.room >= <uint32_t>NOBODY - CHUNK_ROWS:
         return -1
-    slot.a = number
+    larger = realloc(pool.chunks, (chunks + 1) * sizeof(char*))
+    if larger == NULL:
+        return -1
+    pool.chunks = <char**>larger
+    larger = realloc(pool.spare, (<uint64_t>pool.room + CHUNK_ROWS) * sizeof(uint32_t))
+    if larger == NULL:
+        return -1
+    pool.spare = <uint32_t*>larger
+    pool.chunks[chunks] = <char*>finis_chunk(<uint64_t>CHUNK_ROWS * ROW_BYTES)
+    if pool.chunks[chunks] == NULL:
+        return -1
+    pool.room += CHUNK_ROWS
     return 0
 
 
-cdef inline void opens_free(Opens* opens) noexcept nogil:
-    table_free(&opens.index)
-    table_free(&opens.tuples)
-    free(opens.places)
-    opens.places = NULL
-    opens.room = 0
-    opens.free = opens.first = opens.last = NOBODY
+cdef inline void fetch_row(const Pool* pool, uint32_t place) noexcept nogil:
+    cdef char* soon = row_at(pool, place)
+    finis_fetch(soon)
+    finis_fetch(soon + 64)
+    finis_fetch(soon + 128)
+    finis_fetch(soon + 192)
+
+
+cdef inline uint32_t pool_take(Pool* pool) noexcept nogil:
+    """A place to be written; NOBODY: no memory."""
+    if pool.spares:
+        pool.spares -= 1
+        if pool.spares >= SOON:
+            fetch_row(pool, pool.spare[pool.spares - SOON])
+        return pool.spare[pool.spares]
+    if pool.top == pool.room and pool_grow(pool):
+        return NOBODY
+    pool.top += 1
+    return pool.top - 1
+
+
+cdef inline void pool_give(Pool* pool, uint32_t place) noexcept nogil:
+    pool.spare[pool.spares] = place
+    pool.spares += 1
+
+
+cdef inline void pool_free(Pool* pool) noexcept nogil:
+    cdef uint32_t i
+    for i in range(pool.room >> CHUNK_BITS):
+        free(pool.chunks[i])
+    free(pool.chunks)
+    free(pool.spare)
+    memset(pool, 0, sizeof(Pool))

@@ -1,154 +1,117 @@
 # Part of `_follow.pyx`: the rows that following gives.
 
-# --- rows given away -----------------------------------------------------------------------------
-
-cdef packed struct Start:  # packed.START
-    Event event
-    int64_t row
-    uint32_t device
-    uint8_t orig
-    uint8_t guessed
-    uint16_t spare
-
-cdef packed struct End:  # packed.END
-    int64_t row
-    int64_t ts
-    int64_t line
-    int64_t bytes
-    double duration_s
-    uint32_t has
-    uint32_t words
-    uint32_t origin
-    uint16_t how
-    uint16_t by
-
-cdef packed struct Refusal:  # packed.REFUSAL
-    Event event
-    int64_t row
-    int64_t copy_row
-    int64_t log_row
-    int64_t permit_line
-    double lag_s
-    double failover_s
-    double reach_s
-    uint32_t device
-    uint32_t why
-    uint32_t permit_words
-    uint32_t permit_origin
-    uint8_t seen
-    uint8_t side
-    uint8_t pending
-    uint8_t icmp
-    uint32_t spare
-
 assert sizeof(Start) == packed.START.itemsize
 assert sizeof(End) == packed.END.itemsize
 assert sizeof(Refusal) == packed.REFUSAL.itemsize
-
-
-cdef class Sheet:
-    """Packed rows, in chunks."""
-
-    cdef object kind, buffer
-    cdef list chunks
-    cdef char* base
-    cdef int64_t count
-    cdef Py_ssize_t size
-
-    def __cinit__(self, kind):
-        self.kind, self.size, self.chunks = kind, kind.itemsize, []
-        self._begin()
-
-    cdef int _begin(self) except -1:
-        cdef uint8_t[::1] view
-        self.buffer = np.empty(ROWS * self.size, np.uint8)
-        view = self.buffer
-        self.base, self.count = <char*>&view[0], 0
-        return 0
-
-    cdef int close(self, book) except -1:
-        """End the chunk."""
-        if self.count == ROWS:
-            self.chunks.append((self.buffer.view(self.kind), book))
-            self._begin()
-        elif self.count:
-            part = self.buffer[: self.count * self.size].copy()
-            self.chunks.append((part.view(self.kind), book))
-            self.count = 0
-        return 0
-
-    cdef list take(self, book):
-        self.close(book)
-        out, self.chunks = self.chunks, []
-        return out
-
-
-cdef struct TornLate:
-    int64_t denial
-    int64_t row
-    double lag_s
-    uint8_t side
-
-cdef struct BuiltLater:
-    int64_t denial
-    double after_s
+assert sizeof(Connection) == packed.CONNECTION.itemsize
+assert sizeof(Refused) == packed.DENIAL.itemsize
+assert sizeof(Conn) == ROW_BYTES and sizeof(Denial) == ROW_BYTES
 
 
 cdef class FastOutput:
-    """`Output`, packed."""
+    """`Output`, packed.  `places`: where the connections are held that the reference was told of
+    while it takes a line, by row; `lasting`: those it may come back to."""
 
     cdef Follower follower
-    cdef Sheet starts, ends, denials
-    cdef readonly object built, torn, linger
-    cdef object lingered
-    cdef list devices, hows, whys
+    cdef Store* s
+    cdef readonly dict places, lasting
+    cdef list devices, hows, whys, books
     cdef dict device_codes, how_codes, why_codes
 
-    def __cinit__(self, follower):
-        self.follower = follower
-        plain = Output()
-        self.built, self.torn, self.linger = plain.built, plain.torn, plain.linger
-        self.lingered = plain.lingered
-        self.starts, self.ends = Sheet(packed.START), Sheet(packed.END)
-        self.denials = Sheet(packed.REFUSAL)
+    def __cinit__(self, Follower follower):
+        self.follower, self.s = follower, &follower.f.store
+        self.places, self.lasting = {}, {}
         self.devices, self.hows, self.whys = [], [], [None]
         self.device_codes, self.how_codes, self.why_codes = {}, {}, {None: 0}
+        self.books = []
+
+    cdef int new_book(self, book) except -1:
+        """Rows to come have the codes of this book, and reasons of their own list."""
+        cdef uint16_t at
+        self.whys, self.why_codes = [None], {None: 0}
+        if None in self.books:
+            at = self.books.index(None)
+            self.books[at] = (book, self.whys)
+        else:
+            at = len(self.books)
+            if at == NO_BOOK:
+                failed()
+            self.s.rows_of = <uint32_t*>larger(self.s.rows_of, (at + 1) * sizeof(uint32_t))
+            self.books.append((book, self.whys))
+        self.s.rows_of[at] = 0
+        self.s.book = at
+        return 0
+
+    @property
+    def full(self):
+        return len(self.whys) >= _packed.MOST
+
+    cdef uint32_t note_why(self, why) except? 99:
+        code = self.why_codes.get(why)
+        if code is None:
+            code = self.why_codes[why] = len(self.whys)
+            self.whys.append(why)
+        return code
+
+    # --- from the reference ------------------------------------------------------------------
 
     def start(self, count, device, row, orig, how, ts, file, line):
-        cdef Start* out = <Start*>self.follower.new_row(self.starts)
-        if out == NULL:
+        cdef Event event
+        cdef Conn* c
+        cdef uint32_t place
+        self.follower.pack(row, &event)
+        place = conn_new(self.s, count)
+        if place == NOBODY:
             failed()
-        memset(out, 0, sizeof(Start))
-        self.follower.pack(row, &out.event)
-        out.event.has &= ~<uint32_t>(HAS_TS | HAS_LINE)
+        c = conn_at(self.s, place)
+        event.has &= ~<uint32_t>(HAS_TS | HAS_LINE)
         if ts is not None:
-            out.event.ts = ts
-            out.event.has |= HAS_TS
+            event.ts = ts
+            event.has |= HAS_TS
         if line is not None:
-            out.event.line = line
-            out.event.has |= HAS_LINE
-        out.event.origin = self.follower.note_origin((row[eventrow.DEVICE], file))
-        out.row, out.device = count, self.follower.note_device(device)
-        out.orig, out.guessed = orig, how == "guessed"
+            event.line = line
+            event.has |= HAS_LINE
+        write_start(c, &event)
+        memcpy(c.host, event.host, sizeof(c.host))
+        c.words = event.words
+        c.origin = self.follower.note_origin((row[eventrow.DEVICE], file))
+        c.device, c.orig = self.follower.note_device(device), orig
+        c.direction = UNSAID
+        if how == "guessed":
+            c.flags |= GUESSED
+        self.places[count] = place
+        list_place(self.s, &self.s.limbo, place)
 
     def end(self, count, row, how, by):
         cdef Event event
+        cdef Conn* c = conn_at(self.s, self.follower.place(count))
         self.follower.pack(row, &event)
-        cdef End* out = <End*>self.follower.new_row(self.ends)
-        if out == NULL:
-            failed()
-        write_end(out, &event, count, event.words, event.origin)
-        out.how, out.by = self.follower.note_how(how), <int>BY[by]
+        write_end(self.s, c, &event)
+        c.end_words, c.end_origin = event.words, event.origin
+        c.how, c.by = self.follower.note_how(how), <int>BY[by]
+
+    def linger(self, count, removed, certainty):
+        cdef Conn* c = conn_at(self.s, self.follower.place(count))
+        if removed is not None and not c.flags & REMOVED:
+            c.removed_ts = removed
+            c.flags |= REMOVED
+        if certainty is not None and not c.flags & CERTAINTY:
+            c.flags |= CERTAINTY | (IMPLIED if certainty == "implied" else 0)
 
     def denial(
         self, number, State device, row, copy_row, lag_s, seen, why, side, pending, failover_s,
         log_row, reach_s, permit,
     ):
-        cdef Refusal* out = <Refusal*>self.follower.new_row(self.denials)
-        if out == NULL:
+        cdef uint32_t place = denial_new(self.s), first
+        cdef Denial* d
+        cdef Refusal* out
+        if place == NOBODY or fresh_add(&device.d, number, place):
             failed()
+        d = denial_at(self.s, place)
+        out = &d.refusal
         memset(out, 0, sizeof(Refusal))
         self.follower.pack(row, &out.event)
+        d.form = self.follower.f.words[out.event.words].form
         out.row, out.device = number, device.d.name
         out.copy_row = -1 if copy_row is None else copy_row
         out.log_row = -1 if log_row is None else log_row
@@ -158,47 +121,167 @@ cdef class FastOutput:
         out.seen, out.side, out.pending = <int>SEEN[seen], <int>SIDE[side], pending
         out.why = self.note_why(why)
         acl, file, line = permit
+        self.permitted(out, acl, file, line)
+        if log_row is not None:
+            d.conn = self.follower.place(log_row)
+            hold(self.s, d.conn)
+        d.lines_slice = head_of(&device.lines.m)
+        if copy_row is not None:
+            d.lines_slice = 0
+            first = fresh_find(&device.d, copy_row)
+            if first != NOBODY:
+                d.copies = denial_at(self.s, first).copies
+                denial_at(self.s, first).copies = place
+
+    cdef int permitted(self, Refusal* out, acl, file, line) except -1:
         out.permit_words = out.permit_origin = NO_CODE
         out.permit_line = -1 if line is None else line
-        if permit != (None, None, None):
+        if (acl, file, line) != (None, None, None):
             words = [None] * len(_packed.WORDS)
             words[AT["acl"]] = acl
             out.permit_words = self.follower.note_words(tuple(words))
             out.permit_origin = self.follower.note_origin((None, file))
+        return 0
 
-    cdef uint32_t note_why(self, why) except? 99:
-        code = self.why_codes.get(why)
-        if code is None:
-            if len(self.why_codes) > 4096:
-                self.why_codes.clear()
-            code = self.why_codes[why] = len(self.whys)
-            self.whys.append(why)
-        return code
+    def torn_later(self, State device, denial, row, side, lag_s):
+        cdef uint32_t place = fresh_find(&device.d, denial)
+        if place != NOBODY:
+            torn_later(
+                self.s, denial_at(self.s, place), row, self.follower.place(row), <int>SIDE[side],
+                lag_s,
+            )
 
-    def sheets(self):
-        """(starts, ends, denials, book), each united; for `parts.gathered`."""
-        book = self.follower.book
-        return (
-            self.starts.take(book), self.ends.take(book), self.denials.take(book), self.devices,
-            self.hows, self.whys, self.lingered(),
-        )
+    def built_later(self, State device, denial, after_s):
+        cdef uint32_t place = fresh_find(&device.d, denial)
+        if place != NOBODY:
+            built_later(denial_at(self.s, place), after_s)
 
-    def connections(self):
-        book = self.follower.book
-        return packed.connections(
-            self.starts.take(book), self.ends.take(book), self.lingered(), self.devices, self.hows
-        )
+    # --- given away --------------------------------------------------------------------------
 
-    def refused(self):
-        return packed.refused(self.denials.take(self.follower.book), self.devices, self.whys)
+    @property
+    def complete(self):
+        """How many rows `take` would give."""
+        from_limbo(self.s)
+        return self.s.done.end - self.s.done.begin + self.s.loose.end - self.s.loose.begin
+
+    @property
+    def let_go(self):
+        return self.s.let_go
+
+    def take(self, most=None):
+        """Complete rows as (connections, denials, book, devices, hows, reasons); at most that many
+        connections with their denials, and denials without."""
+        cdef int64_t conns, denials, loose
+        from_limbo(self.s)
+        conns = self.s.done.end - self.s.done.begin
+        loose = self.s.loose.end - self.s.loose.begin
+        if most is not None:
+            conns, loose = min(conns, most), min(loose, most)
+        denials = loose + waiting_for(self.s, conns)
+        of_conns, of_denials = np.empty(conns, packed.CONNECTION), np.empty(denials, packed.DENIAL)
+        books = [np.zeros(count, np.uint16) for count in (conns, conns, denials)]
+        cdef uint8_t[::1] conn_bytes, denial_bytes
+        cdef uint16_t[::1] begun, ended, refused
+        cdef Connection* to_conns = NULL
+        cdef Refused* to_denials = NULL
+        cdef uint16_t* in_books[3]
+        in_books[:] = [NULL, NULL, NULL]
+        if conns:
+            conn_bytes, begun, ended = of_conns.view(np.uint8), books[0], books[1]
+            to_conns = <Connection*>&conn_bytes[0]
+            in_books[0], in_books[1] = &begun[0], &ended[0]
+        if denials:
+            denial_bytes, refused = of_denials.view(np.uint8), books[2]
+            to_denials, in_books[2] = <Refused*>&denial_bytes[0], &refused[0]
+        with nogil:
+            give(self.s, conns, loose, to_conns, to_denials, in_books)
+        book, whys = packed.one_book(of_conns, of_denials, books, self.books, self.s.book)
+        cdef Py_ssize_t i
+        for i in range(len(self.books)):
+            if self.s.rows_of[i] == 0 and i != self.s.book:
+                self.books[i] = None
+        return of_conns, of_denials, book, self.devices, self.hows, whys
 
 
-cdef inline void write_end(
-    End* out, const Event* event, int64_t row, uint32_t words, uint32_t origin
+cdef enum:
+    NO_BOOK = 0xFFFF
+
+
+cdef int64_t waiting_for(const Store* s, int64_t conns) noexcept nogil:
+    """How many denials leave with the first of the complete connections."""
+    cdef uint32_t* places = <uint32_t*>s.done.items + s.done.begin
+    cdef uint32_t j
+    cdef int64_t i, count = 0
+    for i in range(conns):
+        if i + AHEAD < conns:
+            fetch_row(&s.conns, places[i + AHEAD])
+        j = conn_at(s, places[i]).first_denial
+        while j != NOBODY:
+            count += 1
+            j = denial_at(s, j).next
+    return count
+
+
+cdef int give(
+    Store* s, int64_t conns, int64_t loose, Connection* to, Refused* refused, uint16_t** books
 ) noexcept nogil:
-    out.row, out.ts, out.line, out.bytes = row, event.ts, event.line, event.bytes
-    out.has = event.has & (HAS_TS | HAS_LINE | HAS_BYTES)
-    out.duration_s = event.duration_s
-    if event.has & HAS_DURATION and 0 <= event.duration_s < 1e9:
-        out.has |= HAS_DURATION
-    out.words, out.origin = words, origin
+    """Write the first complete rows, and forget them."""
+    cdef uint32_t* places = <uint32_t*>s.done.items + s.done.begin
+    cdef int64_t i, n = 0
+    cdef uint32_t j, after
+    cdef Conn* c
+    for i in range(conns):
+        if i + AHEAD < conns:
+            fetch_row(&s.conns, places[i + AHEAD])
+        c = conn_at(s, places[i])
+        write_connection(c, &to[i])
+        books[0][i] = books[1][i] = c.book
+        s.rows_of[c.book] -= 1
+        if c.flags & ENDED:
+            books[1][i] = c.end_book
+            s.rows_of[c.end_book] -= 1
+        j = c.first_denial
+        while j != NOBODY:
+            after = denial_at(s, j).next
+            books[2][n] = give_denial(s, j, i, &refused[n])
+            n += 1
+            j = after
+        pool_give(&s.conns, places[i])
+    s.done.begin += conns
+    places = <uint32_t*>s.loose.items + s.loose.begin
+    for i in range(loose):
+        books[2][n] = give_denial(s, places[i], -1, &refused[n])
+        n += 1
+    s.loose.begin += loose
+    return 0
+
+
+cdef inline uint16_t give_denial(Store* s, uint32_t place, int64_t at, Refused* to) noexcept nogil:
+    cdef Denial* d = denial_at(s, place)
+    to.refusal, to.syn_after_s, to.at = d.refusal, d.syn_after_s, at
+    s.rows_of[d.book] -= 1
+    pool_give(&s.denials, place)
+    return d.book
+
+
+cdef inline void write_connection(const Conn* c, Connection* to) noexcept nogil:
+    cdef Event* e = &to.start.event
+    memset(to, 0, sizeof(Connection))
+    e.ts, e.line, e.conn_id, e.has = c.ts, c.line, c.number, c.has
+    memcpy(e.host, c.host, sizeof(c.host))
+    memcpy(e.port, c.port, sizeof(c.port))
+    e.words, e.origin = c.words, c.origin
+    to.start.row, to.start.device, to.start.orig = c.row, c.device, c.orig
+    to.start.guessed = c.flags & GUESSED != 0
+    to.end.row = c.row
+    if c.flags & ENDED:
+        to.ended = 1
+        to.end.ts, to.end.line, to.end.bytes = c.end_ts, c.end_line, c.bytes
+        to.end.duration_s, to.end.has = c.duration_s, c.end_has
+        to.end.words, to.end.origin = c.end_words, c.end_origin
+        to.end.how, to.end.by = c.how, c.by
+    if c.flags & REMOVED:
+        to.removed, to.removed_ts = 1, c.removed_ts
+    to.implied = c.flags & IMPLIED != 0
+    to.first_lag_s, to.denials_after = c.first_lag_s, c.denials_after
+    to.data_denied, to.acks_denied = c.data_denied, c.acks_denied

@@ -1,29 +1,37 @@
-# Part of `_follow.pyx`: the tables as the reference sees them.
-
-# --- what the reference sees of the tables -------------------------------------------------------
+# Part of `_follow.pyx`: the tables as the reference sees them.  The reference knows a connection by
+# its row; `FastOutput.places` leads from those it was told of to where they are held.
 
 cdef class Recents:
     """`Recent`, packed."""
 
     cdef Memory m
+    cdef Flow* f
+    cdef Dev* d
+    cdef Follower follower
 
-    def __cinit__(self, keep_ns, most, slices=1, item=0, follower=None):
+    def __cinit__(
+        self, State state, Follower follower, kind, keep_ns, most, slices=1
+    ):
+        cdef Table* table = NULL
         if slices + 2 > PARTS:
             raise ValueError("too many slices")
+        self.f, self.d, self.follower = &follower.f, &state.d, follower
+        if kind == TORN:
+            table = &state.d.numbers
+        elif kind != OWN:
+            table = &state.d.ties
         memset(&self.m, 0, sizeof(Memory))
-        self.m.slices, self.m.item = slices, item
+        memory_begin(&self.m, kind, table, &follower.f.store)
+        self.m.slices = slices
         self.m.slice_ns = max(1, keep_ns // slices)
         self.m.most = max(1, most // (slices + 1))
 
     def __dealloc__(self):
-        cdef int i
-        for i in range(PARTS):
-            slice_free(&self.m.part[i])
-        slice_free(&self.m.spare)
+        memory_free(&self.m)
 
     def __len__(self):
         cdef int i
-        return sum([self.m.part[i].table.count for i in range(self.m.old + 1)])
+        return sum([self.m.part[i].count for i in range(self.m.old + 1)])
 
     def __bool__(self):
         return not empty(&self.m)
@@ -48,9 +56,6 @@ cdef class Recents:
     def clear(self):
         forget_all(&self.m)
 
-    cdef Slot* _find(self, key, int* where) except? NULL:
-        return recall(&self.m, <uint64_t>key, where)
-
     cdef Slot* _put(self, key, now) except NULL:
         cdef Slot* slot = remember(&self.m, <uint64_t>key, now)
         if slot == NULL:
@@ -62,53 +67,61 @@ cdef class Endings(Recents):
     """key → pack(log time, row, orig)"""
 
     def get(self, key):
-        cdef int where
-        cdef Slot* slot = self._find(key, &where)
-        return None if slot == NULL else pack(slot.a, slot.b >> 1, slot.b & 1)
+        cdef Tie* tie = <Tie*>table_get(self.m.table, <uint64_t>key)
+        cdef uint32_t place
+        cdef Conn* c
+        if tie == NULL:
+            return None
+        place = brief_of(&self.m, tie) if self.m.kind == BRIEF else long_of(&self.m, tie)
+        if place == NOBODY:
+            return None
+        c = self.follower.tell(place)
+        return pack(c.ended_at, c.row, c.orig)
 
     def put(self, key, value, now):
-        at, row, orig = unpack(value)
-        cdef Slot* slot = self._put(key, now)
-        slot.a, slot.b = at, row << 1 | orig
-
-
-cdef struct Torn:
-    uint64_t tuples[4]
-    int64_t count
-    int64_t built
-    int64_t at
-    int64_t row
-    int64_t event
+        at, row, _ = unpack(value)
+        cdef uint32_t place = self.follower.place(row)
+        conn_at(&self.f.store, place).ended_at = at
+        if tie_ended(&self.m, key, place, now) == NULL:
+            failed()
 
 
 cdef class TornNumbers(Recents):
     """number → (tuples, built, torn, row, event)"""
 
     def get(self, number):
-        cdef int where, i
-        cdef Slot* slot = self._find(key_of_number(to_number(number)), &where)
-        if slot == NULL:
+        cdef Number* found = <Number*>table_get(self.m.table, key_of_number(to_number(number)))
+        cdef Conn* c
+        if found == NULL or torn_of(&self.m, found) == NOBODY:
             return None
-        cdef Torn* torn = &(<Torn*>self.m.part[where].pool)[slot.a]
-        tuples = tuple([torn.tuples[i] for i in range(torn.count)])
-        built = None if torn.built == LEAST else torn.built
-        return tuples, built, torn.at, torn.row, torn.event
+        c = self.follower.tell(found.torn)
+        return tuples_in(c), None if c.flags & UNBUILT else c.at, c.torn_at, c.row, c.event
 
     def put(self, number, value, now):
-        cdef Slot* slot = self._put(key_of_number(to_number(number)), now)
-        cdef Torn* torn = keep_torn(&self.m, slot)
-        if torn == NULL:
+        tuples, built, torn, row, event = value
+        cdef uint32_t place = self.follower.place(row)
+        cdef Conn* c = conn_at(&self.f.store, place)
+        if built is None:
+            c.flags |= UNBUILT
+        else:
+            c.at = built
+        c.torn_at, c.event = torn, event
+        put_tuples(c, tuples)
+        if number_torn(&self.m, key_of_number(to_number(number)), place, now):
             failed()
-        tuples, built, torn.at, torn.row, torn.event = value
-        torn.built = LEAST if built is None else built
-        torn.count = len(tuples)
-        for i, key in enumerate(tuples):
-            torn.tuples[i] = key
 
 
-cdef inline Torn* keep_torn(Memory* memory, Slot* slot) noexcept nogil:
-    slot.a = pooled(memory)
-    return NULL if slot.a < 0 else &(<Torn*>memory.part[memory.old].pool)[slot.a]
+cdef tuple tuples_in(const Conn* c):
+    cdef int i
+    return tuple([tuple_of(c, i) for i in range(c.count)])
+
+
+cdef int put_tuples(Conn* c, tuple keys) except -1:
+    cdef int i
+    for i, key in enumerate(keys):
+        set_tuple(c, i, key)
+    c.count = len(keys)
+    return 0
 
 
 cdef class Lines(Recents):
@@ -116,17 +129,17 @@ cdef class Lines(Recents):
 
     cdef dict lists
 
-    def __init__(self, keep_ns, most):
+    def __init__(self, *_):
         self.lists = {}
 
     def get(self, key):
-        cdef int where
-        cdef Slot* slot = self._find(key, &where)
+        cdef Slot* slot = recall(&self.m, key)
         if slot == NULL:
             return None
         return self.lists[slot.a] if slot.c == LIST else (slot.c, slot.a, slot.b)
 
     def put(self, key, value, now):
+        cdef uint32_t place
         cdef Slot* slot = self._put(key, now)
         if type(value) is tuple:
             slot.c, slot.a, slot.b = value
@@ -136,6 +149,10 @@ cdef class Lines(Recents):
         self.lists[self.m.lists] = value
         slot.c, slot.a = LIST, self.m.lists
         self.m.lists += 1
+        for row, _ in value[1]:  # these may be told of again for longer
+            place = fresh_find(self.d, row)
+            if place != NOBODY:
+                denial_at(&self.f.store, place).lines_slice = head_of(&self.m)
 
     def clear(self):
         self.lists = {}
@@ -145,125 +162,77 @@ cdef class Lines(Recents):
 cdef int64_t LIST = LEAST
 
 
-cdef struct Waiting:
-    int64_t at
-    int64_t number
-    int64_t next  # -1: the last
-
-
 cdef class Watched(Recents):
-    """`Watch`, packed.  a: first, b: last, c: how many."""
+    """`Watch`, packed."""
 
     def get(self, key):
-        cdef int where
-        cdef Slot* slot = self._find(key, &where)
-        if slot == NULL:
+        cdef Tie* tie = <Tie*>table_get(self.m.table, <uint64_t>key)
+        cdef uint32_t i
+        if tie == NULL or tie.waits == NOBODY:
             return None
-        cdef Waiting* pool = <Waiting*>self.m.part[where].pool
-        cdef int64_t i = slot.a
         out = []
-        while i >= 0:
-            out.append((pool[i].at, pool[i].number))
-            i = pool[i].next
-        return out
+        i = self.f.store.waits[tie.waits].next
+        while True:
+            out.append((self.f.store.waits[i].at, self.f.store.waits[i].number))
+            if i == tie.waits:
+                return out
+            i = self.f.store.waits[i].next
 
     def wait(self, key, at, number, now):
-        if wait_for(&self.m, key, at, number, now):
+        cdef uint32_t place = fresh_find(self.d, number if number >= 0 else ~number)
+        if place == NOBODY:
+            raise KeyError(number)
+        if wait_for(&self.m, key, at, number, place, now):
             failed()
-
-
-cdef inline int also_waits(Memory* memory, Slot* slot, int64_t at, int64_t number) noexcept nogil:
-    cdef int64_t i = pooled(memory)
-    cdef Waiting* pool = <Waiting*>memory.part[memory.old].pool
-    if i < 0:
-        return -1
-    pool[i].at, pool[i].number, pool[i].next = at, number, -1
-    if slot.c:
-        pool[slot.b].next = i
-    else:
-        slot.a = i
-    slot.b = i
-    slot.c += 1
-    return 0
-
-
-cdef int wait_for(
-    Memory* memory, uint64_t key, int64_t at, int64_t number, int64_t now
-) noexcept nogil:
-    """`Watch.wait`."""
-    cdef Slot* slot = table_get(&memory.part[memory.old].table, key)
-    cdef Slot* older
-    cdef Waiting kept[MOST_WAITING]
-    cdef Waiting* pool
-    cdef int where, count = 0, k
-    cdef int64_t i
-    if slot == NULL:
-        older = recall(memory, key, &where)
-        if older != NULL:
-            pool = <Waiting*>memory.part[where].pool
-            i = older.a
-            while i >= 0 and count < MOST_WAITING:
-                if now - pool[i].at <= memory.slice_ns:
-                    kept[count] = pool[i]
-                    count += 1
-                i = pool[i].next
-        slot = remember(memory, key, now)
-        if slot == NULL:
-            return -1
-        slot.a, slot.b, slot.c = -1, -1, 0
-        for k in range(count):
-            if also_waits(memory, slot, kept[k].at, kept[k].number):
-                return -1
-    if slot.c < MOST_WAITING:
-        return also_waits(memory, slot, at, number)
-    return 0
 
 
 cdef class Permits(Recents):
     """key → (log time, access list, file, line); b: codes of words and origin, c: line."""
 
-    cdef Follower follower
-
-    def __init__(self, keep_ns, most, slices, item, follower):
-        self.follower = follower
-
     def get(self, key):
-        cdef int where
-        cdef Slot* slot = self._find(key, &where)
-        if slot == NULL:
-            return None
+        cdef Slot* slot = recall(&self.m, key)
+        return None if slot == NULL else self.value(slot)
+
+    cdef object value(self, Slot* slot):
         words = self.follower.book.words[slot.b >> 32]
         file = self.follower.book.origins[slot.b & NO_CODE][1]
         return slot.a, words[<int>AT["acl"]], file, None if slot.c < 0 else slot.c
 
     def put(self, key, value, now):
         at, acl, file, line = value
+        code = self.code(acl, file)
+        cdef Slot* slot = self._put(key, now)
+        slot.a, slot.b, slot.c = at, code, -1 if line is None else line
+
+    cdef int64_t code(self, acl, file) except -1:
         words = [None] * len(_packed.WORDS)
         words[AT["acl"]] = acl
         cdef int64_t code = self.follower.note_words(tuple(words))
-        cdef int64_t origin = self.follower.note_origin((None, file))
-        cdef Slot* slot = self._put(key, now)
-        slot.a, slot.b, slot.c = at, code << 32 | origin, -1 if line is None else line
+        return code << 32 | self.follower.note_origin((None, file))
 
     cdef list kept(self):
-        """[(key, value, log time)], to be put into a new book."""
-        cdef int i
-        cdef uint64_t j
-        out = []
-        for i in range(self.m.old + 1):
-            if self.m.part[i].table.count:
-                for j in range(self.m.part[i].table.mask + 1):
-                    if self.m.part[i].table.slots[j].key:
-                        out.append((i, j, self.get(self.m.part[i].table.slots[j].key)))
-        return out
+        """(place, value) of all, to be put into a new book by `keep`."""
+        cdef uint64_t i
+        cdef Table* table = &self.m.own
+        if not table.count:
+            return []
+        return [
+            (i, self.value(<Slot*>slot_at(table, i)))
+            for i in range(table.mask + 1) if key_at(table, i)
+        ]
+
+    cdef int keep(self, list kept) except -1:
+        cdef uint64_t i
+        for i, (_, acl, file, _) in kept:
+            (<Slot*>slot_at(&self.m.own, i)).b = self.code(acl, file)
+        return 0
 
 
 cdef class Translations(Recents):
     """key of (host, port) → the (host, port) it is translated to, as numbers"""
 
     def get(self, key):
-        cdef int where
-        cdef Slot* slot = self._find(key, &where)
+        cdef Slot* slot = recall(&self.m, key)
         if slot == NULL:
             return None
         return <uint64_t>slot.a, None if slot.b == 0x10000 else slot.b
@@ -274,39 +243,75 @@ cdef class Translations(Recents):
         slot.a, slot.b = <int64_t>ident(host), <int64_t>port_ident(port)
 
 
+class Lingering(dict):
+    """`Device.lingering`: what stands here is held."""
+
+    def __init__(self, follower):
+        self.follower = follower
+
+    def __setitem__(self, key, value):
+        if key in self:
+            del self[key]
+        hold_row(self.follower, value[0])
+        super().__setitem__(key, value)
+
+    def __delitem__(self, key):
+        row = self[key][0]
+        super().__delitem__(key)
+        release_row(self.follower, row)
+
+    def clear(self):
+        for key in list(self):
+            del self[key]
+
+
+cdef hold_row(Follower follower, row):
+    """Hold a connection on behalf of the reference, which knows it by its row."""
+    cdef uint32_t place = follower.place(row)
+    hold(&follower.f.store, place)
+    follower.out.lasting[row] = place
+
+
+cdef release_row(Follower follower, row):
+    cdef uint32_t place = follower.out.lasting.pop(row)
+    follower.out.places[row] = place
+    release(&follower.f.store, place)
+
+
 cdef class OpenNumbers:
     """`Device.open`"""
 
-    cdef Opens o
+    cdef Dev* d
+    cdef Store* s
+    cdef Follower follower
 
-    def __cinit__(self):
-        memset(&self.o, 0, sizeof(Opens))
-        opens_free(&self.o)
-
-    def __dealloc__(self):
-        opens_free(&self.o)
+    def __cinit__(self, State state, Follower follower):
+        self.d, self.s, self.follower = &state.d, &follower.f.store, follower
 
     def __len__(self):
-        return self.o.index.count
+        return self.d.open
 
     def __iter__(self):
-        cdef int32_t i = self.o.first
-        while i != NOBODY:
-            yield of_number(self.o.places[i].number)
-            i = self.o.places[i].after
+        cdef int64_t i
+        cdef InOrder* one
+        for i in range(self.d.order.begin, self.d.order.end):
+            one = <InOrder*>self.d.order.items + i
+            if is_open(self.s, one):
+                yield of_number(conn_at(self.s, one.place).number)
 
-    cdef object entry(self, Open* found):
-        cdef int i
-        tuples = tuple([found.tuples[i] for i in range(found.count)])
-        direction = DIRECTED[found.direction]
-        return found.row, tuples, found.at, found.orig, direction, found.event
+    cdef object entry(self, uint32_t place):
+        cdef Conn* c = self.follower.tell(place)
+        return c.row, tuples_in(c), c.at, c.orig, DIRECTED[c.direction], c.event
 
     def get(self, number):
-        cdef Open* found
+        cdef uint32_t place
         if number is None:
             return None
-        found = find_open(&self.o, to_number(number))
-        return None if found == NULL else self.entry(found)
+        place = find_open(self.d, to_number(number))
+        return None if place == NOBODY else self.entry(place)
+
+    def __contains__(self, number):
+        return find_open(self.d, to_number(number)) != NOBODY
 
     def __getitem__(self, number):
         found = self.get(number)
@@ -316,53 +321,75 @@ cdef class OpenNumbers:
 
     def __setitem__(self, number, entry):
         cdef int64_t n = to_number(number)
-        cdef Open* found = find_open(&self.o, n)
-        if found == NULL:
-            found = open_new(&self.o, n)
+        cdef Number* found
+        cdef uint32_t place = self.follower.place(entry[0])
+        cdef Conn* c = conn_at(self.s, place)
+        if find_open(self.d, n) != NOBODY:
+            self.pop(number)
+        found = number_new(&self.d.numbers, key_of_number(n))
         if found == NULL:
             failed()
-        found.row, tuples, found.at, found.orig, direction, found.event = entry
-        found.direction = DIRECTIONS.get(direction, OTHERWISE)
-        found.count = len(tuples)
-        for i, key in enumerate(tuples):
-            found.tuples[i] = key
+        found.open = place
+        _, tuples, c.at, c.orig, direction, c.event = entry
+        c.number = n
+        c.direction = DIRECTIONS.get(direction, OTHERWISE)
+        put_tuples(c, tuples)
+        if open_last(self.s, self.d, place):
+            failed()
 
     def pop(self, number):
-        cdef Open* found = find_open(&self.o, to_number(number))
-        if found == NULL:
+        cdef int64_t n = to_number(number)
+        cdef uint32_t place = find_open(self.d, n)
+        if place == NOBODY:
             raise KeyError(number)
-        out = self.entry(found)
-        open_drop(&self.o, found)
+        out = self.entry(place)
+        drop_number(self.d, n)
+        no_longer_open(self.d, conn_at(self.s, place))
+        release(self.s, place)
         return out
 
     def clear(self):
-        opens_free(&self.o)
+        while first_open(self.s, self.d) != NOBODY:
+            open_close(self.s, self.d, first_open(self.s, self.d))
 
 
 cdef class OpenTuples:
     """`Device.open_tuples`"""
 
-    cdef OpenNumbers numbers
+    cdef Dev* d
+    cdef Store* s
 
-    def __cinit__(self, OpenNumbers numbers):
-        self.numbers = numbers
+    def __cinit__(self, State state, Follower follower):
+        self.d, self.s = &state.d, &follower.f.store
 
     def __len__(self):
-        return self.numbers.o.tuples.count
+        cdef uint64_t i
+        cdef Table* ties = &self.d.ties
+        if not ties.count:
+            return 0
+        return sum([
+            key_at(ties, i) != 0 and (<Tie*>slot_at(ties, i)).open != NOBODY
+            for i in range(ties.mask + 1)
+        ])
 
     def get(self, key):
-        cdef Slot* slot = table_get(&self.numbers.o.tuples, key)
-        return None if slot == NULL else of_number(slot.a)
+        cdef Tie* tie = <Tie*>table_get(&self.d.ties, key)
+        if tie == NULL or tie.open == NOBODY:
+            return None
+        return of_number(conn_at(self.s, tie.open).number)
 
     def __setitem__(self, key, number):
-        if open_tuple(&self.numbers.o, key, to_number(number)):
+        cdef Tie* tie = tie_new(&self.d.ties, key)
+        if tie == NULL:
             failed()
+        tie.open = find_open(self.d, to_number(number))
 
     def __delitem__(self, key):
-        cdef Slot* slot = table_get(&self.numbers.o.tuples, key)
-        if slot == NULL:
+        cdef Tie* tie = <Tie*>table_get(&self.d.ties, key)
+        if tie == NULL or tie.open == NOBODY:
             raise KeyError(key)
-        table_drop(&self.numbers.o.tuples, slot)
+        tie.open = NOBODY
+        tidy_tie(&self.d.ties, tie)
 
     def clear(self):
-        table_free(&self.numbers.o.tuples)
+        """Closing what is open has cleared them."""

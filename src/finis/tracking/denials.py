@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from finis.tracking.clock import SECOND
-from finis.tracking.columns import CHUNK, Rows
+from finis.tracking.columns import Rows
 from finis.tracking.eventrow import (
     A_H,
     A_IF,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 # A firewall that logs states stamps the events of its table when they happen, denials (through the
 # kernel log) this much later at most, or in whole seconds.
 _CLOSE_NS = SECOND // 10
+_COUNTED = 1000  # times of one line, after which none is taken for a copy
 _SIDES = ("orig", "resp")
 # Why nothing is known of a denial.
 NOT_TCP, UNREADABLE = "not TCP", "an address or port is unreadable"
@@ -76,6 +77,7 @@ class Denials:
         log_row = lag_s = side = why = reach_s = permit = None
         pending = False
         seen = "unknown"
+        rebuilt = keys = None
         if proto != "tcp":
             why = NOT_TCP
         elif src_h is None or dst_h is None or src_p is None or dst_p is None:
@@ -83,8 +85,6 @@ class Denials:
         else:
             keys = (key, device.key(dst_h, dst_p, src_h, src_p))
             match, rebuilt = _before(device, keys, when)
-            if rebuilt is not None and at is not None:
-                self.out.built.pending.append((row, (rebuilt - at) / SECOND))
             if match is not None:
                 seen, (log_row, ended, side) = "yes", match
                 pending = ended is None
@@ -94,9 +94,6 @@ class Denials:
                 why = device.why_unknown(when)
                 seen = "no" if why is None else "unknown"
                 reach_s = device.reach(when) / SECOND
-            if copy_row is None and at is not None:
-                for tuple_, number in zip(keys, (row, ~row), strict=True):  # ~: backwards
-                    device.watch.wait(tuple_, at, number, now)
             permit = device.permits.get(keys[0])
         if at is None or permit is None or abs(at - permit[0]) > device.options.wait_s * SECOND:
             permit = (0, *_NO_PERMIT)
@@ -107,6 +104,11 @@ class Denials:
             row, device, line, copy_row, lag_s, seen, why, side, pending, failover_s, log_row,
             reach_s, permit[1:],
         )  # fmt: skip
+        if rebuilt is not None and at is not None:
+            self.out.built_later(device, row, (rebuilt - at) / SECOND)
+        if keys is not None and copy_row is None and at is not None:
+            for tuple_, number in zip(keys, (row, ~row), strict=True):  # ~: backwards
+                device.watch.wait(tuple_, at, number, now)
         return copy_of
 
     def add_frames(self, denials: dict[str, list[Any]]) -> None:
@@ -118,6 +120,13 @@ class Denials:
         self.of_packets.pending.extend(zip(*columns, strict=True))
         self.count += length
         self.of_packets.flush()
+
+    def refused_packets(self) -> pl.DataFrame:
+        """tables.DENIALS + tables.DENIAL_FACTS of the denials that packets report.  Drop reasons in
+        a capture are the ASA's."""
+        out = self.of_packets.frame()
+        missing = [pl.lit(None, kind).alias(n) for n, kind in REFUSED.items() if n not in out]
+        return out.with_columns(missing).with_columns(product=pl.lit("ASA")).select(list(REFUSED))
 
     def on_teardown(
         self, device: Tracked, tuples: tuple[int, ...], built: int, at: int, row: int, orig: int
@@ -137,9 +146,7 @@ class Denials:
                     side = _SIDES[orig if forward else 1 - orig]
                     number = denial if forward else ~denial
                     lag_s = max(0, when - at) / SECOND
-                    self.out.torn.pending.append((number, row, side, lag_s))
-        if len(self.out.torn.pending) >= CHUNK:
-            self.out.torn.flush()
+                    self.out.torn_later(device, number, row, side, lag_s)
 
     def on_built(self, device: Tracked, tuples: tuple[int, ...], at: int) -> None:
         """A tuple is built anew: that is what follows the denials waiting for it."""
@@ -151,13 +158,10 @@ class Denials:
             for when, denial in waiting:
                 if 0 <= at - when <= ahead:
                     number = denial if denial >= 0 else ~denial
-                    self.out.built.pending.append((number, (at - when) / SECOND))
-        if len(self.out.built.pending) >= CHUNK:
-            self.out.built.flush()
+                    self.out.built_later(device, number, (at - when) / SECOND)
 
-    def frame(self, connections: pl.DataFrame, devices: dict[str, bool]) -> pl.DataFrame:
-        """tables.DENIALS + tables.DENIAL_FACTS of all denials.  `connections`: LOG_CONNECTIONS;
-        `devices`: name → whether its connections are logged."""
+    def frame(self, connections: pl.DataFrame) -> pl.DataFrame:
+        """All denials with what preceded and followed them.  `connections`: LOG_CONNECTIONS."""
         out = pl.concat([self.out.refused(), self.of_packets.frame()])
         first_built = self.out.built.frame().group_by("row").agg(pl.col("syn_after_s").min())
         torn = self.out.torn.frame().unique("row", keep="last", maintain_order=True)
@@ -178,11 +182,7 @@ class Denials:
             reach_s=pl.when(late).then(None).otherwise("reach_s"),
             pending_syn=pl.col("pending_syn") & ~late,
         ).drop("late_row", "late_side", "late_lag_s", "first")
-        out = _with_connection(out, connections)
-        out = _with_repeats(out)
-        out = _with_population(out, connections, devices)
-        missing = [pl.lit(None, kind).alias(n) for n, kind in REFUSED.items() if n not in out]
-        return out.with_columns(missing).select(list(REFUSED)).sort("row")
+        return _with_connection(out, connections)
 
 
 def copy_among(
@@ -207,7 +207,8 @@ def copy_among(
     times[path] = nth + 1
     if nth < len(firsts):
         return firsts[nth]
-    firsts.append((row, event))
+    if len(firsts) < _COUNTED:
+        firsts.append((row, event))
     return None
 
 
@@ -239,6 +240,18 @@ def _before(
 
 
 # --- at the end --------------------------------------------------------------------------------
+
+
+def whole(out: pl.DataFrame, connections: pl.DataFrame, devices: dict[str, bool]) -> pl.DataFrame:
+    """tables.DENIALS + tables.DENIAL_FACTS of all denials, with what the whole log tells of them.
+    `connections`: LOG_CONNECTIONS; `devices`: name → whether its connections are logged."""
+    out = out.drop(_OF_ALL, strict=False)
+    out = _with_population(_with_repeats(out), connections, devices)
+    missing = [pl.lit(None, kind).alias(n) for n, kind in REFUSED.items() if n not in out]
+    return out.with_columns(missing).select(list(REFUSED)).sort("row")
+
+
+_OF_ALL = ("repeat", "repeats", "src_fanout", "dst_fanin", "src_refused", "dst_opened")
 
 
 def _with_connection(out: pl.DataFrame, connections: pl.DataFrame) -> pl.DataFrame:

@@ -59,6 +59,9 @@ class LogOptions:
     ended_most: int = 1_000_000
     open_most: int = 2_000_000
     lines_most: int = 200_000  # fingerprints of recent lines, to tell copies
+    # Denials that may still change, and others that wait for their connection to be complete; those
+    # that would be too many wait no longer.
+    denials_most: int = 1 << 20
     devices_most: int = 1000  # further names share one state, which claims nothing
 
 

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from finis.tables import DENIAL_FACTS, DENIALS, LOG_CONNECTIONS, polars_schema
 from finis.terms import EventKind, Firewall, Teardown, word
 from finis.tracking.clock import GAP_NS, LogClock, Move
-from finis.tracking.denials import Denials, copy_among
+from finis.tracking.denials import Denials, copy_among, whole
 from finis.tracking.devices import UNKNOWN_MAKE, Counts, Device, LogOptions, Tracked
 from finis.tracking.eventrow import (
     A_H,
@@ -41,8 +40,8 @@ from finis.tracking.eventrow import (
 )
 from finis.tracking.lives import Lives
 from finis.tracking.merging import merge
-from finis.tracking.output import Output
-from finis.tracking.parts import LogPart, gathered
+from finis.tracking.output import LOG, REFUSED, Output
+from finis.tracking.parts import LogPart
 from finis.tracking.recent import Budget
 from finis.wire.dialects._packed import Columns, Packed, columns_of
 from finis.words import count as count_of
@@ -63,6 +62,8 @@ _PERMIT, _FAILOVER, _ICMP, _XLATE = (
 _STATES = (word(EventKind.STATE), word(EventKind.ENDED))
 # Failover messages that tell of no switch: a unit is well again, replication has trouble.
 _NO_SWITCH = {"104004", *(str(number) for number in range(210001, 210023))}
+PART = 32_768  # rows taken at once
+WHOLE = 1 << 62
 _SHOWN = 3  # examples per kind of note
 _DST = (
     "stamps step back by one hour, as local time does at the end of summer time; connections are "
@@ -140,6 +141,8 @@ class LogTracker:
         self.lives = Lives(self.options, self.denials, self.out)
         self.events = 0
         self.seen_notes: dict[str, list[str]] = {}
+        self.notes: list[str] = []  # when the log has come to its end
+        self.summaries: list[DeviceSummary] = []
 
     # --- feeding ---------------------------------------------------------------------------
 
@@ -315,13 +318,25 @@ class LogTracker:
 
     # --- the end ---------------------------------------------------------------------------
 
-    def rest(self) -> LogPart:
-        """All that has not been taken as a part: what is still open, too.  Call it once, instead
-        of `finish`; only where the kernel follows."""
-        self._settle()
-        part = gathered(self.out)
+    @property
+    def ready(self) -> int:
+        """How many rows `take` would give."""
+        return 0 if self.kernel is None else int(self.kernel.out.complete)
+
+    def take(self, most: int = PART) -> LogPart | None:
+        """Connections that can no longer change with their denials, and denials without one, at
+        most that many of each; they are forgotten.  None where the reference follows: it gives
+        everything at the end."""
+        if self.kernel is None:
+            return None
+        part = LogPart(*self.kernel.out.take(most))
         part.products = {d.name: d.firewall.product for d in self.devices.values()}
         return part
+
+    def complete(self, most: int = PART) -> Iterator[LogPart]:
+        """What can no longer change, as far as it fills parts of so many rows."""
+        while self.ready >= most and (part := self.take(most)) is not None:
+            yield part
 
     @property
     def streams(self) -> bool:
@@ -330,12 +345,20 @@ class LogTracker:
 
     def told(self) -> LogTables:
         """What is to be said of the logs whose rows were taken as parts."""
-        empty = pl.DataFrame(schema=polars_schema(LOG_CONNECTIONS))
-        refused = pl.DataFrame(schema=polars_schema(DENIALS) | polars_schema(DENIAL_FACTS))
-        tables = LogTables(empty, refused, self._notes(), self._summaries())
-        for device in self.devices.values():
-            device.forget()
-        return tables
+        empty = pl.DataFrame(schema=LOG), pl.DataFrame(schema=REFUSED)
+        return LogTables(*empty, self.notes, self.summaries)
+
+    def rest(self, most: int = PART) -> Iterator[LogPart]:
+        """All that has not been taken, what is still open, too, in parts of at most that many
+        rows.  Call it once, instead of `finish`; only where the kernel follows."""
+        self._settle()
+        self.notes, self.summaries = self._notes(), self._summaries()
+        if self.kernel is not None:
+            self.kernel.end()
+        while (part := self.take(most)) is not None and (
+            len(part.connections) or len(part.denials)
+        ):
+            yield part
 
     def _settle(self) -> None:
         """Nothing more is waited for."""
@@ -346,16 +369,14 @@ class LogTracker:
             self.lives.settle(device, None)
 
     def finish(self) -> LogTables:
-        """All connections and denials.  Call it once: the tracker gives its rows away and
-        forgets the rest."""
+        """All connections and denials that were not taken.  Call it once: the tracker gives its
+        rows away and forgets the rest."""
+        if self.kernel is not None:
+            return self.tables(list(self.rest(most=WHOLE)))
         self._settle()
         products = {device.name: device.firewall.product for device in self.devices.values()}
         connections = self.out.connections().with_columns(product=_product(products))
-        logged = {
-            device.name: device.counts.built > 0 and device.counts.teardowns > 0
-            for device in self.devices.values()
-        }
-        denials = self.denials.frame(connections, logged).with_columns(
+        denials = self.denials.frame(connections).with_columns(
             # Drop reasons in a capture are the ASA's.
             product=pl.when(pl.col("unit") == "frame")
             .then(pl.lit("ASA"))
@@ -377,10 +398,27 @@ class LogTracker:
             .select(connections.columns)
             .sort("row")
         )
-        tables = LogTables(connections, denials, self._notes(), self._summaries())
+        self.notes, self.summaries = self._notes(), self._summaries()
+        tables = self._tables(connections, denials)
         for device in self.devices.values():
             device.forget()
         return tables
+
+    def tables(self, parts: list[LogPart]) -> LogTables:
+        """The parts of a log as a whole, when it has come to its end."""
+        connections = pl.concat(
+            [pl.DataFrame(schema=LOG), *(part.connection_frame() for part in parts)]
+        ).sort("row")
+        denials = pl.concat(
+            [self.denials.refused_packets(), *(part.denial_frame() for part in parts)]
+        )
+        return self._tables(connections, denials)
+
+    def _tables(self, connections: pl.DataFrame, denials: pl.DataFrame) -> LogTables:
+        """`denials`: without what the whole log tells of them."""
+        logged = {d.name: d.counts.built > 0 and d.counts.teardowns > 0 for d in self.summaries}
+        denials = whole(denials, connections, logged)
+        return LogTables(connections, denials, self.notes, self.summaries)
 
     def _summaries(self) -> list[DeviceSummary]:
         return [
@@ -413,6 +451,11 @@ class LogTracker:
             if device.shared:
                 notes.append(f"more than {self.options.devices_most} devices: {device.name} "
                              "share one state and claim nothing")  # fmt: skip
+        if self.kernel is not None and self.kernel.out.let_go:
+            notes.append(
+                f"{self.kernel.out.let_go} denials are told without the connection they followed: "
+                "too many waited for theirs to be over (memory ceiling)"
+            )
         if self.lives.forgotten:
             notes.append(f"{self.lives.forgotten} open connections were forgotten (memory ceiling)")
         return notes

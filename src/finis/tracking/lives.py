@@ -14,7 +14,6 @@ from typing import Any
 
 from finis.terms import EventKind, Teardown, word
 from finis.tracking.clock import SECOND
-from finis.tracking.columns import CHUNK
 from finis.tracking.denials import Denials, copy_among
 from finis.tracking.devices import LogOptions, Tracked
 from finis.tracking.eventrow import (
@@ -189,7 +188,7 @@ class Lives:
         self.out.end(count, row, how, by)
         if row[CERTAINTY] is not None or device.firewall.states:
             removed = None if row[KIND] == _ENDED else row[TS]
-            self.out.linger.pending.append((count, removed, row[CERTAINTY]))
+            self.out.linger(count, removed, row[CERTAINTY])
         device.remember(tuples, at, count, stored, how)
         if row[CONN_ID] is not None:
             device.torn.put(row[CONN_ID], (tuples, built, at, count, event), at)
@@ -266,9 +265,7 @@ class Lives:
         if found is None or real not in found[1]:
             return False
         del device.lingering[key]
-        self.out.linger.pending.append((found[0], row[TS], None))
-        if len(self.out.linger.pending) >= CHUNK:
-            self.out.linger.flush()
+        self.out.linger(found[0], row[TS], None)
         if isinstance(number, int):
             when = (device.now or 0) if at is None else at
             device.torn.put(number, (found[1], None, when, found[0], event), when)

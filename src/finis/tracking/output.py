@@ -72,7 +72,7 @@ def refusal_kind(kind: Any, proto: Any, denial_kind: Any) -> tuple[str, Any]:
 
 
 class Output:
-    """Rows so far.  `built`, `torn`: what is learnt of a denial after its line; `linger`: of a
+    """Rows so far.  `built`, `torn`: what is learnt of a denial after its line; `lingers`: of a
     connection whose firewall keeps its entry after the end."""
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class Output:
             {"row": integer, "late_row": integer, "late_side": pl.String(), "late_lag_s": real}
         )
         self.built = Rows({"row": integer, "syn_after_s": real})
-        self.linger = Rows({"row": integer} | {name: LOG[name] for name in LINGER})
+        self.lingers = Rows({"row": integer} | {name: LOG[name] for name in LINGER})
 
     def start(
         self, count: int, device: str, row: tuple[Any, ...], orig: int, how: str,
@@ -129,6 +129,25 @@ class Output:
         if len(self.denials.pending) >= CHUNK:
             self.denials.flush()
 
+    def torn_later(self, device: Tracked, denial: int, row: int, side: str, lag_s: float) -> None:
+        """A Teardown logged after this denial is of the connection before it."""
+        self.torn.pending.append((denial, row, side, lag_s))
+        if len(self.torn.pending) >= CHUNK:
+            self.torn.flush()
+
+    def built_later(self, device: Tracked, denial: int, after_s: float) -> None:
+        """The tuple of this denial is built anew."""
+        self.built.pending.append((denial, after_s))
+        if len(self.built.pending) >= CHUNK:
+            self.built.flush()
+
+    def linger(self, count: int, removed: int | None, certainty: str | None) -> None:
+        """When the entry of a connection was removed, and how sure the reason of its end is; what
+        is said first counts."""
+        self.lingers.pending.append((count, removed, certainty))
+        if len(self.lingers.pending) >= CHUNK:
+            self.lingers.flush()
+
     def connections(self) -> pl.DataFrame:
         """tables.LOG_CONNECTIONS in order of row, without what denials tell."""
         ended = pl.col("teardown").is_not_null()
@@ -150,7 +169,7 @@ class Output:
         """Of every connection whose firewall logs states: its entry's removal, and how sure the
         reason is."""
         return (
-            self.linger.frame()
+            self.lingers.frame()
             .group_by("row")
             .agg(pl.col(name).drop_nulls().first() for name in LINGER)
         )

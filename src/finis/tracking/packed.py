@@ -6,7 +6,7 @@ columns of the tables are read from both in bulk, when they are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +15,6 @@ import polars as pl
 from finis.tracking.output import (
     AT_END,
     AT_START,
-    LATER,
-    LINGER,
     LOG,
     NOW,
     REFUSED,
@@ -24,7 +22,7 @@ from finis.tracking.output import (
     refusal_kind,
 )
 from finis.wire.dialects import _packed
-from finis.wire.dialects._packed import BIT, EVENT, Book, Recoder
+from finis.wire.dialects._packed import BIT, EVENT, HOSTS, NAMED, Book
 
 if TYPE_CHECKING:
     from finis.tracking.parts import LogPart
@@ -46,31 +44,78 @@ REFUSAL = np.dtype(
      ("permit_words", "u4"), ("permit_origin", "u4"), ("seen", "u1"), ("side", "u1"),
      ("pending", "u1"), ("icmp", "u1"), ("spare", "u4")]
 )  # fmt: skip
+# Rows of parts.  `start`: its Built (or what a Teardown tells of it); `end`: its Teardown, void
+# unless `ended`.  `first_lag_s`: lag of the first denial after its end, NaN for none.
+# `removed_ts`: ns, of a firewall that keeps entries, void unless `removed`.  `implied`: the reason
+# follows from a state.
+CONNECTION = np.dtype(
+    [("start", START), ("end", END), ("removed_ts", "i8"), ("first_lag_s", "f8"),
+     ("denials_after", "u4"), ("data_denied", "u4"), ("acks_denied", "u4"), ("ended", "u1"),
+     ("removed", "u1"), ("implied", "u1"), ("spare", "u1")]
+)  # fmt: skip
+# `at`: index of its connection in the part, -1 for none; `syn_after_s`: NaN for none.
+DENIAL = np.dtype([("refusal", REFUSAL), ("syn_after_s", "f8"), ("at", "i8")])
 SEEN = ("unknown", "yes", "no")
 SIDES = ("orig", "resp", None)
 BY = ("orig", "resp", "device", "unknown")
-Chunk = tuple[Array, Book]
+Chunk = tuple[Book, list[str | None]]  # a book and the `whys` of the same rows
 _AT = {name: i for i, name in enumerate(_packed.WORDS)}
 
 
-def united(chunks: list[Chunk], kind: np.dtype[Any]) -> Chunk:
-    """All rows of these chunks, with the codes of one book."""
-    if not chunks:
-        return np.empty(0, kind), Book()
-    book = chunks[0][1]
-    if all(other is book for _, other in chunks):
-        return np.concatenate([rows for rows, _ in chunks]), book
-    book = Book()
-    translated = []
-    for rows, old in chunks:
-        rows, to = rows.copy(), Recoder(old, book)
-        to.recode(rows["event"] if "event" in (kind.names or ()) else rows)
-        if "permit_words" in (kind.names or ()):
-            some = rows["permit_words"] != NONE
-            rows["permit_words"][some] = to.words[rows["permit_words"][some]]
-            rows["permit_origin"][some] = to.origins[rows["permit_origin"][some]]
-        translated.append(rows)
-    return np.concatenate(translated), book
+def one_book(
+    connections: Array, denials: Array, where: list[Array], books: Sequence[Chunk | None],
+    current: int,
+) -> Chunk:  # fmt: skip
+    """The book of these rows and their `whys`.  `where`: index in `books` of every Built, Teardown
+    and denial; where there are several, the rows are put into the codes of a new book."""
+    used = sorted({int(code) for codes in where for code in np.unique(codes)})
+    if len(used) <= 1:
+        known = books[used[0] if used else current]
+        assert known is not None
+        return known
+    new = Book()
+    whys: dict[str | None, int] = {None: 0}
+    refusals = denials["refusal"]
+    for at in used:
+        old = books[at]
+        assert old is not None
+        to = _Recoder(*old, new, whys)
+        built, torn, refused = (codes == at for codes in where)
+        to.events(connections["start"]["event"], built)
+        to.words(connections["end"], torn & (connections["ended"] == 1), "words", "origin")
+        to.events(refusals["event"], refused)
+        permitted = refused & (refusals["permit_words"] != NONE)
+        to.words(refusals, permitted, "permit_words", "permit_origin")
+        _recode(refusals, "why", refused, to.why)
+    return new, list(whys)
+
+
+class _Recoder:
+    """Codes of a book that is given up to those of another, for rows that still have them."""
+
+    def __init__(
+        self, old: Book, old_whys: list[str | None], new: Book, whys: dict[str | None, int]
+    ) -> None:
+        self.old, self.old_whys, self.new, self.whys = old, old_whys, new, whys
+
+    def words(self, rows: Array, chosen: Array, words: str, origin: str) -> None:
+        _recode(rows, words, chosen, lambda code: self.new.word(self.old.words[code]))
+        _recode(rows, origin, chosen, lambda code: self.new.origin(*self.old.origins[code]))
+
+    def events(self, rows: Array, chosen: Array) -> None:
+        self.words(rows, chosen, "words", "origin")
+        for name in HOSTS:
+            named = chosen & (rows[name] >= NAMED)
+            _recode(rows, name, named, lambda host: self.new.host(self.old.text(host)))
+
+    def why(self, code: int) -> int:
+        return self.whys.setdefault(self.old_whys[code], len(self.whys))
+
+
+def _recode(rows: Array, name: str, chosen: Array, new: Callable[[int], int]) -> None:
+    """Replace the codes of some rows."""
+    codes, where = np.unique(rows[name][chosen], return_inverse=True)
+    rows[name][chosen] = np.array([new(code) for code in codes.tolist()], rows[name].dtype)[where]
 
 
 class _Reader:
@@ -124,25 +169,6 @@ def _swapped(rows: Array) -> Array:
     return out
 
 
-def connections(
-    starts: list[Chunk],
-    ends: list[Chunk],
-    lingered: pl.DataFrame,
-    devices: list[str],
-    hows: list[str],
-) -> pl.DataFrame:
-    """tables.LOG_CONNECTIONS in order of row, without what denials tell."""
-    rows, book = united(starts, START)
-    if (rows["row"][1:] < rows["row"][:-1]).any():
-        rows = rows[np.argsort(rows["row"], kind="stable")]
-    first = _start_columns(rows, book, devices)
-    last = _end_columns(rows["row"], *united(ends, END), hows)
-    later = [pl.Series(name, [None], LOG[name]).new_from_index(0, len(rows)) for name in LATER]
-    columns = {series.name: series for series in (*first, *last, *later)}
-    columns |= {series.name: series for series in _lingering(columns, lingered)}
-    return pl.DataFrame([columns[name] for name in LOG])
-
-
 def connection_frame(rows: Array, part: LogPart) -> pl.DataFrame:
     """tables.LOG_CONNECTIONS of parts.CONNECTION rows."""
     ended, removed = rows["ended"] == 1, rows["removed"] == 1
@@ -172,8 +198,7 @@ def _where(known: Array, values: Array, kind: pl.DataType) -> pl.Series:
 
 def denial_frame(rows: Array, part: LogPart) -> pl.DataFrame:
     """tables.DENIALS + tables.DENIAL_FACTS of parts.DENIAL rows of this part."""
-    out = refused([(np.ascontiguousarray(rows["refusal"]), part.book)], list(part.devices),
-                  list(part.whys))  # fmt: skip
+    out = refused(np.ascontiguousarray(rows["refusal"]), part.book, part.devices, part.whys)
     products = [part.products.get(name) for name in part.devices]
     device = np.ascontiguousarray(rows["refusal"]["device"])
     out = out.with_columns(
@@ -201,13 +226,6 @@ _OF_CONNECTION = {
     "conn_duration_s": "duration_s", "conn_bytes": "bytes",
 }  # fmt: skip
 _AT_ITS_END = list(_OF_CONNECTION)[3:]
-
-
-def _lingering(columns: dict[str, pl.Series], lingered: pl.DataFrame) -> list[pl.Series]:
-    rows = pl.DataFrame([columns["row"], (columns["teardown"] != STILL_OPEN).alias("ended")])
-    joined = rows.join(lingered, on="row", how="left", maintain_order="left")
-    sure = pl.when("ended").then(pl.col("certainty").fill_null("stated"))
-    return joined.with_columns(sure.alias("certainty")).select(LINGER).get_columns()
 
 
 def _start_columns(rows: Array, book: Book, devices: list[str]) -> list[pl.Series]:
@@ -283,9 +301,10 @@ def _row(name: str, values: Array) -> pl.Series:
     return out.set(out < 0, None) if (values < 0).any() else out
 
 
-def refused(chunks: list[Chunk], devices: list[str], whys: list[str | None]) -> pl.DataFrame:
-    """The columns `output.NOW` of all denials."""
-    rows, book = united(chunks, REFUSAL)
+def refused(
+    rows: Array, book: Book, devices: Sequence[str], whys: Sequence[str | None]
+) -> pl.DataFrame:
+    """The columns `output.NOW` of REFUSAL rows."""
     event: Array = rows["event"]
     read = _Reader(event, book)
     integer, text = pl.Int64(), pl.String()
