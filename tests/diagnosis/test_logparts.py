@@ -6,7 +6,6 @@ import random
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +20,6 @@ from finis.diagnosis.verdicts import Verdicts
 from finis.pipeline import Options, logs_connections
 from finis.tracking import events as module
 from finis.tracking.events import LogTracker
-from finis.tracking.parts import LogPart
 from tests.tracking.eventlist import START, Line, batches, built, deny, torn
 from tests.tracking.test_follow import event, placed
 
@@ -91,29 +89,19 @@ def framed(events: list[Line], options: Options | None = None) -> Verdicts:
 
 
 def packed(events: list[Line], seed: int, cut: Cut | None = None) -> Verdicts:
-    """In parts that are cut at random."""
+    """In parts of a random size, taken at random moments."""
+    rnd = random.Random(seed)
+    most = rnd.choice((1, 7, 100, 10_000))
     tracker = LogTracker()
-    for batch in batches(events, 1000):
-        tracker.feed(batch)
-    whole = tracker.rest()
-    logged = {d.name: logs_connections(d) for d in tracker.told().devices}
-    rnd = np.random.default_rng(seed)
-    count = int(rnd.integers(1, 5))
-    share = rnd.integers(0, count, len(whole.connections))
-    at = whole.denials["at"]
-    of = np.where(at >= 0, share[at] if len(share) else 0, rnd.integers(0, count, len(at)))
     verdicts = Verdicts(keep=False, cut=cut)
-    for n in range(count):
-        mine = share == n
-        place = np.cumsum(mine) - 1
-        denials = whole.denials[of == n]
-        known = denials["at"] >= 0
-        denials["at"][known] = place[denials["at"][known]]
-        verdicts.add_part(
-            LogPart(whole.connections[mine], denials, whole.book, whole.devices, whole.hows,
-                    whole.whys, whole.products)
-        )  # fmt: skip
-    verdicts.end_of_log(logged)
+    for batch in batches(events, rnd.choice((10, 100, 1000))):
+        tracker.feed(batch)
+        if rnd.random() < 0.5:
+            for part in tracker.complete(most):
+                verdicts.add_part(part)
+    for part in tracker.rest(most):
+        verdicts.add_part(part)
+    verdicts.end_of_log({d.name: logs_connections(d) for d in tracker.told().devices})
     return verdicts
 
 
