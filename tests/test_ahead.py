@@ -138,7 +138,7 @@ def test_rows_stay_as_they_are_while_somebody_looks(
     reading = intake.Intake(Options())
     reading.open([str(path)])
     held = list(reading.events())
-    assert len(held) > 2 * DEPTH
+    assert len(held) > LASTING
     numbers = [line for events in held for line in events["line"]]
     assert numbers == sorted(numbers) and len(set(numbers)) == len(numbers) > 3000
 
