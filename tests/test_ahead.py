@@ -17,7 +17,7 @@ import pytest
 from finis import intake
 from finis.intake import Options
 from finis.pipeline import event_frames, read
-from finis.wire.ahead import DEPTH, ahead
+from finis.wire.ahead import ahead
 from finis.wire.captures._api import LASTING
 from finis.wire.dialects import _rows, cisco_asa, netfilter
 from finis.wire.source import Source
@@ -32,7 +32,7 @@ def reused(count: int) -> Iterator[np.ndarray]:
         yield buffer
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 3, DEPTH + 2, 200])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, LASTING, 200])
 def test_every_item_arrives_once_in_order_and_unchanged(count: int) -> None:
     got = []
     for item in ahead(reused(count)):
@@ -40,6 +40,21 @@ def test_every_item_arrives_once_in_order_and_unchanged(count: int) -> None:
             time.sleep(0.01)  # until everything that may be read ahead has been
         got.append(item.tolist())
     assert got == [[n] * 3 for n in range(count)]
+
+
+@pytest.mark.parametrize("alive", [2, 3])
+def test_no_more_than_so_many_are_alive(alive: int) -> None:
+    def counted() -> Iterator[int]:
+        for n in range(50):
+            assert n - used < alive
+            yield n
+
+    used = 0
+    for item in ahead(counted(), alive):
+        time.sleep(0.001)
+        assert item == used
+        used += 1  # by the time the next one is asked for
+    assert used == 50
 
 
 def test_an_error_comes_after_the_items_before_it() -> None:
@@ -123,7 +138,7 @@ def test_rows_stay_as_they_are_while_somebody_looks(
     reading = intake.Intake(Options())
     reading.open([str(path)])
     held = list(reading.events())
-    assert len(held) > 2 * DEPTH
+    assert len(held) > LASTING
     numbers = [line for events in held for line in events["line"]]
     assert numbers == sorted(numbers) and len(set(numbers)) == len(numbers) > 3000
 

@@ -4,7 +4,7 @@ denials.  One pass; `only` makes it a close look at a few tuples that keeps ever
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
@@ -19,7 +19,7 @@ from finis.errors import InputError
 from finis.tables import OBSERVATION, SEGMENT, record_dtype
 from finis.terms import Quirk
 from finis.tracking import drops, segments
-from finis.tracking._api import Observations
+from finis.tracking._api import ALIVE, Observations
 from finis.wire.ahead import ahead
 from finis.wire.dialects._syslog import fallback_name
 from finis.wire.discovery import Input, discover
@@ -209,7 +209,23 @@ class Intake:
         `only`, other tuples are passed over and every segment is kept, not just the tail.
         `settle` is given connections of the one point that have ended, as soon as they are
         `Options.batch` (and whether nothing follows that could change them); raises
-        SeveralPointsError where there is another point.  Their arrays are used again."""
+        SeveralPointsError where there is another point.  Their arrays are used again.  Tracking
+        goes on meanwhile in a thread of its own."""
+        out: list[PointData] = []
+        tracked = self._tracked(out, only, parts=settle is not None)
+        if settle is None:
+            for _ in tracked:
+                pass
+            return out
+        with closing(ahead(tracked, ALIVE)) as parts:
+            for seen, final in parts:
+                settle(seen, final)
+        return out
+
+    def _tracked(
+        self, out: list[PointData], only: set[frozenset[Endpoint]] | None, parts: bool
+    ) -> Generator[tuple[PointData, bool], None, None]:
+        """What `captures` says, the rest into `out`; with `parts`, what it is to settle."""
         trackers: dict[int, SegmentTracker] = {}
         kept: dict[int, list[Batch]] = {}
         files: dict[int, list[Source]] = {}
@@ -225,17 +241,16 @@ class Intake:
                 trackers[point].feed(rows)
                 if only is not None:
                     kept.setdefault(point, []).append(rows.copy())
-            if settle is None or not source.dated:
+            if not parts or not source.dated:
                 continue
             if settled and len(trackers) > 1:
                 raise SeveralPointsError
             if len(trackers) == 1 and trackers[point].finished >= self.options.batch:
-                settle(self._seen(point, trackers[point].take(), files[point]), False)
                 settled = True
-        out = []
+                yield self._seen(point, trackers[point].take(), files[point]), False
         dated = all(source.dated for group in files.values() for source in group)
         for point, tracker in trackers.items():
-            if settle is None or len(trackers) > 1 or not dated:
+            if not parts or len(trackers) > 1 or not dated:
                 seen = tracker.finish()
             else:
                 seen = EMPTY
@@ -243,8 +258,8 @@ class Intake:
                     if len(part.rows) < self.options.batch and not settled:
                         seen = part  # all there is: judged as a whole
                     else:
-                        settle(self._seen(point, part, files[point]), True)
                         settled = True
+                        yield self._seen(point, part, files[point]), True
             if tracker.evicted:
                 self.notes.append(
                     f"{self.points.names[point]}: {tracker.evicted} connections were given up "
@@ -253,7 +268,6 @@ class Intake:
             if only is not None:
                 seen = whole(seen, kept.get(point, []))
             out.append(self._seen(point, seen, files[point]))
-        return out
 
     def _seen(self, point: int, seen: Observations, files: list[Source]) -> PointData:
         """A point's connections, with what ICMP has reported there so far."""

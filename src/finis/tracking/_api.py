@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 PART = 16_384  # connections handed on at once by `drain`
+ALIVE = 2  # what was handed on last lasts, and what was before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class SegmentTracker(Protocol):
 
     def take(self) -> Observations:
         """Connections that can no longer change, and forget them.  The arrays are used again by
-        the next `take`, `drain` or `finish`: a caller that keeps rows copies them."""
+        the `ALIVE`-th `take`, `drain` or `finish` after this: a caller that keeps rows for longer
+        copies them."""
 
     def drain(self, *, most: int = PART) -> Iterator[Observations]:
         """All that is left, at the end of the capture, in parts of at most `most` connections,

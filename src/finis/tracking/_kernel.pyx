@@ -35,7 +35,7 @@ from finis.tables import OBSERVATION, SEGMENT, record_dtype
 from finis.tracking import (
     endings, half, history, ports, record, reference, resets, segment, states,
 )
-from finis.tracking._api import PART, Observations
+from finis.tracking._api import ALIVE, PART, Observations
 from finis.tracking.alerts import ALERT_SIZES, TLS_PORTS
 
 cdef int64_t SPAN_NS = <int64_t>1 << 61
@@ -234,7 +234,7 @@ cdef class KernelTracker:
 
     cdef Tracker t
     cdef Store flows, ends, lines, hots, colds, slots, blocks
-    cdef object table, done, rows, tail
+    cdef object table, done, made
 
     def __init__(
         self, *, max_connections=reference.MAX_CONNECTIONS, max_embryonic=reference.MAX_EMBRYONIC,
@@ -269,7 +269,7 @@ cdef class KernelTracker:
         self.slots.set(&self.t.slots, sizeof(Kept), SLOT_BITS)
         self.blocks.set(&self.t.blocks, max(sizeof(Segment), sizeof(More)), BLOCK_BITS)
         self._make_beds()
-        self.rows, self.tail = np.empty(0, _OBSERVATION), np.empty(0, _SEGMENT)
+        self.made = [(np.empty(0, _OBSERVATION), np.empty(0, _SEGMENT))] * ALIVE
         self.done = np.empty(0, np.uint32)
         self.table = None
         self._set_table(_SMALL_TABLE)
@@ -328,7 +328,7 @@ cdef class KernelTracker:
         for store in (self.flows, self.ends, self.lines, self.colds, self.slots, self.blocks):
             (<Store>store).clear()
         self._make_beds()
-        self.rows, self.tail = self.rows[:0].copy(), self.tail[:0].copy()
+        self.made = [(np.empty(0, _OBSERVATION), np.empty(0, _SEGMENT))] * ALIVE
         self._set_table(_SMALL_TABLE)
 
     def _done(self):
@@ -349,16 +349,18 @@ cdef class KernelTracker:
         cdef Segment *tail
         for i in range(n):
             kept += flow_at(&self.t, index[i]).n_kept
-        if len(self.rows) < n:
-            self.rows = np.empty(max(n, 2 * len(self.rows)), _OBSERVATION)
-        if len(self.tail) < kept:
-            self.tail = np.empty(max(kept, 2 * len(self.tail)), _SEGMENT)
-        rows, tail = <Observation *>address(self.rows), <Segment *>address(self.tail)
+        found, their = self.made.pop(0)  # the longest ago
+        if len(found) < n:
+            found = np.empty(max(n, len(found) + len(found) // 4), _OBSERVATION)
+        if len(their) < kept:
+            their = np.empty(max(kept, len(their) + len(their) // 4), _SEGMENT)
+        self.made.append((found, their))
+        rows, tail = <Observation *>address(found), <Segment *>address(their)
         if n:
             self._make_room()
             with nogil:
                 emit(&self.t, &index[0], n, rows, tail)
-        return Observations(self.rows[:n], self.tail[:kept])
+        return Observations(found[:n], their[:kept])
 
     def _make_beds(self):
         """Room for those that are awake."""

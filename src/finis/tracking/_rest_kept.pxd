@@ -9,9 +9,9 @@ from finis.tracking._coding cimport (
     code32_bytes, code32_of, code_bytes, code_of, folded, folded32, load, store, unfolded,
     unfolded32,
 )
-from finis.tracking._slots cimport BARE, WIDE, drop_slot, is_wide
+from finis.tracking._slots cimport BARE, WIDE, is_wide
 from finis.tracking._state cimport (
-    KEPT, PINS, RING, Cold, Hot, Kept, More, Tracker, give, grab, place, slot,
+    KEPT, PINS, RING, Cold, Hot, Kept, More, Tracker, give, give_all, grab, grab_all, place, slot,
 )
 
 cdef enum:
@@ -289,8 +289,9 @@ cdef inline uint8_t *store_kept(Tracker *t, const Hot *h, uint8_t *p) noexcept n
         side = all.role[i] >> 15
         p = store_one(t, k, side, all.role[i] & (OF_RESP - 1), all.sym[i], &trail, p)
         go_on(&trail, side, k)
-    for i in range(n):
-        drop_slot(t, all.at[i])
+        if is_wide(k):
+            give(&t.blocks, k.wide)
+    give_all(&t.slots, all.at, n)
     return p
 
 
@@ -420,8 +421,8 @@ cdef inline void load_kept(Tracker *t, Hot *h, const uint8_t *p) noexcept nogil:
     cdef int i
     all.n = h.n_pins + h.ring_n
     begin_trail(h, &trail)
+    grab_all(&t.slots, all.at, all.n)
     for i in range(all.n):
-        all.at[i] = grab(&t.slots)
         k = slot(t, all.at[i])
         p = load_one(t, k, &all.role[i], &all.sym[i], &trail, p)
         go_on(&trail, all.role[i] >> 15, k)

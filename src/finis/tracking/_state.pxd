@@ -342,3 +342,29 @@ cdef inline void give(Pool *p, uint32_t at) noexcept nogil:
     (<uint32_t *>place(p, at))[0] = p.free
     p.free = at
     p.n_free += 1
+
+
+cdef inline void grab_all(Pool *p, uint32_t *at, int n) noexcept nogil:
+    """`n` of them."""
+    cdef uint32_t free = p.free
+    cdef int i
+    p.n_free -= n
+    for i in range(n):
+        at[i] = free
+        if free == NOWHERE:
+            at[i] = p.fresh
+            p.fresh += 1
+        else:
+            free = (<const uint32_t *>place(p, free))[0]
+    p.free = free
+
+
+cdef inline void give_all(Pool *p, const uint32_t *at, int n) noexcept nogil:
+    cdef int i
+    if n == 0:
+        return
+    for i in range(n - 1):
+        (<uint32_t *>place(p, at[i]))[0] = at[i + 1]
+    (<uint32_t *>place(p, at[n - 1]))[0] = p.free
+    p.free = at[0]
+    p.n_free += n

@@ -43,7 +43,9 @@ static inline uint32_t finis_code_bytes(uint32_t code) {
 
 /* Bytes of a number of 32 bits as a code of two bits: 0, 1, 2 or 4. */
 static inline uint32_t finis_code32(uint32_t value) {
-    return (value > 0) + (value > 0xFF) + (value > 0xFFFF);
+    if (!value) /* as most are */
+        return 0;
+    return 1 + (value > 0xFF) + (value > 0xFFFF);
 }
 
 static inline uint32_t finis_code32_bytes(uint32_t code) {

@@ -1,19 +1,18 @@
-"""Reading ahead: what makes batches runs in a second thread, so that reading and tracking (or
-decompressing and reading), which release the interpreter, go on at the same time.  Order is kept,
-so nothing depends on it."""
+"""Working ahead: what makes batches runs in a second thread, so that steps which release the
+interpreter (decompressing, decoding, tracking, most of judging) go on at the same time.  Order is
+kept, so nothing depends on it."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterable
-from queue import Empty, Full, Queue
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from finis.wire.captures._api import LASTING
 
 T = TypeVar("T")
 
-DEPTH = LASTING - 2  # batches ready at most, besides the one in use and the one being made
 WAIT_S = 0.2  # how soon an abandoned thread notices
 
 
@@ -24,9 +23,10 @@ class _End:
         self.error = error
 
 
-def ahead(items: Iterable[T]) -> Generator[T, None, None]:
-    """The items in their order.  Each must stay as it is while the DEPTH + 1 after it are made; it
-    has been used up when the next one is asked for.  A single item starts no thread."""
+def ahead(items: Iterable[T], alive: int = LASTING) -> Generator[T, None, None]:
+    """The items in their order.  An item has been used up when the next one is asked for; it must
+    stay as it is until then, while the `alive` - 1 after it are made, and no more are.  A single
+    item starts no thread."""
     source = iter(items)
     first = next(source, None)
     if first is None:
@@ -35,30 +35,36 @@ def ahead(items: Iterable[T]) -> Generator[T, None, None]:
     second = next(source, None)
     if second is None:
         return
-    ready: Queue[T | _End] = Queue(DEPTH)
+    ready: SimpleQueue[T | _End] = SimpleQueue()
+    used_up: SimpleQueue[None] = SimpleQueue()
+    for _ in range(alive - 1):
+        used_up.put(None)
     over = threading.Event()
 
-    def put(item: T | _End) -> None:
+    def room() -> bool:
+        """Wait until one more may be made; False: it is not wanted any more."""
         while not over.is_set():
             try:
-                ready.put(item, timeout=WAIT_S)
-            except Full:
+                used_up.get(timeout=WAIT_S)
+            except Empty:
                 continue
-            return
+            return True
+        return False
 
     def run() -> None:
         error: BaseException | None = None
         try:
-            put(second)
-            for item in source:
-                put(item)
-                if over.is_set():
+            ready.put(second)
+            while room():
+                item = next(source, None)
+                if item is None:
                     break
+                ready.put(item)
         except BaseException as failure:  # raised again where the items are used
             error = failure
-        put(_End(error))
+        ready.put(_End(error))
 
-    thread = threading.Thread(target=run, name="reading", daemon=True)
+    thread = threading.Thread(target=run, name="ahead", daemon=True)
     thread.start()
     try:
         while True:
@@ -71,6 +77,7 @@ def ahead(items: Iterable[T]) -> Generator[T, None, None]:
                     raise item.error
                 return
             yield item
+            used_up.put(None)
     finally:
         over.set()
         thread.join()
