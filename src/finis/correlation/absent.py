@@ -78,9 +78,8 @@ def _examples(pick: Picker) -> tuple[Array, Array]:
     near = np.concatenate((chosen.twins.near, more[:, 0]))
     far = np.concatenate((chosen.twins.far, more[:, 1]))
     same = pick.ev.key[near] == pick.ev.key[far]
-    same &= (pick.ev.rows["pkts"][near] > 0).all(axis=1) & (pick.ev.rows["pkts"][far] > 0).all(
-        axis=1
-    )
+    pkts = pick.ev.rows["pkts"]
+    same &= (pkts[near] > 0).all(axis=1) & (pkts[far] > 0).all(axis=1)
     return near[same], far[same]
 
 

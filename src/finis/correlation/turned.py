@@ -13,10 +13,11 @@ _LANE = 8  # bytes
 
 
 class Turned:
-    """Fields of packed records (whole 8 bytes each, `tables.record_dtype`) as columns, of several
-    values as one column each.  Records are wider than a line of the cache, so that reading field
+    """Fields of packed records (`tables.record_dtype`) as columns, of several values as one column
+    each.  Records are wider than a line of the cache, so that reading field
     by field would fetch all of them each time: they are turned once, as words of 8 bytes, few
-    enough rows at a time that these stay in the cache."""
+    enough rows at a time that these stay in the cache.  (NumPy drops the end of a record when it
+    joins arrays; such are read field by field after all.)"""
 
     def __init__(self, rows: Array) -> None:
         self.rows = rows
@@ -28,8 +29,8 @@ class Turned:
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._columns:
-            few = len(self.rows) <= FEW
-            column = np.array(self.rows[name].T, order="C") if few else self._turned(name)
+            plain = len(self.rows) <= FEW or self.rows.dtype.itemsize % _LANE
+            column = np.array(self.rows[name].T, order="C") if plain else self._turned(name)
             column.flags.writeable = False  # it is handed out itself
             self._columns[name] = column
         return self._columns[name]
