@@ -1,4 +1,7 @@
-"""Two SYNs with the same addresses and ports and different numbers, from two senders."""
+"""Two SYNs with the same addresses and ports and different numbers, from two senders.
+
+The firewall drops the second one.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from finis.lab.packet import SYN
 from finis.lab.scenario import Lab, Truth
 
 TRUTH = Truth(
-    ("duplicate-syn", "syn-unanswered"), ("syn-unanswered", "reset-per-log", "tuple-reused")
+    ("duplicate-syn", "syn-unanswered", "syn-dropped-by-firewall"),
+    ("syn-unanswered", "reset-per-log", "tuple-reused"),
 )
 KINDS = ("asa",)
 CONNECTIONS = None

@@ -15,7 +15,7 @@ TRUTH = Truth(
     ("reset-per-log", "closed-per-log", "closed-then-aborted"), first_fin="orig", first_rst="resp",
 )  # fmt: skip
 BESIDE = ("rst-after-close",)
-DENIALS = ("late-ack", "late-rst", "abort-after-close")
+DENIALS = ("late-ack", "late-rst", "abort-after-close", "rst-of-host-without-state")
 KINDS = ("asa", "netfilter-far")
 
 

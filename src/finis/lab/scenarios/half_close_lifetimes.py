@@ -17,7 +17,8 @@ EACH = 4
 TRUTH = (
     *(Truth(("server-closed-first",), ("closed-per-log",), HARMLESS, "closed", "resp", "none",
             source=SOON + number) for number in range(EACH)),
-    *(Truth(("host-without-state",), ("closed-per-log", "server-closed-first"), HARMLESS,
+    *(Truth(("host-without-state",),
+            ("closed-per-log", "reset-per-log", "server-closed-first"), HARMLESS,
             first_fin="resp", first_rst="resp", source=LATE + number) for number in range(EACH)),
 )  # fmt: skip
 DENIALS = ("rst-of-host-without-state",)

@@ -9,6 +9,7 @@ from finis.lab.packet import Packet
 from finis.lab.scenario import HARMLESS, Lab, Truth, read
 
 TRUTH = Truth(("server-closed-first",), ("closed-per-log",), HARMLESS, "closed", "resp", "none")
+DENIALS = ("late-ack",)  # a copy that comes after the end is acknowledged once more
 KINDS = ("asa", "asa-nat", "netfilter-far")
 
 

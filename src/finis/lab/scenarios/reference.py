@@ -16,10 +16,11 @@ from finis.lab.scenario import HARMLESS, Lab, Truth
 
 TRUTH = Truth(
     ("server-closed-client-aborted", "fin-then-rst-unread-data"),
-    ("closed-per-log", "host-without-state", "rst-after-close"),
+    ("closed-per-log", "reset-per-log", "host-without-state", "rst-after-close"),
     HARMLESS, first_fin="resp", first_rst="orig",
 )  # fmt: skip
-DENIALS = ("rst-of-host-without-state",)
+# The other two: what a log without FINs calls it, and the client's RST, if it comes later.
+DENIALS = ("rst-of-host-without-state", "late-rst", "abort-after-close")
 BESIDE = ("host-without-state", "firewall-dropped-segments")
 KINDS = ("asa", "asa-nat", "asa-pat", "asa-v6", "asa-asa", "netfilter-far")
 
