@@ -13,6 +13,7 @@ from collections import OrderedDict
 
 import numpy as np
 
+from cpython.object cimport PyObject
 from libc.math cimport NAN
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc

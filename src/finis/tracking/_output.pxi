@@ -16,14 +16,14 @@ cdef class FastOutput:
     cdef Store* s
     cdef readonly dict places, lasting
     cdef list devices, hows, whys, books
-    cdef dict device_codes, how_codes, why_codes
+    cdef dict device_codes, how_codes, why_codes, arrays
 
     def __cinit__(self, Follower follower):
         self.follower, self.s = follower, &follower.f.store
         self.places, self.lasting = {}, {}
         self.devices, self.hows, self.whys = [], [], [None]
         self.device_codes, self.how_codes, self.why_codes = {}, {}, {None: 0}
-        self.books = []
+        self.books, self.arrays = [], {}
 
     cdef int new_book(self, book) except -1:
         """Rows to come have the codes of this book, and reasons of their own list."""
@@ -168,6 +168,14 @@ cdef class FastOutput:
     def let_go(self):
         return self.s.let_go
 
+    cdef object array(self, kind, count):
+        """Room for rows; that of a part which nobody has kept is used again."""
+        cdef object rows = self.arrays.get(kind)
+        if rows is None or len(rows) < count or (<PyObject*>rows).ob_refcnt > 2:
+            rows = np.empty(count, kind)
+            self.arrays[kind] = rows
+        return rows[:count]
+
     def take(self, most=None):
         """Complete rows as (connections, denials, book, devices, hows, reasons); at most that many
         connections with their denials, and denials without."""
@@ -178,7 +186,8 @@ cdef class FastOutput:
         if most is not None:
             conns, loose = min(conns, most), min(loose, most)
         denials = loose + waiting_for(self.s, conns)
-        of_conns, of_denials = np.empty(conns, packed.CONNECTION), np.empty(denials, packed.DENIAL)
+        of_conns = self.array(packed.CONNECTION, conns)
+        of_denials = self.array(packed.DENIAL, denials)
         books = [np.zeros(count, np.uint16) for count in (conns, conns, denials)]
         cdef uint8_t[::1] conn_bytes, denial_bytes
         cdef uint16_t[::1] begun, ended, refused

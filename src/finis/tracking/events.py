@@ -350,15 +350,15 @@ class LogTracker:
 
     def rest(self, most: int = PART) -> Iterator[LogPart]:
         """All that has not been taken, what is still open, too, in parts of at most that many
-        rows.  Call it once, instead of `finish`; only where the kernel follows."""
+        rows; at least one.  Call it once, instead of `finish`; only where the kernel follows."""
         self._settle()
         self.notes, self.summaries = self._notes(), self._summaries()
         if self.kernel is not None:
             self.kernel.end()
-        while (part := self.take(most)) is not None and (
-            len(part.connections) or len(part.denials)
-        ):
+        while (part := self.take(most)) is not None:
             yield part
+            if not self.ready:
+                return
 
     def _settle(self) -> None:
         """Nothing more is waited for."""
