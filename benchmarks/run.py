@@ -45,13 +45,14 @@ ONCE = {"tshark -z conv,tcp", "lnav"}  # dozens of seconds
 
 def once(command: list[str]) -> tuple[float, float, float]:
     """Wall seconds, processor seconds and peak MB of one run."""
-    start = time.perf_counter()
-    program = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env=ENVIRONMENT,
-    )  # fmt: skip
-    _, status, used = os.wait4(program.pid, 0)
-    wall = time.perf_counter() - start
+    with tempfile.TemporaryFile() as out:  # grep does nothing for /dev/null
+        start = time.perf_counter()
+        program = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL,
+            env=ENVIRONMENT,
+        )  # fmt: skip
+        _, status, used = os.wait4(program.pid, 0)
+        wall = time.perf_counter() - start
     program.returncode = os.waitstatus_to_exitcode(status)
     if program.returncode:
         raise SystemExit(f"{' '.join(command)}: exit status {program.returncode}")
@@ -117,14 +118,27 @@ def profile(path: str) -> None:
         return sum(len(batch) for _, _, batch in intake.segments())
 
     options = Options(keep=False)
-    rows = step("read and decode alone", lambda: decode(Intake(options)))
-    intake = Intake(options)
+    intake, reading = Intake(options), pipeline._Reading(options)
     intake.open([path])
-    reading = pipeline._Reading(options)
-    settle = reading.settle if intake.alone else None
-    points = step("read, decode, track", lambda: intake.captures(settle=settle))
-    log = step("logs: read, parse, follow", intake.logs)
-    stories = step("correlate, rules, tally", lambda: reading.finish(points, log))
+    rows, points, stories = 0, [], None
+    if reading.parts(intake):
+        judging = [0.0]
+
+        def take(part):
+            start = time.process_time()
+            reading.take(part)
+            judging[0] += time.process_time() - start
+
+        log = step("read, parse, follow; judge connections", lambda: intake.logs(take))
+        steps.append(("of it judging connections", 0.0, judging[0]))
+        logged = {one.name: pipeline.logs_connections(one) for one in log.devices}
+        step("judge denials", lambda: reading.verdicts.end_of_log(logged))
+    else:
+        rows = step("read and decode alone", lambda: decode(Intake(options)))
+        settle = reading.settle if intake.alone else None
+        points = step("read, decode, track, judge", lambda: intake.captures(settle=settle))
+        log = step("logs: read, parse, follow", intake.logs)
+        stories = step("correlate, rules, tally", lambda: reading.finish(points, log))
     case = pipeline.Case([path], options, intake.sources, intake.skipped, [], log, intake.notes,
                          reading.verdicts, stories)  # fmt: skip
     step("findings and patterns", lambda: case.everything)
