@@ -100,7 +100,7 @@ def test_one_thread_and_two_give_equal_tables(
     whole = intake.Intake.segments
     monkeypatch.setattr(intake.Intake, "segments", small)
     cut = ahead_tables(files)
-    monkeypatch.setattr(intake, "ahead", lambda items: items)
+    monkeypatch.setattr(intake, "ahead", lambda items, _alive=0: items)
     alone = ahead_tables(files)
     for other in (cut, alone):
         assert other[0].equals(straight[0]) and other[1] == straight[1]
@@ -121,7 +121,7 @@ def test_logs_read_in_one_thread_and_in_two_give_equal_tables(
             patch.setattr(_rows, "BATCH", batch)
             patch.setattr(netfilter, "BATCH", batch)
             cut = log_tables(given)
-            patch.setattr(intake, "ahead", lambda items: items)
+            patch.setattr(intake, "ahead", lambda items, _alive=0: items)
             alone = log_tables(given)
         for other in (cut, alone):
             assert all(a.equals(b) for a, b in zip(other[0], straight[0], strict=True))

@@ -64,7 +64,7 @@ def ahead(items: Iterable[T], alive: int = LASTING) -> Generator[T, None, None]:
             error = failure
         ready.put(_End(error))
 
-    thread = threading.Thread(target=run, name="ahead", daemon=True)
+    thread = threading.Thread(target=run, name="reading", daemon=True)
     thread.start()
     try:
         while True:
