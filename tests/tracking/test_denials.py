@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from finis.tracking.events import LogTracker
 from tests.tracking.eventlist import (
     CLIENT,
     SERVER,
+    batches,
     built,
     deny,
     line,
@@ -243,3 +245,13 @@ def test_what_a_destination_opened_itself() -> None:
     row = only([built(0, 7), torn(9, 7), deny(10)])
     assert row["dst_opened"] == 1
     assert only([deny(10)])["dst_opened"] is None  # no connections are logged: nothing to tell
+
+
+def test_a_line_that_repeats_without_end_is_not_remembered_without_end() -> None:
+    tracker = LogTracker(pure=True)
+    for batch in batches([deny(0)] * 3000, 500):
+        tracker.feed(batch)
+    ((_, firsts),) = tracker.devices["fw"].lines.values()
+    assert len(firsts) == 1000
+    denials = tracker.finish().denials
+    assert len(denials) == 3000 and denials["duplicate_of"].null_count() == 3000
