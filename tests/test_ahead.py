@@ -155,7 +155,7 @@ def test_little_of_a_log_starts_no_thread(tmp_path: Path, monkeypatch: pytest.Mo
     assert not started
     monkeypatch.setattr(_rows, "BATCH", 40)
     assert len(read(str(path)).connections)
-    assert started == ["ahead"]
+    assert started == ["reading"]
 
 
 def test_a_log_is_left_where_the_user_stops_it(

@@ -91,7 +91,7 @@ def framed(events: list[Line], options: Options | None = None) -> Verdicts:
 def packed(events: list[Line], seed: int, cut: Cut | None = None) -> Verdicts:
     """In parts of a random size, taken at random moments."""
     rnd = random.Random(seed)
-    most = rnd.choice((1, 7, 100, 10_000))
+    most = rnd.choice((len(events) // 6 + 1, len(events) // 3 + 1, 10_000))
     tracker = LogTracker()
     verdicts = Verdicts(keep=False, cut=cut)
     for batch in batches(events, rnd.choice((10, 100, 1000))):
@@ -125,7 +125,7 @@ def same(events: list[Line], seed: int, options: Options | None = None) -> None:
         assert one == other
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(3))
 def test_parts_say_what_frames_say(seed: int) -> None:
     events = lines(seed)
     same(events, seed)
@@ -133,7 +133,7 @@ def test_parts_say_what_frames_say(seed: int) -> None:
     assert patterns >= {"PAT205", "PAT301", "PAT302", "PAT303"}, patterns
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(events=st.lists(event(), max_size=40).map(placed), seed=st.integers(0, 99))
 def test_hostile_parts_say_what_frames_say(events: list[Line], seed: int) -> None:
     same(events, seed)

@@ -17,6 +17,7 @@ from finis.correlation.keys import mix
 from finis.correlation.stories import Refusal, Story
 from finis.diagnosis.counting import Counting, counter
 from finis.diagnosis.kinds import Verdict
+from finis.diagnosis.partrows import Row
 from finis.diagnosis.tally import LOOKED_AT, MOST, Held, Table, first_of_pairs, kept
 from finis.wire.dialects._packed import NAMED, Book
 
@@ -200,7 +201,7 @@ class Coded:
         self,
         rows: Members,
         verdicts: Sequence[Verdict],
-        tell: Callable[[Array], Sequence[Story | Refusal]],
+        tell: Callable[[Array], Sequence[Row]],
         whom: Callable[[Array], pl.DataFrame],
     ) -> None:
         """Take a batch.  `tell`: what stands behind some rows; `whom`: the columns that remedies
@@ -278,9 +279,7 @@ class Coded:
         chosen: Array = order[np.sort(first)[: self.limit]]
         return chosen
 
-    def _hold(
-        self, group: _Group, rows: Members, at: Array, told: Sequence[Story | Refusal]
-    ) -> None:
+    def _hold(self, group: _Group, rows: Members, at: Array, told: Sequence[Row]) -> None:
         host, _, peer, _ = rows.ends
         for row, story in zip(at.tolist(), told, strict=True):
             rank = (-int(rows.telling[row]), int(rows.begin[row]), int(rows.tie[row]))
@@ -288,8 +287,19 @@ class Coded:
             group.held.append(Held(rank, pair, int(rows.tie[row]), story))
         group.held = kept(group.held, self.limit)
 
-    def give(self, table: Table, verdicts: Sequence[Verdict]) -> None:
-        """Hand all of it over."""
+    def give(
+        self,
+        table: Table,
+        verdicts: Sequence[Verdict],
+        tell: Callable[[Sequence[Row]], Sequence[Story | Refusal]],
+    ) -> None:
+        """Hand all of it over.  `tell`: what stands behind the rows that were chosen."""
+        for mine in self.groups.values():
+            mine.held = kept(mine.held, self.limit)[: self.limit]
+        chosen = [one for mine in self.groups.values() for one in mine.held]
+        told = tell([one.told for one in chosen if isinstance(one.told, Row)])
+        for one, story in zip(chosen, told, strict=True):
+            one.told = story
         table.total += self.total
         for at, count in enumerate(self.counts):
             if count:

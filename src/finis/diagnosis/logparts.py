@@ -7,7 +7,6 @@ many) until the whole log has told what it knows of their hosts; then they are j
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -16,14 +15,21 @@ import polars as pl
 
 from finis.correlation import logalone
 from finis.correlation.keys import mix
-from finis.correlation.stories import Clock, Proof, Refusal, Story
-from finis.diagnosis import engine
+from finis.correlation.stories import Clock, Proof
 from finis.diagnosis.coded import NEVER, Coded, Members, Names
 from finis.diagnosis.counting import counter
 from finis.diagnosis.cutting import Cut
-from finis.diagnosis.engine import Judged
-from finis.diagnosis.kinds import ConnectionKinds, DenialKinds, Kinds, Population, Verdict, shown
+from finis.diagnosis.kinds import ConnectionKinds, DenialKinds, Kinds, Verdict, shown
 from finis.diagnosis.logrows import Kept, columns, number, when
+from finis.diagnosis.partrows import (
+    Row,
+    judged,
+    judged_denials,
+    of_connection,
+    of_denial,
+    refusals,
+    stories,
+)
 from finis.diagnosis.patterns._api import READS
 from finis.diagnosis.patterns._whole import Whole
 from finis.diagnosis.population import Counted, Ends
@@ -36,7 +42,6 @@ from finis.wire.dialects._packed import BIT
 
 Array = np.ndarray
 HOSTS_MOST = 1 << 21  # half of the hosts whose connections are counted; further ones are not
-TOLD_MOST = 1000  # denials of the connections that are put into words
 _NO_PORT = np.uint64(1 << 16)
 
 
@@ -68,7 +73,7 @@ class LogJudge:
 
     def _connections(self, part: LogPart) -> Array:
         rows = columns(part, self.names)
-        verdict = self.kinds.judged(self.kinds.keys(part), lambda at: told(part, at).connections)
+        verdict = self.kinds.judged(self.kinds.keys(part), lambda at: judged(part, at).connections)
         verdicts = self.kinds.verdicts
         resp_p = np.where(rows.start_has & BIT["b_p"] != 0, rows.resp_p, _NO_PORT)
         target = mix(rows.resp_h, resp_p)
@@ -86,9 +91,8 @@ class LogJudge:
             products=rows.products,
         )
 
-        def tell(at: Array) -> list[Story]:
-            judged = told(part, at)
-            return [judged.stories.story(n) for n in range(len(at))]
+        def tell(at: Array) -> list[Row]:
+            return [of_connection(part, n) for n in at.tolist()]
 
         def whom(at: Array) -> pl.DataFrame:
             frame = part.connection_frame(at).with_columns(has_log=pl.lit(True))
@@ -118,8 +122,8 @@ class LogJudge:
         for part, verdict in self.waiting:
             self._refusals(part, verdict, counted, begin)
             begin += len(part.denials)
-        self.connections.give(tally.connections, self.kinds.verdicts)
-        self.denials.give(tally.denials, self.denial_kinds.verdicts)
+        self.connections.give(tally.connections, self.kinds.verdicts, stories)
+        self.denials.give(tally.denials, self.denial_kinds.verdicts, refusals)
 
     def clocks(self) -> list[Clock]:
         """The clocks of the firewalls, which nothing compares."""
@@ -133,11 +137,10 @@ class LogJudge:
         causes = [one.cause for one in self.kinds.verdicts]
         kinds = self.denial_kinds
 
-        def tell(at: Array) -> Judged:
-            return told_denials(part, at, whole)
-
         cause = kinds.causes.all(causes)[verdict]
-        found = kinds.judged(kinds.keys(part, whole, cause), lambda at: tell(at).denials)
+        found = kinds.judged(
+            kinds.keys(part, whole, cause), lambda at: judged_denials(part, at, whole).denials
+        )
         rows = part.denials["refusal"]
         known, over = part.denials["at"] >= 0, ~np.isnan(rows["lag_s"])
         key = mix(ends.src, ends.src_p, ends.dst, ends.dst_p)
@@ -157,15 +160,14 @@ class LogJudge:
             packets=hits,
         )
 
-        def refusals(at: Array) -> list[Refusal]:
-            judged = tell(at)
-            return [judged.stories.refusal(n) for n in rows["row"][at].tolist()]
+        def tell(at: Array) -> list[Row]:
+            return [of_denial(part, n, whole) for n in at.tolist()]
 
         def whom(at: Array) -> pl.DataFrame:
             return part.denial_frame(at).select(whom_columns("denials"))
 
         shown = self.cut.denials(part)
-        _add(self.denials, members, shown, kinds.verdicts, refusals, whom)
+        _add(self.denials, members, shown, kinds.verdicts, tell, whom)
         read = _read_by_patterns(part, ends, found, kinds.verdicts, self.names)
         self.refused.append(read.filter(pl.Series(shown)) if self.cut else read)
 
@@ -224,7 +226,7 @@ def _add(
     rows: Members,
     shown: Array,
     verdicts: Sequence[Verdict],
-    tell: Callable[[Array], Sequence[Story | Refusal]],
+    tell: Callable[[Array], Sequence[Row]],
     whom: Callable[[Array], pl.DataFrame],
 ) -> None:
     """Have the rows counted that are asked for."""
@@ -246,35 +248,6 @@ def _named(kinds: Kinds, table: str) -> Array:
 
 
 # --- rows as frames ------------------------------------------------------------------------------
-
-
-def told(part: LogPart, at: Array) -> Judged:
-    """Some connections of a part as stories, judged, with (the first of) their denials."""
-    mine = np.flatnonzero(np.isin(part.denials["at"], at))[:TOLD_MOST]
-    return _judged(part, at, part.denial_frame(mine))
-
-
-def _judged(part: LogPart, at: Array, denials: pl.DataFrame) -> Judged:
-    rows = part.connections[at]
-    stories = logalone.stories(part.connection_frame(at), denials, tidy=False, few=True)
-    # Not counted anew: of many denials only some are here.
-    counted = [
-        pl.Series(name, rows[name].astype(np.int64)) for name in ("data_denied", "acks_denied")
-    ]
-    return engine.judge(replace(stories, table=stories.table.with_columns(counted)))
-
-
-def told_denials(part: LogPart, at: Array, whole: Population) -> Judged:
-    """Some denials of a part, judged, with the connections they belong to."""
-    denials = part.denial_frame(at).with_columns(
-        pl.Series("repeats", whole.repeats[at]),
-        *(
-            pl.Series(name, getattr(whole, name)[at]).replace({-1: None})
-            for name in ("src_fanout", "src_refused", "dst_opened")
-        ),
-    )
-    of = part.denials["at"][at]
-    return _judged(part, np.unique(of[of >= 0]), denials)
 
 
 _PATTERN_DENIALS = {

@@ -30,6 +30,7 @@ from finis.terms import Confidence, Harm, word
 if TYPE_CHECKING:
     from finis.correlation.stories import Refusal, Story
     from finis.diagnosis.cause import Cause
+    from finis.diagnosis.partrows import Row
 
 LOOKED_AT = 64  # rows of a group that are looked at first for examples
 MOST = 1 << 16  # hosts, and servers, counted exactly per batch of counts; then the rarest go
@@ -87,7 +88,7 @@ class Held:
     rank: tuple[int, int, int]  # the most telling first, then the earliest
     pair: tuple[Any, Any]
     row: int
-    told: Story | Refusal | None = None
+    told: Story | Refusal | Row | None = None  # a Row is told when it is chosen
 
 
 @dataclass(slots=True)

@@ -62,7 +62,7 @@ _PERMIT, _FAILOVER, _ICMP, _XLATE = (
 _STATES = (word(EventKind.STATE), word(EventKind.ENDED))
 # Failover messages that tell of no switch: a unit is well again, replication has trouble.
 _NO_SWITCH = {"104004", *(str(number) for number in range(210001, 210023))}
-PART = 32_768  # rows taken at once
+PART = 1 << 17  # rows taken at once
 WHOLE = 1 << 62
 _SHOWN = 3  # examples per kind of note
 _DST = (

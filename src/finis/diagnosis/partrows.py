@@ -1,0 +1,132 @@
+"""Packed rows of a log as frames and stories: the first of a kind, and the few that are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import polars as pl
+
+from finis.correlation import logalone
+from finis.correlation.stories import Refusal, Story
+from finis.diagnosis import engine
+from finis.diagnosis.engine import Judged
+from finis.diagnosis.kinds import Population
+from finis.tracking.parts import LogPart
+
+Array = np.ndarray
+TOLD_MOST = 1000  # denials of a connection that is put into words
+
+
+def judged(part: LogPart, at: Array, denials: pl.DataFrame | None = None) -> Judged:
+    """Some connections of a part as stories, judged; `denials`: of these, if any are told."""
+    rows = part.connections[at]
+    told = part.denial_frame(slice(0, 0)) if denials is None else denials
+    stories = logalone.stories(part.connection_frame(at), told, tidy=False, few=True)
+    # Not counted anew: of many denials only some are here.
+    counted = [
+        pl.Series(name, rows[name].astype(np.int64)) for name in ("data_denied", "acks_denied")
+    ]
+    return engine.judge(replace(stories, table=stories.table.with_columns(counted)))
+
+
+def judged_denials(part: LogPart, at: Array, whole: Population) -> Judged:
+    """Some denials of a part, judged, with the connections they belong to."""
+    denials = part.denial_frame(at).with_columns(
+        pl.Series("repeats", whole.repeats[at]),
+        *(
+            pl.Series(name, getattr(whole, name)[at]).replace({-1: None})
+            for name in ("src_fanout", "src_refused", "dst_opened")
+        ),
+    )
+    of = part.denials["at"][at]
+    return judged(part, np.unique(of[of >= 0]), denials)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """One row on its own, to be told if it is chosen: a connection with (the first of) its denials,
+    or a denial with its connection and what the whole log tells of it."""
+
+    part: LogPart
+    whole: Population | None = None
+
+
+def of_connection(part: LogPart, number: int) -> Row:
+    """A connection of a part, by its index."""
+    denials = part.denials[np.flatnonzero(part.denials["at"] == number)[:TOLD_MOST]]
+    denials["at"] = 0
+    one = part.connections[number : number + 1].copy()
+    return Row(replace(part, connections=one, denials=denials))
+
+
+def of_denial(part: LogPart, number: int, whole: Population) -> Row:
+    """A denial of a part, by its index."""
+    denial = part.denials[number : number + 1].copy()
+    of = int(denial["at"][0])
+    denial["at"] = min(of, 0)
+    connections = part.connections[max(of, 0) : of + 1].copy()
+    values = (getattr(whole, one.name)[number : number + 1].copy() for one in fields(Population))
+    return Row(replace(part, connections=connections, denials=denial), Population(*values))
+
+
+def stories(rows: Sequence[Row]) -> list[Story]:
+    """Connections told."""
+    out: dict[int, Story] = {}
+    for group in _together(rows):
+        every = np.arange(len(group.part.connections))
+        found = judged(group.part, every, group.part.denial_frame()).stories
+        for number, place in zip(group.numbers, group.places.tolist(), strict=True):
+            out[number] = found.story(place)
+    return [out[number] for number in range(len(rows))]
+
+
+def refusals(rows: Sequence[Row]) -> list[Refusal]:
+    """Denials told."""
+    out: dict[int, Refusal] = {}
+    for group in _together(rows):
+        assert group.whole is not None
+        denials = group.part.denials
+        found = judged_denials(group.part, np.arange(len(denials)), group.whole).stories
+        for number, line in zip(group.numbers, denials["refusal"]["row"].tolist(), strict=True):
+            out[number] = found.refusal(line)
+    return [out[number] for number in range(len(rows))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Rows of the same codes as one part.  `numbers`: their numbers among all; `places`: of the
+    connection of each row in the part, each connection standing there once."""
+
+    part: LogPart
+    whole: Population | None
+    numbers: list[int]
+    places: Array
+
+
+def _together(rows: Sequence[Row]) -> list[_Group]:
+    groups: dict[tuple[int, int], list[int]] = {}
+    for number, row in enumerate(rows):
+        groups.setdefault((id(row.part.book), id(row.part.whys)), []).append(number)
+    return [_one([rows[number] for number in numbers], numbers) for numbers in groups.values()]
+
+
+def _one(rows: list[Row], numbers: list[int]) -> _Group:
+    connections = np.concatenate([row.part.connections for row in rows])
+    denials = np.concatenate([row.part.denials for row in rows])
+    before = np.cumsum([0, *(len(row.part.connections) for row in rows[:-1])])
+    _, first, places = np.unique(
+        connections["start"]["row"], return_index=True, return_inverse=True
+    )
+    known = denials["at"] >= 0
+    shift = np.repeat(before, [len(row.part.denials) for row in rows])
+    denials["at"][known] = places[(denials["at"] + shift)[known]]
+    wholes = [row.whole for row in rows if row.whole is not None]
+    whole = None
+    if wholes:
+        columns = ([getattr(one, part.name) for one in wholes] for part in fields(Population))
+        whole = Population(*(np.concatenate(column) for column in columns))
+    last = rows[-1].part  # lists of codes only grow
+    part = replace(last, connections=connections[first], denials=denials)
+    return _Group(part, whole, numbers, places)
