@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from finis import pipeline
 from finis.correlation import logalone
 from finis.correlation.naming import LENGTH
-from finis.diagnosis import coded, spill
+from finis.diagnosis import coded, logparts, spill
 from finis.diagnosis.cutting import Cut
 from finis.diagnosis.engine import judge
 from finis.diagnosis.verdicts import Verdicts
@@ -181,6 +181,13 @@ def test_too_many_names_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None
     verdicts = packed(lines(2), 1)
     assert verdicts.n_connections == framed(lines(2)).n_connections
     assert all(one.hosts for one in verdicts.found)
+
+
+def test_hosts_that_were_not_counted_prove_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logparts, "HOSTS_MOST", 1)
+    verdicts = packed(lines(2), 1)
+    assert verdicts.n_connections == framed(lines(2)).n_connections
+    assert not {one.id for one in verdicts.patterns} & {"PAT301", "PAT303"}
 
 
 def test_without_a_line_nothing_is_said() -> None:

@@ -204,7 +204,9 @@ class _Counts(Whole):
         return self.judge.connections.total > 0
 
     def opened(self, hosts: pl.Series) -> pl.Series:
-        return pl.Series(self.judge.asked.get(self.judge.names.of(hosts))[0])
+        found = pl.Series(self.judge.asked.get(self.judge.names.of(hosts))[0])
+        # Who was not counted may have opened any number.
+        return found.replace({0: None}) if self.judge.asked.full else found
 
     def asked(self, targets: pl.DataFrame) -> pl.Series:
         ports = targets["resp_p"].fill_null(int(_NO_PORT)).cast(pl.UInt64).to_numpy()

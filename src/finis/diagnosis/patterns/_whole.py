@@ -23,7 +23,7 @@ class Whole:
         return bool(self.connections.select(pl.col("orig_h").is_not_null().any()).collect().item())
 
     def opened(self, hosts: pl.Series) -> pl.Series:
-        """How many connections each of these hosts opened, as far as counted."""
+        """How many connections each of these hosts opened; null where that was not counted."""
         some = hosts.drop_nulls().unique().implode()
         counted = (
             self.connections.filter(pl.col("orig_h").is_in(some))
