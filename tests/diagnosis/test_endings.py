@@ -283,6 +283,9 @@ CASES: list[tuple[str, str, str, str, Row]] = [
     ("END605", SURE, MAYBE, "RST in, nothing out",
      seen(paired=True, n_points=2, r_rsts=1, r_dropped=1, r_dropped_rst=True, rst_by="resp",
           resp_rst_class="abort")),
+    ("END605", LIKELY, MAYBE, "the same, captured from the middle: the other side may have closed",
+     seen(paired=True, n_points=2, r_rsts=1, r_dropped=1, r_dropped_rst=True, rst_by="resp",
+          resp_rst_class="abort", midstream=True)),
     # --- not determined
     ("END901", LIKELY, NO, "nothing ends it", seen()),
     ("END901", LIKELY, NO, "Built and no Teardown", logged()),

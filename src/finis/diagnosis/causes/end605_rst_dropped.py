@@ -10,7 +10,8 @@ ended the connection.
 
 ## Look-alikes
 A RST that the firewall made itself (END501) is on one side only, going out. A RST dropped after
-both sides had closed is no matter (END604 is named beside the verdict then).
+both sides had closed is no matter (END604 is named beside the verdict then); captures that began
+after the connection cannot show that the other side had closed before, so it is likely only.
 
 ## Harm
 Harmful if the firewall also dropped data, as it does once it has forgotten the connection. Else it
@@ -49,7 +50,9 @@ class RstDropped(Cause):
     title = "a RST ended one side only: the firewall dropped it"
     beats = ("END207", "END331", "END405", "END406", "END407", "END410")
     confidence = facts.confidence(
-        (pl.col("capture_loss"), Confidence.POSSIBLE), otherwise=Confidence.CERTAIN
+        (pl.col("capture_loss"), Confidence.POSSIBLE),
+        (pl.col("midstream"), Confidence.LIKELY),
+        otherwise=Confidence.CERTAIN,
     )
     harm = facts.harm(
         (pl.col("o_dropped_data") | pl.col("r_dropped_data"), Harm.HARMFUL),
