@@ -16,7 +16,7 @@ from finis.tracking.parts import LogPart
 from finis.wire.dialects._packed import BIT
 
 Array = np.ndarray
-NO_PORT = 1 << 16
+NO_PORT = np.uint32(1 << 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def ends(part: LogPart, names: Names) -> Ends:
     event = part.denials["refusal"]["event"]
     hosts = [names.codes(event[f"{end}_h"], part.book) for end in "ab"]
     ports = [
-        np.where(event["has"] & BIT[f"{end}_p"] != 0, event[f"{end}_p"], NO_PORT).astype("u4")
+        np.where(event["has"] & BIT[f"{end}_p"] != 0, event[f"{end}_p"].astype("u4"), NO_PORT)
         for end in "ab"
     ]
     return Ends(hosts[0], ports[0], hosts[1], ports[1])
