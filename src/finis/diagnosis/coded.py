@@ -57,6 +57,21 @@ class Members:
         return Members(**some, ends=ends, products=self.products, packets=packets)
 
 
+class Period:
+    """From the first stamp to the last, ns; NEVER while none is known."""
+
+    def __init__(self) -> None:
+        self.first_ns = self.last_ns = NEVER
+
+    def cover(self, first_ns: Array, last_ns: Array) -> None:
+        """Extend it by rows, at least one."""
+        known = first_ns[first_ns != NEVER]
+        if len(known):
+            least = int(known.min())
+            self.first_ns = least if self.first_ns == NEVER else min(self.first_ns, least)
+        self.last_ns = max(self.last_ns, int(last_ns.max()))
+
+
 class Names:
     """One code for every host, whatever the book of a part says."""
 
@@ -159,19 +174,11 @@ class _Group:
     def __init__(self) -> None:
         self.hosts: Counting = counter(MOST)
         self.whom = _Whom()
-        self.first_ns = self.last_ns = NEVER
+        self.period = Period()
         self.products: set[str] = set()
         self.packets = 0
         self.opener: dict[str, int | None] = {}  # host, port of all who opened; None: several
         self.held: list[Held] = []
-
-    def cover(self, first_ns: Array, last_ns: Array) -> None:
-        """Extend the period."""
-        known = first_ns[first_ns != NEVER]
-        if len(known):
-            least = int(known.min())
-            self.first_ns = least if self.first_ns == NEVER else min(self.first_ns, least)
-        self.last_ns = max(self.last_ns, int(last_ns.max()))
 
 
 def _apart(
@@ -243,7 +250,7 @@ class Coded:
         hosts, ports = host[at], port[at]
         group.hosts.add(hosts)
         group.hosts.add(peer[at])
-        group.cover(rows.first_ns[at], rows.last_ns[at])
+        group.period.cover(rows.first_ns[at], rows.last_ns[at])
         for code in np.flatnonzero(np.bincount(rows.product[at])).tolist():
             if (product := rows.products[code]) is not None:
                 group.products.add(product)
@@ -313,7 +320,7 @@ class Coded:
             group = table.group(key)
             group.packets += found.packets
             group.products |= found.products
-            group.cover(_moment(found.first_ns), _moment(found.last_ns))
+            group.cover(_moment(found.period.first_ns), _moment(found.period.last_ns))
             group.held = kept(group.held + found.held, table.limit)
             named = {"cause": pl.lit(key[0]), "harm": pl.lit(key[1])}
             codes, counts, _ = found.hosts.items()

@@ -27,6 +27,7 @@ from finis.diagnosis import judging
 from finis.diagnosis.cause import SECTIONS, Cause
 from finis.diagnosis.judging import CONFIDENCE, HARM, UNKNOWN
 from finis.terms import Confidence
+from finis.tracking.eventrow import ACKS, DATA
 
 Catalogue = Mapping[str, type[Cause]]
 Codes = npt.NDArray[np.int16]
@@ -266,10 +267,7 @@ def judge_alike(frame: pl.DataFrame, causes: Catalogue) -> pl.DataFrame:
 
 def _refused_after(table: pl.DataFrame, denials: pl.DataFrame) -> pl.DataFrame:
     """The connections with `data_denied` and `acks_denied`: what their hosts still sent."""
-    forms = {
-        "data_denied": [flags for flags in _DATA if "PSH" in flags],
-        "acks_denied": [flags for flags in _DATA if "PSH" not in flags],
-    }
+    forms = {"data_denied": DATA, "acks_denied": ACKS}
     after = (
         denials.filter(
             pl.col("story").is_not_null()
@@ -293,10 +291,6 @@ def _refused_after(table: pl.DataFrame, denials: pl.DataFrame) -> pl.DataFrame:
             for name in forms
         )
     )
-
-
-# Flags of a segment in mid-connection as logs write them: nothing opens, closes or resets.
-_DATA = ("ACK", "PSH ACK", "ACK PSH", "ACK URG", "URG ACK", "PSH ACK URG", "PSH URG ACK")
 
 
 def complete(frame: pl.DataFrame, table: str) -> pl.DataFrame:

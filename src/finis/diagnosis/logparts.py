@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,7 +19,7 @@ from finis.diagnosis.coded import NEVER, Coded, Members, Names
 from finis.diagnosis.counting import counter
 from finis.diagnosis.cutting import Cut
 from finis.diagnosis.kinds import ConnectionKinds, DenialKinds, Kinds, Verdict, shown
-from finis.diagnosis.logrows import Kept, columns, number, when
+from finis.diagnosis.logrows import Kept, columns, number, said, when
 from finis.diagnosis.partrows import (
     Row,
     judged,
@@ -32,7 +31,7 @@ from finis.diagnosis.partrows import (
 )
 from finis.diagnosis.patterns._api import READS
 from finis.diagnosis.patterns._whole import Whole
-from finis.diagnosis.population import Counted, Ends
+from finis.diagnosis.population import NO_PORT, Counted, Ends
 from finis.diagnosis.spill import Waiting
 from finis.diagnosis.tally import Tally, addressed, whom_columns
 from finis.tables import DENIAL_FACTS, DENIALS, polars_schema
@@ -42,7 +41,6 @@ from finis.wire.dialects._packed import BIT
 
 Array = np.ndarray
 HOSTS_MOST = 1 << 21  # half of the hosts whose connections are counted; further ones are not
-_NO_PORT = np.uint64(1 << 16)
 
 
 class LogJudge:
@@ -75,7 +73,7 @@ class LogJudge:
         rows = columns(part, self.names)
         verdict = self.kinds.judged(self.kinds.keys(part), lambda at: judged(part, at).connections)
         verdicts = self.kinds.verdicts
-        resp_p = np.where(rows.start_has & BIT["b_p"] != 0, rows.resp_p, _NO_PORT)
+        resp_p = np.where(rows.start_has & BIT["b_p"] != 0, rows.resp_p, NO_PORT)
         target = mix(rows.resp_h, resp_p)
         after = part.connections["denials_after"] > 0
         members = Members(
@@ -198,7 +196,8 @@ class _Counts(Whole):
         self.places: dict[int, tuple[str | None, int]] = {}  # of the rows that were asked for
 
     def span_ns(self) -> list[int]:
-        return [ns for ns in (self.judge.kept.first_ns, self.judge.kept.last_ns) if ns != NEVER]
+        period = self.judge.kept.period
+        return [ns for ns in (period.first_ns, period.last_ns) if ns != NEVER]
 
     def any_opened(self) -> bool:
         return self.judge.connections.total > 0
@@ -209,7 +208,7 @@ class _Counts(Whole):
         return found.replace({0: None}) if self.judge.asked.full else found
 
     def asked(self, targets: pl.DataFrame) -> pl.Series:
-        ports = targets["resp_p"].fill_null(int(_NO_PORT)).cast(pl.UInt64).to_numpy()
+        ports = targets["resp_p"].fill_null(int(NO_PORT)).cast(pl.UInt64).to_numpy()
         keys = mix(self.judge.names.of(targets["resp_h"]), ports)
         return pl.Series(self.judge.targets.get(keys)[0])
 
@@ -269,37 +268,33 @@ def _read_by_patterns(
     at, over = part.denials["at"], ~np.isnan(rows["lag_s"])
     known = at >= 0
     ended = known & over
-    hows = [*part.hows, None]
     how = np.full(len(rows), len(part.hows), np.uint32)
     if ended.any():
         how[ended] = part.connections["end"]["how"][at[ended]]
 
-    def coded(codes: Array, texts: Sequence[Any]) -> pl.Series:
-        return pl.Series([*texts, None], dtype=pl.String).gather(codes.astype("u4"))
-
-    said = shown(part)
+    kinds = shown(part)
     return pl.DataFrame({
         "row": np.ascontiguousarray(rows["row"]),
         "ts": when(np.where(event["has"] & BIT["ts"] != 0, event["ts"], NEVER)),
-        "device": coded(rows["device"], part.devices),
-        "file": coded(event["origin"], [file for _, file in part.book.origins]),
+        "device": said(rows["device"], part.devices),
+        "file": said(event["origin"], [file for _, file in part.book.origins]),
         "line": number(event["line"], event["has"] & BIT["line"] != 0),
         "unit": pl.repeat("line", len(rows), eager=True),
-        "kind": coded(words, [kind for kind, _ in said]),
-        "msg_id": coded(words, word_column(part.book, "msg_id")),
-        "proto": coded(words, [proto for _, proto in said]),
+        "kind": said(words, [kind for kind, _ in kinds]),
+        "msg_id": said(words, word_column(part.book, "msg_id")),
+        "proto": said(words, [proto for _, proto in kinds]),
         "src_h": names.texts(ends.src),
-        "src_p": number(ends.src_p, ends.src_p < _NO_PORT),
+        "src_p": number(ends.src_p, ends.src_p < NO_PORT),
         "dst_h": names.texts(ends.dst),
-        "dst_p": number(ends.dst_p, ends.dst_p < _NO_PORT),
-        "flags": coded(words, word_column(part.book, "flags")),
+        "dst_p": number(ends.dst_p, ends.dst_p < NO_PORT),
+        "flags": said(words, word_column(part.book, "flags")),
         "lag_s": pl.Series(np.ascontiguousarray(rows["lag_s"])).fill_nan(None),
-        "seen_before": coded(rows["seen"], SEEN),
+        "seen_before": said(rows["seen"], SEEN),
         "duplicate_of": pl.repeat(None, len(rows), dtype=pl.Int64, eager=True),
-        "teardown": coded(how, hows),
+        "teardown": said(how, part.hows),
         "failover_s": pl.Series(np.ascontiguousarray(rows["failover_s"])).fill_nan(None),
-        "cause": coded(found, [one.cause for one in verdicts]),
-        "harm": coded(found, [one.harm for one in verdicts]),
+        "cause": said(found, [one.cause for one in verdicts]),
+        "harm": said(found, [one.harm for one in verdicts]),
         "story": number(np.maximum(at, 0), known),
         "pending_syn": rows["pending"] == 1,
     }).select(list(_PATTERN_DENIALS))  # fmt: skip

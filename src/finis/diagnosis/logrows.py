@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from finis.correlation.columns import null_unless
 from finis.correlation.keys import mix
-from finis.diagnosis.coded import NEVER, Names
+from finis.diagnosis.coded import NEVER, Names, Period
 from finis.diagnosis.kinds import Numbers, Verdict
 from finis.diagnosis.patterns._api import READS
 from finis.diagnosis.patterns.pat102_firewall_timer import TIMERS
@@ -18,7 +19,7 @@ from finis.diagnosis.patterns.pat301_port_scan import GIVEN_UP, RESETS
 from finis.diagnosis.spill import Spill
 from finis.tables import CONNECTIONS, STORY_FACTS, polars_schema
 from finis.tracking.parts import BY, LogPart
-from finis.wire.dialects._packed import BIT
+from finis.wire.dialects._packed import BIT, coded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,9 +72,8 @@ def columns(part: LogPart, names: Names) -> Columns:
     end_has = np.where(rows["ended"] == 1, rows["end"]["has"], 0)
     first = np.where(has & BIT["ts"] != 0, event["ts"], NEVER)
     last = np.where(end_has & BIT["ts"] != 0, rows["end"]["ts"], NEVER)
-    begin = np.where(first != NEVER, first, np.where(last != NEVER, last, 0))
     return Columns(
-        a_h, a_p, b_h, b_p, first, last, begin, start["row"], start["device"],
+        a_h, a_p, b_h, b_p, first, last, begin_of(first, last), start["row"], start["device"],
         [part.products.get(name) for name in part.devices], has, end_has,
     )  # fmt: skip
 
@@ -86,7 +86,7 @@ class Kept:
         self.names = names
         self.hows, self.devices, self.files = Numbers(), Numbers(), Numbers()
         self.some, self.ended = Spill(KEPT), Spill(KEPT)
-        self.first_ns = self.last_ns = NEVER
+        self.period = Period()
 
     def add(self, part: LogPart, rows: Columns, verdict: Array, shown: Array) -> None:
         """Take a part; `shown`: which of it are asked for."""
@@ -104,13 +104,8 @@ class Kept:
         kept = self._packed(part, rows, verdict, how, either)
         self.some.add(kept[telling[either]])
         self.ended.add(kept[sided[either]])
-        stamps = [rows.first_ns[shown], rows.last_ns[shown]]
-        known = [ns[ns != NEVER] for ns in stamps]
-        if len(known[0]):
-            least = int(known[0].min())
-            self.first_ns = least if self.first_ns == NEVER else min(self.first_ns, least)
-        if len(known[1]):
-            self.last_ns = max(self.last_ns, int(known[1].max()))
+        if shown.any():
+            self.period.cover(rows.first_ns[shown], rows.last_ns[shown])
 
     def _packed(self, part: LogPart, rows: Columns, verdict: Array, how: Array, at: Array) -> Array:
         out = np.empty(len(at), KEPT)
@@ -179,17 +174,14 @@ class Kept:
 
     def _frame(self, rows: Array, verdicts: Sequence[Verdict]) -> pl.DataFrame:
         def coded(name: str, texts: Sequence[Any]) -> pl.Series:
-            return pl.Series([*texts, None], dtype=pl.String).gather(
-                np.minimum(rows[name], len(texts)).astype("u4")
-            )
+            return said(np.minimum(rows[name], len(texts)), texts)
 
         has = rows["has"]
         first = np.ascontiguousarray(rows["first_ns"])
         last = np.ascontiguousarray(rows["last_ns"])
-        begin = np.where(first != NEVER, first, np.where(last != NEVER, last, 0))
         return pl.DataFrame({
             "row": np.ascontiguousarray(rows["row"]),
-            "begin": begin,
+            "begin": begin_of(first, last),
             "tie": rows["row"].astype(np.uint64),
             "orig_h": self.names.texts(rows["orig_h"]),
             "orig_p": number(rows["orig_p"], has & _ORIG_P != 0),
@@ -216,14 +208,22 @@ NO_HOW = 0xFFFFFFFF
 
 def when(ns: Array) -> pl.Series:
     """Stamps, null where NEVER."""
-    stamps = pl.Series(ns)
-    known = pl.Series(ns != NEVER)
-    return pl.select(pl.when(known).then(stamps)).to_series().cast(pl.Datetime("ns", "UTC"))
+    return number(ns, ns != NEVER).cast(pl.Datetime("ns", "UTC"))
 
 
 def number(values: Array, known: Array, kind: Any = np.int64) -> pl.Series:
     """Numbers, null where unknown."""
-    return pl.select(pl.when(pl.Series(known)).then(pl.Series(values.astype(kind)))).to_series()
+    return null_unless(known, pl.Series(values.astype(kind)))
+
+
+def said(codes: Array, texts: Sequence[Any]) -> pl.Series:
+    """Texts by code; the code one beyond the last is null."""
+    return coded("", codes.astype("u4"), [*texts, None], pl.String())
+
+
+def begin_of(first_ns: Array, last_ns: Array) -> Array:
+    """What connections are put in order by: the first stamp that is known."""
+    return np.where(first_ns != NEVER, first_ns, np.where(last_ns != NEVER, last_ns, 0))
 
 
 def _among(part: LogPart, names: set[str]) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,8 +108,6 @@ class Waiting:
 
     def add(self, part: LogPart, verdict: Array) -> None:
         """Keep the denials of a part; copies of other lines are left out."""
-        from dataclasses import replace
-
         denials = part.denials[part.denials["refusal"]["copy_row"] < 0]
         used = np.zeros(len(part.connections) + 1, bool)
         used[denials["at"]] = True  # -1: the one beyond the end
@@ -124,8 +123,6 @@ class Waiting:
 
     def __iter__(self) -> Iterator[tuple[LogPart, Array]]:
         """The parts as they came."""
-        from dataclasses import replace
-
         denials = self._denials.chunks(n for n, _, _ in self._parts)
         connections = self._connections.chunks(n for _, n, _ in self._parts)
         verdicts = self._verdicts.chunks(n for _, n, _ in self._parts)

@@ -27,7 +27,7 @@ from finis.wire.dialects._row cimport *
 
 from finis.terms import EventKind, word
 from finis.tracking import denials as refusals
-from finis.tracking import eventrow, lives, packed, parts
+from finis.tracking import eventrow, lives, packed
 from finis.tracking.clock import GAP_NS, SECOND, STEP_NS, LogClock, Move
 from finis.tracking.devices import SHORT, Tracked, pack, unpack
 from finis.tracking.recent import WATCHED
@@ -295,9 +295,9 @@ cdef class Follower:
         meant.sure = named["certainty"] is None
         meant.direction = DIRECTIONS.get(named["direction"], OTHERWISE)
         meant.initiator = 1 if named["initiator"] == "a" else 2 if named["initiator"] == "b" else 0
-        if named["flags"] in parts.DATA:
+        if named["flags"] in eventrow.DATA:
             meant.form = 1
-        elif named["flags"] in parts.ACKS:
+        elif named["flags"] in eventrow.ACKS:
             meant.form = 2
         if meant.kind == DENY:
             words = tuple([named[n] for n in ("msg_id", "proto", "flags", "a_if", "acl")])

@@ -18,6 +18,10 @@ COLUMNS = (
     CERTAINTY,
 ) = range(len(COLUMNS))  # fmt: skip
 
+# Flags of a segment in mid-connection as logs write them: nothing opens, closes or resets.
+DATA = ("PSH ACK", "ACK PSH", "PSH ACK URG", "PSH URG ACK")
+ACKS = ("ACK", "ACK URG", "URG ACK")
+
 
 def seconds(duration: Any) -> float | None:
     """A stated duration, if it can be one."""

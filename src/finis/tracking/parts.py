@@ -16,10 +16,6 @@ from finis.wire.dialects._packed import BIT, WORDS, Book
 if TYPE_CHECKING:
     import polars as pl
 
-# Flags of a segment in mid-connection as logs write them: nothing opens, closes or resets.
-DATA = ("PSH ACK", "ACK PSH", "PSH ACK URG", "PSH URG ACK")
-ACKS = ("ACK", "ACK URG", "URG ACK")
-
 
 @dataclass(slots=True)
 class LogPart:
@@ -54,4 +50,4 @@ def word_column(book: Book, name: str) -> list[Any]:
     return [told[at] for told in book.words]
 
 
-__all__ = ["ACKS", "BIT", "BY", "CONNECTION", "DATA", "DENIAL", "LogPart", "word_column"]
+__all__ = ["BIT", "BY", "CONNECTION", "DENIAL", "LogPart", "word_column"]

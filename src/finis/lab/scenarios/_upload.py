@@ -5,9 +5,15 @@ from __future__ import annotations
 import contextlib
 import time
 
-from finis.lab.scenario import Lab, fate
+from finis.lab.scenario import HARMLESS, Lab, Truth, fate
 
 HEAD = b"POST / HTTP/1.1\r\nHost: lab\r\nConnection: close\r\nContent-Length: 60000\r\n\r\n"
+
+# Of a server that shuts down its side, and reads and discards for a while: the client closes late.
+LINGERING = Truth(
+    ("server-closed-first", "half-close-used"), ("closed-per-log", "server-closed-first"), HARMLESS,
+    "closed", "resp", "none",
+)  # fmt: skip
 
 
 def refused(lab: Lab) -> None:
@@ -21,3 +27,4 @@ def refused(lab: Lab) -> None:
     lab.told["response"] = fate(client)
     lab.told["client"] = fate(client)
     client.close()
+    time.sleep(0.2)

@@ -6,19 +6,13 @@ destroys the response on its way.
 
 from __future__ import annotations
 
-import time
-
-from finis.lab.scenario import HARMLESS, Lab, Truth
+from finis.lab.scenario import Lab
 from finis.lab.scenarios import _programs, _upload
 
-TRUTH = Truth(
-    ("server-closed-first", "half-close-used"), ("closed-per-log", "server-closed-first"), HARMLESS,
-    "closed", "resp", "none",
-)  # fmt: skip
+TRUTH = _upload.LINGERING
 NEEDS = ("apache2",)
 
 
 def run(lab: Lab) -> None:
     _programs.apache(lab, "LimitRequestBody 1000")
     _upload.refused(lab)
-    time.sleep(0.2)
