@@ -59,3 +59,47 @@ def test_a_closed_counter_goes_on_counting_what_it_knows() -> None:
     assert keys.tolist() == [1, 2]
     assert counts.tolist() == [2, 2]
     assert counter.full
+
+
+@given(batches=st.lists(KEYS, max_size=4))
+def test_codes_are_those_of_the_reference(batches: list[list[int]]) -> None:
+    kernel, reference = _counting.Codes(), counting.Codes()
+    for batch in batches:
+        keys = np.array(batch, np.uint64)
+        (codes, fresh), (want, want_fresh) = kernel.find(keys), reference.find(keys)
+        assert np.array_equal(codes, want) and np.array_equal(fresh, want_fresh)
+        for key in keys[fresh[::2]].tolist():
+            kernel.put(key, len(reference))
+            reference.put(key, len(reference))
+        assert len(kernel) == len(reference)
+
+
+@given(
+    batches=st.lists(
+        st.lists(st.tuples(st.integers(0, 9) | st.integers(0, 2**64 - 1), st.integers(-5, 5))),
+        max_size=4,
+    )
+)
+def test_the_earliest_are_those_of_the_reference(batches: list[list[tuple[int, int]]]) -> None:
+    kernel, reference = _counting.Firsts(), counting.Firsts()
+    for batch in batches:
+        keys = np.array([key for key, _ in batch], np.uint64)
+        begin = np.array([start for _, start in batch], np.int64)
+        assert np.array_equal(kernel.add(keys, begin), reference.add(keys, begin))
+        for one, other in zip(kernel.items(), reference.items(), strict=True):
+            assert np.array_equal(one, other)
+        kept = reference.items()[0][::2].copy()
+        kernel.keep(kept)
+        reference.keep(kept)
+        assert len(kernel) == len(reference) == len(kept)
+
+
+@given(batches=st.lists(KEYS, max_size=4), bits=st.integers(0, 6))
+def test_slots_are_those_of_the_reference(batches: list[list[int]], bits: int) -> None:
+    kernel, reference = _counting.Slots(bits), counting.Slots(bits)
+    for batch in batches:
+        keys = np.array(batch * 9, np.uint64)
+        kernel.add(keys)
+        reference.add(keys)
+        assert np.array_equal(kernel.get(keys), reference.get(keys))
+        assert kernel.most == reference.most

@@ -1,4 +1,4 @@
-"""Kernel: `counting.Counter`, as a hash table of packed entries."""
+"""Kernel: the classes of `counting`, as hash tables of packed entries."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
@@ -8,12 +8,13 @@ import os
 
 import numpy as np
 
-from finis.diagnosis.counting import least_kept
-from finis.tracking._memory cimport finis_fetch, finis_mix
+from finis.diagnosis.counting import NO_CODE, least_kept
+from finis.tracking._memory cimport finis_fetch, finis_mix, finis_zeroed
 
 cdef enum:
     FIRST = 64  # entries of a new table
     AHEAD = 8  # keys ahead of which memory is loaded
+    FULL = 255  # a slot counts to
 
 # Nobody outside knows which keys collide.
 cdef uint64_t SEED = int.from_bytes(os.urandom(8), "little") | 1
@@ -151,3 +152,217 @@ cdef class Counter:
             if entry.key:
                 n[i], m[i] = entry.count, entry.marked
         return counts, marked
+
+
+cdef class Codes:
+    """As `counting.Codes`."""
+
+    cdef Entry* entries  # `count`: the code
+    cdef uint64_t mask
+    cdef readonly int64_t held
+    cdef uint32_t zero  # the code of key 0
+
+    def __cinit__(self):
+        self.entries = <Entry*>calloc(FIRST, sizeof(Entry))
+        if self.entries == NULL:
+            raise MemoryError
+        self.mask = FIRST - 1
+        self.zero = NO_CODE
+
+    def __dealloc__(self):
+        free(self.entries)
+
+    def __len__(self):
+        return self.held + (self.zero != <uint32_t>NO_CODE)
+
+    def put(self, uint64_t key, uint32_t code):
+        cdef Entry* entry
+        if key == 0:
+            self.zero = code
+            return
+        if 2 * <uint64_t>self.held > self.mask:
+            self._grow()
+        entry = place(self.entries, self.mask, key)
+        self.held += entry.key == 0
+        entry.key, entry.count = key, code
+
+    cdef int _grow(self) except -1:
+        cdef uint64_t i, room = 2 * (self.mask + 1)
+        cdef Entry* new = <Entry*>calloc(room, sizeof(Entry))
+        if new == NULL:
+            raise MemoryError
+        for i in range(self.mask + 1):
+            if self.entries[i].key:
+                place(new, room - 1, self.entries[i].key)[0] = self.entries[i]
+        free(self.entries)
+        self.entries, self.mask = new, room - 1
+        return 0
+
+    def find(self, const uint64_t[::1] keys):
+        cdef Py_ssize_t i, length = len(keys)
+        out = np.empty(length, np.uint32)
+        cdef uint32_t[::1] view = out
+        cdef uint32_t none = NO_CODE
+        cdef bint missing = False
+        cdef Entry* entry
+        with nogil:
+            for i in range(length):
+                if keys[i] == 0:
+                    view[i] = self.zero
+                else:
+                    entry = place(self.entries, self.mask, keys[i])
+                    view[i] = entry.count if entry.key else none
+                missing |= view[i] == none
+        if not missing:
+            return out, np.empty(0, np.int64)
+        fresh = np.flatnonzero(out == none)
+        _, first = np.unique(np.asarray(keys)[fresh], return_index=True)
+        return out, fresh[np.sort(first)]
+
+
+cdef struct Met:
+    uint64_t key  # 0: free
+    int64_t begin
+    uint32_t count
+    uint32_t at  # the row of this batch that is the earliest
+    uint64_t batch  # the last one that had the earliest
+
+
+cdef inline Met* met_at(Met* entries, uint64_t mask, uint64_t key) noexcept nogil:
+    cdef uint64_t i = finis_mix(key ^ SEED, <uint64_t>0x9E3779B97F4A7C15) & mask
+    while entries[i].key and entries[i].key != key:
+        i = (i + 1) & mask
+    return &entries[i]
+
+
+cdef class Firsts:
+    """As `counting.Firsts`."""
+
+    cdef Met* entries
+    cdef uint64_t mask, batch
+    cdef readonly int64_t held
+
+    def __cinit__(self):
+        self.entries = <Met*>calloc(FIRST, sizeof(Met))
+        if self.entries == NULL:
+            raise MemoryError
+        self.mask = FIRST - 1
+
+    def __dealloc__(self):
+        free(self.entries)
+
+    def __len__(self):
+        return self.held
+
+    cdef int _grow(self) except -1 with gil:
+        cdef uint64_t i, room = 2 * (self.mask + 1)
+        cdef Met* new = <Met*>calloc(room, sizeof(Met))
+        if new == NULL:
+            raise MemoryError
+        for i in range(self.mask + 1):
+            if self.entries[i].key:
+                met_at(new, room - 1, self.entries[i].key)[0] = self.entries[i]
+        free(self.entries)
+        self.entries, self.mask = new, room - 1
+        return 0
+
+    def add(self, const uint64_t[::1] keys, const int64_t[::1] begin):
+        cdef Py_ssize_t i, length = len(keys)
+        if len(begin) != length:
+            raise ValueError("one begin per key")
+        cdef Met* met
+        earliest = np.zeros(length, np.uint8)
+        cdef uint8_t[::1] flags = earliest
+        self.batch += 1
+        with nogil:
+            for i in range(length):
+                if i + AHEAD < length:
+                    finis_fetch(&self.entries[
+                        finis_mix(keys[i + AHEAD] ^ SEED, <uint64_t>0x9E3779B97F4A7C15) & self.mask
+                    ])
+                if keys[i] == 0:
+                    continue
+                met = met_at(self.entries, self.mask, keys[i])
+                if met.key == 0:
+                    if 2 * <uint64_t>self.held > self.mask:
+                        self._grow()
+                        met = met_at(self.entries, self.mask, keys[i])
+                    met.key, met.begin, met.batch = keys[i], begin[i], self.batch
+                    met.at = <uint32_t>i
+                    flags[i] = 1
+                    self.held += 1
+                elif begin[i] < met.begin:
+                    if met.batch == self.batch:
+                        flags[met.at] = 0
+                    met.begin, met.batch, met.at = begin[i], self.batch, <uint32_t>i
+                    flags[i] = 1
+                met.count += 1
+        return np.flatnonzero(earliest)
+
+    def items(self):
+        keys, counts = np.empty(self.held, np.uint64), np.empty(self.held, np.int64)
+        cdef uint64_t[::1] k = keys
+        cdef int64_t[::1] n = counts
+        cdef uint64_t i, at = 0
+        for i in range(self.mask + 1):
+            if self.entries[i].key:
+                k[at], n[at] = self.entries[i].key, self.entries[i].count
+                at += 1
+        order = np.argsort(keys)
+        return keys[order], counts[order]
+
+    def keep(self, const uint64_t[::1] keys):
+        cdef Py_ssize_t i
+        cdef uint64_t room = FIRST
+        while room < 2 * <uint64_t>len(keys) + 2:
+            room *= 2
+        cdef Met* new = <Met*>calloc(room, sizeof(Met))
+        cdef Met* met
+        if new == NULL:
+            raise MemoryError
+        self.held = 0
+        for i in range(len(keys)):
+            met = met_at(self.entries, self.mask, keys[i])
+            if met.key:
+                met_at(new, room - 1, keys[i])[0] = met[0]
+                self.held += 1
+        free(self.entries)
+        self.entries, self.mask = new, room - 1
+
+
+cdef class Slots:
+    """As `counting.Slots`."""
+
+    cdef uint8_t* counts
+    cdef uint64_t mask
+    cdef readonly int most
+
+    def __cinit__(self, int bits):
+        self.mask = (<uint64_t>1 << bits) - 1
+        self.counts = <uint8_t*>finis_zeroed(self.mask + 1, 1)
+        if self.counts == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.counts)
+
+    def add(self, const uint64_t[::1] keys):
+        cdef Py_ssize_t i, length = len(keys)
+        cdef uint8_t* slot
+        with nogil:
+            for i in range(length):
+                if i + AHEAD < length:
+                    finis_fetch(self.counts + (keys[i + AHEAD] & self.mask))
+                if keys[i]:
+                    slot = self.counts + (keys[i] & self.mask)
+                    slot[0] += slot[0] < FULL
+                    self.most = max(self.most, <int>slot[0])
+
+    def get(self, const uint64_t[::1] keys):
+        cdef Py_ssize_t i, length = len(keys)
+        out = np.empty(length, np.uint8)
+        cdef uint8_t[::1] view = out
+        with nogil:
+            for i in range(length):
+                view[i] = self.counts[keys[i] & self.mask]
+        return out

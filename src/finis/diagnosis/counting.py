@@ -1,17 +1,18 @@
-"""Counting keys in bounded memory: who is named how often.
+"""Keys in bounded memory: who is named how often, and where first.
 
-`Counter` here is the readable form; the compiled one (`_counting`) does the same, many times
+The classes here are the readable form; the compiled ones (`_counting`) do the same, many times
 faster.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 Array = np.ndarray
+NO_CODE = 0xFFFFFFFF
 
 
 class Counting(Protocol):
@@ -69,19 +70,115 @@ class Counter:
         return np.array([n for n, _ in found], "i8"), np.array([n for _, n in found], "i8")
 
 
+class Codes:
+    """A code (below NO_CODE) for every key (u8) that was given one."""
+
+    def __init__(self) -> None:
+        self.codes: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def put(self, key: int, code: int) -> None:
+        self.codes[key] = code
+
+    def find(self, keys: Array) -> tuple[Array, Array]:
+        """The codes (u4) of these keys, NO_CODE where there is none; and of every key without one
+        the index where it stands first."""
+        out = np.array([self.codes.get(key, NO_CODE) for key in keys.tolist()], "u4")
+        fresh = np.flatnonzero(out == NO_CODE)
+        return out, fresh[np.sort(np.unique(keys[fresh], return_index=True)[1])]
+
+
+class Firsts:
+    """How often every key (u8, not 0) came, and the earliest of its rows."""
+
+    def __init__(self) -> None:
+        self.entries: dict[int, list[int]] = {}  # how often, begin
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def add(self, keys: Array, begin: Array) -> Array:
+        """`begin` (i8): when each row began.  The indices, in order, of those that are the
+        earliest of their key now; of equal ones the first is."""
+        now: dict[int, int] = {}
+        for at, (key, start) in enumerate(zip(keys.tolist(), begin.tolist(), strict=True)):
+            if key == 0:
+                continue
+            entry = self.entries.setdefault(key, [0, start + 1])
+            entry[0] += 1
+            if start < entry[1]:
+                entry[1], now[key] = start, at
+        return np.array(sorted(now.values()), np.int64)
+
+    def items(self) -> tuple[Array, Array]:
+        """Keys in order, and how often each came."""
+        found = sorted((key, n) for key, (n, _) in self.entries.items())
+        keys, counts = zip(*found, strict=True) if found else ((), ())
+        return np.array(keys, "u8"), np.array(counts, "i8")
+
+    def keep(self, keys: Array) -> None:
+        """Forget all others."""
+        self.entries = {key: self.entries[key] for key in keys.tolist()}
+
+
+class Slots:
+    """How often keys (u8, not 0) came at most: several share a slot, which counts to 255."""
+
+    def __init__(self, bits: int) -> None:
+        self.counts = np.zeros(1 << bits, np.uint8)
+        self.most = 0  # the highest count
+
+    def add(self, keys: Array) -> None:
+        slots, times = np.unique(self._slots(keys[keys != 0]), return_counts=True)
+        if len(slots):
+            now = np.minimum(self.counts[slots] + times, 255)
+            self.counts[slots] = now
+            self.most = max(self.most, int(now.max()))
+
+    def get(self, keys: Array) -> Array:
+        """The counts (u1) of the slots of these keys."""
+        return self.counts[self._slots(keys)]
+
+    def _slots(self, keys: Array) -> Array:
+        return (keys & np.uint64(len(self.counts) - 1)).astype(np.int64)
+
+
 def least_kept(counts: Array, most: int) -> int:
     """The least count with which no more than `most` are kept."""
     at = len(counts) - most - 1  # of the greatest that must go, in ascending order
     return int(np.partition(counts, at)[at]) + 1 if at >= 0 else 0
 
 
+def _kernel() -> Any:
+    """What is compiled of this module, if it is."""
+    if os.environ.get("FINIS_PURE") == "1":
+        return None
+    try:
+        from finis.diagnosis import _counting
+    except ImportError:
+        return None
+    return _counting
+
+
 def counter(most: int, *, forget: bool = True) -> Counting:
     """A compiled counter where there is one."""
-    if os.environ.get("FINIS_PURE") != "1":
-        try:
-            from finis.diagnosis import _counting
-        except ImportError:
-            pass
-        else:
-            return _counting.Counter(most, forget)
-    return Counter(most, forget=forget)
+    kernel = _kernel()
+    return Counter(most, forget=forget) if kernel is None else kernel.Counter(most, forget)
+
+
+def codes() -> Codes:
+    """The compiled ones where there are any, as `firsts` and `slots`."""
+    kernel = _kernel()
+    return Codes() if kernel is None else kernel.Codes()
+
+
+def firsts() -> Firsts:
+    kernel = _kernel()
+    return Firsts() if kernel is None else kernel.Firsts()
+
+
+def slots(bits: int) -> Slots:
+    kernel = _kernel()
+    return Slots(bits) if kernel is None else kernel.Slots(bits)
