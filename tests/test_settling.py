@@ -126,13 +126,13 @@ def test_options_that_cut_are_kept_to(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_rows_wait_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from finis.diagnosis import verdicts
+    from finis.diagnosis import spill
 
     small_batches(monkeypatch, 50)
     path = tmp_path / "inside.pcap"
     capture(path, seed=9, lost=0.0)
     whole = read(path, Options(batch=NEVER))
-    monkeypatch.setattr(verdicts, "IN_MEMORY", 100)
+    monkeypatch.setattr(spill, "IN_MEMORY", 100)
     spilled = read(path, Options(batch=10))
     assert len(spilled.verdicts.rows["connections"].files) > 1
     assert said(spilled) == said(whole)
@@ -207,11 +207,11 @@ def test_a_log_judged_in_parts(tmp_path: Path, batch: int) -> None:
 def test_rows_that_cannot_be_written_are_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from finis.diagnosis import verdicts
+    from finis.diagnosis import spill
 
     path = tmp_path / "inside.pcap"
     capture(path, seed=9, lost=0.0)
-    monkeypatch.setattr(verdicts, "IN_MEMORY", 100)
+    monkeypatch.setattr(spill, "IN_MEMORY", 100)
     monkeypatch.setattr("tempfile.mkdtemp", lambda prefix: str(tmp_path / "gone"))
     with pytest.raises(UsageError, match="TMPDIR"):
         read(path, Options(batch=50))

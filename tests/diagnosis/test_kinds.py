@@ -118,7 +118,8 @@ def test_rules_tell_no_difference_within_a_kind(seed: int) -> None:
             conn_cause=of,
         )
         judged, _ = judge_table(complete(frame, "denials"), "denials", catalogue())
-        told.append((kinds.DenialKinds().keys(some, whole, causes), judged))
+        keys = kinds.with_whole(kinds.DenialKinds().keys(some, causes), whole)
+        told.append((keys, judged))
     (one, judged), (other, again_judged) = told
     assert np.array_equal(one, other)
     verdict = ("cause", "confidence", "harm")

@@ -22,7 +22,7 @@ def found(
     key: str, some: pl.DataFrame = NO_CONNECTIONS, refused: pl.DataFrame = NO_DENIALS
 ) -> list[PatternFinding]:
     whole = readable(some)
-    return patterns()[key].find(whole, refused, Whole(whole))
+    return patterns()[key].find(whole, refused.lazy(), Whole(whole))
 
 
 # --- PAT101 ----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ of it to a `Tally`, which makes the findings.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,10 +15,12 @@ import polars as pl
 
 from finis.correlation.keys import mix
 from finis.correlation.stories import Refusal, Story
-from finis.diagnosis.counting import Counting, counter
+from finis.diagnosis.counting import Counting, counter, firsts
+from finis.diagnosis.findings import TOP_HOSTS
 from finis.diagnosis.kinds import Verdict
 from finis.diagnosis.partrows import Row
 from finis.diagnosis.tally import LOOKED_AT, MOST, Held, Table, first_of_pairs, kept
+from finis.tracking.parts import LogPart
 from finis.wire.dialects._packed import NAMED, Book
 
 Array = np.ndarray
@@ -29,8 +31,8 @@ _NAMES = 4 * MOST  # names and IPv6 addresses told apart; further ones are not c
 @dataclass(slots=True)
 class Members:
     """Rows of one batch.  `ends`: host, port, peer, its port (hosts in the codes of a `Names`);
-    `key`: a number for whom remedies are meant, 0 where none names hosts; stamps in ns, NEVER
-    where unknown; `telling`: as in `tally`."""
+    `key`: a number for whom remedies are meant; stamps in ns, NEVER where unknown; `telling`: as
+    in `tally`; `named`: of which verdicts remedies name hosts."""
 
     verdict: Array  # index of the row's Verdict
     ends: tuple[Array, Array, Array, Array]
@@ -42,6 +44,7 @@ class Members:
     telling: Array
     product: Array  # index into `products`
     products: Sequence[str | None]
+    named: Array
     packets: Array | None = None
 
     def only(self, at: Array) -> Members:
@@ -54,7 +57,7 @@ class Members:
         }  # fmt: skip
         packets = None if self.packets is None else self.packets[at]
         ends = (host, port, peer, peer_p)
-        return Members(**some, ends=ends, products=self.products, packets=packets)
+        return replace(self, **some, ends=ends, packets=packets)
 
 
 class Period:
@@ -84,15 +87,20 @@ class Names:
         named = hosts >= NAMED
         if not named.any():
             return np.ascontiguousarray(hosts)
-        old, known = self._known
-        if old is not book or len(known) < len(book.hosts):
-            known = np.array([self._code(text) for text in book.hosts], "u8")
-            self._known = (book, known)
         out = hosts.copy()
-        out[named] = known[hosts[named] - np.uint64(NAMED)]
+        out[named] = self.known(book)[hosts[named] - np.uint64(NAMED)]
         return out
 
-    def _code(self, text: str) -> int:
+    def known(self, book: Book) -> Array:
+        """Such codes (u8) of the hosts of a book, by its own codes."""
+        old, known = self._known
+        if old is not book or len(known) < len(book.hosts):
+            known = np.array([self.code(text) for text in book.hosts], "u8")
+            self._known = (book, known)
+        return known
+
+    def code(self, text: str) -> int:
+        """Of a host as text; 0 where there are too many."""
         full = len(self.book.hosts) >= _NAMES and text not in self.book._hosts
         return 0 if full else self.book.host(text)
 
@@ -101,79 +109,115 @@ class Names:
 
         return host_texts("host", np.ascontiguousarray(codes), self.book)
 
-    def of(self, texts: pl.Series) -> Array:
-        """Codes of addresses as text; 0 for names that were not met."""
-        codes = {t: self.book.host(t) if _is_known(self.book, t) else 0 for t in texts.unique()}
-        return np.array([codes[text] for text in texts.to_list()], "u8")
+    def leading(self, codes: Array, counts: Array, most: int) -> tuple[Array, Array]:
+        """Those with the highest counts and their counts, ties in order of text."""
+        if len(codes) > most:
+            least = np.partition(counts, len(counts) - most)[len(counts) - most]
+            tied = codes[counts == least]
+            named = tied >= NAMED  # few; of addresses the texts need not be made
+            numbers = tied[~named]
+            first = np.argsort(_text_order(numbers), kind="stable")[:most]
+            keep = np.isin(codes, np.concatenate([numbers[first], tied[named]]))
+            keep |= counts > least
+            codes, counts = codes[keep], counts[keep]
+        frame = pl.DataFrame([self.texts(codes), pl.Series("n", counts)])
+        order = frame.select(pl.arg_sort_by("n", "host", descending=[True, False])).to_series()
+        at = order.head(most).to_numpy()
+        return codes[at], counts[at]
 
 
-def _is_known(book: Book, text: str | None) -> bool:
-    from finis.wire.dialects._packed import ipv4
-
-    return text is not None and (text in book._hosts or ipv4(text) >= 0)
+_OCTETS = np.argsort(np.argsort([str(n) for n in range(256)])).astype("u4")
 
 
-@dataclass(slots=True)
+def _text_order(hosts: Array) -> Array:
+    """Numbers (u4) in whose order the dotted texts of IPv4 addresses are: a dot sorts before every
+    digit, as does the end."""
+    out = np.zeros(len(hosts), "u4")
+    for by in (24, 16, 8, 0):
+        out = out << np.uint32(8) | _OCTETS[(hosts >> np.uint64(by)) & np.uint64(255)]
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """Rows on their own, of which a frame may be made later."""
+
+    key: Array
+    begin: Array
+    tie: Array
+    part: LogPart  # with these rows only
+
+    def only(self, at: Array, table: str) -> Some:
+        rows = getattr(self.part, table)[at]
+        return Some(self.key[at], self.begin[at], self.tie[at], replace(self.part, **{table: rows}))
+
+
 class _Whom:
     """How often everybody was met whom a remedy could name, and where first."""
 
-    keys: Array = field(default_factory=lambda: np.empty(0, "u8"))  # in order
-    n: Array = field(default_factory=lambda: np.empty(0, "i8"))
-    begin: Array = field(default_factory=lambda: np.empty(0, "i8"))
-    rows: list[pl.DataFrame] = field(default_factory=list)  # the earliest: key, begin, tie, fields
+    def __init__(self, table: str) -> None:
+        self.table = table
+        self.met = firsts()
+        self.rows: list[Some] = []  # those that were the earliest of their key when they came
+        self.held = 0
 
-    def add(self, key: Array, begin: Array) -> Array:
-        """Count; the rows that are the earliest of their key so far, to be given to `keep`."""
-        met = (
-            pl.DataFrame({"key": key, "begin": begin})
-            .with_columns(at=pl.int_range(pl.len(), dtype=pl.Int64))
-            .group_by("key")
-            .agg(n=pl.len().cast(pl.Int64), first=pl.col("at").get(pl.col("begin").arg_min()))
-            .sort("key")
-        )
-        keys, n, first = (met[name].to_numpy() for name in ("key", "n", "first"))
-        place = np.searchsorted(self.keys, keys)
-        known = np.zeros(len(keys), bool)
-        inside = place < len(self.keys)
-        known[inside] = self.keys[place[inside]] == keys[inside]
-        self.n[place[known]] += n[known]
-        earlier = known.copy()
-        earlier[known] = begin[first[known]] < self.begin[place[known]]
-        self.begin[place[earlier]] = begin[first[earlier]]
-        new = ~known
-        if new.any():
-            self.keys = np.insert(self.keys, place[new], keys[new])
-            self.n = np.insert(self.n, place[new], n[new])
-            self.begin = np.insert(self.begin, place[new], begin[first[new]])
-        rows: Array = first[earlier | new]
-        return rows
-
-    def keep(self, rows: pl.DataFrame) -> None:
-        """`key`, `begin`, `tie` and the fields of rows."""
+    def keep(self, rows: Some) -> None:
         self.rows.append(rows)
-        if len(self.keys) > 2 * MOST:
+        self.held += len(rows.key)
+        if self.held > 4 * MOST:
             self._forget()
 
     def _forget(self) -> None:
-        kept = np.sort(np.argsort(-self.n, kind="stable")[:MOST])
-        self.keys, self.n, self.begin = self.keys[kept], self.n[kept], self.begin[kept]
-        self.rows = [self.earliest().filter(pl.col("key").is_in(self.keys))]
+        keys, counts = self.met.items()
+        if len(keys) > MOST:
+            most = np.sort(np.argsort(-counts, kind="stable")[:MOST])
+            keys = keys[most]
+            self.met.keep(keys)
+        self.rows = self.earliest(keys)
+        self.held = sum(len(rows.key) for rows in self.rows)
 
-    def earliest(self) -> pl.DataFrame:
-        every = pl.concat(self.rows).sort("begin", "tie")
-        return every.unique("key", keep="first", maintain_order=True)
+    def earliest(self, keys: Array) -> list[Some]:
+        """The earliest row of each of these."""
+        begins, tie, key = self._every()
+        order = np.lexsort((tie, begins))
+        _, first = np.unique(key[order], return_index=True)
+        chosen = np.zeros(len(key), bool)
+        chosen[order[first]] = True
+        chosen &= np.isin(key, keys)
+        out, begin = [], 0
+        for one in self.rows:
+            at = np.flatnonzero(chosen[begin : begin + len(one.key)])
+            begin += len(one.key)
+            if len(at):
+                out.append(one.only(at, self.table))
+        return out
 
-    def frame(self) -> pl.DataFrame:
-        counts = pl.DataFrame({"key": self.keys, "n": self.n})
-        return self.earliest().join(counts, on="key").drop("key")
+    def most_frequent(self) -> tuple[Some, int] | None:
+        """Of those who were met most often the row that was first, and how often that one was."""
+        keys, counts = self.met.items()
+        if not self.rows or not len(keys):
+            return None
+        top = keys[counts == counts.max()]
+        begin, tie, key = self._every()
+        may = np.flatnonzero(np.isin(key, top))
+        at = int(may[np.lexsort((tie[may], begin[may]))[0]])
+        for one in self.rows:
+            if at < len(one.key):
+                return one.only(np.array([at]), self.table), int(counts.max())
+            at -= len(one.key)
+        return None
+
+    def _every(self) -> list[Array]:
+        return [np.concatenate([getattr(one, n) for one in self.rows])
+                for n in ("begin", "tie", "key")]  # fmt: skip
 
 
 class _Group:
     """The members of one cause at one level of harm."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: str) -> None:
         self.hosts: Counting = counter(MOST)
-        self.whom = _Whom()
+        self.whom = _Whom(table)
         self.period = Period()
         self.products: set[str] = set()
         self.packets = 0
@@ -209,24 +253,26 @@ class Coded:
         rows: Members,
         verdicts: Sequence[Verdict],
         tell: Callable[[Array], Sequence[Row]],
-        whom: Callable[[Array], pl.DataFrame],
+        alone: Callable[[Array], LogPart],
     ) -> None:
-        """Take a batch.  `tell`: what stands behind some rows; `whom`: the columns that remedies
-        are filled from."""
+        """Take a batch.  `tell`: what stands behind some rows; `alone`: a part of these only."""
         self.total += len(rows.verdict)
-        met: list[tuple[_Group, Array]] = []
         chosen: list[tuple[_Group, Array]] = []
         for key, at in self._by_group(rows, verdicts):
-            group = self.groups.setdefault(key, _Group())
+            group = self.groups.setdefault(key, _Group(self.table))
             self._count(group, rows, at)
-            if rows.key[at].any():
-                met.append((group, at[group.whom.add(rows.key[at], rows.begin[at])]))
+            if rows.named[rows.verdict[at[0]]]:
+                self._meet(group, rows, at, alone)
             chosen.append((group, self._foremost(group, rows, at)))
-        for (group, at), part in _apart(met, whom):
-            places = {name: pl.Series(getattr(rows, name)[at]) for name in ("key", "begin", "tie")}
-            group.whom.keep(part.with_columns(**places))
         for (group, at), told in _apart(chosen, tell):
             self._hold(group, rows, at, told)
+
+    def _meet(
+        self, group: _Group, rows: Members, at: Array, alone: Callable[[Array], LogPart]
+    ) -> None:
+        first = at[group.whom.met.add(rows.key[at], rows.begin[at])]
+        if len(first):
+            group.whom.keep(Some(rows.key[first], rows.begin[first], rows.tie[first], alone(first)))
 
     def _by_group(
         self, rows: Members, verdicts: Sequence[Verdict]
@@ -299,8 +345,10 @@ class Coded:
         table: Table,
         verdicts: Sequence[Verdict],
         tell: Callable[[Sequence[Row]], Sequence[Story | Refusal]],
+        whom: Callable[[LogPart], pl.DataFrame],
     ) -> None:
-        """Hand all of it over.  `tell`: what stands behind the rows that were chosen."""
+        """Hand all of it over.  `tell`: what stands behind the rows that were chosen; `whom`: the
+        columns that remedies are filled from."""
         for mine in self.groups.values():
             mine.held = kept(mine.held, self.limit)[: self.limit]
         chosen = [one for mine in self.groups.values() for one in mine.held]
@@ -323,14 +371,16 @@ class Coded:
             group.cover(_moment(found.period.first_ns), _moment(found.period.last_ns))
             group.held = kept(group.held + found.held, table.limit)
             named = {"cause": pl.lit(key[0]), "harm": pl.lit(key[1])}
-            codes, counts, _ = found.hosts.items()
+            codes, counts = self.names.leading(*found.hosts.items()[:2], TOP_HOSTS)
             table.hosts.add(
                 pl.DataFrame([self.names.texts(codes), pl.Series("n", counts)])
                 .select(**named, host="host", n="n")
             )  # fmt: skip
-            if found.whom.rows:
+            if (most := found.whom.most_frequent()) is not None:
+                one, times = most
+                place = {n: pl.Series(getattr(one, n)) for n in ("begin", "tie")}
                 table.met(
-                    found.whom.frame().with_columns(**named),
+                    whom(one.part).with_columns(n=pl.lit(times, pl.Int64), **place, **named),
                     shared={name for name, one in found.opener.items() if one is not None},
                 )
 

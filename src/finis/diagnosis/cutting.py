@@ -8,10 +8,10 @@ from datetime import datetime
 
 import numpy as np
 
-from finis.diagnosis.coded import NEVER
+from finis.diagnosis.coded import NEVER, Names
 from finis.diagnosis.logrows import Columns
 from finis.tracking.parts import LogPart
-from finis.wire.dialects._packed import BIT, HOSTS, PORTS, Book
+from finis.wire.dialects._packed import BIT, HOSTS, PORTS
 
 Array = np.ndarray
 
@@ -29,17 +29,26 @@ class Cut:
         return bool(self.since or self.until or self.hosts or self.ports)
 
     def connections(self, part: LogPart, rows: Columns) -> Array:
-        """Per connection of a part: is it asked for?"""
-        found: Array = self._named(part.connections["start"]["event"], part.book, True)
-        found &= self._timely(rows.first_ns, rows.last_ns)
+        """Per connection of a part: is it asked for, by its own or a translated address?"""
+        found = self._timely(rows.first_ns, rows.last_ns)
+        event = part.connections["start"]["event"]
+        if self.hosts:
+            asked = np.array([part.book.host(text) for text in self.hosts], "u8")
+            found &= np.logical_or.reduce([np.isin(event[name], asked) for name in HOSTS])
+        if self.ports:
+            found &= np.logical_or.reduce(
+                [np.isin(event[n], self.ports) & (event["has"] & BIT[n] != 0) for n in PORTS]
+            )
         return found
 
-    def denials(self, part: LogPart) -> Array:
-        """Per denial of a part."""
-        event = part.denials["refusal"]["event"]
-        stamp = np.where(event["has"] & BIT["ts"] != 0, event["ts"], NEVER)
-        found: Array = self._named(event, part.book, False)
-        found &= self._timely(stamp, stamp)
+    def denials(self, rows: Array, names: Names) -> Array:
+        """Per denial (`refused.REFUSED`)."""
+        found = self._timely(rows["ts"], rows["ts"])
+        if self.hosts:
+            asked = np.array([code for text in self.hosts if (code := names.code(text))], "u8")
+            found &= np.isin(rows["src"], asked) | np.isin(rows["dst"], asked)
+        if self.ports:
+            found &= np.isin(rows["src_p"], self.ports) | np.isin(rows["dst_p"], self.ports)
         return found
 
     def _timely(self, first_ns: Array, last_ns: Array) -> Array:
@@ -48,20 +57,6 @@ class Cut:
             found &= (last_ns == NEVER) | (last_ns >= _ns(self.since))
         if self.until is not None:
             found &= (first_ns == NEVER) | (first_ns <= _ns(self.until))
-        return found
-
-    def _named(self, event: Array, book: Book, mapped: bool) -> Array:
-        """Is one of the hosts, and one of the ports, among those of the row?  `mapped`: also as
-        translated."""
-        ends = 4 if mapped else 2
-        found = np.ones(len(event), bool)
-        if self.hosts:
-            codes = np.array([book.host(text) for text in self.hosts], "u8")
-            found &= np.logical_or.reduce([np.isin(event[n], codes) for n in HOSTS[:ends]])
-        if self.ports:
-            found &= np.logical_or.reduce(
-                [np.isin(event[n], self.ports) & (event["has"] & BIT[n] != 0) for n in PORTS[:ends]]
-            )
         return found
 
 

@@ -7,12 +7,13 @@ thresholds that rules compare them with.  The first row of a kind is judged as a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from finis.diagnosis.counting import codes
 from finis.diagnosis.denials import _facts, dny315_after_failover
 from finis.terms import Confidence, word
 from finis.tracking.output import refusal_kind
@@ -59,33 +60,33 @@ class Kinds:
     def __init__(self) -> None:
         self.verdicts: list[Verdict] = []
         self._codes: dict[Verdict, int] = {}
-        self._of: dict[int, int] = {}
+        self._of = codes()
 
     def judged(self, keys: Array, judge: Judge) -> Array:
-        """The index into `verdicts` of rows with these kinds (u8)."""
-        kinds, first, where = np.unique(keys, return_index=True, return_inverse=True)
-        if len(self._of) + len(kinds) > _KNOWN:
-            self._of.clear()
-        known = self._of
-        fresh = [n for n, kind in enumerate(kinds.tolist()) if kind not in known]
-        if fresh:
-            frame = judge(first[fresh])
-            also = frame["contributing"] if "contributing" in frame.columns else None
-            for n, row in enumerate(frame.select("cause", "harm", "confidence").iter_rows()):
-                names = (also[n] or "") if also is not None else ""
-                verdict = Verdict(
-                    row[0], row[1], _LEVEL.get(row[2], int(Confidence.POSSIBLE)),
-                    tuple(name.strip() for name in names.split(",") if name.strip()),
-                )  # fmt: skip
-                known[int(kinds[fresh[n]])] = self._code(verdict)
-        codes = np.array([known[kind] for kind in kinds.tolist()], np.uint32)
-        return codes[where]
+        """The index into `verdicts` (u4) of rows with these kinds (u8)."""
+        found, fresh = self._of.find(keys)
+        if not len(fresh):
+            return found
+        if len(self._of) + len(fresh) > _KNOWN:
+            self._of = codes()
+            _, fresh = self._of.find(keys)
+        frame = judge(fresh)
+        also = frame["contributing"] if "contributing" in frame.columns else None
+        for n, row in enumerate(frame.select("cause", "harm", "confidence").iter_rows()):
+            names = (also[n] or "") if also is not None else ""
+            verdict = Verdict(
+                row[0], row[1], _LEVEL.get(row[2], int(Confidence.POSSIBLE)),
+                tuple(name.strip() for name in names.split(",") if name.strip()),
+            )  # fmt: skip
+            self._of.put(int(keys[fresh[n]]), self._code(verdict))
+        found, _ = self._of.find(keys)
+        return found
 
     def bound(self, words: Numbers, most: int) -> None:
         """Begin anew where a log has had more words than a key holds."""
         if len(words.of) > most:
             words.of.clear()
-            self._of.clear()
+            self._of = codes()
 
     def _code(self, verdict: Verdict) -> int:
         code = self._codes.get(verdict)
@@ -126,26 +127,28 @@ class ConnectionKinds(Kinds):
         super().__init__()
         self.words = Numbers()
 
-    def keys(self, part: LogPart) -> Array:
-        rows = part.connections
-        start, end = rows["start"], rows["end"]
-        has = np.where(rows["ended"] == 1, end["has"], 0)
-        key = _Key(len(rows))
+    def codes(self, part: LogPart) -> tuple[Array, Array]:
+        """Numbers (u8) for the reasons that the words of a part state, and for its `hows`."""
         self.bound(self.words, 1 << 22)
-        reasons = self.words.all(word_column(part.book, "reason"))
-        hows = self.words.all(part.hows)
-        ended = rows["ended"] == 1
-        key.add(np.where(ended, reasons[end["words"]], 0), 24)
-        key.add(np.where(ended, hows[np.minimum(end["how"], len(hows) - 1)], 0), 24)
-        key.add(rows["ended"], 1)
-        key.add(rows["implied"], 1)
-        key.add(start["guessed"], 1)
-        key.add(has & BIT["ts"] != 0, 1)
-        key.add(_sign(end["bytes"], has & BIT["bytes"] != 0), 2)
-        key.add(_sign(end["duration_s"], has & BIT["duration_s"] != 0), 2)
-        key.add(rows["data_denied"] > 0, 1)
-        key.add(rows["acks_denied"] > 0, 1)
-        return key.value
+        return self.words.all(word_column(part.book, "reason")), self.words.all(part.hows)
+
+
+def connection_keys(rows: Array, reasons: Array, hows: Array) -> Array:
+    """The kinds (u8) of packed connections; `reasons`, `hows`: `ConnectionKinds.codes`."""
+    end, ended = rows["end"], rows["ended"] == 1
+    has = np.where(ended, end["has"], 0)
+    key = _Key(len(rows))
+    key.add(np.where(ended, reasons[np.where(ended, end["words"], 0)], 0), 24)
+    key.add(np.where(ended, hows[np.minimum(end["how"], len(hows) - 1)], 0), 24)
+    key.add(rows["ended"], 1)
+    key.add(rows["implied"], 1)
+    key.add(rows["start"]["guessed"], 1)
+    key.add(has & BIT["ts"] != 0, 1)
+    key.add(_sign(end["bytes"], has & BIT["bytes"] != 0), 2)
+    key.add(_sign(end["duration_s"], has & BIT["duration_s"] != 0), 2)
+    key.add(rows["data_denied"] > 0, 1)
+    key.add(rows["acks_denied"] > 0, 1)
+    return key.value
 
 
 # What denials' rules compare numbers with.
@@ -157,6 +160,7 @@ FANOUT = (_facts.BACKSCATTER_TARGETS, _facts.SCAN_TARGETS, _facts.SWEEP_TARGETS,
 REFUSED = (_facts.SCAN_TARGETS,)
 REPEATS = (3,)
 PRIVILEGED = 1024  # ports below
+_OF_PART = 57  # bits of what a part tells of a denial
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +171,10 @@ class Population:
     src_fanout: Array
     src_refused: Array
     dst_opened: Array
+
+    def only(self, at: Array) -> Population:
+        """Of some of these."""
+        return Population(*(getattr(self, one.name)[at] for one in fields(Population)))
 
 
 def shown(part: LogPart) -> list[tuple[str, Any]]:
@@ -182,8 +190,9 @@ class DenialKinds(Kinds):
         super().__init__()
         self.words, self.hows, self.causes = Numbers(), Numbers(), Numbers()
 
-    def keys(self, part: LogPart, whole: Population, causes: Array) -> Array:
-        """`causes`: a number for the cause of every connection of the part."""
+    def keys(self, part: LogPart, causes: Array) -> Array:
+        """The kinds (u8) of the denials of a part without what the whole log tells of them.
+        `causes`: a number for the cause of every connection of the part."""
         rows = part.denials["refusal"]
         event = rows["event"]
         key = _Key(len(rows))
@@ -193,13 +202,13 @@ class DenialKinds(Kinds):
         over = known & ~np.isnan(rows["lag_s"])  # what a denial shows of the end before it
         if len(part.connections):
             ended = part.connections["ended"][at] == 1
-            end = part.connections["end"][at]
+            end = part.connections["end"]
             hows = self.hows.all(part.hows)
-            how = np.where(ended, hows[np.minimum(end["how"], len(hows) - 1)] + 2, 1)
+            how = np.where(ended, hows[np.minimum(end["how"][at], len(hows) - 1)] + 2, 1)
             key.add(np.where(over, how, 0), 8)
             over &= ended
-            key.add(np.where(over, end["by"] + 1, 0), 3)
-            key.add(_sign(end["bytes"], over & (end["has"] & BIT["bytes"] != 0)), 2)
+            key.add(np.where(over, end["by"][at] + 1, 0), 3)
+            key.add(_sign(end["bytes"][at], over & (end["has"][at] & BIT["bytes"] != 0)), 2)
             key.add(np.where(known, causes[at] + 1, 0), 7)
         else:
             key.bits += 20
@@ -210,16 +219,13 @@ class DenialKinds(Kinds):
         key.add(_step(rows["lag_s"], LAG_S), 3)
         key.add(_step(part.denials["syn_after_s"], SYN_AFTER_S), 3)
         key.add(_step(rows["failover_s"], FAILOVER_S), 3)
-        key.add(whole.repeats >= REPEATS[0], 1)
-        key.add(np.searchsorted(FANOUT, whole.src_fanout, "right"), 3)
-        key.add(whole.src_refused >= REFUSED[0], 1)
-        key.add(np.minimum(whole.dst_opened, 1) + 1, 2)
         has = event["has"]
         src, dst = event["a_p"], event["b_p"]
         no_src, no_dst = has & BIT["a_p"] == 0, has & BIT["b_p"] == 0
         key.add(np.where(no_src, 0, np.where(src < PRIVILEGED, 1, 2)), 2)
         key.add(np.where(no_dst, 0, np.where(dst < PRIVILEGED, 1, 2)), 2)
         key.add(src > dst, 1)
+        assert key.bits == _OF_PART
         return key.value
 
     def _said(self, part: LogPart) -> Array:
@@ -232,3 +238,14 @@ class DenialKinds(Kinds):
             said = (told[at["msg_id"]], told[at["flags"]], told[at["acl"]] is None, kind, proto)
             out.append(self.words(said))
         return np.array(out or [0], np.uint64)
+
+
+def with_whole(keys: Array, whole: Population) -> Array:
+    """The kinds of denials (`DenialKinds.keys`), with what the whole log tells of them."""
+    key = _Key(len(keys))
+    key.value, key.bits = keys.copy(), _OF_PART
+    key.add(whole.repeats >= REPEATS[0], 1)
+    key.add(np.searchsorted(FANOUT, whole.src_fanout, "right"), 3)
+    key.add(whole.src_refused >= REFUSED[0], 1)
+    key.add(np.minimum(whole.dst_opened, 1) + 1, 2)
+    return key.value

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,70 +13,137 @@ import polars as pl
 from finis.correlation.columns import null_unless
 from finis.correlation.keys import mix
 from finis.diagnosis.coded import NEVER, Names, Period
-from finis.diagnosis.kinds import Numbers, Verdict
+from finis.diagnosis.counting import slots
+from finis.diagnosis.kinds import ConnectionKinds, Numbers, Verdict, connection_keys
 from finis.diagnosis.patterns._api import READS
 from finis.diagnosis.patterns.pat102_firewall_timer import TIMERS
 from finis.diagnosis.patterns.pat301_port_scan import GIVEN_UP, RESETS
 from finis.diagnosis.spill import Spill
 from finis.tables import CONNECTIONS, STORY_FACTS, polars_schema
-from finis.tracking.parts import BY, LogPart
-from finis.wire.dialects._packed import BIT, coded
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from finis.tracking.parts import BY, CONNECTION, LogPart
+from finis.wire.dialects._packed import BIT, NAMED, coded
 
 Array = np.ndarray
 NS = 1_000_000_000
-# A connection as patterns need it.  `host`, `peer` …: orig and resp; `by`: index into parts.BY;
-# `how`, `verdict`, `device`, `file`: numbers of `Kept`; stamps in ns, NEVER where unknown.
-KEPT = np.dtype(
-    [("orig_h", "u8"), ("resp_h", "u8"), ("first_ns", "i8"), ("last_ns", "i8"), ("row", "i8"),
-     ("line", "i8"), ("bytes", "i8"), ("duration_s", "f8"), ("orig_p", "u2"), ("resp_p", "u2"),
-     ("has", "u2"), ("by", "u2"), ("how", "u4"), ("verdict", "u4"), ("device", "u4"),
-     ("file", "u4")]
+# A connection that a host ended, as patterns need it, and one that a timer removed or that came to
+# nothing.  Hosts in the codes of a `Names`, ports with NO_PORT; `by`: index into parts.BY; `how`,
+# `verdict`, `device`, `file`: numbers of `Kept`; stamps in ns, NEVER where unknown.
+SIDED = np.dtype(
+    [("orig_h", "u8"), ("resp_h", "u8"), ("first_ns", "i8"), ("last_ns", "i8"), ("number", "i8"),
+     ("line", "i8"), ("orig_p", "u4"), ("resp_p", "u4"), ("file", "u4"), ("by", "u4")]
 )  # fmt: skip
-_ORIG_P, _RESP_P, _BYTES, _DURATION = 1, 2, 4, 8  # bits of `has`
+KEPT = np.dtype(
+    [(name, SIDED[name]) for name in SIDED.names or ()]
+    + [("bytes", "i8"), ("duration_s", "f8"), ("has", "u4"), ("how", "u4"), ("verdict", "u4"),
+       ("device", "u4")]
+)  # fmt: skip
+NO_PORT = 1 << 16
+NO_SIDE = 255
+NO_HOW = 0xFFFFFFFF
+SLOT_BITS = 25  # of the counts of connections by host and second
 _SCHEMA = polars_schema(CONNECTIONS) | polars_schema(STORY_FACTS)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Columns:
-    """Connections of a part, orig first; hosts in the codes of a `Names`."""
+    """Connections of a part, orig first: arrays of one length."""
 
-    orig_h: Array
-    orig_p: Array
+    orig_h: Array  # u8, in the codes of a `Names`, as resp_h
+    orig_p: Array  # u4, NO_PORT where unknown, as resp_p
     resp_h: Array
     resp_p: Array
-    first_ns: Array
+    first_ns: Array  # i8, NEVER where unknown, as last_ns
     last_ns: Array
-    begin: Array
-    number: Array
-    device: Array
-    products: Sequence[str | None]
-    start_has: Array  # with orig as a
-    end_has: Array  # 0 without an end
+    begin: Array  # i8, ns: what they are put in order by
+    number: Array  # i8
+    device: Array  # u4
+    how: Array  # u4, index into the part's `hows`, NO_HOW without an end
+    by: Array  # u1, index into parts.BY, NO_SIDE without an end
+    nothing: Array  # u1: it carried no data
+    after: Array  # u1: denials followed its end
+    line: Array  # i8, of its last line, as `origin` (u4, code of the part's book)
+    origin: Array
+    kind: Array  # u8: `kinds.ConnectionKinds.keys`
+    target: Array  # u8, a hash of host and port of resp
+    second: Array  # u8, a hash of the host that ended it and the second; 0 where unknown
+
+    @classmethod
+    def room(cls, count: int) -> Columns:
+        """For so many connections."""
+        return cls(*(np.empty(count, _KINDS[one.name]) for one in fields(cls)))
+
+    def first(self, count: int) -> Columns:
+        """The first so many; nothing is copied."""
+        return Columns(*(getattr(self, one.name)[:count] for one in fields(Columns)))
 
 
-def columns(part: LogPart, names: Names) -> Columns:
-    """The columns of `part.connections`."""
-    rows = part.connections
-    start = np.ascontiguousarray(rows["start"])
+_KINDS = {one.name: "i8" for one in fields(Columns)}
+_KINDS |= dict.fromkeys(("orig_h", "resp_h", "kind", "target", "second"), "u8")
+_KINDS |= dict.fromkeys(("orig_p", "resp_p", "device", "how", "origin"), "u4")
+_KINDS |= dict.fromkeys(("by", "nothing", "after"), "u1")
+
+
+class Reader:
+    """Reads the columns of one part after another into the same memory."""
+
+    def __init__(self, names: Names, kinds: ConnectionKinds) -> None:
+        self.names, self.kinds = names, kinds
+        self._room = Columns.room(0)
+        kernel = None if os.environ.get("FINIS_PURE") == "1" else _kernel()
+        self._fill = fill if kernel is None else kernel
+
+    def columns(self, part: LogPart) -> Columns:
+        """Of the connections of a part, until the next one is read."""
+        count = len(part.connections)
+        if len(self._room.kind) < count:
+            self._room = Columns.room(count)
+        out = self._room.first(count)
+        rows = np.ascontiguousarray(part.connections).view(np.uint8)
+        self._fill(rows, self.names.known(part.book), *self.kinds.codes(part), out)
+        return out
+
+
+def _kernel() -> Any:
+    try:
+        from finis.diagnosis import _logrows
+    except ImportError:
+        return None
+    return _logrows.fill
+
+
+def fill(rows: Array, named: Array, reasons: Array, hows: Array, out: Columns) -> None:
+    """Fill `out` from packed connections (u1).  `named`: codes of the hosts of the book by its
+    own; `reasons`, `hows`: `kinds.ConnectionKinds.codes`."""
+    told = rows.view(CONNECTION)
+    start, end, ended = told["start"], told["end"], told["ended"] == 1
     event = start["event"]
     turned = start["orig"] == 1
-    a_h, b_h = (names.codes(event[f"{end}_h"], part.book) for end in "ab")
-    a_p, b_p, has = event["a_p"], event["b_p"], event["has"]
-    if turned.any():
-        a_h, b_h = np.where(turned, b_h, a_h), np.where(turned, a_h, b_h)
-        a_p, b_p = np.where(turned, b_p, a_p), np.where(turned, a_p, b_p)
-        swapped = (has & BIT["a_p"]) * 2 | (has & BIT["b_p"]) // 2
-        has = np.where(turned, has & ~np.uint32(BIT["a_p"] | BIT["b_p"]) | swapped, has)
-    end_has = np.where(rows["ended"] == 1, rows["end"]["has"], 0)
-    first = np.where(has & BIT["ts"] != 0, event["ts"], NEVER)
-    last = np.where(end_has & BIT["ts"] != 0, rows["end"]["ts"], NEVER)
-    return Columns(
-        a_h, a_p, b_h, b_p, first, last, begin_of(first, last), start["row"], start["device"],
-        [part.products.get(name) for name in part.devices], has, end_has,
-    )  # fmt: skip
+    for side, (one, other) in {"orig": "ab", "resp": "ba"}.items():
+        host = np.where(turned, event[f"{other}_h"], event[f"{one}_h"])
+        names = host >= NAMED
+        codes = np.append(named, np.uint64(0))  # 0: not met
+        host[names] = codes[np.minimum(host[names] - np.uint64(NAMED), len(named)).astype(int)]
+        ports = {
+            letter: np.where(event["has"] & BIT[f"{letter}_p"] != 0, event[f"{letter}_p"], NO_PORT)
+            for letter in "ab"
+        }
+        getattr(out, f"{side}_h")[:] = host
+        getattr(out, f"{side}_p")[:] = np.where(turned, ports[other], ports[one])
+    has = np.where(ended, end["has"], 0)
+    lasts = has & BIT["line"] != 0
+    first = np.where(event["has"] & BIT["ts"] != 0, event["ts"], NEVER)
+    last = np.where(has & BIT["ts"] != 0, end["ts"], NEVER)
+    out.first_ns[:], out.last_ns[:], out.begin[:] = first, last, begin_of(first, last)
+    out.number[:], out.device[:] = start["row"], start["device"]
+    out.how[:], out.by[:] = np.where(ended, end["how"], NO_HOW), np.where(ended, end["by"], NO_SIDE)
+    out.nothing[:] = (has & BIT["bytes"] != 0) & (end["bytes"] == 0)
+    out.after[:] = told["denials_after"] > 0
+    out.line[:] = np.where(lasts, end["line"], event["line"])
+    out.origin[:] = np.where(lasts, end["origin"], event["origin"])
+    out.kind[:] = connection_keys(told, reasons, hows)
+    out.target[:] = mix(out.resp_h, out.resp_p)
+    ender = mix(np.where(out.by == 0, out.orig_h, out.resp_h), (last // NS).view(np.uint64))
+    out.second[:] = np.where((out.by < 2) & (last != NEVER), ender | np.uint64(1), 0)
 
 
 class Kept:
@@ -85,125 +153,117 @@ class Kept:
     def __init__(self, names: Names) -> None:
         self.names = names
         self.hows, self.devices, self.files = Numbers(), Numbers(), Numbers()
-        self.some, self.ended = Spill(KEPT), Spill(KEPT)
+        self.some, self.ended = Spill(KEPT), Spill(SIDED)
+        self.seconds = slots(SLOT_BITS)
         self.period = Period()
 
-    def add(self, part: LogPart, rows: Columns, verdict: Array, shown: Array) -> None:
-        """Take a part; `shown`: which of it are asked for."""
-        end = part.connections["end"]
-        over = part.connections["ended"] == 1
-        hows = self.hows.all(part.hows)
-        how = np.where(over, hows[np.minimum(end["how"], len(hows) - 1)], NO_HOW).astype("u4")
-        nothing = (rows.end_has & BIT["bytes"] != 0) & (end["bytes"] == 0)
-        code = np.minimum(end["how"], max(len(part.hows), 1) - 1)
-        telling = over & _among(part, {*TIMERS, *GIVEN_UP})[code]
-        telling |= over & nothing & _among(part, set(RESETS))[code]
-        telling &= shown
-        sided = over & shown & (end["by"] < 2)
-        either = np.flatnonzero(telling | sided)
-        kept = self._packed(part, rows, verdict, how, either)
-        self.some.add(kept[telling[either]])
-        self.ended.add(kept[sided[either]])
-        if shown.any():
-            self.period.cover(rows.first_ns[shown], rows.last_ns[shown])
+    def add(self, part: LogPart, rows: Columns, verdict: Array, shown: Array | None) -> None:
+        """Take a part; `shown`: which of it are asked for, None for all."""
+        told = np.array([name in _TELLING for name in part.hows] + [False])
+        reset = np.array([name in RESETS for name in part.hows] + [False])
+        how = np.minimum(rows.how, len(part.hows))
+        telling = told[how] | (reset[how] & (rows.nothing != 0))
+        sided = rows.second != 0
+        if shown is not None:
+            telling &= shown
+            sided &= shown
+        self._add_telling(part, rows, verdict, np.flatnonzero(telling))
+        at = np.flatnonzero(sided)
+        self.seconds.add(rows.second if shown is None else rows.second[at])
+        self.ended.add(self._sided(part, rows, at, SIDED))
+        every = shown is None
+        first, last = (ns if every else ns[shown] for ns in (rows.first_ns, rows.last_ns))
+        if len(first):
+            self.period.cover(first, last)
 
-    def _packed(self, part: LogPart, rows: Columns, verdict: Array, how: Array, at: Array) -> Array:
-        out = np.empty(len(at), KEPT)
-        end, start = part.connections["end"][at], part.connections["start"][at]
-        for name in ("orig_h", "orig_p", "resp_h", "resp_p", "first_ns", "last_ns"):
+    def _sided(self, part: LogPart, rows: Columns, at: Array, kind: np.dtype[Any]) -> Array:
+        out = np.empty(len(at), kind)
+        for name in ("orig_h", "orig_p", "resp_h", "resp_p", "first_ns", "last_ns", "number",
+                     "line", "by"):  # fmt: skip
             out[name] = getattr(rows, name)[at]
-        out["row"], out["bytes"], out["duration_s"] = start["row"], end["bytes"], end["duration_s"]
-        out["by"], out["how"], out["verdict"] = end["by"], how[at], verdict[at]
-        out["device"] = self.devices.all(part.devices)[start["device"]]
         files = self.files.all([file for _, file in part.book.origins])
-        lasts = end["has"] & BIT["line"] != 0
-        out["file"] = files[np.where(lasts, end["origin"], start["event"]["origin"])]
-        out["line"] = np.where(lasts, end["line"], start["event"]["line"])
-        a, b = rows.start_has[at] & BIT["a_p"] != 0, rows.start_has[at] & BIT["b_p"] != 0
-        e = end["has"]
-        out["has"] = (
-            a * _ORIG_P + b * _RESP_P + (e & BIT["bytes"] != 0) * _BYTES
-            + (e & BIT["duration_s"] != 0) * _DURATION
-        )  # fmt: skip
+        out["file"] = files[rows.origin[at]]
         return out
+
+    def _add_telling(self, part: LogPart, rows: Columns, verdict: Array, at: Array) -> None:
+        out = self._sided(part, rows, at, KEPT)
+        end = part.connections["end"]
+        for name in ("bytes", "duration_s", "has"):
+            out[name] = end[name][at]
+        out["how"] = self.hows.all(part.hows)[rows.how[at]]
+        out["verdict"], out["device"] = verdict[at], self.devices.all(part.devices)[rows.device[at]]
+        self.some.add(out)
 
     # --- read again ------------------------------------------------------------------------
 
     def frame(self, verdicts: Sequence[Verdict]) -> pl.LazyFrame:
-        """The columns READS, PLACED of the connections that patterns choose rows from."""
-        parts = [self._frame(chunk, verdicts) for chunk in self.some]
-        return _completed(parts)
+        """The columns READS, PLACED of the connections that patterns choose rows from; hosts in
+        codes."""
+        return _completed([self._frame(chunk, verdicts) for chunk in self.some])
 
-    def ended_by(self, least: int, verdicts: Sequence[Verdict]) -> pl.LazyFrame:
+    def ended_by(self, least: int) -> pl.LazyFrame:
         """The same of all connections that hosts ended which ended so many within a second."""
-        hosts = self._busy(least)
-        parts = []
-        for chunk in self.ended if len(hosts) else ():
-            mine = np.isin(_ender(chunk), hosts)
-            parts.append(self._frame(chunk[mine], verdicts))
-        return _completed(parts)
+        hosts = np.empty(0, "u8")
+        if self.seconds.most >= least:
+            busy = (
+                np.unique(_ender(chunk)[self.seconds.get(_second(chunk)) >= least])
+                for chunk in self.ended
+            )
+            hosts = np.unique(np.concatenate([hosts, *busy]))
+        chunks = self.ended if len(hosts) else ()
+        return _completed(
+            [self._frame(chunk[np.isin(_ender(chunk), hosts)], ()) for chunk in chunks]
+        )
 
     def find(self, numbers: Sequence[int], verdicts: Sequence[Verdict]) -> pl.DataFrame:
         """The same of connections by number, in order of time."""
         parts = [
-            self._frame(chunk[np.isin(chunk["row"], numbers)], verdicts)
+            self._frame(chunk[np.isin(chunk["number"], numbers)], verdicts)
             for chunks in (self.some, self.ended)
             for chunk in chunks
         ]
-        every = _completed(parts).unique("row").sort("begin", "tie")
-        return every.collect()
-
-    def _busy(self, least: int) -> Array:
-        """Hosts that may have ended so many connections within a second: all that did are among
-        them."""
-        size = 1 << max(10, int(4 * self.ended.rows).bit_length())
-        counts = np.zeros(size, np.uint32)
-        for slots, _ in self._slots(size):
-            np.add.at(counts, slots, 1)
-        hosts = [
-            np.unique(who[counts[slots] >= least]) for slots, who in self._slots(size)
-        ]  # fmt: skip
-        return np.unique(np.concatenate([np.empty(0, "u8"), *hosts]))
-
-    def _slots(self, size: int) -> Iterator[tuple[Array, Array]]:
-        for chunk in self.ended:
-            who = _ender(chunk)
-            when = np.where(chunk["last_ns"] != NEVER, chunk["last_ns"], 0) // NS
-            slots = mix(who, when.view(np.uint64)) & np.uint64(size - 1)
-            yield slots.astype(np.int64), who
+        return _completed(parts).unique("row", keep="first", maintain_order=True).sort(
+            "begin", "tie"
+        ).collect()  # fmt: skip
 
     def _frame(self, rows: Array, verdicts: Sequence[Verdict]) -> pl.DataFrame:
-        def coded(name: str, texts: Sequence[Any]) -> pl.Series:
-            return said(np.minimum(rows[name], len(texts)), texts)
-
-        has = rows["has"]
         first = np.ascontiguousarray(rows["first_ns"])
         last = np.ascontiguousarray(rows["last_ns"])
-        return pl.DataFrame({
-            "row": np.ascontiguousarray(rows["row"]),
+        frame = pl.DataFrame({
+            "row": np.ascontiguousarray(rows["number"]),
             "begin": begin_of(first, last),
-            "tie": rows["row"].astype(np.uint64),
-            "orig_h": self.names.texts(rows["orig_h"]),
-            "orig_p": number(rows["orig_p"], has & _ORIG_P != 0),
-            "resp_h": self.names.texts(rows["resp_h"]),
-            "resp_p": number(rows["resp_p"], has & _RESP_P != 0),
+            "tie": rows["number"].astype(np.uint64),
+            "orig_h": host(rows["orig_h"]),
+            "orig_p": number(rows["orig_p"], rows["orig_p"] != NO_PORT),
+            "resp_h": host(rows["resp_h"]),
+            "resp_p": number(rows["resp_p"], rows["resp_p"] != NO_PORT),
             "first_ts": when(first),
             "last_ts": when(last),
             "teardown_ts": when(last),
-            "teardown": coded("how", list(self.hows.of)),
-            "teardown_by": coded("by", BY),
-            "log_bytes": number(rows["bytes"], has & _BYTES != 0),
-            "log_duration_s": number(rows["duration_s"], has & _DURATION != 0, np.float64),
-            "device": coded("device", list(self.devices.of)),
-            "cause": coded("verdict", [one.cause for one in verdicts]),
-            "harm": coded("verdict", [one.harm for one in verdicts]),
-            "proof_file": coded("file", list(self.files.of)),
+            "teardown_by": said(np.minimum(rows["by"], len(BY)), BY),
+            "proof_file": said(rows["file"], list(self.files.of)),
             "proof_number": np.ascontiguousarray(rows["line"]),
             "proof_is_line": np.ones(len(rows), bool),
         })  # fmt: skip
+        if rows.dtype != KEPT:
+            return frame
+        has = rows["has"]
+        return frame.with_columns(
+            teardown=said(rows["how"], list(self.hows.of)),
+            log_bytes=number(rows["bytes"], has & BIT["bytes"] != 0),
+            log_duration_s=number(rows["duration_s"], has & BIT["duration_s"] != 0, np.float64),
+            device=said(rows["device"], list(self.devices.of)),
+            cause=said(rows["verdict"], [one.cause for one in verdicts]),
+            harm=said(rows["verdict"], [one.harm for one in verdicts]),
+        )
 
 
-NO_HOW = 0xFFFFFFFF
+_TELLING = {*TIMERS, *GIVEN_UP}
+
+
+def host(codes: Array) -> pl.Series:
+    """Hosts in codes, null where unknown."""
+    return number(codes, codes != 0, np.uint64)
 
 
 def when(ns: Array) -> pl.Series:
@@ -226,14 +286,14 @@ def begin_of(first_ns: Array, last_ns: Array) -> Array:
     return np.where(first_ns != NEVER, first_ns, np.where(last_ns != NEVER, last_ns, 0))
 
 
-def _among(part: LogPart, names: set[str]) -> Array:
-    """Which of the ends of a part are among these."""
-    return np.array([name in names for name in part.hows] or [False])
-
-
 def _ender(rows: Array) -> Array:
     """The host that ended each."""
     return np.where(rows["by"] == 0, rows["orig_h"], rows["resp_h"])
+
+
+def _second(rows: Array) -> Array:
+    """`Columns.second` of SIDED rows."""
+    return mix(_ender(rows), (rows["last_ns"] // NS).view(np.uint64)) | np.uint64(1)
 
 
 def _completed(parts: list[pl.DataFrame]) -> pl.LazyFrame:
@@ -241,10 +301,11 @@ def _completed(parts: list[pl.DataFrame]) -> pl.LazyFrame:
     names = (*READS["connections"], "begin", "tie", "proof_file", "proof_number", "proof_is_line")
     places = {"begin": pl.Int64(), "tie": pl.UInt64(), "proof_file": pl.String(),
               "proof_number": pl.Int64(), "proof_is_line": pl.Boolean()}  # fmt: skip
-    schema = {name: places.get(name) or _SCHEMA[name] for name in names}
+    hosts = dict.fromkeys(("orig_h", "resp_h"), pl.UInt64())
+    schema = {name: hosts.get(name) or places.get(name) or _SCHEMA[name] for name in names}
     if not parts:
         return pl.LazyFrame(schema=schema)
-    every = pl.concat(parts).lazy()
-    have = parts[0].columns
+    every = pl.concat(parts, how="diagonal").lazy()
+    have = every.collect_schema().names()
     absent = [pl.lit(None, kind).alias(n) for n, kind in schema.items() if n not in have]
     return every.with_columns(absent).select(list(names))

@@ -31,17 +31,20 @@ def judged(part: LogPart, at: Array, denials: pl.DataFrame | None = None) -> Jud
     return engine.judge(replace(stories, table=stories.table.with_columns(counted)))
 
 
-def judged_denials(part: LogPart, at: Array, whole: Population) -> Judged:
-    """Some denials of a part, judged, with the connections they belong to."""
-    denials = part.denial_frame(at).with_columns(
-        pl.Series("repeats", whole.repeats[at]),
+def judged_denials(part: LogPart, whole: Population) -> pl.DataFrame:
+    """The denials of a part, judged."""
+    return _judged_denials(part, whole).denials
+
+
+def _judged_denials(part: LogPart, whole: Population) -> Judged:
+    denials = part.denial_frame().with_columns(
+        pl.Series("repeats", whole.repeats),
         *(
-            pl.Series(name, getattr(whole, name)[at]).replace({-1: None})
+            pl.Series(name, getattr(whole, name)).replace({-1: None})
             for name in ("src_fanout", "src_refused", "dst_opened")
         ),
     )
-    of = part.denials["at"][at]
-    return judged(part, np.unique(of[of >= 0]), denials)
+    return judged(part, np.arange(len(part.connections)), denials)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,16 +64,6 @@ def of_connection(part: LogPart, number: int) -> Row:
     return Row(replace(part, connections=one, denials=denials))
 
 
-def of_denial(part: LogPart, number: int, whole: Population) -> Row:
-    """A denial of a part, by its index."""
-    denial = part.denials[number : number + 1].copy()
-    of = int(denial["at"][0])
-    denial["at"] = min(of, 0)
-    connections = part.connections[max(of, 0) : of + 1].copy()
-    values = (getattr(whole, one.name)[number : number + 1].copy() for one in fields(Population))
-    return Row(replace(part, connections=connections, denials=denial), Population(*values))
-
-
 def stories(rows: Sequence[Row]) -> list[Story]:
     """Connections told."""
     out: dict[int, Story] = {}
@@ -87,9 +80,9 @@ def refusals(rows: Sequence[Row]) -> list[Refusal]:
     out: dict[int, Refusal] = {}
     for group in _together(rows):
         assert group.whole is not None
-        denials = group.part.denials
-        found = judged_denials(group.part, np.arange(len(denials)), group.whole).stories
-        for number, line in zip(group.numbers, denials["refusal"]["row"].tolist(), strict=True):
+        found = _judged_denials(group.part, group.whole).stories
+        lines = group.part.denials["refusal"]["row"].tolist()
+        for number, line in zip(group.numbers, lines, strict=True):
             out[number] = found.refusal(line)
     return [out[number] for number in range(len(rows))]
 

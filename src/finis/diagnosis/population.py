@@ -2,108 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
-import polars as pl
 
 from finis.correlation.keys import mix
-from finis.diagnosis.coded import Names
-from finis.diagnosis.counting import Counting
-from finis.diagnosis.kinds import Population, shown
-from finis.tracking.parts import LogPart
-from finis.wire.dialects._packed import BIT
+from finis.diagnosis.counting import Counting, counter, firsts
+from finis.diagnosis.kinds import Population
+from finis.diagnosis.spill import Spill
 
 Array = np.ndarray
-NO_PORT = np.uint32(1 << 16)
-
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """Who was refused: hosts in the codes of a `Names`, ports with NO_PORT for none."""
-
-    src: Array
-    src_p: Array
-    dst: Array
-    dst_p: Array
-
-    def cut(self, at: slice) -> Ends:
-        return Ends(self.src[at], self.src_p[at], self.dst[at], self.dst_p[at])
-
-
-def ends(part: LogPart, names: Names) -> Ends:
-    """Of the denials of a part."""
-    event = part.denials["refusal"]["event"]
-    hosts = [names.codes(event[f"{end}_h"], part.book) for end in "ab"]
-    ports = [
-        np.where(event["has"] & BIT[f"{end}_p"] != 0, event[f"{end}_p"].astype("u4"), NO_PORT)
-        for end in "ab"
-    ]
-    return Ends(hosts[0], ports[0], hosts[1], ports[1])
+Key = Callable[[Array], Array]  # packed denials → a number for what is counted (u8, 0: nothing)
+SHARE = 1 << 22  # rows whose keys are counted at one time
 
 
 class Counted:
-    """All denials of a log by their hosts.  Some 40 bytes a denial while it lasts."""
+    """All denials of a log (`refused.REFUSED`) by their hosts.  Keys are counted a share at a time,
+    so that memory is a ceiling and 13 bytes a denial."""
 
-    def __init__(
-        self, parts: Iterable[LogPart], names: Names, openers: Counting, logged: dict[str, bool]
-    ) -> None:
-        """`openers`: connections by who opened them, marked those without data; `logged`: whose
-        connections are logged, by device."""
-        self.openers, self.logged = openers, logged
-        found, tuples = [], []
-        for part in parts:
-            one = ends(part, names)
-            row = part.denials["refusal"]
-            known = row["log_row"].astype(np.int64).view(np.uint64)
-            proto = _protocols(part)[row["event"]["words"]]
-            found.append(one)
-            tuples.append(mix(one.src, one.src_p, one.dst, one.dst_p, known, row["device"], proto))
-        none = np.empty(0, "u8")
-        self.ends = Ends(
-            *(np.concatenate([none, *(getattr(one, name) for one in found)]).astype("u8")
-              for name in ("src", "src_p", "dst", "dst_p"))
-        )  # fmt: skip
-        self.tuples = np.concatenate([none, *tuples])
-        target = mix(self.ends.dst, self.ends.dst_p)
-        src = pl.Series(self.ends.src)
-        per_tuple = pl.DataFrame({"k": self.tuples}).select(pl.len().over("k"))
-        self.repeats = per_tuple.to_series().to_numpy().astype(np.int64)
-        by_src = (
-            pl.DataFrame({"src": src, "target": target})
-            .group_by("src")
-            .agg(fanout=pl.col("target").n_unique(), denied=pl.len())
-            .sort("src")
-        )
-        self.sources = by_src["src"].to_numpy()
-        self.fanout = by_src["fanout"].to_numpy().astype(np.int64)
-        self.refused = by_src["denied"].to_numpy().astype(np.int64)
-        self.refused += openers.get(self.sources)[1]
+    def __init__(self, refused: Spill, openers: Counting) -> None:
+        """`openers`: connections by who opened them, marked those without data."""
+        self.refused, self.openers = refused, openers
+        self._shares = 1 + refused.rows // SHARE
+        self.repeats = self._times(lambda rows: rows["tuple"])
+        self.denied = self._times(lambda rows: rows["src"])
+        self.fanout = self._times(lambda rows: rows["src"], only=self._first_of_target())
 
-    def of(self, part: LogPart, begin: int) -> Population:
-        """Of the denials of a part, of which this is the number of the first."""
-        at = slice(begin, begin + len(part.denials))
-        here = self.ends.cut(at)
-        place = np.searchsorted(self.sources, here.src)
-        device = part.denials["refusal"]["device"]
-        logged = np.array([self.logged.get(name, False) for name in part.devices] or [False])
-        opened = self.openers.get(np.ascontiguousarray(here.dst))[0]
-        told = logged[device] & (here.dst != 0)
+    def _times(self, key: Key, only: Array | None = None) -> Array:
+        """How often the key of every row comes (u4), `only` in these rows."""
+        out = np.zeros(self.refused.rows, "u4")
+        for share in range(self._shares):
+            counts = counter(SHARE, forget=False)
+            for begin, keys in self._keys(key, share):
+                counts.add(keys if only is None else keys * only[begin : begin + len(keys)])
+            for begin, keys in self._keys(key, share):
+                out[begin : begin + len(keys)] += counts.get(keys)[0].astype("u4")
+        return out
+
+    def _first_of_target(self) -> Array:
+        """Which rows are the first of their source with their target (u8: 1 or 0)."""
+        out = np.zeros(self.refused.rows, "u1")
+        for share in range(self._shares):
+            met = firsts()
+            for begin, keys in self._keys(_target, share):
+                out[begin + met.add(keys, np.zeros(len(keys), "i8"))] = 1
+        return out
+
+    def _keys(self, key: Key, share: int):  # type: ignore[no-untyped-def]
+        """The first row of every chunk, and its keys; 0 where they are of another share."""
+        begin = 0
+        for rows in self.refused:
+            keys = np.ascontiguousarray(key(rows))
+            if self._shares > 1:
+                keys = np.where(mix(keys) % np.uint64(self._shares) == share, keys, np.uint64(0))
+            yield begin, keys
+            begin += len(rows)
+
+    def of(self, rows: Array, begin: int, logged: Array) -> Population:
+        """Of some packed denials, of which this is the number of the first.  `logged`: are the
+        connections of the device of each logged?"""
+        at = slice(begin, begin + len(rows))
+        opened = self.openers.get(np.ascontiguousarray(rows["dst"]))[0]
+        refused = self.denied[at] + self.openers.get(np.ascontiguousarray(rows["src"]))[1]
+        told = logged & (rows["dst"] != 0)
         if self.openers.full:  # who was not counted may have opened any number
             told &= opened > 0
-        named = here.src != 0
+        named = rows["src"] != 0
         return Population(
-            repeats=self.repeats[at],
-            src_fanout=np.where(named, self.fanout[place], -1),
-            src_refused=np.where(named, self.refused[place], -1),
+            repeats=self.repeats[at].astype("i8"),
+            src_fanout=np.where(named, self.fanout[at].astype("i8"), -1),
+            src_refused=np.where(named, refused.astype("i8"), -1),
             dst_opened=np.where(told, opened, -1),
         )
 
 
-def _protocols(part: LogPart) -> Array:
-    """A number for the protocol that every word of a part names."""
-    numbers: dict[object, int] = {}
-    return np.array(
-        [numbers.setdefault(proto, len(numbers)) for _, proto in shown(part)] or [0], "u8"
+def _target(rows: Array) -> Array:
+    return np.where(
+        rows["src"] != 0, mix(rows["src"], rows["dst"], rows["dst_p"]) | np.uint64(1), np.uint64(0)
     )

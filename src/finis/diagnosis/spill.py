@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import polars as pl
 
 from finis.errors import UsageError
 
-if TYPE_CHECKING:
-    from finis.tracking.parts import LogPart
-
 Array = np.ndarray
 BUFFER_BYTES = 32 << 20  # of one spill held in memory; more go to disk
+IN_MEMORY = 1 << 20  # rows of frames held in memory; more go to disk
 
 
 def folder(owner: object) -> Path:
@@ -39,7 +37,7 @@ def no_room(where: Path | None, error: Exception) -> UsageError:
 
 class Spill:
     """Packed rows of one dtype in the order they come; given back from the first, any number of
-    times."""
+    times, or by number."""
 
     def __init__(self, kind: np.dtype[Any]) -> None:
         self.kind = kind
@@ -72,6 +70,7 @@ class Spill:
     def chunks(self, sizes: Iterator[int]) -> Iterator[Array]:
         """So many rows, and then so many, …"""
         memory = np.concatenate([np.empty(0, self.kind), *self._buffer])
+        self._buffer = [memory]
         left = self.rows - self._waiting  # on disk
         at = 0
         file = None if self._path is None else self._path.open("rb")
@@ -89,43 +88,55 @@ class Spill:
             if file is not None:
                 file.close()
 
+    def at(self, numbers: Array) -> Array:
+        """Rows by number, in that order."""
+        out = np.empty(len(numbers), self.kind)
+        written = self.rows - self._waiting
+        on_disk = numbers < written
+        if on_disk.any() and self._path is not None:
+            file = np.memmap(self._path, self.kind, "r")
+            out[on_disk] = file[numbers[on_disk]]
+        if not on_disk.all():
+            memory = np.concatenate(self._buffer)
+            self._buffer = [memory]
+            out[~on_disk] = memory[numbers[~on_disk] - written]
+        return out
+
     def __iter__(self) -> Iterator[Array]:
         step = 1 << 17
         sizes = (min(step, self.rows - at) for at in range(0, self.rows, step))
         return self.chunks(sizes)
 
 
-class Waiting:
-    """Denials that wait for the end of the log, with the connections they belong to and what was
-    found of these (`verdict`)."""
+class Rows:
+    """Frames of one schema, put together when asked for."""
 
     def __init__(self) -> None:
-        from finis.tracking.parts import CONNECTION, DENIAL
+        self.frames: list[pl.DataFrame] = []
+        self.waiting = 0
+        self.folder: Path | None = None
+        self.files: list[Path] = []
 
-        self._denials, self._connections = Spill(DENIAL), Spill(CONNECTION)
-        self._verdicts = Spill(np.dtype(np.uint32))
-        self._parts: list[tuple[int, int, LogPart]] = []  # rows of both, and the codes
+    def add(self, frame: pl.DataFrame) -> None:
+        if not frame.height and self.frames:
+            return
+        self.frames.append(frame)
+        self.waiting += frame.height
+        if self.waiting > IN_MEMORY:
+            self._spill()
 
-    def add(self, part: LogPart, verdict: Array) -> None:
-        """Keep the denials of a part; copies of other lines are left out."""
-        denials = part.denials[part.denials["refusal"]["copy_row"] < 0]
-        used = np.zeros(len(part.connections) + 1, bool)
-        used[denials["at"]] = True  # -1: the one beyond the end
-        used = used[:-1]
-        place = np.cumsum(used) - 1
-        known = denials["at"] >= 0
-        denials["at"][known] = place[denials["at"][known]]
-        self._denials.add(denials)
-        self._connections.add(part.connections[used])
-        self._verdicts.add(verdict[used])
-        codes = replace(part, connections=part.connections[:0], denials=part.denials[:0])
-        self._parts.append((len(denials), int(used.sum()), codes))
+    def _spill(self) -> None:
+        if self.folder is None:
+            self.folder = folder(self)
+        path = self.folder / f"{len(self.files)}.arrow"
+        try:
+            pl.concat(self.frames).write_ipc(path)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise no_room(self.folder, error) from None
+        self.files.append(path)
+        self.frames, self.waiting = [], 0
 
-    def __iter__(self) -> Iterator[tuple[LogPart, Array]]:
-        """The parts as they came."""
-        denials = self._denials.chunks(n for n, _, _ in self._parts)
-        connections = self._connections.chunks(n for _, n, _ in self._parts)
-        verdicts = self._verdicts.chunks(n for _, n, _ in self._parts)
-        for _, _, codes in self._parts:
-            part = replace(codes, denials=next(denials), connections=next(connections))
-            yield part, next(verdicts)
+    def lazy(self) -> pl.LazyFrame:
+        """All rows in the order they came.  At least one frame, perhaps empty, must have come."""
+        parts = [pl.scan_ipc(path) for path in self.files]
+        return pl.concat([*parts, *(frame.lazy() for frame in self.frames)])

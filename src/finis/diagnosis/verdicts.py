@@ -8,15 +8,14 @@ memory does not grow with them.
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from finis.correlation.stories import PLACE, PLACED, Proof
-from finis.diagnosis import spill
 from finis.diagnosis.findings import EXAMPLES, originals
 from finis.diagnosis.patterns._api import READS, find_all
+from finis.diagnosis.spill import Rows
 from finis.diagnosis.tally import Tally
 from finis.tables import CONNECTIONS, DENIALS, STORY_FACTS
 
@@ -31,42 +30,7 @@ if TYPE_CHECKING:
     from finis.diagnosis.patterns._api import PatternFinding
     from finis.tracking.parts import LogPart
 
-IN_MEMORY = 1 << 20  # rows of one table held in memory; more go to disk
 TABLES = {"connections": CONNECTIONS, "denials": DENIALS}
-
-
-class Rows:
-    """Frames of one schema, put together when asked for."""
-
-    def __init__(self) -> None:
-        self.frames: list[pl.DataFrame] = []
-        self.waiting = 0
-        self.folder: Path | None = None
-        self.files: list[Path] = []
-
-    def add(self, frame: pl.DataFrame) -> None:
-        if not frame.height and self.frames:
-            return
-        self.frames.append(frame)
-        self.waiting += frame.height
-        if self.waiting > IN_MEMORY:
-            self._spill()
-
-    def _spill(self) -> None:
-        if self.folder is None:
-            self.folder = spill.folder(self)
-        path = self.folder / f"{len(self.files)}.arrow"
-        try:
-            pl.concat(self.frames).write_ipc(path)
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise spill.no_room(self.folder, error) from None
-        self.files.append(path)
-        self.frames, self.waiting = [], 0
-
-    def lazy(self) -> pl.LazyFrame:
-        """All rows in the order they came.  At least one frame, perhaps empty, must have come."""
-        parts = [pl.scan_ipc(path) for path in self.files]
-        return pl.concat([*parts, *(frame.lazy() for frame in self.frames)])
 
 
 class Verdicts:
@@ -137,7 +101,7 @@ class Verdicts:
         """What many connections and denials show together."""
         if self.log is not None:
             whole = self.log.whole
-            return find_all(whole.connections, self.log.denial_frame(), self.log.prove,
+            return find_all(whole.connections, self.log.refused.lazy(), self.log.prove,
                             self.tally.product, whole)  # fmt: skip
         connections = self.rows["connections"].lazy()
         denials = originals(self._table("denials", READS["denials"]))

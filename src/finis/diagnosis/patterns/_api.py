@@ -2,10 +2,11 @@
 
 A pattern is one module ``pat….py`` with one subclass of `Pattern`; its docstring is its page and
 has the sections of `finis.diagnosis.cause.SECTIONS`.  `find` gets the *judged* rows (the columns
-`READS`; connections as a LazyFrame in no order, with `begin` and `tie` to put them in one) and
-returns a finding per group of rows that shows the pattern, the gravest first.  It must hold up
-with empty frames and with null columns, choose rows before it collects them, and work by
-`group_by`, so that memory grows with the groups, not with the rows.
+`READS`; LazyFrames in no order, connections with `begin` and `tie` to put them in one, denials
+with `ts` and `row`) and returns a finding per group of rows that shows the pattern, the gravest
+first.  It must hold up with empty frames and with null columns, choose rows before it collects
+them, and work by `group_by`, so that memory grows with the groups, not with the rows.  Hosts may
+be codes: `Whole.named` puts texts in their place before they are sorted or told.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from finis.words import endpoint
 
 EXAMPLES = 3  # rows put into words per finding
 MAX_FINDINGS = 10  # per pattern: the rest is counted in `PatternFinding.more` of the last one
-TOP_HOSTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ READS = {
     "denials": (
         "row", "ts", "device", "file", "line", "unit", "kind", "msg_id", "proto", "src_h", "src_p",
         "dst_h", "dst_p", "flags", "lag_s", "seen_before", "duplicate_of", "teardown", "failover_s",
-        "cause", "harm", "story", "pending_syn",
+        "cause", "harm", "pending_syn",
     ),
 }  # fmt: skip
 
@@ -110,7 +110,7 @@ class Pattern:
 
     @classmethod
     def find(
-        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+        cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         raise NotImplementedError(cls.id)
 
@@ -158,7 +158,7 @@ def readable(connections: pl.DataFrame | pl.LazyFrame) -> pl.LazyFrame:
 
 def find_all(
     connections: pl.DataFrame | pl.LazyFrame,
-    denials: pl.DataFrame,
+    denials: pl.DataFrame | pl.LazyFrame,
     prove: Callable[[int], tuple[Proof, ...]] | None = None,
     product: str | None = None,
     whole: Whole | None = None,
@@ -171,25 +171,25 @@ def find_all(
     frame); with it, example connections become claims.
     """
     connections = readable(connections)
-    denials = denials.select(READS["denials"])
+    refused = denials.lazy().select(READS["denials"])
     whole = Whole(connections) if whole is None else whole
     out: list[PatternFinding] = []
     for pattern in patterns().values():
-        found = pattern.find(connections, denials, whole)
+        found = pattern.find(connections, refused, whole)
         if len(found) > MAX_FINDINGS:
             left = len(found) - MAX_FINDINGS
             found = [*found[: MAX_FINDINGS - 1], replace(found[MAX_FINDINGS - 1], more=left)]
         out += found
     if prove is not None:
         shown = sorted({number for one in out for number in one.stories[:EXAMPLES]})
-        rows = whole.rows(shown).iter_rows(named=True) if shown else ()
+        told = whole.named(whole.rows(shown), "orig_h", "resp_h") if shown else pl.DataFrame()
         claims = {
             row["row"]: Claim(
                 f"For example {endpoint(row['orig_h'], row['orig_p'])} to"
                 f" {endpoint(row['resp_h'], row['resp_p'])}.",
                 prove(row["row"]),
             )
-            for row in rows
+            for row in told.iter_rows(named=True)
         }  # in order of time
         out = [_proven(one, claims) for one in out]
     return [

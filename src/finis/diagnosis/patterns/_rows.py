@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,13 +10,27 @@ import polars as pl
 
 from finis.correlation.stories import PLACE, Proof
 from finis.diagnosis.cause import Claim
-from finis.diagnosis.patterns._api import EXAMPLES, TOP_HOSTS
+from finis.diagnosis.patterns._api import EXAMPLES
+from finis.diagnosis.patterns._whole import Whole
 from finis.diagnosis.telling import span
 from finis.terms import Harm, word
 from finis.words import endpoint
 
+# The columns of denials that are told as examples.
+TOLD = ("ts", "row", "src_h", "src_p", "dst_h", "dst_p", "flags", "proto", "file", "line", "unit")
 
-def distinct(denials: pl.DataFrame) -> pl.DataFrame:
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Of some denials."""
+
+    n: int
+    first: datetime | None
+    last: datetime | None
+    harm: Harm
+
+
+def distinct(denials: pl.LazyFrame) -> pl.LazyFrame:
     """The denials without copies (relays, overlapping files), dated ones only."""
     return denials.filter(pl.col("duplicate_of").is_null() & pl.col("ts").is_not_null())
 
@@ -42,23 +57,29 @@ def end(row: dict[str, Any], side: str) -> str:
     return str(host or "?") if port is None else endpoint(host, port)
 
 
-def examples(denials: pl.DataFrame) -> tuple[Claim, ...]:
+def examples(denials: pl.LazyFrame, whole: Whole) -> tuple[Claim, ...]:
     """The first denials of a group as claims."""
-    return tuple(refused(row) for row in denials.head(EXAMPLES).iter_rows(named=True))
+    rows = denials.bottom_k(EXAMPLES, by=["ts", "row"]).collect().sort("ts", "row")
+    told = whole.named(rows, "src_h", "dst_h")
+    return tuple(refused(row) for row in told.iter_rows(named=True))
 
 
-def top(frame: pl.DataFrame, column: str, most: int = TOP_HOSTS) -> tuple[str, ...]:
-    """The most frequent values of a text column, ties in order of value."""
-    counted = frame.filter(pl.col(column).is_not_null()).group_by(column).len("n")
-    ranked = counted.sort(["n", column], descending=[True, False]).head(most)
-    return tuple(ranked[column].to_list())
+# A pattern that only counts verdicts is as harmless as they are; what is not harmless has findings
+# of its own, so that the pattern never says more than "depends".
+GRAVE = (pl.col("harm").fill_null("depends") != word(Harm.HARMLESS)).any().alias("grave")
+SUMMARY = (pl.len().alias("n"), pl.col("ts").min().alias("first"), pl.col("ts").max().alias("last"),
+           GRAVE)  # fmt: skip
 
 
-def harm_of(rows: pl.DataFrame) -> Harm:
-    """A pattern that only counts verdicts is as harmless as they are; what is not harmless has
-    findings of its own, so that the pattern never says more than "depends"."""
-    grave = rows.filter(pl.col("harm").fill_null("depends") != word(Harm.HARMLESS))
-    return Harm.HARMLESS if grave.is_empty() else Harm.DEPENDS
+def summary(row: dict[str, Any]) -> Summary:
+    """Of a row that has the columns SUMMARY."""
+    harm = Harm.DEPENDS if row["grave"] else Harm.HARMLESS
+    return Summary(row["n"], moment(row["first"]), moment(row["last"]), harm)
+
+
+def summed(rows: pl.LazyFrame) -> Summary:
+    """Of all these denials."""
+    return summary(rows.select(SUMMARY).collect().row(0, named=True))
 
 
 def first(condition: pl.Expr | None = None) -> pl.Expr:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
+TOP_HOSTS = 20
+
 
 class Whole:
     """Read from the rows themselves; `diagnosis.logparts` answers the same from counts."""
@@ -51,6 +53,26 @@ class Whole:
     def ended(self, least: int) -> pl.LazyFrame:
         """Connections, those at least of every host that ended `least` of them in one second."""
         return self.connections
+
+    def named(self, frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
+        """With hosts as text in these columns."""
+        return frame
+
+    def leading(self, counted: pl.DataFrame, column: str, most: int) -> pl.DataFrame:
+        """The rows with the highest `n`, ties in order of what the column says as text."""
+        return counted.sort(["n", column], descending=[True, False]).head(most)
+
+    def frequent(
+        self, rows: pl.LazyFrame, column: str, most: int = TOP_HOSTS
+    ) -> list[tuple[str, int]]:
+        """The most frequent values of a column as text, and how often each comes."""
+        known = rows.filter(pl.col(column).is_not_null())
+        best = self.leading(known.group_by(column).len("n").collect(), column, most)
+        return self.named(best, column).select(column, "n").rows()
+
+    def top(self, rows: pl.LazyFrame, column: str, most: int = TOP_HOSTS) -> tuple[str, ...]:
+        """The most frequent values of a column as text."""
+        return tuple(value for value, _ in self.frequent(rows, column, most))
 
     def rows(self, numbers: Sequence[int]) -> pl.DataFrame:
         """Connections by number (`row`), in order of time."""

@@ -73,7 +73,7 @@ class ServerIdleTimer(Pattern):
 
     @classmethod
     def find(
-        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+        cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         server = ["resp_h", "resp_p"]
         by_server = (pl.col("first_fin") == "resp") | (
@@ -99,7 +99,9 @@ class ServerIdleTimer(Pattern):
                 stories=first(pl.col("gap").is_between("low", "high")),
             )
             .filter((pl.col("hit") >= MIN_CLOSES) & (pl.col("hit") >= MIN_SHARE * pl.col("total")))
-            .sort(["hit", *server], descending=[True, False, False])
+        )
+        grouped = whole.named(grouped, "resp_h").sort(
+            ["hit", *server], descending=[True, False, False]
         )
         return [cls._finding(row) for row in grouped.iter_rows(named=True)]
 

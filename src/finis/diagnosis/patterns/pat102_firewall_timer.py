@@ -28,9 +28,9 @@ import polars as pl
 
 from finis.correlation.stories import PLACE
 from finis.diagnosis.cause import Claim
-from finis.diagnosis.patterns._api import TOP_HOSTS, Pattern, PatternFinding
+from finis.diagnosis.patterns._api import Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import first, moment, timer
-from finis.diagnosis.patterns._whole import Whole
+from finis.diagnosis.patterns._whole import TOP_HOSTS, Whole
 from finis.terms import Confidence, Harm, Teardown, word
 
 MIN_REMOVED = 8
@@ -69,7 +69,7 @@ class FirewallTimer(Pattern):
 
     @classmethod
     def find(
-        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+        cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         removed = (
             connections.filter(pl.col("teardown").is_in(list(TIMERS)))
@@ -89,7 +89,7 @@ class FirewallTimer(Pattern):
                 harmless=(pl.col("harm") == word(Harm.HARMLESS)).fill_null(False).all(),
                 first=pl.col("teardown_ts").min(),
                 last=pl.col("teardown_ts").max(),
-                hosts=pl.col("resp_h").drop_nulls().unique().sort().head(TOP_HOSTS),
+                hosts=pl.col("resp_h").drop_nulls().unique(),
                 stories=first(equal),
             )
             .filter((pl.col("total") >= MIN_REMOVED) & (pl.col("equal") >= MIN_EQUAL))
@@ -103,7 +103,7 @@ class FirewallTimer(Pattern):
                 connections=row["total"],
                 first_ts=moment(row["first"]),
                 last_ts=moment(row["last"]),
-                hosts=tuple(row["hosts"]),
+                hosts=_first(hosts, whole),
                 claims=(
                     Claim(
                         f"{row['equal']} of {row['total']} connections it removed so lived"
@@ -112,5 +112,11 @@ class FirewallTimer(Pattern):
                 ),
                 stories=tuple(row["stories"]),
             )
-            for row in grouped.iter_rows(named=True)
+            for row, hosts in zip(grouped.iter_rows(named=True), grouped["hosts"], strict=True)
         ]
+
+
+def _first(hosts: pl.Series, whole: Whole) -> tuple[str, ...]:
+    """The first of these hosts, in order of text."""
+    counted = pl.DataFrame({"host": hosts, "n": [1] * len(hosts)})
+    return tuple(whole.named(whole.leading(counted, "host", TOP_HOSTS), "host")["host"].to_list())

@@ -36,7 +36,7 @@ import polars as pl
 
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import distinct, examples, harm_of, moment, said, top
+from finis.diagnosis.patterns._rows import SUMMARY, Summary, distinct, examples, said, summary
 from finis.diagnosis.patterns._whole import Whole
 from finis.diagnosis.telling import span
 from finis.terms import Confidence, Harm
@@ -70,71 +70,85 @@ class DenialSpike(Pattern):
 
     @classmethod
     def find(
-        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+        cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         rows = distinct(denials)
-        if rows.height < MIN_IN_SPIKE:
+        at = rows.select("ts").collect()["ts"].cast(pl.Int64).to_numpy()
+        if len(at) < MIN_IN_SPIKE:
             return []
-        at = rows["ts"].cast(pl.Int64).to_numpy()
         known = [at.min(), at.max(), *whole.span_ns()]
         start, length = min(known), max(known) - min(known)
         step = next((s for s in STEPS_S if length <= s * MAX_STEPS * NS), None)
         if step is None or length < MIN_STEPS * step * NS:
             return []
-        steps = (at - start) // (step * NS)
-        counts = np.bincount(steps, minlength=length // (step * NS) + 1)
+        counts = np.bincount((at - start) // (step * NS), minlength=length // (step * NS) + 1)
+        runs = [run for run in _runs(counts) if run[1] - run[0] + 1 <= MAX_SHARE * len(counts)]
+        if not runs:
+            return []
+        which = np.concatenate([np.full(high - low + 1, n) for n, (low, high) in enumerate(runs)])
+        steps = pl.DataFrame({
+            "step": np.concatenate([np.arange(low, high + 1) for low, high in runs]),
+            "run": which,
+        })  # fmt: skip
+        stepped = rows.with_columns(
+            step=(pl.col("ts").dt.epoch("ns") - start).floordiv(step * NS)
+        ).join(steps.lazy(), on="step", maintain_order="left")
+        by_run = stepped.group_by("run").agg(SUMMARY).sort("run").collect()
+        found = [
+            (row["run"], summary(row))
+            for row in by_run.iter_rows(named=True)
+            if row["n"] >= MIN_IN_SPIKE
+        ]
+        found.sort(key=lambda one: -one[1].n)
+        several = _differing(rows) if found else []
         usual = float(np.median(counts))
-        found = []
-        for low, high in _runs(counts):
-            part = rows.filter(pl.Series((steps >= low) & (steps <= high))).sort("ts", "row")
-            few = high - low + 1 <= MAX_SHARE * len(counts)
-            if few and part.height >= MIN_IN_SPIKE:
-                found.append(
-                    cls._finding(part, rows, usual, step, int(counts[low : high + 1].max()))
-                )
-        found.sort(key=lambda one: -one.denials)
-        return found if len(found) <= MAX_SPIKES else [cls._again(found)]
+        told = []
+        for run, part in found if len(found) <= MAX_SPIKES else found[:1]:
+            low, high = runs[run]
+            peak = Claim(
+                f"Up to {int(counts[low : high + 1].max())} denials came in {span(step)},"
+                f" where {usual:g} are usual."
+            )
+            mine = stepped.filter(pl.col("run") == run)
+            told.append(cls._finding(mine, part, peak, several, whole))
+        return told if len(found) <= MAX_SPIKES else [cls._again(told[0], [s for _, s in found])]
 
     @classmethod
-    def _again(cls, found: list[PatternFinding]) -> PatternFinding:
+    def _again(cls, greatest: PatternFinding, spikes: list[Summary]) -> PatternFinding:
         """Many spikes are one finding: what recurs has one cause."""
-        starts = sorted(one.first_ts for one in found if one.first_ts)
+        starts = sorted(one.first for one in spikes if one.first)
         gaps = [(b - a) / timedelta(seconds=1) for a, b in pairwise(starts)]
         usual = float(np.median(gaps))
         regular = sum(abs(gap - usual) <= REGULAR * usual for gap in gaps) >= len(gaps) / 2
         every = [Claim(f"They come about every {span(usual)}.")] if regular else []
-        greatest = found[0]
         return replace(
             greatest,
-            title=f"denials rose {len(found)} times, most at {said(greatest.first_ts)}",
-            harm=max(one.harm for one in found),
-            denials=sum(one.denials for one in found),
+            title=f"denials rose {len(spikes)} times, most at {said(greatest.first_ts)}",
+            harm=max(one.harm for one in spikes),
+            denials=sum(one.n for one in spikes),
             first_ts=starts[0],
-            last_ts=max(one.last_ts for one in found if one.last_ts),
+            last_ts=max(one.last for one in spikes if one.last),
             claims=(*every, *greatest.claims),
         )
 
     @classmethod
     def _finding(
-        cls, part: pl.DataFrame, rows: pl.DataFrame, usual: float, step: int, peak: int
+        cls, rows: pl.LazyFrame, of: Summary, peak: Claim, several: list[str], whole: Whole
     ) -> PatternFinding:
-        first, last = moment(part["ts"].min()), moment(part["ts"].max())
+        first, last = of.first, of.last
         lasted = span(max((last - first) / timedelta(seconds=1), 1.0)) if first and last else "?"
-        claims = [
-            Claim(f"Up to {peak} denials came in {span(step)}, where {usual:g} are usual."),
-            *(
-                Claim(f"{share(n, part.height)} of them {what} {value}.")
-                for what, value, n in _shares(part, rows)
-            ),
+        shares = [
+            Claim(f"{share(n, of.n)} of them {what} {value}.")
+            for what, value, n in _shares(rows, of.n, several, whole)
         ]
         return cls.finding(
-            f"denials rose at {said(first)}, for {lasted}: {part.height} of them",
-            harm=harm_of(part),
-            denials=part.height,
+            f"denials rose at {said(first)}, for {lasted}: {of.n} of them",
+            harm=of.harm,
+            denials=of.n,
             first_ts=first,
             last_ts=last,
-            hosts=top(part, "src_h"),
-            claims=(*claims, *examples(part)),
+            hosts=whole.top(rows, "src_h"),
+            claims=(peak, *shares, *examples(rows, whole)),
         )
 
 
@@ -163,16 +177,27 @@ def _runs(counts: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
     return runs
 
 
-def _shares(part: pl.DataFrame, rows: pl.DataFrame) -> list[tuple[str, str, int]]:
-    """What half of the spike or more have in common (what, value, how many), unless all denials
-    of the log have it."""
-    out = []
-    names = {"src_h": "came from", "dst_h": "went to", "device": "were logged by", "cause": "are"}
-    for column, what in names.items():
-        if rows[column].n_unique() < 2:
-            continue
-        best = part.filter(pl.col(column).is_not_null()).group_by(column).len("n")
-        for value, n in best.sort(["n", column], descending=[True, False]).head(1).iter_rows():
-            if n >= part.height / 2:
-                out.append((what, str(value), int(n)))
-    return out
+SHARED = {
+    "src_h": "came from",
+    "dst_h": "went to",
+    "device": "were logged by",
+    "cause": "are",
+}
+
+
+def _differing(rows: pl.LazyFrame) -> list[str]:
+    """The columns of SHARED in which the denials of the log differ."""
+    several = rows.select(pl.col(*SHARED).n_unique() > 1).collect().row(0, named=True)
+    return [column for column, differs in several.items() if differs]
+
+
+def _shares(
+    rows: pl.LazyFrame, total: int, columns: list[str], whole: Whole
+) -> list[tuple[str, str, int]]:
+    """What half of a spike or more have in common (what, value, how many)."""
+    return [
+        (SHARED[column], value, n)
+        for column in columns
+        for value, n in whole.frequent(rows, column, 1)
+        if n >= total / 2
+    ]

@@ -25,7 +25,7 @@ import polars as pl
 
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import distinct, examples, harm_of, moment, top
+from finis.diagnosis.patterns._rows import distinct, examples, summed
 from finis.diagnosis.patterns._whole import Whole
 from finis.terms import Confidence, Harm
 from finis.words import share
@@ -47,35 +47,39 @@ class DenialsOfOneHost(Pattern):
 
     @classmethod
     def find(
-        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+        cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         rows = distinct(denials)
         out = []
         for column, verb in (("src_h", "sends"), ("dst_h", "is the target of")):
             known = rows.filter(pl.col(column).is_not_null())
-            counted = known.group_by(column).len("n")
-            if known.height < MIN_DENIALS or counted.height < MIN_HOSTS:
+            counted = known.group_by(column).len("n").collect()
+            total = int(counted["n"].sum())
+            if total < MIN_DENIALS or counted.height < MIN_HOSTS:
                 continue
-            host, n = counted.sort(["n", column], descending=[True, False]).row(0)
-            if n < MIN_SHARE * known.height:
+            best = whole.leading(counted, column, 1)
+            n = int(best["n"][0])
+            if n < MIN_SHARE * total:
                 continue
-            part = known.filter(pl.col(column) == host).sort("ts", "row")
-            causes = top(part, "cause", 3)
+            part = known.filter(pl.col(column) == best[column][0])
+            [host] = whole.named(best, column)[column].to_list()
+            causes = whole.top(part, "cause", 3)
+            of = summed(part)
             out.append(
                 cls.finding(
-                    f"{host} {verb} {share(n, known.height)} of the denials",
-                    harm=harm_of(part),
+                    f"{host} {verb} {share(n, total)} of the denials",
+                    harm=of.harm,
                     denials=n,
-                    first_ts=moment(part["ts"].min()),
-                    last_ts=moment(part["ts"].max()),
+                    first_ts=of.first,
+                    last_ts=of.last,
                     hosts=(host,),
                     claims=(
                         Claim(
-                            f"{n} of {known.height} denials; the others are spread over"
+                            f"{n} of {total} denials; the others are spread over"
                             f" {counted.height - 1} hosts."
                         ),
                         *((Claim(f"Most often {', '.join(causes)}."),) if causes else ()),
-                        *examples(part),
+                        *examples(part, whole),
                     ),
                 )
             )

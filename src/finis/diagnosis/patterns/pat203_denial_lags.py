@@ -30,7 +30,7 @@ import polars as pl
 
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import distinct, examples, harm_of, moment, top
+from finis.diagnosis.patterns._rows import distinct, examples, summed
 from finis.diagnosis.patterns._whole import Whole
 from finis.terms import Confidence, Harm, Teardown, word
 from finis.words import share
@@ -59,27 +59,31 @@ class DenialLags(Pattern):
 
     @classmethod
     def find(
-        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+        cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         rows = distinct(denials).filter(
             pl.col("teardown").is_not_null() & pl.col("lag_s").is_not_nan()
         )
-        total = rows.height
+        of = summed(rows)
+        total = of.n
         if total < MIN_DENIALS:
             return []
         claims, low = [], float("-inf")
         for high, what in CLASSES:
             part = rows.filter((pl.col("lag_s") > low) & (pl.col("lag_s") <= high))
-            if part.height:
-                reasons = ", ".join(top(part, "teardown", 3))
-                claims.append(
-                    Claim(f"{part.height} ({share(part.height, total)}) {what} (after {reasons}).")
-                )
+            hows = whole.frequent(part, "teardown", len(Teardown))
+            if n := sum(times for _, times in hows):
+                reasons = ", ".join(how for how, _ in hows[:3])
+                claims.append(Claim(f"{n} ({share(n, total)}) {what} (after {reasons})."))
             low = high
-        soon = rows.filter(pl.col("lag_s") <= 1.0).height
-        kept = rows.filter(
-            (pl.col("teardown") == word(Teardown.FINS)) & (pl.col("lag_s") < TIMEWAIT_S)
-        ).height
+        closed = pl.col("teardown") == word(Teardown.FINS)
+        soon, kept = (
+            rows.select(
+                (pl.col("lag_s") <= 1.0).sum(), (closed & (pl.col("lag_s") < TIMEWAIT_S)).sum()
+            )
+            .collect()
+            .row(0)
+        )
         if kept:
             claims.append(
                 Claim(
@@ -90,11 +94,11 @@ class DenialLags(Pattern):
         return [
             cls.finding(
                 f"{share(soon, total)} of {total} denials after a Teardown came within 1 s of it",
-                harm=harm_of(rows),
+                harm=of.harm,
                 denials=total,
-                first_ts=moment(rows["ts"].min()),
-                last_ts=moment(rows["ts"].max()),
-                hosts=top(rows, "src_h"),
-                claims=(*claims, *examples(rows.sort("ts", "row"))),
+                first_ts=of.first,
+                last_ts=of.last,
+                hosts=whole.top(rows, "src_h"),
+                claims=(*claims, *examples(rows, whole)),
             )
         ]

@@ -28,7 +28,7 @@ import polars as pl
 
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import distinct, examples, moment, said, top
+from finis.diagnosis.patterns._rows import distinct, examples, moment, said
 from finis.diagnosis.patterns._whole import Whole
 from finis.diagnosis.telling import span
 from finis.terms import Confidence, Harm
@@ -54,7 +54,7 @@ class FailoverLosses(Pattern):
 
     @classmethod
     def find(
-        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+        cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         second = pl.duration(seconds=1)
         rows = distinct(denials).filter((pl.col("cause") == CAUSE) & (pl.col("failover_s") >= 0))
@@ -64,10 +64,11 @@ class FailoverLosses(Pattern):
                 pl.col("ts") - pl.col("failover_s").round().cast(pl.Int64) * second
             ).dt.truncate("10s")
         )
-        counted = rows.group_by("device", "failover").len("n").filter(pl.col("n") >= MIN_DENIALS)
+        every = rows.collect()
+        counted = every.group_by("device", "failover").len("n").filter(pl.col("n") >= MIN_DENIALS)
         out = []
         for row in counted.sort(["n", "failover"], descending=[True, False]).iter_rows(named=True):
-            part = rows.filter(
+            part = every.filter(
                 pl.col("device").eq_missing(row["device"]) & (pl.col("failover") == row["failover"])
             ).sort("ts", "row")
             first, last = moment(part["ts"].min()), moment(part["ts"].max())
@@ -82,24 +83,25 @@ class FailoverLosses(Pattern):
                     denials=row["n"],
                     first_ts=first,
                     last_ts=last,
-                    hosts=top(part, "src_h"),
+                    hosts=whole.top(part.lazy(), "src_h"),
                     claims=(
                         Claim(f"They were refused for lack of a connection over {lasted}."),
-                        *examples(part),
+                        *examples(part.lazy(), whole),
                     ),
                 )
             )
         return out
 
 
-def _before(denials: pl.DataFrame, device: str | None, failover: datetime) -> int:
+def _before(denials: pl.LazyFrame, device: str | None, failover: datetime) -> int:
     """Like denials of the device in the hour before its failover."""
-    return (
+    like = (
         distinct(denials)
         .filter(
             pl.col("device").eq_missing(pl.lit(device))
             & pl.col("cause").is_in(SAME_BEFORE)
             & pl.col("ts").is_between(failover - BEFORE, failover, closed="left")
         )
-        .height
+        .select(pl.len())
     )
+    return int(like.collect().item())

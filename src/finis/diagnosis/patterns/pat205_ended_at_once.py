@@ -57,7 +57,7 @@ class EndedAtOnce(Pattern):
 
     @classmethod
     def find(
-        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+        cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         ends = _ends(whole.ended(MIN_CONNECTIONS))
         many = (  # few hosts have any second like that
@@ -89,8 +89,10 @@ class EndedAtOnce(Pattern):
                 & (pl.col("apart") >= MIN_APART_S)
                 & (pl.col("n") >= TIMES_USUAL * pl.col("others"))
             )
-            .sort(["n", "host", "second"], descending=[True, False, False])
             .collect()
+        )
+        found = whole.named(found, "host").sort(
+            ["n", "host", "second"], descending=[True, False, False]
         )
         return [
             cls.finding(

@@ -57,7 +57,7 @@ class HostVanished(Pattern):
 
     @classmethod
     def find(
-        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+        cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         dead = pl.col("cause").is_in(DEATHS).fill_null(False)
         seen = connections.filter(
@@ -101,10 +101,11 @@ class HostVanished(Pattern):
             .agg(total=pl.len())
             .collect()
         )
-        found = (
-            died.join(alive, on=["host", "slot"])
-            .filter(pl.col("n") >= MIN_SHARE * pl.col("total"))
-            .sort(["peers", "n", "host"], descending=[True, True, False])
+        found = died.join(alive, on=["host", "slot"]).filter(
+            pl.col("n") >= MIN_SHARE * pl.col("total")
+        )
+        found = whole.named(found, "host").sort(
+            ["peers", "n", "host"], descending=[True, True, False]
         )
         return [cls._finding(row) for row in found.iter_rows(named=True)]
 

@@ -59,12 +59,17 @@ class PortScan(Pattern):
 
     @classmethod
     def find(
-        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+        cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         refused = distinct(denials).filter(pl.col("cause").is_in(REFUSALS))
-        failures = pl.concat([_connections(connections), _denials(refused).lazy()])
+        failures = pl.concat([_connections(connections), _denials(refused)]).filter(
+            pl.col("source").is_not_null()
+        )
+        many = (  # few sources fail that often
+            failures.group_by("source").len().filter(pl.col("len") >= MIN_TARGETS).collect()
+        )
         grouped = (
-            failures.filter(pl.col("source").is_not_null())
+            failures.join(many.lazy(), on="source", how="semi")
             .group_by("source")
             .agg(
                 failed=pl.len(),
@@ -76,20 +81,21 @@ class PortScan(Pattern):
                 last=pl.col("ts").max(),
                 stories=first(pl.col("row").is_not_null()),
             )
-            .filter(pl.col("targets") >= MIN_TARGETS)  # few sources fail that often
+            .filter(pl.col("targets") >= MIN_TARGETS)
             .collect()
         )
-        grouped = (
-            grouped.with_columns(total=whole.opened(grouped["source"]) + grouped["denied"])
-            .filter(pl.col("failed") >= MIN_SHARE * pl.col("total"))
-            .sort(["targets", "source"], descending=[True, False])
+        grouped = grouped.with_columns(
+            key="source", total=whole.opened(grouped["source"]) + grouped["denied"]
+        ).filter(pl.col("failed") >= MIN_SHARE * pl.col("total"))
+        grouped = whole.named(grouped, "source").sort(
+            ["targets", "source"], descending=[True, False]
         )
-        return [cls._finding(row, refused) for row in grouped.iter_rows(named=True)]
+        return [cls._finding(row, refused, whole) for row in grouped.iter_rows(named=True)]
 
     @classmethod
-    def _finding(cls, row: dict, refused: pl.DataFrame) -> PatternFinding:  # type: ignore[type-arg]
+    def _finding(cls, row: dict, refused: pl.LazyFrame, whole: Whole) -> PatternFinding:  # type: ignore[type-arg]
         source, failed, total = row["source"], row["failed"], row["total"]
-        mine = refused.filter(pl.col("src_h") == source).sort("ts", "row")
+        mine = refused.filter(pl.col("src_h") == row["key"])
         return cls.finding(
             f"{source} tried {row['targets']} targets ({count(row['hosts'], 'host')},"
             f" {count(row['ports'], 'port')}),"
@@ -101,7 +107,7 @@ class PortScan(Pattern):
             hosts=(source,),
             claims=(
                 Claim(f"{failed} of {total} attempts were refused, unanswered or denied."),
-                *examples(mine),
+                *examples(mine, whole),
             ),
             stories=tuple(row["stories"]),
         )
@@ -128,7 +134,7 @@ def _connections(connections: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _denials(refused: pl.DataFrame) -> pl.DataFrame:
+def _denials(refused: pl.LazyFrame) -> pl.LazyFrame:
     return refused.select(
         pl.lit(None, pl.Int64).alias("row"),
         pl.lit(None, pl.Int64).alias("begin"),

@@ -56,7 +56,7 @@ class SynFlood(Pattern):
 
     @classmethod
     def find(
-        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+        cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         target = ["resp_h", "resp_p"]
         bad = (
@@ -89,7 +89,9 @@ class SynFlood(Pattern):
             .filter(
                 (pl.col("sources") >= MIN_SOURCES) & (pl.col("n") >= MIN_SHARE * pl.col("total"))
             )
-            .sort(["n", *target], descending=[True, False, False])
+        )
+        grouped = whole.named(grouped, "resp_h").sort(
+            ["n", *target], descending=[True, False, False]
         )
         return [
             cls.finding(

@@ -29,7 +29,7 @@ import polars as pl
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.denials import _facts
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import distinct, examples, moment
+from finis.diagnosis.patterns._rows import TOLD, distinct, examples, moment
 from finis.diagnosis.patterns._whole import Whole
 from finis.terms import Confidence, Harm
 from finis.words import endpoint, share
@@ -50,19 +50,23 @@ class Backscatter(Pattern):
 
     @classmethod
     def find(
-        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+        cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         answer = _facts.state & _facts.unknown_tuple & (_facts.syn_ack | _facts.rst)
         rows = distinct(denials).filter(answer & pl.col("src_h").is_not_null())
-        if rows.is_empty():
-            return []
-        # Without any connection in the input nobody opens anything: that shows nothing.
-        if not whole.any_opened():
-            return []
         source = ["src_h", "src_p"]
+        many = rows.group_by(source).len().filter(pl.col("len") >= MIN_TARGETS)
+        rows = (
+            rows.join(many, on=source, how="semi", nulls_equal=True).select(*TOLD).collect().lazy()
+        )
         target, silent = pl.struct("dst_h", "dst_p"), pl.col("opened") == 0
+        hosts = rows.select("dst_h").unique().collect()["dst_h"]
+        # Without any connection in the input nobody opens anything: that shows nothing.
+        if not len(hosts) or not whole.any_opened():
+            return []
+        opened = pl.DataFrame({"dst_h": hosts, "opened": whole.opened(hosts)}).lazy()
         grouped = (
-            rows.with_columns(opened=whole.opened(rows["dst_h"]))
+            rows.join(opened, on="dst_h", how="left", nulls_equal=True)
             .group_by(source)
             .agg(
                 n=pl.len(),
@@ -75,13 +79,17 @@ class Backscatter(Pattern):
                 (pl.col("targets") >= MIN_TARGETS)
                 & (pl.col("silent") >= MIN_SHARE * pl.col("targets"))
             )
-            .sort(["n", *source], descending=[True, False, False])
+            .with_columns(key="src_h")
+            .collect()
+        )
+        grouped = whole.named(grouped, "src_h").sort(
+            ["n", *source], descending=[True, False, False]
         )
         out = []
         for row in grouped.iter_rows(named=True):
             mine = rows.filter(
-                (pl.col("src_h") == row["src_h"]) & pl.col("src_p").eq_missing(row["src_p"])
-            ).sort("ts", "row")
+                (pl.col("src_h") == row["key"]) & pl.col("src_p").eq_missing(row["src_p"])
+            )
             out.append(
                 cls.finding(
                     f"{endpoint(row['src_h'], row['src_p'])} answered {row['targets']} targets"
@@ -95,7 +103,7 @@ class Backscatter(Pattern):
                             f"{share(row['silent'], row['targets'])} of these targets open no"
                             " connection in this log."
                         ),
-                        *examples(mine),
+                        *examples(mine, whole),
                     ),
                 )
             )

@@ -31,7 +31,7 @@ import polars as pl
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.denials import _facts
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import distinct, examples, moment
+from finis.diagnosis.patterns._rows import TOLD, distinct, examples, moment
 from finis.diagnosis.patterns._whole import Whole
 from finis.terms import Confidence, Harm
 from finis.words import endpoint
@@ -55,11 +55,15 @@ class RstStorm(Pattern):
 
     @classmethod
     def find(
-        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+        cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         stray = _facts.state & _facts.unknown_tuple & _facts.rst & pl.col("dst_h").is_not_null()
         rows = distinct(denials).filter(stray)
         target = ["dst_h", "dst_p"]
+        many = rows.group_by(target).len().filter(pl.col("len") >= MIN_IN_A_MINUTE)
+        rows = (
+            rows.join(many, on=target, how="semi", nulls_equal=True).select(*TOLD).collect().lazy()
+        )
         peak = (
             rows.group_by(*target, minute=pl.col("ts").dt.truncate("1m"))
             .len("n")
@@ -77,15 +81,19 @@ class RstStorm(Pattern):
                 first=pl.col("ts").min(),
                 last=pl.col("ts").max(),
             )
-            .sort(["n", *target], descending=[True, False, False])
+            .with_columns(key="dst_h")
+            .collect()
         )
-        return [cls._finding(row, rows) for row in grouped.iter_rows(named=True)]
+        grouped = whole.named(grouped, "dst_h").sort(
+            ["n", *target], descending=[True, False, False]
+        )
+        return [cls._finding(row, rows, whole) for row in grouped.iter_rows(named=True)]
 
     @classmethod
-    def _finding(cls, row: dict, rows: pl.DataFrame) -> PatternFinding:  # type: ignore[type-arg]
+    def _finding(cls, row: dict, rows: pl.LazyFrame, whole: Whole) -> PatternFinding:  # type: ignore[type-arg]
         mine = rows.filter(
-            (pl.col("dst_h") == row["dst_h"]) & pl.col("dst_p").eq_missing(row["dst_p"])
-        ).sort("ts", "row")
+            (pl.col("dst_h") == row["key"]) & pl.col("dst_p").eq_missing(row["dst_p"])
+        )
         return cls.finding(
             f"{endpoint(row['dst_h'], row['dst_p'])} was sent {row['n']} RSTs without a connection",
             denials=row["n"],
@@ -94,6 +102,6 @@ class RstStorm(Pattern):
             hosts=(row["dst_h"],),
             claims=(
                 Claim(f"Up to {row['peak']} came in one minute, from {row['sources']} addresses."),
-                *examples(mine),
+                *examples(mine, whole),
             ),
         )

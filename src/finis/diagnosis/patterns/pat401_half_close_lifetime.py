@@ -56,7 +56,7 @@ class HalfCloseLifetime(Pattern):
 
     @classmethod
     def find(
-        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+        cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         waits = pl.concat(
             _waits(connections, first, other) for first, other in (("resp", "o"), ("orig", "r"))
@@ -78,8 +78,8 @@ class HalfCloseLifetime(Pattern):
                 & (pl.col("lost") >= MIN_EACH)
                 & (pl.col("kept_max") < pl.col("lost_min"))
             )
-            .sort(["lost", "host"], descending=[True, False])
         )
+        grouped = whole.named(grouped, "host").sort(["lost", "host"], descending=[True, False])
         return [
             cls.finding(
                 f"{row['host']} forgets a connection it has closed after"

@@ -58,7 +58,7 @@ class UntranslatedAnswers(Pattern):
 
     @classmethod
     def find(
-        cls, connections: pl.LazyFrame, denials: pl.DataFrame, whole: Whole
+        cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         ends = [
             connections.filter(
@@ -99,15 +99,20 @@ class UntranslatedAnswers(Pattern):
             .group_by("host")
             .agg(
                 n=pl.len(),
-                services=pl.col("service").unique().sort(),
-                servers=pl.col("other").unique().sort(),
+                services=pl.col("service").unique(),
+                servers=pl.col("other").unique(),
                 first=pl.col("first_ts").min(),
                 last=pl.col("first_ts").max(),
                 stories=pl.col("row").sort().head(EXAMPLES),
             )
             .filter(pl.col("n") >= MIN_TIMES)
-            .sort(["n", "host"], descending=[True, False])
         )
+        found = found.with_columns(
+            pl.Series(name, [_texts(hosts, whole) for hosts in found[name]],
+                      pl.List(pl.String))
+            for name in ("services", "servers")
+        )  # fmt: skip
+        found = whole.named(found, "host").sort(["n", "host"], descending=[True, False])
         return [
             cls.finding(
                 f"{row['host']} reset {row['n']} answers that reached it untranslated",
@@ -125,3 +130,8 @@ class UntranslatedAnswers(Pattern):
             )
             for row in found.iter_rows(named=True)
         ]
+
+
+def _texts(hosts: pl.Series, whole: Whole) -> list[str]:
+    """Hosts in order of text."""
+    return whole.named(pl.DataFrame({"host": hosts}), "host")["host"].sort().to_list()

@@ -1,0 +1,227 @@
+"""Denials of a log that wait for its end: in few bytes what is reckoned with, and on disk the rows
+themselves, with the connections they belong to, for the few that are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from finis.correlation.keys import mix
+from finis.diagnosis.coded import NEVER, Names
+from finis.diagnosis.counting import codes
+from finis.diagnosis.kinds import DenialKinds, Numbers, Verdict, shown
+from finis.diagnosis.logrows import NO_PORT, host, number, when
+from finis.diagnosis.patterns._api import READS
+from finis.diagnosis.spill import Rows, Spill
+from finis.tables import DENIAL_FACTS, DENIALS, polars_schema
+from finis.tracking.packed import SEEN
+from finis.tracking.parts import CONNECTION, DENIAL, LogPart, word_column
+from finis.wire.dialects._packed import BIT
+
+Array = np.ndarray
+# `kind`: `DenialKinds.keys`; `tuple`: a hash of who was refused by whom; hosts in the codes of a
+# `Names`, ports with NO_PORT; `ts`: ns, NEVER where unknown; `said`: number of its words.
+REFUSED = np.dtype(
+    [("kind", "u8"), ("tuple", "u8"), ("src", "u8"), ("dst", "u8"), ("ts", "i8"), ("row", "i8"),
+     ("line", "i8"), ("hits", "i8"), ("lag_s", "f8"), ("failover_s", "f8"), ("src_p", "u4"),
+     ("dst_p", "u4"), ("said", "u4"), ("device", "u2"), ("known", "u1"), ("over", "u1")]
+)  # fmt: skip
+SAID_MOST = 1 << 16  # combinations of words told apart by patterns
+_SCHEMA = polars_schema(DENIALS) | polars_schema(DENIAL_FACTS)
+_WORDS = ("device", "file", "kind", "msg_id", "proto", "flags", "seen_before", "pending_syn",
+          "teardown")  # fmt: skip
+_NUMBERS = ("row", "ts", "line", "src_h", "src_p", "dst_h", "dst_p", "lag_s", "failover_s")
+
+
+class Refusals:
+    """All denials of a log but copies, part by part."""
+
+    def __init__(self, names: Names, kinds: DenialKinds) -> None:
+        self.names, self.kinds = names, kinds
+        self.rows = Spill(REFUSED)
+        self._denials, self._connections = Spill(DENIAL), Spill(CONNECTION)
+        self._parts: list[tuple[int, int, LogPart]] = []  # the first rows of both, and the codes
+        self._words = Words()
+        self._judged = Judged()
+
+    def add(self, part: LogPart, verdict: Array, causes: Sequence[str]) -> None:
+        """Keep the denials of a part, whose memory may be used again.  `verdict`: of its
+        connections, as index into `causes`."""
+        denials = part.denials[part.denials["refusal"]["copy_row"] < 0]
+        part = replace(part, denials=denials)
+        cause = self.kinds.causes.all(causes)[verdict]
+        self.rows.add(self._packed(part, self.kinds.keys(part, cause)))
+        used = np.zeros(len(part.connections) + 1, bool)
+        used[denials["at"]] = True  # -1: the one beyond the end
+        used = used[:-1]
+        place = np.cumsum(used) - 1
+        known = denials["at"] >= 0
+        denials["at"][known] = place[denials["at"][known]]
+        nothing = replace(part, connections=part.connections[:0], denials=denials[:0])
+        self._parts.append((self._denials.rows, self._connections.rows, nothing))
+        self._denials.add(denials)
+        self._connections.add(part.connections[used])
+
+    def _packed(self, part: LogPart, keys: Array) -> Array:
+        rows = part.denials["refusal"]
+        event = rows["event"]
+        has = event["has"]
+        out = np.empty(len(rows), REFUSED)
+        out["kind"] = keys
+        for end, side in zip("ab", ("src", "dst"), strict=True):
+            out[side] = self.names.codes(event[f"{end}_h"], part.book)
+            out[f"{side}_p"] = np.where(has & BIT[f"{end}_p"] != 0, event[f"{end}_p"], NO_PORT)
+        out["ts"] = np.where(has & BIT["ts"] != 0, event["ts"], NEVER)
+        out["line"] = np.where(has & BIT["line"] != 0, event["line"], NEVER)
+        out["hits"] = np.where(has & BIT["hit_count"] != 0, event["hit_count"], 1)
+        for name in ("row", "lag_s", "failover_s", "device"):
+            out[name] = rows[name]
+        out["known"] = part.denials["at"] >= 0
+        out["over"] = out["known"] & ~np.isnan(out["lag_s"])
+        out["said"] = self._words.codes(part, out)
+        known = rows["log_row"].view(np.uint64)
+        proto = self._words.protocols(part)[event["words"]]
+        out["tuple"] = mix(
+            out["src"], out["src_p"], out["dst"], out["dst_p"], known, out["device"], proto
+        ) | np.uint64(1)
+        return out
+
+    # --- read again ------------------------------------------------------------------------
+
+    def parts(self) -> Iterator[tuple[int, Array, LogPart]]:
+        """The parts as they came: its number, its denials (REFUSED), its codes."""
+        begins = [begin for begin, _, _ in self._parts]
+        sizes = np.diff([*begins, self._denials.rows]).tolist()
+        chunks = self.rows.chunks(iter(sizes))
+        for at, (chunk, (_, _, part)) in enumerate(zip(chunks, self._parts, strict=True)):
+            yield at, chunk, part
+
+    def some(self, part: int, at: Array) -> LogPart:
+        """Some denials of a part, with the connections they belong to."""
+        denials_from, connections_from, codes = self._parts[part]
+        denials = self._denials.at(denials_from + at)
+        known = denials["at"] >= 0
+        used, place = np.unique(denials["at"][known], return_inverse=True)
+        denials["at"][known] = place
+        connections = self._connections.at(connections_from + used)
+        return replace(codes, connections=connections, denials=denials)
+
+    # --- for patterns ----------------------------------------------------------------------
+
+    def tell(self, rows: Array, found: Array, verdicts: Sequence[Verdict]) -> None:
+        """Have patterns read these rows; `found`: index into `verdicts`."""
+        self._judged.add(rows, found, verdicts)
+
+    def lazy(self) -> pl.LazyFrame:
+        """The columns READS of the rows that were told; hosts in codes."""
+        return self._judged.lazy(self._words.told)
+
+
+class Words:
+    """A number for all that a denial says in words; SAID_MOST of them, further ones say nothing."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, ...]] = [(None,) * len(_WORDS)]
+        self._known = codes()
+        self._files, self._hows, self._words, self._devices = (Numbers() for _ in range(4))
+        self._protos = Numbers()
+
+    def protocols(self, part: LogPart) -> Array:
+        """A number for the protocol that every word of a part names."""
+        return self._protos.all([proto for _, proto in shown(part)])
+
+    def _bounded(self, told: tuple[Any, ...]) -> tuple[Any, ...]:
+        known = told in self._words.of or len(self._words.of) < SAID_MOST
+        return told if known else ((None, None), None, None)
+
+    def codes(self, part: LogPart, rows: Array) -> Array:
+        """Of packed denials (u4)."""
+        refusal = part.denials["refusal"]
+        how = np.full(len(rows), len(part.hows))
+        over = rows["over"] != 0
+        if over.any():
+            of = part.denials["at"][over]
+            ended = part.connections["ended"][of] == 1
+            how[over] = np.where(ended, part.connections["end"]["how"][of], len(part.hows))
+        hows = [*part.hows, None]
+        devices = list(part.devices)
+        files = [file for _, file in part.book.origins]
+        words = [self._bounded(told) for told in zip(
+            shown(part), word_column(part.book, "msg_id"), word_column(part.book, "flags"),
+            strict=True,
+        )]  # fmt: skip
+        origin, word = refusal["event"]["origin"], refusal["event"]["words"]
+        keys = mix(
+            self._devices.all(devices)[refusal["device"]], self._files.all(files)[origin],
+            self._words.all(words)[word], self._hows.all(hows)[how], refusal["seen"],
+            refusal["pending"],
+        )  # fmt: skip
+        found, fresh = self._known.find(keys)
+        if not len(fresh):
+            return found
+        for at in fresh.tolist():
+            if len(self.told) > SAID_MOST:
+                self._known.put(int(keys[at]), 0)
+                continue
+            (kind, proto), msg_id, flags = words[word[at]]
+            row = (devices[refusal["device"][at]], files[origin[at]], kind, msg_id, proto, flags,
+                   SEEN[refusal["seen"][at]], bool(refusal["pending"][at] == 1),
+                   hows[how[at]])  # fmt: skip
+            self._known.put(int(keys[at]), len(self.told))
+            self.told.append(row)
+        return self._known.find(keys)[0]
+
+
+class Judged:
+    """What patterns read: numbers by row, and words by a code of the row, which few have."""
+
+    def __init__(self) -> None:
+        self.rows = Rows()
+        self.meant: list[tuple[int, str, str]] = []  # by code: number of the words, cause, harm
+        self._codes = codes()
+
+    def add(self, rows: Array, found: Array, verdicts: Sequence[Verdict]) -> None:
+        keys = rows["said"].astype("u8") << np.uint64(32) | found
+        code, fresh = self._codes.find(keys)
+        for at in fresh.tolist():
+            self._codes.put(int(keys[at]), len(self.meant))
+            verdict = verdicts[found[at]]
+            self.meant.append((int(rows["said"][at]), verdict.cause, verdict.harm))
+        if len(fresh):
+            code, _ = self._codes.find(keys)
+        real = ("lag_s", "failover_s")
+        self.rows.add(pl.DataFrame({
+            "row": np.ascontiguousarray(rows["row"]),
+            "ts": when(np.ascontiguousarray(rows["ts"])),
+            "line": number(rows["line"], rows["line"] != NEVER),
+            "src_h": host(rows["src"]),
+            "src_p": number(rows["src_p"], rows["src_p"] != NO_PORT),
+            "dst_h": host(rows["dst"]),
+            "dst_p": number(rows["dst_p"], rows["dst_p"] != NO_PORT),
+            **{name: pl.Series(np.ascontiguousarray(rows[name])).fill_nan(None) for name in real},
+            "code": code,
+        }))  # fmt: skip
+
+    def lazy(self, told: Sequence[tuple[Any, ...]]) -> pl.LazyFrame:
+        """The columns READS; `told`: what numbers of words say."""
+        if not self.rows.frames and not self.rows.files:
+            self.add(np.empty(0, REFUSED), np.empty(0, "u4"), ())
+        columns = zip(*(told[said] for said, _, _ in self.meant), strict=True)
+        words = {name: [] for name in _WORDS} | dict(zip(_WORDS, columns, strict=False))
+        meant = pl.DataFrame(
+            {
+                "code": range(len(self.meant)),
+                **words,
+                "cause": [cause for _, cause, _ in self.meant],
+                "harm": [harm for _, _, harm in self.meant],
+                "unit": ["line"] * len(self.meant),
+                "duplicate_of": [None] * len(self.meant),
+            },
+            schema={"code": pl.UInt32()}
+            | {n: _SCHEMA[n] for n in (*_WORDS, "cause", "harm", "unit", "duplicate_of")},
+        )
+        return self.rows.lazy().join(meant.lazy(), on="code").select(READS["denials"])
