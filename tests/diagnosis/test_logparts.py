@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from finis import pipeline
 from finis.correlation import logalone
 from finis.correlation.naming import LENGTH
-from finis.diagnosis import coded, logparts, spill
+from finis.diagnosis import coded, logparts, population, refused, spill
 from finis.diagnosis.cutting import Cut
 from finis.diagnosis.engine import judge
 from finis.diagnosis.verdicts import Verdicts
@@ -162,6 +162,27 @@ def test_what_waits_on_disk_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None
     want = said(packed(events, 1))
     monkeypatch.setattr(spill, "BUFFER_BYTES", 1000)
     assert said(packed(events, 1)) == want
+
+
+def test_what_is_counted_in_shares_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = lines(3)
+    want = said(packed(events, 1))
+    monkeypatch.setattr(population, "SHARE", 100)
+    assert said(packed(events, 1)) == want
+
+
+def test_many_rows_for_patterns_wait_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = lines(3)
+    want = said(packed(events, 1))
+    monkeypatch.setattr(spill, "IN_MEMORY", 20)
+    assert said(packed(events, 1)) == want
+
+
+def test_too_many_words_are_told_without_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refused, "SAID_MOST", 3)
+    verdicts = packed(lines(3), 1)
+    assert verdicts.n_denials == framed(lines(3)).n_denials
+    assert verdicts.patterns is not None
 
 
 def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

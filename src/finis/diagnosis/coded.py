@@ -377,10 +377,10 @@ class Coded:
                 .select(**named, host="host", n="n")
             )  # fmt: skip
             if (most := found.whom.most_frequent()) is not None:
-                one, times = most
-                place = {n: pl.Series(getattr(one, n)) for n in ("begin", "tie")}
+                row, times = most
+                place = {n: pl.Series(getattr(row, n)) for n in ("begin", "tie")}
                 table.met(
-                    whom(one.part).with_columns(n=pl.lit(times, pl.Int64), **place, **named),
+                    whom(row.part).with_columns(n=pl.lit(times, pl.Int64), **place, **named),
                     shared={name for name, one in found.opener.items() if one is not None},
                 )
 

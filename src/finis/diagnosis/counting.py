@@ -139,7 +139,8 @@ class Slots:
 
     def get(self, keys: Array) -> Array:
         """The counts (u1) of the slots of these keys."""
-        return self.counts[self._slots(keys)]
+        found: Array = self.counts[self._slots(keys)]
+        return found
 
     def _slots(self, keys: Array) -> Array:
         return (keys & np.uint64(len(self.counts) - 1)).astype(np.int64)

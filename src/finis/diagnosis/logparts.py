@@ -30,6 +30,7 @@ from finis.diagnosis.kinds import (
 from finis.diagnosis.logrows import NO_PORT, Columns, Kept, Reader
 from finis.diagnosis.partrows import (
     Row,
+    apart,
     judged,
     judged_denials,
     of_connection,
@@ -117,7 +118,7 @@ class LogJudge:
     def finish(self, tally: Tally, logged: dict[str, bool]) -> None:
         """Judge the denials and hand everything over.  `logged`: whose connections are logged, by
         device."""
-        counted = Counted(self.refused.rows, self.openers)
+        counted = Counted(self.refused.keys, self.openers)
         begin = 0
         for number, rows, codes in self.refused.parts():
             known = np.array([logged.get(name, False) for name in codes.devices] or [False])
@@ -158,18 +159,16 @@ class LogJudge:
         )
 
         def tell(at: Array) -> list[Row]:
-            return [
-                Row(self.refused.some(number, at[n : n + 1]), whole.only(at[n : n + 1]))
-                for n in range(len(at))
-            ]
+            return apart(self.refused.some(number, at), whole.only(at))
 
         def alone(at: Array) -> LogPart:
             return self.refused.some(number, at)
 
         shown = self.cut.denials(rows, self.names) if self.cut else None
         _add(self.denials, members, shown, kinds.verdicts, tell, alone)
-        self.refused.tell(*((rows, found) if shown is None else (rows[shown], found[shown])),
-                          kinds.verdicts)  # fmt: skip
+        if shown is not None:
+            rows, found = rows[shown], found[shown]
+        self.refused.tell(rows, found, kinds.verdicts)
 
     # --- what patterns read ----------------------------------------------------------------
 

@@ -118,7 +118,7 @@ def fill(rows: Array, named: Array, reasons: Array, hows: Array, out: Columns) -
     start, end, ended = told["start"], told["end"], told["ended"] == 1
     event = start["event"]
     turned = start["orig"] == 1
-    for side, (one, other) in {"orig": "ab", "resp": "ba"}.items():
+    for side, one, other in (("orig", "a", "b"), ("resp", "b", "a")):
         host = np.where(turned, event[f"{other}_h"], event[f"{one}_h"])
         names = host >= NAMED
         codes = np.append(named, np.uint64(0))  # 0: not met

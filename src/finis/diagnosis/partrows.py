@@ -64,6 +64,18 @@ def of_connection(part: LogPart, number: int) -> Row:
     return Row(replace(part, connections=one, denials=denials))
 
 
+def apart(part: LogPart, whole: Population) -> list[Row]:
+    """Every denial of a part on its own."""
+    out = []
+    for n, at in enumerate(part.denials["at"].tolist()):
+        denial = part.denials[n : n + 1].copy()
+        denial["at"] = min(at, 0)
+        connections = part.connections[max(at, 0) : at + 1]
+        one = replace(part, connections=connections, denials=denial)
+        out.append(Row(one, whole.only(np.array([n]))))
+    return out
+
+
 def stories(rows: Sequence[Row]) -> list[Story]:
     """Connections told."""
     out: dict[int, Story] = {}

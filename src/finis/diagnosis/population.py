@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -12,51 +12,20 @@ from finis.diagnosis.kinds import Population
 from finis.diagnosis.spill import Spill
 
 Array = np.ndarray
-Key = Callable[[Array], Array]  # packed denials → a number for what is counted (u8, 0: nothing)
 SHARE = 1 << 22  # rows whose keys are counted at one time
 
 
 class Counted:
-    """All denials of a log (`refused.REFUSED`) by their hosts.  Keys are counted a share at a time,
-    so that memory is a ceiling and 13 bytes a denial."""
+    """All denials of a log by their hosts.  Keys are counted a share at a time, so that memory is a
+    ceiling and 13 bytes a denial."""
 
-    def __init__(self, refused: Spill, openers: Counting) -> None:
-        """`openers`: connections by who opened them, marked those without data."""
-        self.refused, self.openers = refused, openers
-        self._shares = 1 + refused.rows // SHARE
-        self.repeats = self._times(lambda rows: rows["tuple"])
-        self.denied = self._times(lambda rows: rows["src"])
-        self.fanout = self._times(lambda rows: rows["src"], only=self._first_of_target())
-
-    def _times(self, key: Key, only: Array | None = None) -> Array:
-        """How often the key of every row comes (u4), `only` in these rows."""
-        out = np.zeros(self.refused.rows, "u4")
-        for share in range(self._shares):
-            counts = counter(SHARE, forget=False)
-            for begin, keys in self._keys(key, share):
-                counts.add(keys if only is None else keys * only[begin : begin + len(keys)])
-            for begin, keys in self._keys(key, share):
-                out[begin : begin + len(keys)] += counts.get(keys)[0].astype("u4")
-        return out
-
-    def _first_of_target(self) -> Array:
-        """Which rows are the first of their source with their target (u8: 1 or 0)."""
-        out = np.zeros(self.refused.rows, "u1")
-        for share in range(self._shares):
-            met = firsts()
-            for begin, keys in self._keys(_target, share):
-                out[begin + met.add(keys, np.zeros(len(keys), "i8"))] = 1
-        return out
-
-    def _keys(self, key: Key, share: int):  # type: ignore[no-untyped-def]
-        """The first row of every chunk, and its keys; 0 where they are of another share."""
-        begin = 0
-        for rows in self.refused:
-            keys = np.ascontiguousarray(key(rows))
-            if self._shares > 1:
-                keys = np.where(mix(keys) % np.uint64(self._shares) == share, keys, np.uint64(0))
-            yield begin, keys
-            begin += len(rows)
+    def __init__(self, keys: Mapping[str, Spill], openers: Counting) -> None:
+        """`keys` of every denial: `tuple`, `src`, `target` (u8, 0: nothing to count); `openers`:
+        connections by who opened them, marked those without data."""
+        self.openers = openers
+        self.repeats = _times(keys["tuple"])
+        self.denied = _times(keys["src"])
+        self.fanout = _times(keys["src"], only=_first(keys["target"]))
 
     def of(self, rows: Array, begin: int, logged: Array) -> Population:
         """Of some packed denials, of which this is the number of the first.  `logged`: are the
@@ -76,7 +45,43 @@ class Counted:
         )
 
 
-def _target(rows: Array) -> Array:
-    return np.where(
-        rows["src"] != 0, mix(rows["src"], rows["dst"], rows["dst_p"]) | np.uint64(1), np.uint64(0)
-    )
+def _times(keys: Spill, only: Array | None = None) -> Array:
+    """How often the key of every row comes (u4), `only` in rows where this is 1."""
+    out = np.zeros(keys.rows, "u4")
+    for share in _shares(keys):
+        counts = counter(SHARE, forget=False)
+        for at, some in share():
+            counts.add(some if only is None else some * only[at])
+        for at, some in share():
+            out[at] += counts.get(some)[0].astype("u4")
+    return out
+
+
+def _first(keys: Spill) -> Array:
+    """Which rows are the first of their key (u1: 1 or 0)."""
+    out = np.zeros(keys.rows, "u1")
+    for share in _shares(keys):
+        met = firsts()
+        for at, some in share():
+            out[at.start + met.add(some, np.zeros(len(some), "i8"))] = 1
+    return out
+
+
+Share = Callable[[], Iterator[tuple[slice, Array]]]
+
+
+def _shares(keys: Spill) -> Iterator[Share]:
+    """Shares of the keys: each gives chunks, and 0 for keys of other shares."""
+    shares = 1 + keys.rows // SHARE
+    for share in range(shares):
+
+        def chunks(share: int = share) -> Iterator[tuple[slice, Array]]:
+            begin = 0
+            for some in keys:
+                at = slice(begin, begin := begin + len(some))
+                if shares > 1:
+                    mine = mix(some) % np.uint64(shares) == np.uint64(share)
+                    some = np.where(mine, some, np.uint64(0))
+                yield at, some
+
+        yield chunks

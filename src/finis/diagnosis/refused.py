@@ -16,7 +16,7 @@ from finis.diagnosis.counting import codes
 from finis.diagnosis.kinds import DenialKinds, Numbers, Verdict, shown
 from finis.diagnosis.logrows import NO_PORT, host, number, when
 from finis.diagnosis.patterns._api import READS
-from finis.diagnosis.spill import Rows, Spill
+from finis.diagnosis.spill import Rows, Spill, picked
 from finis.tables import DENIAL_FACTS, DENIALS, polars_schema
 from finis.tracking.packed import SEEN
 from finis.tracking.parts import CONNECTION, DENIAL, LogPart, word_column
@@ -43,6 +43,7 @@ class Refusals:
     def __init__(self, names: Names, kinds: DenialKinds) -> None:
         self.names, self.kinds = names, kinds
         self.rows = Spill(REFUSED)
+        self.keys = {name: Spill(np.dtype("u8")) for name in _KEYS}  # what is counted of all rows
         self._denials, self._connections = Spill(DENIAL), Spill(CONNECTION)
         self._parts: list[tuple[int, int, LogPart]] = []  # the first rows of both, and the codes
         self._words = Words()
@@ -51,10 +52,13 @@ class Refusals:
     def add(self, part: LogPart, verdict: Array, causes: Sequence[str]) -> None:
         """Keep the denials of a part, whose memory may be used again.  `verdict`: of its
         connections, as index into `causes`."""
-        denials = part.denials[part.denials["refusal"]["copy_row"] < 0]
+        denials = picked(part.denials, np.flatnonzero(part.denials["refusal"]["copy_row"] < 0))
         part = replace(part, denials=denials)
         cause = self.kinds.causes.all(causes)[verdict]
-        self.rows.add(self._packed(part, self.kinds.keys(part, cause)))
+        rows = self._packed(part, self.kinds.keys(part, cause))
+        self.rows.add(rows)
+        for name, spill in self.keys.items():
+            spill.add(_KEYS[name](rows))
         used = np.zeros(len(part.connections) + 1, bool)
         used[denials["at"]] = True  # -1: the one beyond the end
         used = used[:-1]
@@ -64,7 +68,7 @@ class Refusals:
         nothing = replace(part, connections=part.connections[:0], denials=denials[:0])
         self._parts.append((self._denials.rows, self._connections.rows, nothing))
         self._denials.add(denials)
-        self._connections.add(part.connections[used])
+        self._connections.add(picked(part.connections, np.flatnonzero(used)))
 
     def _packed(self, part: LogPart, keys: Array) -> Array:
         rows = part.denials["refusal"]
@@ -87,7 +91,7 @@ class Refusals:
         proto = self._words.protocols(part)[event["words"]]
         out["tuple"] = mix(
             out["src"], out["src_p"], out["dst"], out["dst_p"], known, out["device"], proto
-        ) | np.uint64(1)
+        )
         return out
 
     # --- read again ------------------------------------------------------------------------
@@ -119,6 +123,19 @@ class Refusals:
     def lazy(self) -> pl.LazyFrame:
         """The columns READS of the rows that were told; hosts in codes."""
         return self._judged.lazy(self._words.told)
+
+
+def _target(rows: Array) -> Array:
+    """A hash of the source and whom it tried to reach, 0 where no source is known."""
+    target = mix(rows["src"], rows["dst"], rows["dst_p"]) | np.uint64(1)
+    return np.where(rows["src"] != 0, target, np.uint64(0))
+
+
+_KEYS = {
+    "tuple": lambda rows: rows["tuple"] | np.uint64(1),
+    "src": lambda rows: rows["src"].copy(),
+    "target": _target,
+}
 
 
 class Words:
@@ -211,7 +228,7 @@ class Judged:
         if not self.rows.frames and not self.rows.files:
             self.add(np.empty(0, REFUSED), np.empty(0, "u4"), ())
         columns = zip(*(told[said] for said, _, _ in self.meant), strict=True)
-        words = {name: [] for name in _WORDS} | dict(zip(_WORDS, columns, strict=False))
+        words: dict[str, Any] = {name: [] for name in _WORDS} | dict(zip(_WORDS, columns, strict=False))
         meant = pl.DataFrame(
             {
                 "code": range(len(self.meant)),

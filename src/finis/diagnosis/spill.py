@@ -35,6 +35,13 @@ def no_room(where: Path | None, error: Exception) -> UsageError:
     )
 
 
+def picked(rows: Array, at: Array) -> Array:
+    """Some packed rows (of whole 8 bytes each), copied."""
+    words = np.ascontiguousarray(rows).view(np.uint64).reshape(len(rows), rows.itemsize // 8)
+    out: Array = np.take(words, at, axis=0).view(rows.dtype).reshape(-1)
+    return out
+
+
 class Spill:
     """Packed rows of one dtype in the order they come; given back from the first, any number of
     times, or by number."""
@@ -47,10 +54,10 @@ class Spill:
         self._path: Path | None = None
 
     def add(self, rows: Array) -> None:
-        """Take rows; their memory may be used again."""
+        """Take rows, which must not be changed any more."""
         if not len(rows):
             return
-        self._buffer.append(rows.copy())
+        self._buffer.append(rows)
         self.rows += len(rows)
         self._waiting += len(rows)
         if self._waiting * self.kind.itemsize > BUFFER_BYTES:
@@ -69,8 +76,7 @@ class Spill:
 
     def chunks(self, sizes: Iterator[int]) -> Iterator[Array]:
         """So many rows, and then so many, …"""
-        memory = np.concatenate([np.empty(0, self.kind), *self._buffer])
-        self._buffer = [memory]
+        memory = self._memory()
         left = self.rows - self._waiting  # on disk
         at = 0
         file = None if self._path is None else self._path.open("rb")
@@ -97,10 +103,14 @@ class Spill:
             file = np.memmap(self._path, self.kind, "r")
             out[on_disk] = file[numbers[on_disk]]
         if not on_disk.all():
-            memory = np.concatenate(self._buffer)
-            self._buffer = [memory]
-            out[~on_disk] = memory[numbers[~on_disk] - written]
+            out[~on_disk] = self._memory()[numbers[~on_disk] - written]
         return out
+
+    def _memory(self) -> Array:
+        """What is not on disk."""
+        if len(self._buffer) != 1:
+            self._buffer = [np.concatenate([np.empty(0, self.kind), *self._buffer])]
+        return self._buffer[0]
 
     def __iter__(self) -> Iterator[Array]:
         step = 1 << 17
