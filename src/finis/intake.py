@@ -370,6 +370,13 @@ class Intake:
         with closing(open_input(given.path)[0]) as stream:
             return Later.probed(feed, reader.module.read(stream, probe, self._reading(given.path)))
 
+    def _parts(self) -> Generator[LogPart, None, None]:
+        """What all the logs tell, as soon as it is complete.  Of much input it is followed in a
+        thread of its own while parts are judged."""
+        for _ in self.events():
+            yield from self.log.complete()
+        yield from self.log.rest()
+
     @property
     def only_logs(self) -> bool:
         """Logs and nothing else."""
@@ -383,14 +390,14 @@ class Intake:
         collecting = gc.isenabled()
         gc.disable()
         try:
-            for _ in self.events():
-                if take is not None:
-                    for part in self.log.complete():
-                        take(part)
             if take is None:
+                for _ in self.events():
+                    pass
                 return self.log.finish()
-            for part in self.log.rest():
-                take(part)
+            with closing(ahead(self._parts(), ALIVE)) as parts:
+                for part in parts:
+                    take(part)
+                    del part  # so that its memory is used again
             return self.log.told()
         finally:
             if collecting:

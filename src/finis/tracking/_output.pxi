@@ -170,10 +170,15 @@ cdef class FastOutput:
 
     cdef object array(self, kind, count):
         """Room for rows; that of a part which nobody has kept is used again."""
-        cdef object rows = self.arrays.get(kind)
-        if rows is None or len(rows) < count or (<PyObject*>rows).ob_refcnt > 2:
-            rows = np.empty(count, kind)
-            self.arrays[kind] = rows
+        cdef object rows
+        cdef list pool = self.arrays.setdefault(kind, [])
+        for rows in pool:
+            if len(rows) >= count and (<PyObject*>rows).ob_refcnt <= 2:  # here and in the pool
+                return rows[:count]
+        rows = np.empty(count, kind)
+        pool.append(rows)
+        if len(pool) > ALIVE:
+            del pool[0]
         return rows[:count]
 
     def take(self, most=None):
@@ -214,6 +219,7 @@ cdef class FastOutput:
 
 cdef enum:
     NO_BOOK = 0xFFFF
+    ALIVE = 3  # parts that are made, wait and are judged at one time
 
 
 cdef int64_t waiting_for(const Store* s, int64_t conns) noexcept nogil:

@@ -327,16 +327,17 @@ class LogTracker:
         """Connections that can no longer change with their denials, and denials without one, at
         most that many of each; they are forgotten.  None where the reference follows: it gives
         everything at the end."""
-        if self.kernel is None:
-            return None
+        return None if self.kernel is None else self._part(most)
+
+    def _part(self, most: int) -> LogPart:
         part = LogPart(*self.kernel.out.take(most))
         part.products = {d.name: d.firewall.product for d in self.devices.values()}
         return part
 
     def complete(self, most: int = PART) -> Iterator[LogPart]:
         """What can no longer change, as far as it fills parts of so many rows."""
-        while self.ready >= most and (part := self.take(most)) is not None:
-            yield part
+        while self.ready >= most:
+            yield self._part(most)  # not held here: its memory is used again
 
     @property
     def streams(self) -> bool:
@@ -353,12 +354,12 @@ class LogTracker:
         rows; at least one.  Call it once, instead of `finish`; only where the kernel follows."""
         self._settle()
         self.notes, self.summaries = self._notes(), self._summaries()
-        if self.kernel is not None:
-            self.kernel.end()
-        while (part := self.take(most)) is not None:
-            yield part
-            if not self.ready:
-                return
+        if self.kernel is None:
+            return
+        self.kernel.end()
+        yield self._part(most)
+        while self.ready:
+            yield self._part(most)
 
     def _settle(self) -> None:
         """Nothing more is waited for."""
