@@ -40,6 +40,7 @@ from finis.diagnosis.partrows import (
 from finis.diagnosis.patterns._whole import Whole
 from finis.diagnosis.population import Counted
 from finis.diagnosis.refused import Refusals
+from finis.diagnosis.spill import picked
 from finis.diagnosis.tally import Tally, addressed, whom_columns
 from finis.tracking.parts import LogPart
 
@@ -95,7 +96,7 @@ class LogJudge:
             return [of_connection(part, n) for n in at.tolist()]
 
         def alone(at: Array) -> LogPart:
-            return replace(part, connections=part.connections[at], denials=part.denials[:0])
+            return replace(part.bare(), connections=picked(part.connections, at))
 
         self.openers.add(rows.orig_h, rows.nothing)
         shown = self.cut.connections(part, rows) if self.cut else None

@@ -65,8 +65,7 @@ class Refusals:
         place = np.cumsum(used) - 1
         known = denials["at"] >= 0
         denials["at"][known] = place[denials["at"][known]]
-        nothing = replace(part, connections=part.connections[:0], denials=denials[:0])
-        self._parts.append((self._denials.rows, self._connections.rows, nothing))
+        self._parts.append((self._denials.rows, self._connections.rows, part.bare()))
         self._denials.add(denials)
         self._connections.add(picked(part.connections, np.flatnonzero(used)))
 

@@ -7,8 +7,10 @@ of the rows that are told or printed.  A denial stands in the part of the connec
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from finis.tracking.packed import BY, CONNECTION, DENIAL, Array
 from finis.wire.dialects._packed import BIT, WORDS, Book
@@ -29,6 +31,12 @@ class LogPart:
     hows: Sequence[str]
     whys: Sequence[str | None]
     products: dict[str, str | None] = field(default_factory=dict)  # make by device
+
+    def bare(self) -> LogPart:
+        """The codes without rows; nothing of the memory of these is kept."""
+        return replace(
+            self, connections=np.empty(0, CONNECTION), denials=np.empty(0, DENIAL)
+        )
 
     def connection_frame(self, at: Array | slice = slice(None)) -> pl.DataFrame:
         """tables.LOG_CONNECTIONS of some rows, in their order."""
