@@ -394,7 +394,7 @@ class Intake:
                 for _ in self.events():
                     pass
                 return self.log.finish()
-            with closing(ahead(self._parts(), ALIVE)) as parts:
+            with closing(ahead(self._parts(), ALIVE, much=self.large)) as parts:
                 for part in parts:
                     take(part)
                     del part  # so that its memory is used again

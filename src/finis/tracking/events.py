@@ -62,7 +62,7 @@ _PERMIT, _FAILOVER, _ICMP, _XLATE = (
 _STATES = (word(EventKind.STATE), word(EventKind.ENDED))
 # Failover messages that tell of no switch: a unit is well again, replication has trouble.
 _NO_SWITCH = {"104004", *(str(number) for number in range(210001, 210023))}
-PART = 1 << 17  # rows taken at once
+PART = 1 << 16  # rows taken at once
 WHOLE = 1 << 62
 _SHOWN = 3  # examples per kind of note
 _DST = (
@@ -330,6 +330,7 @@ class LogTracker:
         return None if self.kernel is None else self._part(most)
 
     def _part(self, most: int) -> LogPart:
+        assert self.kernel is not None
         part = LogPart(*self.kernel.out.take(most))
         part.products = {d.name: d.firewall.product for d in self.devices.values()}
         return part

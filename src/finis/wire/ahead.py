@@ -23,22 +23,28 @@ class _End:
         self.error = error
 
 
-def ahead(items: Iterable[T], alive: int = LASTING) -> Generator[T, None, None]:
+def ahead(
+    items: Iterable[T], alive: int = LASTING, *, much: bool = False
+) -> Generator[T, None, None]:
     """The items in their order.  An item has been used up when the next one is asked for; it must
     stay as it is until then, while the `alive` - 1 after it are made, and no more are.  A single
-    item starts no thread."""
+    item starts no thread, unless there is `much` to do before the first."""
     source = iter(items)
-    first = next(source, None)
-    if first is None:
-        return
-    yield first  # used up before the source goes on
-    second = next(source, None)
-    if second is None:
-        return
     ready: SimpleQueue[T | _End] = SimpleQueue()
     used_up: SimpleQueue[None] = SimpleQueue()
-    for _ in range(alive - 1):
+    for _ in range(alive if much else alive - 1):
         used_up.put(None)
+    if not much:
+        first = next(source, None)
+        if first is None:
+            return
+        yield first  # used up before the source goes on
+        del first
+        second = next(source, None)
+        if second is None:
+            return
+        ready.put(second)
+        del second
     over = threading.Event()
 
     def room() -> bool:
@@ -54,12 +60,12 @@ def ahead(items: Iterable[T], alive: int = LASTING) -> Generator[T, None, None]:
     def run() -> None:
         error: BaseException | None = None
         try:
-            ready.put(second)
             while room():
                 item = next(source, None)
                 if item is None:
                     break
                 ready.put(item)
+                del item  # not held while the next one is made
         except BaseException as failure:  # raised again where the items are used
             error = failure
         ready.put(_End(error))
@@ -77,6 +83,7 @@ def ahead(items: Iterable[T], alive: int = LASTING) -> Generator[T, None, None]:
                     raise item.error
                 return
             yield item
+            del item
             used_up.put(None)
     finally:
         over.set()
