@@ -398,7 +398,10 @@ class Intake:
                 for part in parts:
                     take(part)
                     del part  # so that its memory is used again
-            return self.log.told()
+            told = self.log.told()
+            del self.log  # what it holds of connections is not needed to judge denials
+            gc.collect()
+            return told
         finally:
             if collecting:
                 gc.enable()

@@ -67,7 +67,7 @@ cdef class Counter:
     cdef int _grow(self) except -1 with gil:
         cdef Entry* old = self.entries
         cdef uint64_t room = 2 * (self.mask + 1)
-        cdef Entry* new = <Entry*>calloc(room, sizeof(Entry))
+        cdef Entry* new = <Entry*>finis_zeroed(room, sizeof(Entry))
         if new == NULL:
             raise MemoryError
         self._move(new, room, 0)
@@ -76,19 +76,37 @@ cdef class Counter:
         self.spare = NULL
         return 0
 
+    cdef int64_t _least(self) except -1:
+        """`least_kept`; most counts are small."""
+        cdef uint64_t i, n = 0
+        cdef int64_t small[256]
+        cdef int64_t more = 0
+        memset(small, 0, sizeof(small))
+        for i in range(self.mask + 1):
+            if self.entries[i].key:
+                small[min(self.entries[i].count, <uint32_t>255)] += 1
+        for i in range(255, 0, -1):  # how many came at least that often
+            more += small[i]
+            if more > self.most:
+                break
+        else:
+            return 0
+        if i < 255:
+            return <int64_t>i + 1
+        counts = np.empty(self.held, np.uint32)
+        cdef uint32_t[::1] view = counts
+        for i in range(self.mask + 1):
+            if self.entries[i].key:
+                view[n] = self.entries[i].count
+                n += 1
+        return least_kept(counts, self.most)
+
     cdef int _forget_some(self) except -1 with gil:
         cdef Entry* old = self.entries
         cdef uint64_t room = self.mask + 1
-        counts = np.empty(self.held, np.uint32)
-        cdef uint32_t[::1] view = counts
-        cdef uint64_t i, n = 0
-        for i in range(room):
-            if old[i].key:
-                view[n] = old[i].count
-                n += 1
-        least = least_kept(counts, self.most)
+        cdef int64_t least = self._least()
         if self.spare == NULL:
-            self.spare = <Entry*>calloc(room, sizeof(Entry))
+            self.spare = <Entry*>finis_zeroed(room, sizeof(Entry))
             if self.spare == NULL:
                 raise MemoryError
         self._move(self.spare, room, least)
@@ -188,7 +206,7 @@ cdef class Codes:
 
     cdef int _grow(self) except -1:
         cdef uint64_t i, room = 2 * (self.mask + 1)
-        cdef Entry* new = <Entry*>calloc(room, sizeof(Entry))
+        cdef Entry* new = <Entry*>finis_zeroed(room, sizeof(Entry))
         if new == NULL:
             raise MemoryError
         for i in range(self.mask + 1):
@@ -256,7 +274,7 @@ cdef class Firsts:
 
     cdef int _grow(self) except -1 with gil:
         cdef uint64_t i, room = 2 * (self.mask + 1)
-        cdef Met* new = <Met*>calloc(room, sizeof(Met))
+        cdef Met* new = <Met*>finis_zeroed(room, sizeof(Met))
         if new == NULL:
             raise MemoryError
         for i in range(self.mask + 1):
@@ -316,7 +334,7 @@ cdef class Firsts:
         cdef uint64_t room = FIRST
         while room < 2 * <uint64_t>len(keys) + 2:
             room *= 2
-        cdef Met* new = <Met*>calloc(room, sizeof(Met))
+        cdef Met* new = <Met*>finis_zeroed(room, sizeof(Met))
         cdef Met* met
         if new == NULL:
             raise MemoryError
