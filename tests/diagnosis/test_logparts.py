@@ -214,3 +214,32 @@ def test_hosts_that_were_not_counted_prove_nothing(monkeypatch: pytest.MonkeyPat
 def test_without_a_line_nothing_is_said() -> None:
     verdicts = packed([], 1)
     assert verdicts.found == [] and verdicts.patterns == []
+
+
+def test_a_scan_that_is_half_connections_is_found() -> None:
+    """Neither half of it alone is one."""
+    events = []
+    for n in range(30):
+        scanner = f"outside:192.0.2.66/{40000 + n}"
+        if n % 2:
+            events.append(deny(500 + n, scanner, f"inside:10.0.2.{n}/{20 + n}", flags="SYN",
+                               msg_id="106023", denial_kind="policy", acl="in"))  # fmt: skip
+        else:
+            target = f"inside:10.0.2.{n}/{20 + n}"
+            events.append(built(500 + n, n, scanner, target))
+            events.append(torn(530 + n, n, scanner, target, teardown="syn-timeout", bytes=0,
+                               reason="SYN Timeout", duration_s=30))  # fmt: skip
+    events.sort(key=lambda line: line["ts"])
+    same(events, 1)
+    assert "PAT301" in {one.id for one in packed(events, 1).patterns}
+
+
+def test_a_host_that_makes_up_half_is_found() -> None:
+    rnd = random.Random(4)
+    events = [
+        deny(500 + n, f"outside:{'192.0.2.66' if n % 2 else f'198.51.100.{rnd.randrange(250)}'}/9",
+             f"inside:10.0.2.{rnd.randrange(3)}/443", flags="ACK")
+        for n in range(200)
+    ]  # fmt: skip
+    same(events, 1)
+    assert "PAT202" in {one.id for one in packed(events, 1).patterns}

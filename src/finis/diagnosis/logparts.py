@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -39,7 +40,7 @@ from finis.diagnosis.partrows import (
 )
 from finis.diagnosis.patterns._whole import Whole
 from finis.diagnosis.population import Counted
-from finis.diagnosis.refused import Refusals
+from finis.diagnosis.refused import Refusals, slot_keys
 from finis.diagnosis.spill import picked
 from finis.diagnosis.tally import Tally, addressed, whom_columns
 from finis.tracking.parts import LogPart
@@ -104,7 +105,8 @@ class LogJudge:
         if shown is not None:
             self.asked.add(rows.orig_h[shown])
         self.targets.add(rows.target if shown is None else rows.target[shown])
-        self.kept.add(part, rows, verdict, shown)
+        failed = self.kept.add(part, rows, verdict, shown)
+        self.refused.met[("src_h",)].add(slot_keys(failed))  # a host's failures are counted as one
         self._met_devices(part, rows)
         return verdict
 
@@ -226,6 +228,25 @@ class _Counts(Whole):
             _codes(counted[column]), counted["n"].cast(pl.Int64).to_numpy(), most
         )
         return pl.DataFrame({column: codes, "n": counts})
+
+    def likely(self, rows: pl.LazyFrame, columns: Sequence[str], least: int) -> pl.LazyFrame:
+        met = self.judge.refused.met[tuple(columns)]
+        if met.most < least:
+            return rows.filter(pl.lit(False))
+
+        def may(values: Sequence[pl.Series]) -> pl.Series:
+            host, *ports = values
+            port = [p.fill_null(NO_PORT).cast(pl.UInt64).to_numpy() for p in ports]
+            return pl.Series(met.get(slot_keys(_codes(host), *port)) >= least)
+
+        return rows.filter(pl.map_batches(list(columns), may, return_dtype=pl.Boolean))
+
+    def foremost(self, rows: pl.LazyFrame, column: str) -> tuple[Any, int] | None:
+        codes, counts, _ = self.judge.refused.most[column].items()
+        often = codes[4 * counts >= counts.sum()]  # at most four; half of all is at least that
+        some = rows.filter(pl.col(column).is_in(often)).group_by(column).len("n").collect()
+        best = self.leading(some, column, 1)
+        return best.row(0) if best.height else None
 
     def rows(self, numbers: Sequence[int]) -> pl.DataFrame:
         found = self.judge.kept.find(numbers, self.judge.kinds.verdicts)

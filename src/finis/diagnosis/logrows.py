@@ -157,17 +157,19 @@ class Kept:
         self.seconds = slots(SLOT_BITS)
         self.period = Period()
 
-    def add(self, part: LogPart, rows: Columns, verdict: Array, shown: Array | None) -> None:
-        """Take a part; `shown`: which of it are asked for, None for all."""
-        told = np.array([name in _TELLING for name in part.hows] + [False])
+    def add(self, part: LogPart, rows: Columns, verdict: Array, shown: Array | None) -> Array:
+        """Take a part; `shown`: which of it are asked for, None for all.  Gives the hosts that
+        opened those which came to nothing or which a timer removed."""
+        timed = np.array([name in _TELLING for name in part.hows] + [False])
         reset = np.array([name in RESETS for name in part.hows] + [False])
         how = np.minimum(rows.how, len(part.hows))
-        telling = told[how] | (reset[how] & (rows.nothing != 0))
+        telling = timed[how] | (reset[how] & (rows.nothing != 0))
         sided = rows.second != 0
         if shown is not None:
             telling &= shown
             sided &= shown
-        self._add_telling(part, rows, verdict, np.flatnonzero(telling))
+        told = np.flatnonzero(telling)
+        self._add_telling(part, rows, verdict, told)
         at = np.flatnonzero(sided)
         self.seconds.add(rows.second if shown is None else rows.second[at])
         self.ended.add(self._sided(part, rows, at, SIDED))
@@ -175,6 +177,8 @@ class Kept:
         first, last = (ns if every else ns[shown] for ns in (rows.first_ns, rows.last_ns))
         if len(first):
             self.period.cover(first, last)
+        opened: Array = rows.orig_h[told]
+        return opened
 
     def _sided(self, part: LogPart, rows: Columns, at: Array, kind: np.dtype[Any]) -> Array:
         out = np.empty(len(at), kind)

@@ -12,7 +12,7 @@ import polars as pl
 
 from finis.correlation.keys import mix
 from finis.diagnosis.coded import NEVER, Names
-from finis.diagnosis.counting import codes
+from finis.diagnosis.counting import codes, counter, slots
 from finis.diagnosis.kinds import DenialKinds, Numbers, Verdict, shown
 from finis.diagnosis.logrows import NO_PORT, host, number, when
 from finis.diagnosis.patterns._api import READS
@@ -30,6 +30,8 @@ REFUSED = np.dtype(
      ("line", "i8"), ("hits", "i8"), ("lag_s", "f8"), ("failover_s", "f8"), ("src_p", "u4"),
      ("dst_p", "u4"), ("said", "u4"), ("device", "u2"), ("known", "u1"), ("over", "u1")]
 )  # fmt: skip
+SLOT_BITS = 24
+MOST_HOSTS = 1 << 12  # of which one may make up half
 SAID_MOST = 1 << 16  # combinations of words told apart by patterns
 _SCHEMA = polars_schema(DENIALS) | polars_schema(DENIAL_FACTS)
 _WORDS = ("device", "file", "kind", "msg_id", "proto", "flags", "seen_before", "pending_syn",
@@ -46,6 +48,9 @@ class Refusals:
         self.keys = {name: Spill(np.dtype("u8")) for name in _KEYS}  # what is counted of all rows
         self._denials, self._connections = Spill(DENIAL), Spill(CONNECTION)
         self._parts: list[tuple[int, int, LogPart]] = []  # the first rows of both, and the codes
+        # How often hosts, and hosts with ports, were refused at most; and who was most often.
+        self.met = {columns: slots(SLOT_BITS) for columns in _SLOTS}
+        self.most = {column: counter(MOST_HOSTS) for column in ("src_h", "dst_h")}
         self._words = Words()
         self._judged = Judged()
 
@@ -59,6 +64,8 @@ class Refusals:
         self.rows.add(rows)
         for name, spill in self.keys.items():
             spill.add(_KEYS[name](rows))
+        for columns, met in self.met.items():
+            met.add(slot_keys(*(rows[_SLOTS[columns][n]] for n in range(len(columns)))))
         used = np.zeros(len(part.connections) + 1, bool)
         used[denials["at"]] = True  # -1: the one beyond the end
         used = used[:-1]
@@ -118,6 +125,8 @@ class Refusals:
     def tell(self, rows: Array, found: Array, verdicts: Sequence[Verdict]) -> None:
         """Have patterns read these rows; `found`: index into `verdicts`."""
         self._judged.add(rows, found, verdicts)
+        for column, counts in self.most.items():
+            counts.add(np.ascontiguousarray(rows[_COLUMNS[column]]))
 
     def lazy(self) -> pl.LazyFrame:
         """The columns READS of the rows that were told; hosts in codes."""
@@ -130,6 +139,17 @@ def _target(rows: Array) -> Array:
     return np.where(rows["src"] != 0, target, np.uint64(0))
 
 
+def slot_keys(host: Array, port: Array | None = None) -> Array:
+    """What slots count a host by, 0 where it is unknown."""
+    key = mix(host) if port is None else mix(host, port)
+    return np.where(host != 0, key | np.uint64(1 << 63), np.uint64(0))
+
+
+_COLUMNS = {"src_h": "src", "src_p": "src_p", "dst_h": "dst", "dst_p": "dst_p"}
+_SLOTS: dict[tuple[str, ...], tuple[str, ...]] = {
+    columns: tuple(_COLUMNS[column] for column in columns)
+    for columns in (("src_h",), ("src_h", "src_p"), ("dst_h", "dst_p"))
+}
 _KEYS = {
     "tuple": lambda rows: rows["tuple"] | np.uint64(1),
     "src": lambda rows: rows["src"].copy(),
@@ -227,7 +247,8 @@ class Judged:
         if not self.rows.frames and not self.rows.files:
             self.add(np.empty(0, REFUSED), np.empty(0, "u4"), ())
         columns = zip(*(told[said] for said, _, _ in self.meant), strict=True)
-        words: dict[str, Any] = {name: [] for name in _WORDS} | dict(zip(_WORDS, columns, strict=False))
+        words: dict[str, Any] = dict.fromkeys(_WORDS, ())
+        words |= dict(zip(_WORDS, columns, strict=False))
         meant = pl.DataFrame(
             {
                 "code": range(len(self.meant)),

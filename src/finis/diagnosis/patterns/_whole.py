@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
@@ -73,6 +74,17 @@ class Whole:
     def top(self, rows: pl.LazyFrame, column: str, most: int = TOP_HOSTS) -> tuple[str, ...]:
         """The most frequent values of a column as text."""
         return tuple(value for value, _ in self.frequent(rows, column, most))
+
+    def likely(self, rows: pl.LazyFrame, columns: Sequence[str], least: int) -> pl.LazyFrame:
+        """These denials, perhaps without some whose host, or host and port (`columns`), surely was
+        refused or failed to connect less than `least` times."""
+        return rows
+
+    def foremost(self, rows: pl.LazyFrame, column: str) -> tuple[Any, int] | None:
+        """Of a column that is known in all these denials the most frequent value, and how often it
+        comes; None, too, where no value makes up half of them."""
+        best = self.leading(rows.group_by(column).len("n").collect(), column, 1)
+        return best.row(0) if best.height else None
 
     def rows(self, numbers: Sequence[int]) -> pl.DataFrame:
         """Connections by number (`row`), in order of time."""

@@ -187,8 +187,10 @@ SHARED = {
 
 def _differing(rows: pl.LazyFrame) -> list[str]:
     """The columns of SHARED in which the denials of the log differ."""
-    several = rows.select(pl.col(*SHARED).n_unique() > 1).collect().row(0, named=True)
-    return [column for column, differs in several.items() if differs]
+    values = pl.col(*SHARED)
+    differs = values.min().ne(values.max()) | (values.is_null().any() & values.is_not_null().any())
+    several = rows.select(differs).collect().row(0, named=True)
+    return [column for column, differ in several.items() if differ]
 
 
 def _shares(

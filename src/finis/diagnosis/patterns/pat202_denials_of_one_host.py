@@ -53,16 +53,17 @@ class DenialsOfOneHost(Pattern):
         out = []
         for column, verb in (("src_h", "sends"), ("dst_h", "is the target of")):
             known = rows.filter(pl.col(column).is_not_null())
-            counted = known.group_by(column).len("n").collect()
-            total = int(counted["n"].sum())
-            if total < MIN_DENIALS or counted.height < MIN_HOSTS:
+            total = int(known.select(pl.len()).collect().item())
+            if total < MIN_DENIALS or (best := whole.foremost(known, column)) is None:
                 continue
-            best = whole.leading(counted, column, 1)
-            n = int(best["n"][0])
+            key, n = best
             if n < MIN_SHARE * total:
                 continue
-            part = known.filter(pl.col(column) == best[column][0])
-            [host] = whole.named(best, column)[column].to_list()
+            others = int(known.select(pl.col(column).n_unique()).collect().item()) - 1
+            if others + 1 < MIN_HOSTS:
+                continue
+            part = known.filter(pl.col(column) == key)
+            [host] = whole.named(part.select(column).head(1).collect(), column)[column].to_list()
             causes = whole.top(part, "cause", 3)
             of = summed(part)
             out.append(
@@ -76,7 +77,7 @@ class DenialsOfOneHost(Pattern):
                     claims=(
                         Claim(
                             f"{n} of {total} denials; the others are spread over"
-                            f" {counted.height - 1} hosts."
+                            f" {others} hosts."
                         ),
                         *((Claim(f"Most often {', '.join(causes)}."),) if causes else ()),
                         *examples(part, whole),

@@ -62,14 +62,15 @@ class PortScan(Pattern):
         cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         refused = distinct(denials).filter(pl.col("cause").is_in(REFUSALS))
-        failures = pl.concat([_connections(connections), _denials(refused)]).filter(
+        many = whole.likely(refused, ["src_h"], MIN_TARGETS)
+        failures = pl.concat([_connections(connections), _denials(many)]).filter(
             pl.col("source").is_not_null()
         )
-        many = (  # few sources fail that often
+        often = (  # few sources fail that often
             failures.group_by("source").len().filter(pl.col("len") >= MIN_TARGETS).collect()
         )
         grouped = (
-            failures.join(many.lazy(), on="source", how="semi")
+            failures.join(often.lazy(), on="source", how="semi")
             .group_by("source")
             .agg(
                 failed=pl.len(),

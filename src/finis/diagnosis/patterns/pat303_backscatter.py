@@ -55,6 +55,7 @@ class Backscatter(Pattern):
         answer = _facts.state & _facts.unknown_tuple & (_facts.syn_ack | _facts.rst)
         rows = distinct(denials).filter(answer & pl.col("src_h").is_not_null())
         source = ["src_h", "src_p"]
+        rows = whole.likely(rows, source, MIN_TARGETS)
         many = rows.group_by(source).len().filter(pl.col("len") >= MIN_TARGETS)
         rows = (
             rows.join(many, on=source, how="semi", nulls_equal=True).select(*TOLD).collect().lazy()

@@ -60,6 +60,7 @@ class RstStorm(Pattern):
         stray = _facts.state & _facts.unknown_tuple & _facts.rst & pl.col("dst_h").is_not_null()
         rows = distinct(denials).filter(stray)
         target = ["dst_h", "dst_p"]
+        rows = whole.likely(rows, target, MIN_IN_A_MINUTE)
         many = rows.group_by(target).len().filter(pl.col("len") >= MIN_IN_A_MINUTE)
         rows = (
             rows.join(many, on=target, how="semi", nulls_equal=True).select(*TOLD).collect().lazy()
