@@ -87,14 +87,14 @@ def fill(
             a, b = (B, A) if c.start.orig == 1 else (A, B)
             end_has = c.end.has if c.ended else 0
             orig_h[i], resp_h[i] = code_of(named, e.host[a]), code_of(named, e.host[b])
-            orig_p[i] = e.port[a] if e.has & (HAS_A_P << a) else NO_PORT
-            resp_p[i] = e.port[b] if e.has & (HAS_A_P << b) else NO_PORT
+            orig_p[i] = <uint32_t>e.port[a] if e.has & (HAS_A_P << a) else <uint32_t>NO_PORT
+            resp_p[i] = <uint32_t>e.port[b] if e.has & (HAS_A_P << b) else <uint32_t>NO_PORT
             first = e.ts if e.has & HAS_TS else NEVER
             last = c.end.ts if end_has & HAS_TS else NEVER
             first_ns[i], last_ns[i] = first, last
             begin[i] = first if first != NEVER else last if last != NEVER else 0
             number[i], device[i] = c.start.row, c.start.device
-            how[i] = c.end.how if c.ended else <uint32_t>0xFFFFFFFF
+            how[i] = <uint32_t>c.end.how if c.ended else <uint32_t>0xFFFFFFFF
             by[i] = <uint8_t>c.end.by if c.ended else NO_SIDE
             nothing[i] = end_has & HAS_BYTES != 0 and c.end.bytes == 0
             after[i] = c.denials_after > 0

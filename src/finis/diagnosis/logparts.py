@@ -207,7 +207,7 @@ class _Counts(Whole):
         return found.replace({0: None}) if self.judge.asked.full else found
 
     def asked(self, targets: pl.DataFrame) -> pl.Series:
-        ports = targets["resp_p"].fill_null(NO_PORT).cast(pl.UInt64).to_numpy()
+        ports = targets["resp_p"].fill_null(int(NO_PORT)).cast(pl.UInt64).to_numpy()
         return pl.Series(self.judge.targets.get(mix(_codes(targets["resp_h"]), ports))[0])
 
     def ended(self, least: int) -> pl.LazyFrame:
@@ -236,7 +236,7 @@ class _Counts(Whole):
 
         def may(values: Sequence[pl.Series]) -> pl.Series:
             host, *ports = values
-            port = [p.fill_null(NO_PORT).cast(pl.UInt64).to_numpy() for p in ports]
+            port = [p.fill_null(int(NO_PORT)).cast(pl.UInt64).to_numpy() for p in ports]
             return pl.Series(met.get(slot_keys(_codes(host), *port)) >= least)
 
         return rows.filter(pl.map_batches(list(columns), may, return_dtype=pl.Boolean))

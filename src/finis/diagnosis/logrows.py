@@ -37,9 +37,9 @@ KEPT = np.dtype(
     + [("bytes", "i8"), ("duration_s", "f8"), ("has", "u4"), ("how", "u4"), ("verdict", "u4"),
        ("device", "u4")]
 )  # fmt: skip
-NO_PORT = 1 << 16
+NO_PORT = np.uint32(1 << 16)
 NO_SIDE = 255
-NO_HOW = 0xFFFFFFFF
+NO_HOW = np.uint32(0xFFFFFFFF)
 SLOT_BITS = 25  # of the counts of connections by host and second
 _SCHEMA = polars_schema(CONNECTIONS) | polars_schema(STORY_FACTS)
 

@@ -34,9 +34,7 @@ class LogPart:
 
     def bare(self) -> LogPart:
         """The codes without rows; nothing of the memory of these is kept."""
-        return replace(
-            self, connections=np.empty(0, CONNECTION), denials=np.empty(0, DENIAL)
-        )
+        return replace(self, connections=np.empty(0, CONNECTION), denials=np.empty(0, DENIAL))
 
     def connection_frame(self, at: Array | slice = slice(None)) -> pl.DataFrame:
         """tables.LOG_CONNECTIONS of some rows, in their order."""

@@ -76,8 +76,7 @@ class DenialsOfOneHost(Pattern):
                     hosts=(host,),
                     claims=(
                         Claim(
-                            f"{n} of {total} denials; the others are spread over"
-                            f" {others} hosts."
+                            f"{n} of {total} denials; the others are spread over {others} hosts."
                         ),
                         *((Claim(f"Most often {', '.join(causes)}."),) if causes else ()),
                         *examples(part, whole),
