@@ -130,5 +130,30 @@ def test_rules_tell_no_difference_within_a_kind(seed: int) -> None:
 def test_too_many_words_begin_anew() -> None:
     some = kinds.ConnectionKinds()
     some.words.all(range(10))
-    some.bound(some.words, 5)
+    book = Book()
+    book.word((None,) * len(WORDS))
+    assert some.reasons.codes(book).tolist() == [10]
+    some.bound(some.words, 5, some.reasons)
     assert not some.words.of
+    assert some.reasons.codes(book).tolist() == [0]
+
+
+def test_every_word_is_looked_at_once() -> None:
+    met: list[object] = []
+
+    def number(told: object) -> int:
+        met.append(told)
+        return len(met)
+
+    words, book = kinds.ByWord(number), Book()
+    assert words.codes(book).tolist() == [0]  # nothing yet
+    one, other = ((name,) * len(WORDS) for name in "ab")
+    book.word(one)
+    assert words.codes(book).tolist() == [1]
+    met.clear()
+    another = Book()
+    another.word(one)
+    assert words.codes(another).tolist() == [1]
+    another.word(other)
+    assert words.codes(another).tolist() == [1, 2]
+    assert words.codes(another).tolist() == [1, 2] and met == [one, other]

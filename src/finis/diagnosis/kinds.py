@@ -17,13 +17,14 @@ from finis.diagnosis.counting import codes
 from finis.diagnosis.denials import _facts, dny315_after_failover
 from finis.terms import Confidence, word
 from finis.tracking.output import refusal_kind
-from finis.tracking.parts import LogPart, word_column
-from finis.wire.dialects._packed import BIT, WORDS
+from finis.tracking.parts import LogPart
+from finis.wire.dialects._packed import BIT, WORDS, Book, Words
 
 Array = np.ndarray
 Judge = Callable[[Array], pl.DataFrame]  # some rows → their frame, judged
 
 _LEVEL = {word(level): int(level) for level in Confidence}
+_AT = {name: at for at, name in enumerate(WORDS)}
 _KNOWN = 1 << 18  # kinds remembered; a log that has more is judged anew from there on
 
 
@@ -54,6 +55,28 @@ class Numbers:
         return np.array([self(thing) for thing in things] or [0], np.uint64)
 
 
+class ByWord:
+    """Numbers for the words of a book by code; each word is looked at once."""
+
+    def __init__(self, number: Callable[[Words], int]) -> None:
+        self.number = number
+        self._book: Book | None = None
+        self._known = np.empty(0, np.uint64)
+
+    def codes(self, book: Book) -> Array:
+        """Of all words of a book (u8), at least one."""
+        if book is not self._book:
+            self._book, self._known = book, self._known[:0]
+        if len(self._known) < len(book.words):
+            new = [self.number(told) for told in book.words[len(self._known) :]]
+            self._known = np.concatenate([self._known, np.array(new, np.uint64)])
+        return self._known if len(self._known) else np.zeros(1, np.uint64)
+
+    def forget(self) -> None:
+        """What words are numbered by has changed."""
+        self._book = None
+
+
 class Kinds:
     """The verdicts met so far, and of which kinds they are."""
 
@@ -82,10 +105,11 @@ class Kinds:
         found, _ = self._of.find(keys)
         return found
 
-    def bound(self, words: Numbers, most: int) -> None:
+    def bound(self, words: Numbers, most: int, by_word: ByWord) -> None:
         """Begin anew where a log has had more words than a key holds."""
         if len(words.of) > most:
             words.of.clear()
+            by_word.forget()
             self._of = codes()
 
     def _code(self, verdict: Verdict) -> int:
@@ -126,11 +150,12 @@ class ConnectionKinds(Kinds):
     def __init__(self) -> None:
         super().__init__()
         self.words = Numbers()
+        self.reasons = ByWord(lambda told: self.words(told[_AT["reason"]]))
 
     def codes(self, part: LogPart) -> tuple[Array, Array]:
         """Numbers (u8) for the reasons that the words of a part state, and for its `hows`."""
-        self.bound(self.words, 1 << 22)
-        return self.words.all(word_column(part.book, "reason")), self.words.all(part.hows)
+        self.bound(self.words, 1 << 22, self.reasons)
+        return self.reasons.codes(part.book), self.words.all(part.hows)
 
 
 def connection_keys(rows: Array, reasons: Array, hows: Array) -> Array:
@@ -177,10 +202,9 @@ class Population:
         return Population(*(getattr(self, one.name)[at] for one in fields(Population)))
 
 
-def shown(part: LogPart) -> list[tuple[str, Any]]:
-    """`output.refusal_kind` of every word of a part."""
-    at = [WORDS.index(name) for name in ("kind", "proto", "denial_kind")]
-    return [refusal_kind(*(told[n] for n in at)) for told in part.book.words]
+def shown(told: Words) -> tuple[str, Any]:
+    """`output.refusal_kind` of a word."""
+    return refusal_kind(*(told[_AT[name]] for name in ("kind", "proto", "denial_kind")))
 
 
 class DenialKinds(Kinds):
@@ -189,6 +213,7 @@ class DenialKinds(Kinds):
     def __init__(self) -> None:
         super().__init__()
         self.words, self.hows, self.causes = Numbers(), Numbers(), Numbers()
+        self.said = ByWord(self._said)
 
     def keys(self, part: LogPart, causes: Array) -> Array:
         """The kinds (u8) of the denials of a part without what the whole log tells of them.
@@ -196,7 +221,8 @@ class DenialKinds(Kinds):
         rows = part.denials["refusal"]
         event = rows["event"]
         key = _Key(len(rows))
-        key.add(self._said(part)[event["words"]], 17)
+        self.bound(self.words, 1 << 16, self.said)
+        key.add(self.said.codes(part.book)[event["words"]], 17)
         known = part.denials["at"] >= 0
         at = np.where(known, part.denials["at"], 0)
         over = known & ~np.isnan(rows["lag_s"])  # what a denial shows of the end before it
@@ -228,16 +254,11 @@ class DenialKinds(Kinds):
         assert key.bits == _OF_PART
         return key.value
 
-    def _said(self, part: LogPart) -> Array:
+    def _said(self, told: Words) -> int:
         """A number for what the words of a line tell rules: message, protocol, flags, kind, and
         whether it names an access list."""
-        self.bound(self.words, 1 << 16)
-        at = {name: WORDS.index(name) for name in ("msg_id", "flags", "acl")}
-        out = []
-        for told, (kind, proto) in zip(part.book.words, shown(part), strict=True):
-            said = (told[at["msg_id"]], told[at["flags"]], told[at["acl"]] is None, kind, proto)
-            out.append(self.words(said))
-        return np.array(out or [0], np.uint64)
+        named = (told[_AT["msg_id"]], told[_AT["flags"]], told[_AT["acl"]] is None)
+        return self.words((*named, *shown(told)))
 
 
 def with_whole(keys: Array, whole: Population) -> Array:

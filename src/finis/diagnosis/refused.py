@@ -13,13 +13,14 @@ import polars as pl
 from finis.correlation.keys import mix
 from finis.diagnosis.coded import NEVER, Names
 from finis.diagnosis.counting import codes, counter, slots
-from finis.diagnosis.kinds import DenialKinds, Numbers, Verdict, shown
+from finis.diagnosis.kinds import ByWord, DenialKinds, Numbers, Verdict, shown
 from finis.diagnosis.logrows import NO_PORT, host, number, when
 from finis.diagnosis.patterns._api import READS
 from finis.diagnosis.spill import Rows, Spill, picked
 from finis.tables import DENIAL_FACTS, DENIALS, polars_schema
 from finis.tracking.packed import SEEN
-from finis.tracking.parts import CONNECTION, DENIAL, LogPart, word_column
+from finis.tracking.parts import CONNECTION, DENIAL, LogPart
+from finis.wire.dialects import _packed
 from finis.wire.dialects._packed import BIT
 
 Array = np.ndarray
@@ -94,7 +95,7 @@ class Refusals:
         out["over"] = out["known"] & ~np.isnan(out["lag_s"])
         out["said"] = self._words.codes(part, out)
         known = rows["log_row"].view(np.uint64)
-        proto = self._words.protocols(part)[event["words"]]
+        proto = self._words.protocols.codes(part.book)[event["words"]]
         out["tuple"] = mix(
             out["src"], out["src_p"], out["dst"], out["dst_p"], known, out["device"], proto
         )
@@ -165,14 +166,14 @@ class Words:
         self._known = codes()
         self._files, self._hows, self._words, self._devices = (Numbers() for _ in range(4))
         self._protos = Numbers()
+        self.protocols = ByWord(lambda told: self._protos(shown(told)[1]))
+        self._numbers = ByWord(lambda told: self._words(self._told(told)))
 
-    def protocols(self, part: LogPart) -> Array:
-        """A number for the protocol that every word of a part names."""
-        return self._protos.all([proto for _, proto in shown(part)])
-
-    def _bounded(self, told: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _told(self, words: _packed.Words) -> tuple[Any, ...]:
+        """Kind, protocol, message and flags."""
+        told = (*shown(words), *(words[_packed.WORDS.index(name)] for name in ("msg_id", "flags")))
         known = told in self._words.of or len(self._words.of) < SAID_MOST
-        return told if known else ((None, None), None, None)
+        return told if known else (None,) * 4
 
     def codes(self, part: LogPart, rows: Array) -> Array:
         """Of packed denials (u4)."""
@@ -186,14 +187,10 @@ class Words:
         hows = [*part.hows, None]
         devices = list(part.devices)
         files = [file for _, file in part.book.origins]
-        words = [self._bounded(told) for told in zip(
-            shown(part), word_column(part.book, "msg_id"), word_column(part.book, "flags"),
-            strict=True,
-        )]  # fmt: skip
         origin, word = refusal["event"]["origin"], refusal["event"]["words"]
         keys = mix(
             self._devices.all(devices)[refusal["device"]], self._files.all(files)[origin],
-            self._words.all(words)[word], self._hows.all(hows)[how], refusal["seen"],
+            self._numbers.codes(part.book)[word], self._hows.all(hows)[how], refusal["seen"],
             refusal["pending"],
         )  # fmt: skip
         found, fresh = self._known.find(keys)
@@ -203,7 +200,7 @@ class Words:
             if len(self.told) > SAID_MOST:
                 self._known.put(int(keys[at]), 0)
                 continue
-            (kind, proto), msg_id, flags = words[word[at]]
+            kind, proto, msg_id, flags = self._told(part.book.words[word[at]])
             row = (devices[refusal["device"][at]], files[origin[at]], kind, msg_id, proto, flags,
                    SEEN[refusal["seen"][at]], bool(refusal["pending"][at] == 1),
                    hows[how[at]])  # fmt: skip
