@@ -54,13 +54,13 @@ def merge(sources: Iterable[Iterator[Events] | Later]) -> Iterator[Events]:
             streams.append(_Stream(source.events, source))
             continue
         events = source.events if isinstance(source, Later) else source
-        head = next((batch for batch in events if len(batch["ts"])), None)
+        head = next((batch for batch in events if _count(batch)), None)
         if head is not None:
             first = head if first is None else first
             streams.append(_Stream(events, None, head))
     if len(streams) == 1 and first is not None:
         yield first
-        yield from (batch for batch in streams[0].source if len(batch["ts"]))
+        yield from (batch for batch in streams[0].source if _count(batch))
         return
     weaver = _Weaver()
     for stream in streams:
@@ -77,6 +77,11 @@ def merge(sources: Iterable[Iterator[Events] | Later]) -> Iterator[Events]:
             if stream.bound() <= bound:
                 stream.fill()
         streams = [stream for stream in streams if stream.alive()]
+
+
+def _count(events: Events) -> int:
+    """Rows of a batch; of packed ones no list is made for it."""
+    return len(events) if isinstance(events, Packed) else len(events["ts"])
 
 
 _Part = tuple[np.ndarray, np.ndarray, Book]  # keys, rows, the book of their codes
