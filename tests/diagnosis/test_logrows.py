@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finis.diagnosis import logrows
+from finis.diagnosis import kinds, logrows, refused
 from finis.diagnosis.coded import Names
 from finis.diagnosis.logrows import NO_HOW, NO_PORT, NO_SIDE, Columns
-from finis.tracking.packed import CONNECTION
+from finis.diagnosis.refused import Codes
+from finis.tracking.packed import CONNECTION, DENIAL
 from finis.wire.dialects._packed import BIT, NAMED, V4
 
 _logrows = pytest.importorskip("finis.diagnosis._logrows")
@@ -59,6 +60,55 @@ def test_kernel_is_the_reference(rows: np.ndarray) -> None:
     for one in fields(Columns):
         kernel, reference = (getattr(out, one.name) for out in found)
         assert np.array_equal(kernel, reference), one.name
+
+
+@st.composite
+def denials(draw: st.DrawFn, most: int) -> np.ndarray:
+    rows = np.zeros(draw(st.integers(0, 12)), DENIAL)
+    lags = st.sampled_from([float("nan"), -1.0, 0.0, *kinds.LAG_S, 1e6, 0.3])
+    for row in rows:
+        refusal = row["refusal"]
+        event = refusal["event"]
+        for name in ("a_h", "b_h"):
+            event[name] = draw(HOSTS)
+        for name in ("a_p", "b_p"):
+            event[name] = draw(st.sampled_from([0, 443, 1023, 1024, 65_535]))
+        event["ts"], event["has"] = draw(STAMPS), draw(HAS)
+        event["line"], event["hit_count"] = draw(st.integers(0, 99)), draw(st.integers(-1, 9))
+        event["words"], event["origin"] = draw(st.integers(0, 3)), draw(st.integers(0, 1))
+        refusal["row"], refusal["log_row"] = draw(st.integers(0, 99)), draw(st.integers(-1, 9))
+        for name in ("lag_s", "failover_s"):
+            refusal[name] = draw(lags)
+        row["syn_after_s"] = draw(lags | st.sampled_from(kinds.SYN_AFTER_S))
+        refusal["device"] = draw(st.integers(0, 1))
+        for name in ("seen", "side"):
+            refusal[name] = draw(st.integers(0, 2))
+        refusal["pending"] = draw(st.integers(0, 1))
+        row["at"] = draw(st.integers(-1, most - 1)) if most else -1
+    return rows
+
+
+@given(data=st.data(), of=connections())
+def test_kernel_of_denials_is_the_reference(data: st.DataObject, of: np.ndarray) -> None:
+    rows = data.draw(denials(len(of)))
+    causes = np.arange(len(of), dtype="u8") % np.uint64(120)
+    words, ends = np.array([70_000, 1, 2, 3], "u8"), np.array([0, 250, 3], "u8")
+    codes = Codes(np.array([V4 + 9, NAMED + 3], "u8"), words % np.uint64(1 << 17), ends, causes,
+                  words, np.array([0, 1], "u8"), np.array([8, 9], "u8"), words,
+                  np.array([4, 0, 2, 7], "u8"))  # fmt: skip
+    found = []
+    for fill in (_logrows.fill_denials, refused.fill):
+        out, said = np.zeros(len(rows), refused.REFUSED), np.zeros(len(rows), "u8")
+        fill(rows.view("u1"), of.view("u1"), codes, out.view("u1"), said)
+        found.append((out, said))
+    (kernel, one), (reference, other) = found
+    for name in refused.REFUSED.names or ():
+        assert np.array_equal(kernel[name], reference[name], equal_nan=True), name
+    assert np.array_equal(one, other)
+
+
+def test_a_row_is_as_wide_in_both() -> None:
+    assert refused.REFUSED.itemsize == _logrows.ROW_BYTES
 
 
 def test_what_is_unknown_is_said_to_be() -> None:

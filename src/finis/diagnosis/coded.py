@@ -82,17 +82,9 @@ class Names:
         self.book = Book()
         self._known: tuple[Book | None, Array] = (None, np.empty(0, "u8"))
 
-    def codes(self, hosts: Array, book: Book) -> Array:
-        """`hosts` of a part in codes that hold for all parts; 0 where there are too many."""
-        named = hosts >= NAMED
-        if not named.any():
-            return np.ascontiguousarray(hosts)
-        out = hosts.copy()
-        out[named] = self.known(book)[hosts[named] - np.uint64(NAMED)]
-        return out
-
     def known(self, book: Book) -> Array:
-        """Such codes (u8) of the hosts of a book, by its own codes."""
+        """Codes (u8), which hold for all parts, of the hosts of a book; 0 where there are too
+        many."""
         old, known = self._known
         if old is not book or len(known) < len(book.hosts):
             known = np.array([self.code(text) for text in book.hosts], "u8")

@@ -215,44 +215,10 @@ class DenialKinds(Kinds):
         self.words, self.hows, self.causes = Numbers(), Numbers(), Numbers()
         self.said = ByWord(self._said)
 
-    def keys(self, part: LogPart, causes: Array) -> Array:
-        """The kinds (u8) of the denials of a part without what the whole log tells of them.
-        `causes`: a number for the cause of every connection of the part."""
-        rows = part.denials["refusal"]
-        event = rows["event"]
-        key = _Key(len(rows))
+    def codes(self, part: LogPart) -> tuple[Array, Array]:
+        """Numbers (u8) for what the words of a part say, and for its `hows`."""
         self.bound(self.words, 1 << 16, self.said)
-        key.add(self.said.codes(part.book)[event["words"]], 17)
-        known = part.denials["at"] >= 0
-        at = np.where(known, part.denials["at"], 0)
-        over = known & ~np.isnan(rows["lag_s"])  # what a denial shows of the end before it
-        if len(part.connections):
-            ended = part.connections["ended"][at] == 1
-            end = part.connections["end"]
-            hows = self.hows.all(part.hows)
-            how = np.where(ended, hows[np.minimum(end["how"][at], len(hows) - 1)] + 2, 1)
-            key.add(np.where(over, how, 0), 8)
-            over &= ended
-            key.add(np.where(over, end["by"][at] + 1, 0), 3)
-            key.add(_sign(end["bytes"][at], over & (end["has"][at] & BIT["bytes"] != 0)), 2)
-            key.add(np.where(known, causes[at] + 1, 0), 7)
-        else:
-            key.bits += 20
-        key.add(known, 1)
-        key.add(rows["seen"], 2)
-        key.add(rows["side"], 2)
-        key.add(rows["pending"], 1)
-        key.add(_step(rows["lag_s"], LAG_S), 3)
-        key.add(_step(part.denials["syn_after_s"], SYN_AFTER_S), 3)
-        key.add(_step(rows["failover_s"], FAILOVER_S), 3)
-        has = event["has"]
-        src, dst = event["a_p"], event["b_p"]
-        no_src, no_dst = has & BIT["a_p"] == 0, has & BIT["b_p"] == 0
-        key.add(np.where(no_src, 0, np.where(src < PRIVILEGED, 1, 2)), 2)
-        key.add(np.where(no_dst, 0, np.where(dst < PRIVILEGED, 1, 2)), 2)
-        key.add(src > dst, 1)
-        assert key.bits == _OF_PART
-        return key.value
+        return self.said.codes(part.book), self.hows.all(part.hows)
 
     def _said(self, told: Words) -> int:
         """A number for what the words of a line tell rules: message, protocol, flags, kind, and
@@ -261,8 +227,48 @@ class DenialKinds(Kinds):
         return self.words((*named, *shown(told)))
 
 
+def denial_keys(
+    denials: Array, connections: Array, said: Array, hows: Array, causes: Array
+) -> Array:
+    """The kinds (u8) of packed denials without what the whole log tells of them.  `said`, `hows`:
+    `DenialKinds.codes`; `causes`: a number for the cause of every connection."""
+    rows = denials["refusal"]
+    event = rows["event"]
+    key = _Key(len(rows))
+    key.add(said[event["words"]], 17)
+    known = denials["at"] >= 0
+    at = np.where(known, denials["at"], 0)
+    over = known & ~np.isnan(rows["lag_s"])  # what a denial shows of the end before it
+    if len(connections):
+        ended = connections["ended"][at] == 1
+        end = connections["end"]
+        how = np.where(ended, hows[np.minimum(end["how"][at], len(hows) - 1)] + 2, 1)
+        key.add(np.where(over, how, 0), 8)
+        over &= ended
+        key.add(np.where(over, end["by"][at] + 1, 0), 3)
+        key.add(_sign(end["bytes"][at], over & (end["has"][at] & BIT["bytes"] != 0)), 2)
+        key.add(np.where(known, causes[at] + 1, 0), 7)
+    else:
+        key.bits += 20
+    key.add(known, 1)
+    key.add(rows["seen"], 2)
+    key.add(rows["side"], 2)
+    key.add(rows["pending"], 1)
+    key.add(_step(rows["lag_s"], LAG_S), 3)
+    key.add(_step(denials["syn_after_s"], SYN_AFTER_S), 3)
+    key.add(_step(rows["failover_s"], FAILOVER_S), 3)
+    has = event["has"]
+    src, dst = event["a_p"], event["b_p"]
+    no_src, no_dst = has & BIT["a_p"] == 0, has & BIT["b_p"] == 0
+    key.add(np.where(no_src, 0, np.where(src < PRIVILEGED, 1, 2)), 2)
+    key.add(np.where(no_dst, 0, np.where(dst < PRIVILEGED, 1, 2)), 2)
+    key.add(src > dst, 1)
+    assert key.bits == _OF_PART
+    return key.value
+
+
 def with_whole(keys: Array, whole: Population) -> Array:
-    """The kinds of denials (`DenialKinds.keys`), with what the whole log tells of them."""
+    """The kinds of denials (`denial_keys`), with what the whole log tells of them."""
     key = _Key(len(keys))
     key.value, key.bits = keys.copy(), _OF_PART
     key.add(whole.repeats >= REPEATS[0], 1)

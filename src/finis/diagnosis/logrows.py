@@ -89,8 +89,8 @@ class Reader:
     def __init__(self, names: Names, kinds: ConnectionKinds) -> None:
         self.names, self.kinds = names, kinds
         self._room = Columns.room(0)
-        kernel = None if os.environ.get("FINIS_PURE") == "1" else _kernel()
-        self._fill = fill if kernel is None else kernel
+        kernel = kernels()
+        self._fill = fill if kernel is None else kernel.fill
 
     def columns(self, part: LogPart) -> Columns:
         """Of the connections of a part, until the next one is read."""
@@ -103,12 +103,24 @@ class Reader:
         return out
 
 
-def _kernel() -> Any:
+def kernels() -> Any:
+    """What is compiled of this module and `refused`, if it is."""
+    if os.environ.get("FINIS_PURE") == "1":
+        return None
     try:
         from finis.diagnosis import _logrows
     except ImportError:
         return None
-    return _logrows.fill
+    return _logrows
+
+
+def translated(hosts: Array, named: Array) -> Array:
+    """Hosts in the codes that `named` gives for those of a book; 0 where it gives none."""
+    out = np.array(hosts)
+    names = out >= NAMED
+    codes = np.append(named, np.uint64(0))
+    out[names] = codes[np.minimum(out[names] - np.uint64(NAMED), len(named)).astype(int)]
+    return out
 
 
 def fill(rows: Array, named: Array, reasons: Array, hows: Array, out: Columns) -> None:
@@ -120,14 +132,11 @@ def fill(rows: Array, named: Array, reasons: Array, hows: Array, out: Columns) -
     turned = start["orig"] == 1
     for side, one, other in (("orig", "a", "b"), ("resp", "b", "a")):
         host = np.where(turned, event[f"{other}_h"], event[f"{one}_h"])
-        names = host >= NAMED
-        codes = np.append(named, np.uint64(0))  # 0: not met
-        host[names] = codes[np.minimum(host[names] - np.uint64(NAMED), len(named)).astype(int)]
         ports = {
             letter: np.where(event["has"] & BIT[f"{letter}_p"] != 0, event[f"{letter}_p"], NO_PORT)
             for letter in "ab"
         }
-        getattr(out, f"{side}_h")[:] = host
+        getattr(out, f"{side}_h")[:] = translated(host, named)
         getattr(out, f"{side}_p")[:] = np.where(turned, ports[other], ports[one])
     has = np.where(ended, end["has"], 0)
     lasts = has & BIT["line"] != 0

@@ -4,7 +4,7 @@ themselves, with the connections they belong to, for the few that are told."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,8 @@ import polars as pl
 from finis.correlation.keys import mix
 from finis.diagnosis.coded import NEVER, Names
 from finis.diagnosis.counting import codes, counter, slots
-from finis.diagnosis.kinds import ByWord, DenialKinds, Numbers, Verdict, shown
-from finis.diagnosis.logrows import NO_PORT, host, number, when
+from finis.diagnosis.kinds import ByWord, DenialKinds, Numbers, Verdict, denial_keys, shown
+from finis.diagnosis.logrows import NO_PORT, host, kernels, number, translated, when
 from finis.diagnosis.patterns._api import READS
 from finis.diagnosis.spill import Rows, Spill, picked
 from finis.tables import DENIAL_FACTS, DENIALS, polars_schema
@@ -31,6 +31,7 @@ REFUSED = np.dtype(
      ("line", "i8"), ("hits", "i8"), ("lag_s", "f8"), ("failover_s", "f8"), ("src_p", "u4"),
      ("dst_p", "u4"), ("said", "u4"), ("device", "u2"), ("known", "u1"), ("over", "u1")]
 )  # fmt: skip
+_MSG_ID, _FLAGS = (_packed.WORDS.index(name) for name in ("msg_id", "flags"))
 SLOT_BITS = 24
 MOST_HOSTS = 1 << 12  # of which one may make up half
 SAID_MOST = 1 << 16  # combinations of words told apart by patterns
@@ -52,6 +53,8 @@ class Refusals:
         # How often hosts, and hosts with ports, were refused at most; and who was most often.
         self.met = {columns: slots(SLOT_BITS) for columns in _SLOTS}
         self.most = {column: counter(MOST_HOSTS) for column in ("src_h", "dst_h")}
+        kernel = kernels()
+        self._fill = fill if kernel is None else kernel.fill_denials
         self._words = Words()
         self._judged = Judged()
 
@@ -61,7 +64,7 @@ class Refusals:
         denials = picked(part.denials, np.flatnonzero(part.denials["refusal"]["copy_row"] < 0))
         part = replace(part, denials=denials)
         cause = self.kinds.causes.all(causes)[verdict]
-        rows = self._packed(part, self.kinds.keys(part, cause))
+        rows = self._packed(part, cause)
         self.rows.add(rows)
         for name, spill in self.keys.items():
             spill.add(_KEYS[name](rows))
@@ -77,28 +80,14 @@ class Refusals:
         self._denials.add(denials)
         self._connections.add(picked(part.connections, np.flatnonzero(used)))
 
-    def _packed(self, part: LogPart, keys: Array) -> Array:
-        rows = part.denials["refusal"]
-        event = rows["event"]
-        has = event["has"]
-        out = np.empty(len(rows), REFUSED)
-        out["kind"] = keys
-        for end, side in zip("ab", ("src", "dst"), strict=True):
-            out[side] = self.names.codes(event[f"{end}_h"], part.book)
-            out[f"{side}_p"] = np.where(has & BIT[f"{end}_p"] != 0, event[f"{end}_p"], NO_PORT)
-        out["ts"] = np.where(has & BIT["ts"] != 0, event["ts"], NEVER)
-        out["line"] = np.where(has & BIT["line"] != 0, event["line"], NEVER)
-        out["hits"] = np.where(has & BIT["hit_count"] != 0, event["hit_count"], 1)
-        for name in ("row", "lag_s", "failover_s", "device"):
-            out[name] = rows[name]
-        out["known"] = part.denials["at"] >= 0
-        out["over"] = out["known"] & ~np.isnan(out["lag_s"])
-        out["said"] = self._words.codes(part, out)
-        known = rows["log_row"].view(np.uint64)
-        proto = self._words.protocols.codes(part.book)[event["words"]]
-        out["tuple"] = mix(
-            out["src"], out["src_p"], out["dst"], out["dst_p"], known, out["device"], proto
-        )
+    def _packed(self, part: LogPart, causes: Array) -> Array:
+        words, hows = self.kinds.codes(part)
+        named = self.names.known(part.book)
+        codes = Codes(named, words, hows, causes, *self._words.codes(part))
+        out, said = np.empty(len(part.denials), REFUSED), np.empty(len(part.denials), "u8")
+        connections = np.ascontiguousarray(part.connections).view("u1")
+        self._fill(part.denials.view("u1"), connections, codes, out.view("u1"), said)
+        out["said"] = self._words.numbers(part, said, out["over"] != 0)
         return out
 
     # --- read again ------------------------------------------------------------------------
@@ -170,43 +159,90 @@ class Words:
         self._numbers = ByWord(lambda told: self._words(self._told(told)))
 
     def _told(self, words: _packed.Words) -> tuple[Any, ...]:
-        """Kind, protocol, message and flags."""
-        told = (*shown(words), *(words[_packed.WORDS.index(name)] for name in ("msg_id", "flags")))
+        """Kind, message, protocol and flags."""
+        kind, proto = shown(words)
+        told = (kind, words[_MSG_ID], proto, words[_FLAGS])
         known = told in self._words.of or len(self._words.of) < SAID_MOST
         return told if known else (None,) * 4
 
-    def codes(self, part: LogPart, rows: Array) -> Array:
-        """Of packed denials (u4)."""
-        refusal = part.denials["refusal"]
-        how = np.full(len(rows), len(part.hows))
-        over = rows["over"] != 0
-        if over.any():
-            of = part.denials["at"][over]
-            ended = part.connections["ended"][of] == 1
-            how[over] = np.where(ended, part.connections["end"]["how"][of], len(part.hows))
-        hows = [*part.hows, None]
-        devices = list(part.devices)
-        files = [file for _, file in part.book.origins]
-        origin, word = refusal["event"]["origin"], refusal["event"]["words"]
-        keys = mix(
-            self._devices.all(devices)[refusal["device"]], self._files.all(files)[origin],
-            self._numbers.codes(part.book)[word], self._hows.all(hows)[how], refusal["seen"],
-            refusal["pending"],
-        )  # fmt: skip
+    def codes(self, part: LogPart) -> tuple[Array, ...]:
+        """`Codes` from `protocols` on."""
+        files = self._files.all([file for _, file in part.book.origins])
+        ends = self._hows.all([*part.hows, None])
+        return (self.protocols.codes(part.book), self._devices.all(part.devices), files,
+                self._numbers.codes(part.book), ends)  # fmt: skip
+
+    def numbers(self, part: LogPart, keys: Array, over: Array) -> Array:
+        """Of the denials of a part (u4), whose `said` these are."""
         found, fresh = self._known.find(keys)
         if not len(fresh):
             return found
         for at in fresh.tolist():
-            if len(self.told) > SAID_MOST:
-                self._known.put(int(keys[at]), 0)
-                continue
-            kind, proto, msg_id, flags = self._told(part.book.words[word[at]])
-            row = (devices[refusal["device"][at]], files[origin[at]], kind, msg_id, proto, flags,
-                   SEEN[refusal["seen"][at]], bool(refusal["pending"][at] == 1),
-                   hows[how[at]])  # fmt: skip
-            self._known.put(int(keys[at]), len(self.told))
-            self.told.append(row)
+            number = len(self.told) if len(self.told) <= SAID_MOST else 0
+            self._known.put(int(keys[at]), number)
+            if number:
+                self.told.append(self._row(part, at, bool(over[at])))
         return self._known.find(keys)[0]
+
+    def _row(self, part: LogPart, at: int, over: bool) -> tuple[Any, ...]:
+        refusal, of = part.denials["refusal"][at], int(part.denials["at"][at])
+        end = None
+        if over and part.connections["ended"][of] == 1:
+            end = part.hows[part.connections["end"]["how"][of]]
+        event = refusal["event"]
+        return (
+            part.devices[refusal["device"]], part.book.origins[event["origin"]][1],
+            *self._told(part.book.words[event["words"]]), SEEN[refusal["seen"]],
+            bool(refusal["pending"] == 1), end,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """Numbers (u8) that are the same in all parts, by the codes of one part."""
+
+    named: Array  # hosts
+    words: Array  # `DenialKinds.codes`, as hows
+    hows: Array
+    causes: Array  # of the connections
+    protocols: Array  # `Words.codes`, as what follows
+    devices: Array
+    files: Array
+    told: Array
+    ends: Array  # the hows, and none
+
+
+def fill(denials: Array, connections: Array, codes: Codes, out: Array, said: Array) -> None:
+    """Fill `out` (REFUSED but `said`) and `said` (a hash of the words of each) from packed denials
+    and the connections they belong to.  Rows as bytes (u1)."""
+    refused, of, to = denials.view(DENIAL), connections.view(CONNECTION), out.view(REFUSED)
+    rows = refused["refusal"]
+    event, at = rows["event"], refused["at"]
+    has = event["has"]
+    to["kind"] = denial_keys(refused, of, codes.words, codes.hows, codes.causes)
+    for end, side in zip("ab", ("src", "dst"), strict=True):
+        to[side] = translated(event[f"{end}_h"], codes.named)
+        to[f"{side}_p"] = np.where(has & BIT[f"{end}_p"] != 0, event[f"{end}_p"], NO_PORT)
+    to["ts"] = np.where(has & BIT["ts"] != 0, event["ts"], NEVER)
+    to["line"] = np.where(has & BIT["line"] != 0, event["line"], NEVER)
+    to["hits"] = np.where(has & BIT["hit_count"] != 0, event["hit_count"], 1)
+    for name in ("row", "lag_s", "failover_s", "device"):
+        to[name] = rows[name]
+    to["known"] = at >= 0
+    to["over"] = to["known"] & ~np.isnan(to["lag_s"])
+    to["said"] = 0
+    known = rows["log_row"].view(np.uint64)
+    ends = (to["src"], to["src_p"], to["dst"], to["dst_p"])
+    to["tuple"] = mix(*ends, known, to["device"], codes.protocols[event["words"]])
+    how = np.full(len(rows), len(codes.ends) - 1)
+    over = to["over"] != 0
+    if over.any():
+        of = of[at[over]]
+        how[over] = np.where(of["ended"] == 1, of["end"]["how"], len(codes.ends) - 1)
+    said[:] = mix(
+        codes.devices[rows["device"]], codes.files[event["origin"]], codes.told[event["words"]],
+        codes.ends[how], rows["seen"], rows["pending"],
+    )  # fmt: skip
 
 
 class Judged:
