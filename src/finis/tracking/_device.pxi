@@ -130,7 +130,6 @@ cdef class State:
         self.d.numbered, self.d.stateful = firewall.numbered, firewall.states
         self.d.name, self.d.shared = follower.note_device(name), shared
         self.d.state = <void*>self
-        self.d.ties.size, self.d.numbers.size = sizeof(Tie), sizeof(Number)
         self.d.numbers.near = SEED_A
         self.counts = FastCounts(self)
         self.since_why = "the log starts"
@@ -159,8 +158,8 @@ cdef class State:
         free(self.d.maybe_orphan)
         free(self.d.fresh.items)
         free(self.d.order.items)
-        table_free(&self.d.ties)
-        table_free(&self.d.numbers)
+        ties_free(&self.d.ties)
+        ties_free(&self.d.numbers)
 
     @property
     def now(self):

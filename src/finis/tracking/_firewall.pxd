@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from finis.tracking._held cimport *
 from finis.tracking._memory cimport *
 from finis.tracking._recent cimport *
+from finis.tracking._ties cimport *
 
 cdef enum:
     LINE_BITS = 1 << 16
@@ -32,8 +33,8 @@ cdef struct Dev:
     int64_t idle
     int64_t events, built, teardowns, denials, lost
     uint32_t name
-    Table ties  # by tuple
-    Table numbers  # by the firewall's number
+    Ties ties  # by tuple
+    Ties numbers  # by the firewall's number
     int64_t open  # connections
     List order  # in which they were built, those that are open no more among them: InOrder
     Memory* brief
@@ -108,8 +109,8 @@ cdef inline uint64_t key_of_number(int64_t number) noexcept nogil:
 
 
 cdef inline uint32_t find_open(const Dev* d, int64_t number) noexcept nogil:
-    cdef Number* found = <Number*>table_get(&d.numbers, key_of_number(number))
-    return NOBODY if found == NULL else found.open
+    cdef Tie* found = tie_find(&d.numbers, key_of_number(number), IN_USE)
+    return NOBODY if found == NULL else found.place
 
 
 cdef inline bint is_open(const Store* s, const InOrder* one) noexcept nogil:
@@ -122,8 +123,8 @@ cdef inline void tidy_order(Store* s, Dev* d) noexcept nogil:
     cdef InOrder* all = <InOrder*>d.order.items
     cdef int64_t i, to = 0
     for i in range(d.order.begin, d.order.end):
-        if i + AHEAD < d.order.end:
-            finis_fetch(<char*>conn_at(s, all[i + AHEAD].place) + 56)
+        if i + SOON < d.order.end:
+            finis_fetch(<char*>conn_at(s, all[i + SOON].place) + 56)
         if is_open(s, &all[i]):
             all[to] = all[i]
             to += 1
@@ -164,10 +165,9 @@ cdef inline uint32_t first_open(const Store* s, Dev* d) noexcept nogil:
 
 
 cdef inline void drop_number(Dev* d, int64_t number) noexcept nogil:
-    cdef Number* found = <Number*>table_get(&d.numbers, key_of_number(number))
+    cdef Tie* found = tie_find(&d.numbers, key_of_number(number), IN_USE)
     if found != NULL:
-        found.open = NOBODY
-        tidy_number(&d.numbers, found)
+        tie_drop(&d.numbers, found)
 
 
 cdef inline void open_close(Store* s, Dev* d, uint32_t place) noexcept nogil:
@@ -176,13 +176,42 @@ cdef inline void open_close(Store* s, Dev* d, uint32_t place) noexcept nogil:
     cdef Tie* tie
     cdef int i
     for i in range(c.count):
-        tie = <Tie*>table_get(&d.ties, tuple_of(c, i))
-        if tie != NULL and tie.open == place:
-            tie.open = NOBODY
-            tidy_tie(&d.ties, tie)
+        tie = tie_find(&d.ties, tuple_of(c, i), IN_USE)
+        if tie != NULL and tie.place == place:
+            tie_drop(&d.ties, tie)
     drop_number(d, c.number)
     no_longer_open(d, c)
     release(s, place)
+
+
+cdef struct Known:  # what is known of a tuple, NOBODY for none
+    uint32_t open
+    uint32_t brief
+    uint32_t long_
+
+
+cdef inline Known known_of(const Dev* d, uint64_t key) noexcept nogil:
+    cdef Known known
+    cdef uint64_t i
+    cdef uint32_t kind
+    cdef const Tie* tie
+    known.open = known.brief = known.long_ = NOBODY
+    if d.ties.count == 0:
+        return known
+    i = bucket_of(&d.ties, key)
+    while d.ties.slots[i].key:
+        tie = &d.ties.slots[i]
+        i = (i + 1) & d.ties.mask
+        if tie.key != key:
+            continue
+        kind = tie.mark & KIND
+        if kind == IN_USE:
+            known.open = tie.place
+        elif kind == BRIEF:
+            known.brief = NOBODY if is_gone(&d.ties, tie) else tie.place
+        elif kind == LONG:
+            known.long_ = NOBODY if is_gone(&d.ties, tie) else tie.place
+    return known
 
 # --- denials that may still change ---------------------------------------------------------------
 

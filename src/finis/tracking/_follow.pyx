@@ -23,6 +23,7 @@ from finis.tracking._firewall cimport *
 from finis.tracking._held cimport *
 from finis.tracking._memory cimport *
 from finis.tracking._recent cimport *
+from finis.tracking._ties cimport *
 from finis.wire.dialects._row cimport *
 
 from finis.terms import EventKind, word
@@ -534,6 +535,8 @@ cdef class Follower:
                 settle_first(&self.f.store, d)
         for device in self.tracker.devices.values():
             device.forget()
+            sweep_all(&device.d.ties)
+            sweep_all(&device.d.numbers)
         from_limbo(&self.f.store)
         if self.f.store.failed:
             failed()

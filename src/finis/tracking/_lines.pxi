@@ -119,7 +119,6 @@ cdef int built(Flow* f, const Event* e, const Word* word, uint64_t real, int64_t
     cdef int orig = orig_of(word), i
     cdef uint32_t place
     cdef Conn* c
-    cdef Number* number
     if (
         not word.tcp or e.host[A] == 0 or e.host[B] == 0 or not e.has & HAS_CONN_ID
         or e.conn_id <= NAMELESS or orig < 0
@@ -127,12 +126,13 @@ cdef int built(Flow* f, const Event* e, const Word* word, uint64_t real, int64_t
         return 0
     if d.orphans and maybe_orphan(d, e.conn_id):
         return 0
-    number = <Number*>table_get(&d.numbers, key_of_number(e.conn_id))
-    if number != NULL and (number.open & torn_of(d.torn, number)) != NOBODY:
+    if (find_open(d, e.conn_id) & found_in(d.torn, key_of_number(e.conn_id))) != NOBODY:
         return 0
     place = conn_new(s, f.lives_count)
-    number = number_new(&d.numbers, key_of_number(e.conn_id))
-    if place == NOBODY or number == NULL:
+    if (
+        place == NOBODY
+        or tie_add(&d.numbers, key_of_number(e.conn_id), place, IN_USE) == NULL
+    ):
         return -1
     note_id(d, e.conn_id)
     if not d.built_since.known:
@@ -140,7 +140,6 @@ cdef int built(Flow* f, const Event* e, const Word* word, uint64_t real, int64_t
     d.built += 1
     d.events += 1
     f.lives_count += 1
-    number.open = place
     c = conn_at(s, place)
     write_start(c, e)
     for i in range(4):
@@ -161,12 +160,14 @@ cdef int built(Flow* f, const Event* e, const Word* word, uint64_t real, int64_t
 
 cdef inline int open_tuple(Flow* f, Dev* d, uint64_t key, uint32_t place) noexcept nogil:
     """A tuple is in use by a connection."""
-    cdef Tie* tie = tie_new(&d.ties, key)
-    if tie == NULL:
+    cdef Tie* tie = tie_find(&d.ties, key, IN_USE)
+    cdef uint32_t waits = found_in(d.watch, key)
+    if waits != NOBODY:
+        on_built(f, waits)
+    if tie != NULL:
+        tie.place = place
+    elif tie_add(&d.ties, key, place, IN_USE) == NULL:
         return -1
-    tie.open = place
-    if tie.waits != NOBODY:
-        on_built(f, tie.waits)
     return 0
 
 
@@ -203,11 +204,9 @@ cdef int teardown(
     """`Lives.teardown`"""
     cdef Dev* d = f.way.dev
     cdef Store* s = &f.store
-    cdef Number* number
-    cdef uint32_t place
+    cdef uint32_t place, waits
     cdef Conn* c
     cdef Memory* memory
-    cdef Tie* tie
     cdef int k
     cdef int64_t now
     cdef bint known = False
@@ -216,10 +215,9 @@ cdef int teardown(
         or not word.sure or (d.orphans and f.at - d.orphan_at > f.wait)
     ):
         return 0
-    number = <Number*>table_get(&d.numbers, key_of_number(e.conn_id))
-    if number == NULL or number.open == NOBODY:
+    place = find_open(d, e.conn_id)
+    if place == NOBODY:
         return 0
-    place = number.open
     c = conn_at(s, place)
     if f.at < c.at - f.wait:
         return 0
@@ -231,7 +229,6 @@ cdef int teardown(
     d.events += 1
     if not d.torn_since.known:
         d.torn_since.known, d.torn_since.value = True, f.at
-    number.open = NOBODY
     no_longer_open(d, c)
     write_end(s, c, e)
     c.end_words, c.end_origin = f.to_words[e.words], f.to_ways[e.origin]
@@ -240,16 +237,14 @@ cdef int teardown(
     c.event = event
     memory = d.brief if word.brief[c.orig][c.direction] else d.long_
     now = d.now.value if d.now.known else f.at
-    if number_torn(d.torn, key_of_number(e.conn_id), place, f.at):
+    if number_torn(d.torn, key_of_number(e.conn_id), place, True, f.at):
         return -1
     for k in range(c.count):  # `Device.close`, `Device.remember`
-        tie = tie_ended(memory, tuple_of(c, k), place, now)
-        if tie == NULL:
+        if tuple_ended(memory, tuple_of(c, k), place, True, now):
             return -1
-        if tie.open == place:
-            tie.open = NOBODY
-        if tie.waits != NOBODY:
-            on_teardown(f, tie.waits, place)
+        waits = found_in(d.watch, tuple_of(c, k))
+        if waits != NOBODY:
+            on_teardown(f, waits, place)
     release(s, place)
     return 1
 
@@ -395,26 +390,25 @@ cdef inline void before(Flow* f, Dev* d, const Ahead* keys, Denial* out) noexcep
     cdef Store* s = &f.store
     cdef int way
     cdef Conn* c
-    cdef Tie* ties[2]
+    cdef Known known[2]
     cdef int64_t at = f.at, ended_at = 0, rebuilt = 0
     cdef uint32_t ended = NOBODY, found
     cdef uint8_t side = 0
     cdef bint just_now, again = False
-    ties[0] = <Tie*>table_get(&d.ties, keys.real)
-    ties[1] = <Tie*>table_get(&d.ties, keys.back)
+    known[0], known[1] = known_of(d, keys.real), known_of(d, keys.back)
     for way in range(2):
-        found = ended_before(d, s, ties[way], at + f.wait)
+        found = ended_before(s, &known[way], at + f.wait)
         if found != NOBODY:
             c = conn_at(s, found)
             if ended == NOBODY or c.ended_at > ended_at:
                 ended, ended_at, side = found, c.ended_at, c.orig ^ way
     for way in range(2):
-        if ties[way] == NULL or ties[way].open == NOBODY:
+        if known[way].open == NOBODY:
             continue
-        c = conn_at(s, ties[way].open)
+        c = conn_at(s, known[way].open)
         just_now = ended != NOBODY and c.at >= at - NS and ended_at >= c.at - f.wait
         if c.at <= at and not just_now:
-            out.conn, out.refusal.log_row = ties[way].open, c.row
+            out.conn, out.refusal.log_row = known[way].open, c.row
             out.refusal.side, out.refusal.pending = c.orig ^ way, 1
             return
         if c.at - at <= f.ahead:
@@ -427,13 +421,10 @@ cdef inline void before(Flow* f, Dev* d, const Ahead* keys, Denial* out) noexcep
 
 
 cdef inline uint32_t ended_before(
-    const Dev* d, const Store* s, const Tie* tie, int64_t latest
+    const Store* s, const Known* known, int64_t latest
 ) noexcept nogil:
     """`Device.find_ended`"""
-    cdef uint32_t one, two
-    if tie == NULL:
-        return NOBODY
-    one, two = brief_of(d.brief, tie), long_of(d.long_, tie)
+    cdef uint32_t one = known.brief, two = known.long_
     if one != NOBODY and conn_at(s, one).ended_at > latest:
         one = NOBODY
     if two != NOBODY and conn_at(s, two).ended_at > latest:

@@ -14,7 +14,12 @@ cdef extern from *:
         __uint128_t m = (__uint128_t)a * b;
         return (uint64_t)m ^ (uint64_t)(m >> 64);
     }
-    static inline void finis_fetch(const void* p) { __builtin_prefetch(p); }
+    static inline void finis_fetch(const void* p) {
+        __builtin_prefetch(p);
+        /* Without this, GCC sees no effect in a function that only fetches, and leaves calls of it
+           out where it does not inline it. */
+        __asm__ volatile("");
+    }
     /* Random access to memory in pages of 4 KiB is dear: ask for large ones. */
     static inline void* finis_large(void* p, size_t bytes) {
     #if defined(__linux__) && defined(MADV_HUGEPAGE)
@@ -31,7 +36,7 @@ cdef extern from *:
     }
     static inline void* finis_chunk(size_t bytes) {
         void* p = NULL;
-        if (posix_memalign(&p, (size_t)64, bytes)) return NULL;
+        if (posix_memalign(&p, bytes >= (size_t)4 << 20 ? (size_t)2 << 20 : 64, bytes)) return NULL;
         return finis_large(p, bytes);
     }
     """
@@ -50,16 +55,11 @@ cdef struct Table:
     char* slots
     uint64_t mask
     uint64_t count
-    uint64_t size  # bytes of a slot; it begins with its key, 0: free
-    uint64_t near  # not 0: keys are numbers, of which four that follow each other lie together;
-    # the others are hashes
+    uint64_t size  # bytes of a slot; it begins with its key, a hash, 0: free
+    uint64_t hand  # the slot that is swept next
 
 
 cdef inline uint64_t home(const Table* table, uint64_t key) noexcept nogil:
-    if table.near:
-        key = (finis_mix((key >> 2) ^ table.near, <uint64_t>0x9E3779B97F4A7C15) & ~<uint64_t>3) | (
-            key & 3
-        )
     return key & table.mask
 
 
@@ -94,7 +94,7 @@ cdef inline void* table_get(const Table* table, uint64_t key) noexcept nogil:
 cdef inline int table_grow(Table* table) noexcept nogil:
     cdef Table larger = table[0]
     cdef uint64_t i, j
-    larger.mask = (FIRST if table.slots == NULL else 2 * (table.mask + 1)) - 1
+    larger.mask, larger.hand = (FIRST if table.slots == NULL else 2 * (table.mask + 1)) - 1, 0
     larger.slots = <char*>finis_zeroed(larger.mask + 1, larger.size)
     if larger.slots == NULL:
         return -1
@@ -182,7 +182,7 @@ cdef enum:
     ROW_BYTES = 256
     CHUNK_BITS = 15  # rows of a chunk
     CHUNK_ROWS = 1 << CHUNK_BITS
-    SOON = 6  # rows that are loaded before they are taken
+    SOON = 16  # rows that are loaded before they are needed
 
 cdef struct Pool:
     char** chunks

@@ -228,8 +228,8 @@ cdef int64_t waiting_for(const Store* s, int64_t conns) noexcept nogil:
     cdef uint32_t j
     cdef int64_t i, count = 0
     for i in range(conns):
-        if i + AHEAD < conns:
-            fetch_row(&s.conns, places[i + AHEAD])
+        if i + SOON < conns:
+            fetch_row(&s.conns, places[i + SOON])
         j = conn_at(s, places[i]).first_denial
         while j != NOBODY:
             count += 1
@@ -246,8 +246,8 @@ cdef int give(
     cdef uint32_t j, after
     cdef Conn* c
     for i in range(conns):
-        if i + AHEAD < conns:
-            fetch_row(&s.conns, places[i + AHEAD])
+        if i + SOON < conns:
+            fetch_row(&s.conns, places[i + SOON])
         c = conn_at(s, places[i])
         write_connection(c, &to[i])
         books[0][i] = books[1][i] = c.book

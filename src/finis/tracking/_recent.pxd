@@ -1,16 +1,16 @@
 # What is remembered for a while (`recent.Recent`): entries of a table, forgotten a slice at a time.
-# An entry stands in the table once, with the slice that wrote it last; every slice lists its keys.
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
+# An entry stands in the table once, with the slice that wrote it last.
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free
 
 from finis.tracking._held cimport *
 from finis.tracking._memory cimport *
+from finis.tracking._ties cimport *
 
 cdef enum:
     PARTS = 8  # slices of a memory, the newest included
-    AHEAD = 16  # keys of a slice that are looked up before they are swept
-    DEAD = 4  # slices that wait to be swept
-    PACE = 3  # entries swept for each new one
+    PACE = 8  # entries of a table that are looked at for each new one
+    RUN = 128  # of them at one time
     MOST_WAITING = 1000  # recent.WATCHED
 
 cdef enum:  # what is remembered
@@ -18,39 +18,20 @@ cdef enum:  # what is remembered
     BRIEF  # connections by tuple, ended by FINs or reset
     LONG  # connections by tuple, ended otherwise
     TORN  # connections by number
-    WATCH  # denials that wait, by tuple
+    WATCH  # denials that wait, by tuple: the last of a ring
+    IN_USE  # no memory: open connections, by tuple or number
 
 cdef struct Slot:
     uint64_t key
     int64_t a
     int64_t b
     int64_t c
-    uint64_t slice
-
-cdef struct Tie:  # what is known of a tuple
-    uint64_t key
-    uint32_t open  # connections
-    uint32_t brief
-    uint32_t long_
-    uint32_t waits  # the last of a ring
-    uint16_t brief_slice
-    uint16_t long_slice
-    uint16_t waits_slice
-    uint16_t spare
-
-cdef struct Number:  # what is known of a connection's number
-    uint64_t key
-    uint32_t open
-    uint32_t torn
-    uint32_t torn_slice
-    uint32_t spare
+    uint64_t slice  # that wrote it last
 
 cdef struct Slice:
     int64_t began
     int64_t lists  # number of the first list of this slice, see `_follow.Lines`
-    uint64_t* keys
-    uint64_t count
-    uint64_t room
+    uint64_t count  # of entries
     uint32_t number
 
 cdef struct Memory:
@@ -67,159 +48,114 @@ cdef struct Memory:
     int64_t since_ns  # log time from which every entry is still held, if `forgot`
     bint dropped  # a slice went since this was last set to False
     uint32_t numbers  # of slices
-    Slice spare  # an emptied one, to be used again
-    # Forgotten, but their entries are still in the table: swept little by little, so that rows are
-    # used again while they are in the cache.
-    Slice dead[DEAD]
-    int deads
-    uint64_t swept  # entries of dead[0]
     Numbered numbered
-    Table* table
+    Ties* ties  # where its entries are; NULL: in `own`
     Table own
     Store* store
 
 
-cdef inline void memory_begin(Memory* m, int kind, Table* table, Store* store) noexcept nogil:
-    m.kind, m.store = kind, store
-    m.table = &m.own if table == NULL else table
+cdef inline void memory_begin(Memory* m, int kind, Ties* ties, Store* store) noexcept nogil:
+    m.kind, m.store, m.ties = kind, store, ties
+    if ties != NULL:
+        ties.of[kind] = m
+        ties.oldest[kind] = 1 << KIND_BITS | kind
     m.own.size = sizeof(Slot)
     m.numbers = m.part[0].number = m.numbered.slice = 1
 
 
-cdef inline bint remembered(const Memory* m, uint32_t slice) noexcept nogil:
-    """Is this slice (its number, or the lower half of it) not forgotten?"""
-    cdef uint32_t head = m.part[m.old].number
-    return <uint16_t>(head - slice) <= <uint16_t>(head - m.part[0].number)
+# --- forgetting ----------------------------------------------------------------------------------
+# What is forgotten is not looked for.  It stands in its table until a hand that goes round comes to
+# it, some slots further for each new entry: nothing needs a list of what a slice wrote, and memory
+# is read in order.
+
+cdef inline void drop_gone(Ties* ties, Tie* tie) noexcept nogil:
+    cdef uint32_t place = tie.place, kind = tie.mark & KIND
+    cdef Store* store = (<Memory*>ties.of[kind]).store
+    tie_drop(ties, tie)
+    if kind == BRIEF or kind == LONG:
+        release(store, place)
+    elif kind == WATCH and place != NOBODY:
+        waits_free(store, place)
 
 
-cdef inline uint32_t brief_of(const Memory* m, const Tie* tie) noexcept nogil:
-    return tie.brief if remembered(m, tie.brief_slice) else NOBODY
+cdef inline void fetch_gone(const Ties* ties, const Tie* tie) noexcept nogil:
+    """Have the processor load what an entry to be dropped leads to."""
+    cdef uint32_t kind = tie.mark & KIND
+    cdef Store* store = (<Memory*>ties.of[kind]).store
+    if kind == BRIEF or kind == LONG:
+        fetch_row(&store.conns, tie.place)
+    elif kind == WATCH and tie.place != NOBODY:
+        finis_fetch(&store.waits[tie.place])
 
 
-cdef inline uint32_t long_of(const Memory* m, const Tie* tie) noexcept nogil:
-    return tie.long_ if remembered(m, tie.long_slice) else NOBODY
+cdef inline void sweep(Ties* ties, uint64_t most) noexcept nogil:
+    """Take what is forgotten out of so many slots, at most RUN."""
+    cdef uint64_t i = ties.hand
+    cdef uint32_t j, n = 0
+    cdef uint8_t gone[RUN]
+    for j in range(<uint32_t>most):
+        gone[n] = <uint8_t>j
+        n += is_gone(ties, &ties.slots[(i + j) & ties.mask])
+    for j in range(n):
+        fetch_gone(ties, &ties.slots[(i + gone[j]) & ties.mask])
+    while n:  # the last first, as those behind what is dropped move; in a small table, all may
+        n -= 1
+        if is_gone(ties, &ties.slots[(i + gone[n]) & ties.mask]):
+            drop_gone(ties, &ties.slots[(i + gone[n]) & ties.mask])
+    ties.hand = (i + most) & ties.mask
 
 
-cdef inline uint32_t torn_of(const Memory* m, const Number* number) noexcept nogil:
-    return number.torn if remembered(m, number.torn_slice) else NOBODY
+cdef inline void sweep_due(Ties* ties) noexcept nogil:
+    """There will be a new entry.  Slots may move."""
+    ties.due += PACE
+    if ties.due >= RUN:
+        ties.due = 0
+        if ties.count:
+            sweep(ties, min(<uint64_t>RUN, ties.mask + 1))
 
 
-cdef inline void tidy_tie(Table* table, Tie* tie) noexcept nogil:
-    if tie.open & tie.brief & tie.long_ & tie.waits == NOBODY:
-        table_drop(table, tie)
+cdef inline void sweep_all(Ties* ties) noexcept nogil:
+    """Take out all that is forgotten."""
+    cdef uint64_t i, before = ties.count + 1
+    while ties.count < before:  # what moved behind the hand is met when it comes round again
+        before = ties.count
+        for i in range((ties.mask + RUN) // RUN if before else 0):
+            sweep(ties, min(<uint64_t>RUN, ties.mask + 1))
 
 
-cdef inline void tidy_number(Table* table, Number* number) noexcept nogil:
-    if number.open & number.torn == NOBODY:
-        table_drop(table, number)
-
-
-cdef inline void soon_swept(const Memory* m, uint64_t key) noexcept nogil:
-    """Have the processor load the connection of an entry."""
-    cdef Tie* tie
-    cdef uint32_t place
-    if m.kind != BRIEF and m.kind != LONG:
+cdef inline void sweep_own(Memory* m) noexcept nogil:
+    """The same of a table of its own.  Slots may move."""
+    cdef Table* table = &m.own
+    cdef uint64_t i = table.hand
+    cdef Slot* slot
+    cdef int n = PACE
+    if table.count == 0:
         return
-    tie = <Tie*>table_get(m.table, key)
-    if tie != NULL:
-        place = tie.brief if m.kind == BRIEF else tie.long_
-        if place != NOBODY:
-            fetch_row(&m.store.conns, place)
-
-
-cdef inline void forget_key(Memory* m, uint64_t key, uint32_t number) noexcept nogil:
-    """Forget an entry if this slice was the last to write it."""
-    cdef void* slot = table_get(m.table, key)
-    cdef Tie* tie = <Tie*>slot
-    if slot == NULL:
-        return
-    if m.kind == OWN:
-        if (<Slot*>slot).slice == number:
-            table_drop(m.table, slot)
-    elif m.kind == TORN:
-        if (<Number*>slot).torn != NOBODY and (<Number*>slot).torn_slice == number:
-            (<Number*>slot).torn = NOBODY
-            tidy_number(m.table, <Number*>slot)
-    elif m.kind == BRIEF:
-        if tie.brief != NOBODY and tie.brief_slice == <uint16_t>number:
-            release(m.store, tie.brief)
-            tie.brief = NOBODY
-            tidy_tie(m.table, tie)
-    elif m.kind == LONG:
-        if tie.long_ != NOBODY and tie.long_slice == <uint16_t>number:
-            release(m.store, tie.long_)
-            tie.long_ = NOBODY
-            tidy_tie(m.table, tie)
-    elif tie.waits != NOBODY and tie.waits_slice == <uint16_t>number:
-        waits_free(m.store, tie.waits)
-        tie.waits = NOBODY
-        tidy_tie(m.table, tie)
-
-
-cdef inline void sweep_some(Memory* m, Slice* part, uint64_t begin, uint64_t end) noexcept nogil:
-    """Remove entries of a slice from the table."""
-    cdef uint64_t i
-    for i in range(begin, end):
-        if i + AHEAD < part.count:
-            fetch_slot(m.table, part.keys[i + AHEAD])
-        if i + AHEAD // 2 < part.count:
-            soon_swept(m, part.keys[i + AHEAD // 2])
-        forget_key(m, part.keys[i], part.number)
-
-
-cdef inline void slice_end(Memory* m, Slice* part) noexcept nogil:
-    """Keep the memory of an emptied slice if there is none in reserve."""
-    part.count = 0
-    if m.spare.keys == NULL:
-        m.spare = part[0]
-    else:
-        free(part.keys)
-    memset(part, 0, sizeof(Slice))
-
-
-cdef inline void sweep(Memory* m, uint64_t most) noexcept nogil:
-    """Sweep so many entries of the slices that are forgotten."""
-    cdef uint64_t end
-    cdef int i
-    while m.deads and most:
-        end = m.swept + min(most, m.dead[0].count - m.swept)
-        most -= end - m.swept
-        sweep_some(m, &m.dead[0], m.swept, end)
-        m.swept = end
-        if end < m.dead[0].count:
-            return
-        slice_end(m, &m.dead[0])
-        m.swept = 0
-        m.deads -= 1
-        for i in range(m.deads):
-            m.dead[i] = m.dead[i + 1]
-        memset(&m.dead[m.deads], 0, sizeof(Slice))
-
-
-cdef inline void slice_forget(Memory* m, Slice* part) noexcept nogil:
-    m.dropped = True
-    if m.kind == OWN or m.kind == WATCH or not part.count:
-        sweep_some(m, part, 0, part.count)
-        slice_end(m, part)
-        return
-    if m.deads == DEAD:
-        sweep(m, m.dead[0].count - m.swept)
-    m.dead[m.deads] = part[0]
-    m.deads += 1
-    memset(part, 0, sizeof(Slice))
+    finis_fetch(slot_at(table, (i + 2 * PACE) & table.mask))
+    while n:
+        slot = <Slot*>slot_at(table, i)
+        if slot.key and slot.slice < m.part[0].number:
+            table_drop(table, slot)
+        else:
+            i = (i + 1) & table.mask
+            n -= 1
+    table.hand = i
 
 
 cdef inline void oldest_changed(Memory* m) noexcept nogil:
     """Slices went; `part` is as it will be."""
+    m.dropped = True
+    if m.ties != NULL:
+        m.ties.oldest[m.kind] = m.part[0].number << KIND_BITS | m.kind
     if m.kind == TORN:
         no_longer_numbered(m.store, &m.numbered, m.part[0].number)
 
 
 cdef inline void new_head(Memory* m) noexcept nogil:
     cdef Slice* head = &m.part[m.old]
-    head[0] = m.spare
-    memset(&m.spare, 0, sizeof(Slice))
     m.numbers += 1
+    head.began = 0
+    head.count = 0
     head.number, head.lists = m.numbers, m.lists
 
 
@@ -227,10 +163,8 @@ cdef inline bint forget_oldest(Memory* m) noexcept nogil:
     """`Recent.drop_oldest`."""
     cdef int i
     if m.old:
-        slice_forget(m, &m.part[0])
         for i in range(m.old):
             m.part[i] = m.part[i + 1]
-        memset(&m.part[m.old], 0, sizeof(Slice))
         m.old -= 1
         m.forgot = True if m.old else m.begun
         m.since_ns = m.part[0].began if m.old else m.head_ns
@@ -238,7 +172,6 @@ cdef inline bint forget_oldest(Memory* m) noexcept nogil:
         return True
     if m.part[0].count == 0:
         return False
-    slice_forget(m, &m.part[0])
     new_head(m)
     m.forgot, m.since_ns = m.begun, m.head_ns
     oldest_changed(m)
@@ -269,23 +202,13 @@ cdef inline void pass_time(Memory* m, int64_t now) noexcept nogil:
 
 cdef inline void forget_all(Memory* m) noexcept nogil:
     """`Recent.clear`."""
-    cdef int i
-    for i in range(m.old + 1):
-        slice_forget(m, &m.part[i])
     m.old = 0
     new_head(m)
     m.begun = m.forgot = False
     oldest_changed(m)
-    sweep(m, <uint64_t>-1)
 
 
 cdef inline void memory_free(Memory* m) noexcept nogil:
-    cdef int i
-    for i in range(PARTS):
-        free(m.part[i].keys)
-    for i in range(DEAD):
-        free(m.dead[i].keys)
-    free(m.spare.keys)
     free(m.numbered.waiting.items)
     table_free(&m.own)
 
@@ -299,36 +222,21 @@ cdef inline uint32_t head_of(const Memory* m) noexcept nogil:
 
 
 cdef inline void make_room(Memory* m, int64_t now) noexcept nogil:
-    """A full slice is closed before its time.  Slots may move."""
+    """There will be a new entry: a full slice is closed before its time, and some of what is
+    forgotten is dropped.  Slots may move."""
+    if m.ties != NULL:
+        sweep_due(m.ties)
+    else:
+        sweep_own(m)
     if m.part[m.old].count >= m.most:
         turn(m, now)
-
-
-cdef inline int enlist(Memory* m, uint64_t key) noexcept nogil:
-    """The newest slice has a further entry; -1: no memory."""
-    cdef Slice* head = &m.part[m.old]
-    cdef void* more
-    if head.count == head.room:
-        more = realloc(head.keys, (2 * head.room + FIRST) * sizeof(uint64_t))
-        if more == NULL:
-            return -1
-        head.keys, head.room = <uint64_t*>more, 2 * head.room + FIRST
-    head.keys[head.count] = key
-    head.count += 1
-    return 0
-
-
-cdef inline void make_way(Memory* m, int64_t now) noexcept nogil:
-    """As `make_room`, for what is swept little by little.  Slots may move."""
-    if m.deads:
-        sweep(m, PACE)
-    make_room(m, now)
 
 # --- entries of a table of its own ---------------------------------------------------------------
 
 cdef inline Slot* recall(const Memory* m, uint64_t key) noexcept nogil:
     """The entry, NULL if there is none."""
-    return <Slot*>table_get(m.table, key)
+    cdef Slot* slot = <Slot*>table_get(&m.own, key)
+    return slot if slot != NULL and slot.slice >= m.part[0].number else NULL
 
 
 cdef inline Slot* remember(Memory* m, uint64_t key, int64_t now) noexcept nogil:
@@ -336,74 +244,71 @@ cdef inline Slot* remember(Memory* m, uint64_t key, int64_t now) noexcept nogil:
     cdef bint fresh
     cdef Slot* slot
     make_room(m, now)
-    slot = <Slot*>table_put(m.table, key, &fresh)
+    slot = <Slot*>table_put(&m.own, key, &fresh)
     if slot == NULL:
         return NULL
     if fresh or slot.slice != head_of(m):
         slot.slice = head_of(m)
-        if enlist(m, key):
-            return NULL
+        m.part[m.old].count += 1
     return slot
 
 # --- connections and waiting denials -------------------------------------------------------------
 
-cdef inline Tie* tie_new(Table* ties, uint64_t key) noexcept nogil:
-    """What is known of a tuple, nothing yet perhaps; NULL: no memory."""
-    cdef bint fresh
-    cdef Tie* tie = <Tie*>table_put(ties, key, &fresh)
-    if tie != NULL and fresh:
-        tie.open = tie.brief = tie.long_ = tie.waits = NOBODY
-    return tie
+cdef inline uint32_t found_in(const Memory* m, uint64_t key) noexcept nogil:
+    """The connection (or the last of the ring) that is remembered by this key; NOBODY."""
+    cdef Tie* tie = tie_find(m.ties, key, m.kind)
+    return NOBODY if tie == NULL or is_gone(m.ties, tie) else tie.place
 
 
-cdef inline Number* number_new(Table* numbers, uint64_t key) noexcept nogil:
-    cdef bint fresh
-    cdef Number* number = <Number*>table_put(numbers, key, &fresh)
-    if number != NULL and fresh:
-        number.open = number.torn = NOBODY
-    return number
-
-
-cdef inline Tie* tie_ended(Memory* m, uint64_t key, uint32_t place, int64_t now) noexcept nogil:
-    """A connection of this tuple ended; NULL: no memory."""
-    cdef Tie* tie
-    cdef uint32_t* last
-    cdef uint16_t* slice
-    cdef uint16_t head
-    make_way(m, now)
-    tie = tie_new(m.table, key)
-    if tie == NULL:
-        return NULL
-    last, slice = &tie.brief, &tie.brief_slice
-    if m.kind == LONG:
-        last, slice = &tie.long_, &tie.long_slice
-    head = <uint16_t>head_of(m)
-    hold(m.store, place)
-    if last[0] == NOBODY or slice[0] != head:
-        if enlist(m, key):
-            return NULL
-    if last[0] != NOBODY:
-        release(m.store, last[0])
-    last[0], slice[0] = place, head
-    return tie
-
-
-cdef inline int number_torn(Memory* m, uint64_t key, uint32_t place, int64_t now) noexcept nogil:
-    """The connection of this number ended; -1: no memory."""
-    cdef Number* number
-    cdef uint32_t head
-    make_way(m, now)
-    number = number_new(m.table, key)
-    if number == NULL:
+cdef inline int tie_over(
+    Memory* m, uint64_t key, uint32_t place, bint closes, uint32_t* before
+) noexcept nogil:
+    """The newest slice remembers a connection by this key, which it `closes`, too: no open
+    connection but itself has the key any more.  `before`: the one remembered so far, NOBODY for
+    none.  There is room; -1: no memory."""
+    cdef Tie* old = tie_find(m.ties, key, m.kind)
+    cdef Tie* used = tie_find(m.ties, key, IN_USE) if closes else NULL
+    cdef uint32_t mark = head_of(m) << KIND_BITS | m.kind
+    before[0] = NOBODY
+    if used != NULL and used.place != place:
+        used = NULL
+    if old != NULL:
+        before[0] = old.place
+        m.part[m.old].count += old.mark != mark
+        old.place, old.mark = place, mark
+        if used != NULL:
+            tie_drop(m.ties, used)
+        return 0
+    m.part[m.old].count += 1
+    if used != NULL:
+        used.mark = mark
+    elif tie_add(m.ties, key, place, mark) == NULL:
         return -1
-    head = head_of(m)
-    if number.torn == NOBODY or number.torn_slice != head:
-        if enlist(m, key):
-            return -1
-    number.torn, number.torn_slice = place, head
-    conn_at(m.store, place).torn_slice = head
     return 0
 
+
+cdef inline int tuple_ended(
+    Memory* m, uint64_t key, uint32_t place, bint closes, int64_t now
+) noexcept nogil:
+    """A connection of this tuple ended; -1: no memory."""
+    cdef uint32_t before
+    make_room(m, now)
+    hold(m.store, place)
+    if tie_over(m, key, place, closes, &before):
+        return -1
+    if before != NOBODY:
+        release(m.store, before)
+    return 0
+
+
+cdef inline int number_torn(
+    Memory* m, uint64_t key, uint32_t place, bint closes, int64_t now
+) noexcept nogil:
+    """The connection of this number ended; -1: no memory."""
+    cdef uint32_t before
+    make_room(m, now)
+    conn_at(m.store, place).torn_slice = head_of(m)
+    return tie_over(m, key, place, closes, &before)
 
 cdef inline int also_waits(
     Memory* m, uint32_t* last, int64_t at, int64_t number, uint32_t place
@@ -431,17 +336,22 @@ cdef inline int wait_for(
     Memory* m, uint64_t key, int64_t at, int64_t number, uint32_t place, int64_t now
 ) noexcept nogil:
     """`Watch.wait`."""
-    cdef Tie* tie = <Tie*>table_get(m.table, key)
+    cdef Tie* tie = tie_find(m.ties, key, WATCH)
     cdef uint32_t old = NOBODY, ring = NOBODY, i
     cdef Store* s = m.store
-    if tie == NULL or tie.waits == NOBODY or tie.waits_slice != <uint16_t>head_of(m):
-        if tie != NULL:
-            old, tie.waits = tie.waits, NOBODY
+    if tie == NULL or tie.mark >> KIND_BITS != head_of(m) & NO_CODE >> KIND_BITS:
         make_room(m, now)
-        tie = tie_new(m.table, key)
-        if tie == NULL or enlist(m, key):
-            return -1
-        tie.waits_slice = <uint16_t>head_of(m)
+        tie = tie_find(m.ties, key, WATCH)  # it may have moved
+        if tie == NULL:
+            tie = tie_add(m.ties, key, NOBODY, 0)
+            if tie == NULL:
+                return -1
+        elif not is_gone(m.ties, tie):
+            old = tie.place
+        elif tie.place != NOBODY:
+            waits_free(s, tie.place)
+        tie.mark = head_of(m) << KIND_BITS | WATCH
+        m.part[m.old].count += 1
         if old != NOBODY:
             i = s.waits[old].next
             while True:
@@ -453,8 +363,8 @@ cdef inline int wait_for(
                     break
                 i = s.waits[i].next
             waits_free(s, old)
-        tie.waits = ring
+        tie.place = ring
     # An empty list is an entry, too: none is without the one that is added now.
-    if tie.waits == NOBODY or s.waits[tie.waits].nth + 1 < MOST_WAITING:
-        return also_waits(m, &tie.waits, at, number, place)
+    if tie.place == NOBODY or s.waits[tie.place].nth + 1 < MOST_WAITING:
+        return also_waits(m, &tie.place, at, number, place)
     return 0

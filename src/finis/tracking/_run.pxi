@@ -105,12 +105,12 @@ cdef inline bint prepare(Flow* f, const Event* e) noexcept nogil:
     d = f.ways[f.to_ways[e.origin]].dev
     if d == NULL:
         return True
-    fetch_slot(&d.ties, keys.real)
+    fetch_tie(&d.ties, keys.real)
     if word.kind == DENY:
-        fetch_slot(&d.ties, keys.back)
-        fetch_slot(d.lines.table, keys.mark)
+        fetch_tie(&d.ties, keys.back)
+        fetch_slot(&d.lines.own, keys.mark)
     else:
-        fetch_slot(&d.numbers, key_of_number(e.conn_id))
+        fetch_tie(&d.numbers, key_of_number(e.conn_id))
     return True
 
 
@@ -127,16 +127,14 @@ cdef inline void load(const Flow* f, const Event* e, const Ahead* keys) noexcept
             finis_fetch(conn_at(&f.store, place))
             finis_fetch(<char*>conn_at(&f.store, place) + 64)
     elif word.kind == DENY:
-        fetch_ended(&f.store, <Tie*>table_get(&d.ties, keys.real))
-        fetch_ended(&f.store, <Tie*>table_get(&d.ties, keys.back))
+        fetch_known(&f.store, known_of(d, keys.real))
+        fetch_known(&f.store, known_of(d, keys.back))
 
 
-cdef inline void fetch_ended(const Store* s, const Tie* tie) noexcept nogil:
-    if tie == NULL:
-        return
-    if tie.open != NOBODY:
-        finis_fetch(conn_at(s, tie.open))
-    if tie.brief != NOBODY:
-        finis_fetch(conn_at(s, tie.brief))
-    if tie.long_ != NOBODY:
-        finis_fetch(conn_at(s, tie.long_))
+cdef inline void fetch_known(const Store* s, Known known) noexcept nogil:
+    if known.open != NOBODY:
+        finis_fetch(conn_at(s, known.open))
+    if known.brief != NOBODY:
+        finis_fetch(conn_at(s, known.brief))
+    if known.long_ != NOBODY:
+        finis_fetch(conn_at(s, known.long_))

@@ -12,16 +12,16 @@ cdef class Recents:
     def __cinit__(
         self, State state, Follower follower, kind, keep_ns, most, slices=1
     ):
-        cdef Table* table = NULL
+        cdef Ties* ties = NULL
         if slices + 2 > PARTS:
             raise ValueError("too many slices")
         self.f, self.d, self.follower = &follower.f, &state.d, follower
         if kind == TORN:
-            table = &state.d.numbers
+            ties = &state.d.numbers
         elif kind != OWN:
-            table = &state.d.ties
+            ties = &state.d.ties
         memset(&self.m, 0, sizeof(Memory))
-        memory_begin(&self.m, kind, table, &follower.f.store)
+        memory_begin(&self.m, kind, ties, &follower.f.store)
         self.m.slices = slices
         self.m.slice_ns = max(1, keep_ns // slices)
         self.m.most = max(1, most // (slices + 1))
@@ -67,12 +67,8 @@ cdef class Endings(Recents):
     """key → pack(log time, row, orig)"""
 
     def get(self, key):
-        cdef Tie* tie = <Tie*>table_get(self.m.table, <uint64_t>key)
-        cdef uint32_t place
+        cdef uint32_t place = found_in(&self.m, <uint64_t>key)
         cdef Conn* c
-        if tie == NULL:
-            return None
-        place = brief_of(&self.m, tie) if self.m.kind == BRIEF else long_of(&self.m, tie)
         if place == NOBODY:
             return None
         c = self.follower.tell(place)
@@ -82,7 +78,7 @@ cdef class Endings(Recents):
         at, row, _ = unpack(value)
         cdef uint32_t place = self.follower.place(row)
         conn_at(&self.f.store, place).ended_at = at
-        if tie_ended(&self.m, key, place, now) == NULL:
+        if tuple_ended(&self.m, key, place, False, now):
             failed()
 
 
@@ -90,11 +86,11 @@ cdef class TornNumbers(Recents):
     """number → (tuples, built, torn, row, event)"""
 
     def get(self, number):
-        cdef Number* found = <Number*>table_get(self.m.table, key_of_number(to_number(number)))
+        cdef uint32_t place = found_in(&self.m, key_of_number(to_number(number)))
         cdef Conn* c
-        if found == NULL or torn_of(&self.m, found) == NOBODY:
+        if place == NOBODY:
             return None
-        c = self.follower.tell(found.torn)
+        c = self.follower.tell(place)
         return tuples_in(c), None if c.flags & UNBUILT else c.at, c.torn_at, c.row, c.event
 
     def put(self, number, value, now):
@@ -107,7 +103,7 @@ cdef class TornNumbers(Recents):
             c.at = built
         c.torn_at, c.event = torn, event
         put_tuples(c, tuples)
-        if number_torn(&self.m, key_of_number(to_number(number)), place, now):
+        if number_torn(&self.m, key_of_number(to_number(number)), place, False, now):
             failed()
 
 
@@ -166,15 +162,14 @@ cdef class Watched(Recents):
     """`Watch`, packed."""
 
     def get(self, key):
-        cdef Tie* tie = <Tie*>table_get(self.m.table, <uint64_t>key)
-        cdef uint32_t i
-        if tie == NULL or tie.waits == NOBODY:
+        cdef uint32_t last = found_in(&self.m, <uint64_t>key), i
+        if last == NOBODY:
             return None
         out = []
-        i = self.f.store.waits[tie.waits].next
+        i = self.f.store.waits[last].next
         while True:
             out.append((self.f.store.waits[i].at, self.f.store.waits[i].number))
-            if i == tie.waits:
+            if i == last:
                 return out
             i = self.f.store.waits[i].next
 
@@ -321,15 +316,12 @@ cdef class OpenNumbers:
 
     def __setitem__(self, number, entry):
         cdef int64_t n = to_number(number)
-        cdef Number* found
         cdef uint32_t place = self.follower.place(entry[0])
         cdef Conn* c = conn_at(self.s, place)
         if find_open(self.d, n) != NOBODY:
             self.pop(number)
-        found = number_new(&self.d.numbers, key_of_number(n))
-        if found == NULL:
+        if tie_add(&self.d.numbers, key_of_number(n), place, IN_USE) == NULL:
             failed()
-        found.open = place
         _, tuples, c.at, c.orig, direction, c.event = entry
         c.number = n
         c.direction = DIRECTIONS.get(direction, OTHERWISE)
@@ -364,32 +356,33 @@ cdef class OpenTuples:
 
     def __len__(self):
         cdef uint64_t i
-        cdef Table* ties = &self.d.ties
+        cdef Ties* ties = &self.d.ties
         if not ties.count:
             return 0
         return sum([
-            key_at(ties, i) != 0 and (<Tie*>slot_at(ties, i)).open != NOBODY
+            ties.slots[i].key != 0 and ties.slots[i].mark & KIND == IN_USE
             for i in range(ties.mask + 1)
         ])
 
     def get(self, key):
-        cdef Tie* tie = <Tie*>table_get(&self.d.ties, key)
-        if tie == NULL or tie.open == NOBODY:
+        cdef Tie* tie = tie_find(&self.d.ties, key, IN_USE)
+        if tie == NULL or tie.place == NOBODY:
             return None
-        return of_number(conn_at(self.s, tie.open).number)
+        return of_number(conn_at(self.s, tie.place).number)
 
     def __setitem__(self, key, number):
-        cdef Tie* tie = tie_new(&self.d.ties, key)
-        if tie == NULL:
+        cdef Tie* tie = tie_find(&self.d.ties, key, IN_USE)
+        cdef uint32_t place = find_open(self.d, to_number(number))
+        if tie != NULL:
+            tie.place = place
+        elif tie_add(&self.d.ties, key, place, IN_USE) == NULL:
             failed()
-        tie.open = find_open(self.d, to_number(number))
 
     def __delitem__(self, key):
-        cdef Tie* tie = <Tie*>table_get(&self.d.ties, key)
-        if tie == NULL or tie.open == NOBODY:
+        cdef Tie* tie = tie_find(&self.d.ties, key, IN_USE)
+        if tie == NULL:
             raise KeyError(key)
-        tie.open = NOBODY
-        tidy_tie(&self.d.ties, tie)
+        tie_drop(&self.d.ties, tie)
 
     def clear(self):
         """Closing what is open has cleared them."""
