@@ -147,6 +147,7 @@ cdef class State:
         self.d.torn, self.d.lines = &self.torn.m, &self.lines.m
         self.d.watch, self.d.xlates = &self.watch.m, &self.xlates.m
         self.d.permits = &self.permits.m
+        self.torn.m.numbered.ties = &self.d.ties
         follower.number_device(self.d.name, &self.torn.m.numbered)
         self.d.next_tick = LEAST
         self.d.maybe_orphan = <uint8_t*>calloc(LINE_BITS // 8, 1)

@@ -1,6 +1,7 @@
 # The state of following a batch: of each firewall, of words and origins.  Mirrors devices.py.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from finis.tracking._folded cimport *
 from finis.tracking._held cimport *
 from finis.tracking._memory cimport *
 from finis.tracking._recent cimport *
@@ -124,7 +125,7 @@ cdef inline void tidy_order(Store* s, Dev* d) noexcept nogil:
     cdef int64_t i, to = 0
     for i in range(d.order.begin, d.order.end):
         if i + SOON < d.order.end:
-            finis_fetch(<char*>conn_at(s, all[i + SOON].place) + 56)
+            finis_fetch(conn_at(s, all[i + SOON].place))
         if is_open(s, &all[i]):
             all[to] = all[i]
             to += 1
@@ -176,7 +177,7 @@ cdef inline void open_close(Store* s, Dev* d, uint32_t place) noexcept nogil:
     cdef Tie* tie
     cdef int i
     for i in range(c.count):
-        tie = tie_find(&d.ties, tuple_of(c, i), IN_USE)
+        tie = tie_find(&d.ties, tuple_of(s, c, i), IN_USE)
         if tie != NULL and tie.place == place:
             tie_drop(&d.ties, tie)
     drop_number(d, c.number)
@@ -243,6 +244,19 @@ cdef inline void settle_first(Store* s, Dev* d) noexcept nogil:
     settle(s, (<Fresh*>d.fresh.items)[d.fresh.begin - 1].place)
 
 
+cdef inline void bound_waiting(Store* s) noexcept nogil:
+    """Let go of the denials that are too many to wait.  Which these are must not hang on how far
+    the hands have swept: all is swept before they are counted, so they are counted now and then."""
+    cdef uint32_t i
+    s.bound_at = s.told + max(1, s.most // 16)
+    if s.waiting <= s.most:
+        return
+    for i in range(s.devices):
+        sweep_all(s.numbered[i].ties)
+    while s.waiting > s.most and let_one_go(s):
+        pass
+
+
 cdef inline void settle_due(Store* s, Dev* d) noexcept nogil:
     """Settle the denials that no slice refers to any more, and those that are too many."""
     cdef Denial* first
@@ -257,3 +271,5 @@ cdef inline void settle_due(Store* s, Dev* d) noexcept nogil:
             settle_first(s, d)
     while s.fresh > s.most and d.fresh.begin < d.fresh.end:
         settle_first(s, d)
+    if s.told >= s.bound_at:
+        bound_waiting(s)

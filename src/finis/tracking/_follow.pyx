@@ -20,6 +20,7 @@ from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
 from finis.tracking._firewall cimport *
+from finis.tracking._folded cimport *
 from finis.tracking._held cimport *
 from finis.tracking._memory cimport *
 from finis.tracking._recent cimport *
@@ -246,6 +247,7 @@ cdef class Follower:
         cdef Store* s = &self.f.store
         s.numbered = <Numbered**>larger(s.numbered, (name + 1) * sizeof(Numbered*))
         s.numbered[name] = of
+        s.devices = max(s.devices, name + 1)
         return 0
 
     cdef uint16_t note_how(self, how) except? 99:

@@ -5,6 +5,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 
 from finis.tracking._memory cimport *
+from finis.tracking._ties cimport *
 from finis.wire.dialects._row cimport *
 
 cdef enum:  # `packed.SEEN`
@@ -85,53 +86,64 @@ cdef enum:  # `Conn.flags`
     DONE = 64
     OPEN = 128
 
-cdef struct Conn:  # by cache lines: what finds it, its end, what denials tell with its begin, tuples
-    uint64_t tuple  # hash of a → b; further ones in `more`
+cdef enum:  # `Conn.odd`
+    A_SAME = 1  # an endpoint is translated to itself, else to nothing; void with ENDS
+    B_SAME = 2
+    ENDS = 4  # its endpoints are in `Ends`, at `host[0]`
+
+cdef struct Conn:  # two cache lines: what finds it and denials ask for; what its two lines say
+    uint64_t tuple  # hash of a → b; further ones in `Ends.more`
     int64_t number
-    int64_t at  # log time of the Built
+    int64_t at  # log time of the Built; its stamp, too, without `Rest`
+    int64_t ended_at  # the same of the Teardown
     int64_t event  # number of its last line
-    int64_t ended_at
     int64_t row
     uint32_t torn_slice  # the last one that may remember it by number
-    uint32_t unused
     uint32_t holds  # how many places may still refer to it
+    uint32_t denials  # the last of those that wait for it, a ring
     uint8_t count  # of tuples
     uint8_t orig
     uint8_t direction
     uint8_t flags
 
+    int64_t line
+    int64_t bytes
+    uint32_t lines  # from the Built to the Teardown
+    uint32_t duration  # whole seconds
+    uint32_t host[2]
+    uint16_t port[2]
+    uint32_t words
+    uint32_t origin
+    uint32_t end_words
+    uint16_t has
+    uint16_t end_has
+    uint16_t device
+    uint16_t how
+    uint16_t book
+    uint8_t by
+    uint8_t odd
+    uint32_t rest  # NOBODY: all is as is usual
+
+cdef struct Ends:  # endpoints that are translated, or no IPv4
+    uint64_t host[4]
+    uint16_t port[4]
+    uint64_t more[3]  # hashes of its further tuples
+
+cdef struct Rest:  # what cannot be said in a `Conn`, and all that is of its kind
+    int64_t ts
     int64_t end_ts
     int64_t end_line
-    int64_t bytes
-    double duration_s
-    uint32_t end_words
-    uint32_t end_origin
-    uint16_t end_has
-    uint16_t end_book
-    uint16_t how
-    uint8_t by
-    uint8_t unused_
     int64_t torn_at  # as its Teardown is remembered by number
     int64_t removed_ts
-
-    uint32_t first_denial  # of those that wait for it
-    uint32_t last_denial
+    double duration_s
+    uint32_t end_origin
+    uint16_t end_book
+    uint16_t unused
+    # Denials that did not wait for it.
+    double first_lag_s
     uint32_t denials_after
     uint32_t data_denied
     uint32_t acks_denied
-    uint16_t device
-    uint16_t book
-    double first_lag_s
-    int64_t ts
-    int64_t line
-    uint32_t words
-    uint32_t origin
-    uint32_t has
-    uint32_t spare
-
-    uint64_t host[4]
-    uint16_t port[4]
-    uint64_t more[3]
 
 cdef struct Denial:
     Refusal refusal
@@ -140,9 +152,7 @@ cdef struct Denial:
     int64_t late_row
     uint32_t conn  # the connection before it; held
     uint32_t late_conn
-    uint32_t next  # of its connection, or of those without
-    uint32_t older  # of all that wait for a connection
-    uint32_t newer
+    uint32_t next  # of its connection, a ring
     uint32_t copies  # of this one, linked by the same
     uint32_t watch_slice  # the last slices that may refer to it
     uint32_t lines_slice
@@ -150,6 +160,7 @@ cdef struct Denial:
     uint8_t late_side
     uint8_t form  # what its flags say: 1 data, 2 an ACK
     uint8_t fresh  # it may still change
+    uint8_t waits  # for its connection to be complete
 
 cdef struct Wait:  # a denial that waits for what comes next of its tuple
     int64_t at
@@ -159,21 +170,32 @@ cdef struct Wait:  # a denial that waits for what comes next of its tuple
     uint32_t nth  # of the ring, from 0
 
 cdef struct Numbered:  # how far one firewall's connections are remembered by number
+    Ties* ties  # of the same firewall, by tuple
     uint32_t slice  # the oldest slice
     List waiting  # places of connections that only such a slice may refer to
 
+cdef struct Waiting:  # a denial, which is another if its row ends in other bits
+    uint32_t row
+    uint32_t place
+
 cdef struct Store:
     Pool conns
+    Pool ends
+    Pool rests
     Pool denials
     Wait* waits
     uint32_t wait_room, wait_free
     List done  # places of complete connections
     List loose  # and of complete denials without one
-    uint32_t oldest, newest  # denials that wait for their connection
-    int64_t waiting, fresh, most  # how many; of each at most
+    List patient  # denials in the order in which they began to wait for their connection: Waiting
+    int64_t waiting  # of them, those that still do
+    int64_t fresh  # denials that may still change
+    int64_t most  # of each
+    int64_t told, bound_at  # denials that ever began to wait; at how many it is looked into
     int64_t let_go  # denials that did not wait for their connection
     List limbo  # connections that nothing refers to while the reference is at work
     Numbered** numbered  # by device
+    uint32_t devices
     bint running  # no reference is at work
     bint failed  # no memory
     uint32_t* rows_of  # by book: how many rows have its codes
@@ -182,12 +204,17 @@ cdef struct Store:
 
 cdef inline void store_begin(Store* s) noexcept nogil:
     memset(s, 0, sizeof(Store))
-    s.wait_free = s.oldest = s.newest = NOBODY
+    s.wait_free = NOBODY
+    s.conns.bytes, s.ends.bytes, s.rests.bytes = sizeof(Conn), sizeof(Ends), sizeof(Rest)
+    s.denials.bytes = sizeof(Denial)
 
 
 cdef inline void store_free(Store* s) noexcept nogil:
     pool_free(&s.conns)
+    pool_free(&s.ends)
+    pool_free(&s.rests)
     pool_free(&s.denials)
+    free(s.patient.items)
     free(s.waits)
     free(s.limbo.items)
     free(s.done.items)
@@ -204,16 +231,6 @@ cdef inline Denial* denial_at(const Store* s, uint32_t place) noexcept nogil:
     return <Denial*>row_at(&s.denials, place)
 
 
-cdef inline uint64_t tuple_of(const Conn* c, int i) noexcept nogil:
-    return c.more[i - 1] if i else c.tuple
-
-
-cdef inline void set_tuple(Conn* c, int i, uint64_t key) noexcept nogil:
-    if i:
-        c.more[i - 1] = key
-    else:
-        c.tuple = key
-
 # --- connections ---------------------------------------------------------------------------------
 
 cdef inline uint32_t conn_new(Store* s, int64_t row) noexcept nogil:
@@ -223,10 +240,9 @@ cdef inline uint32_t conn_new(Store* s, int64_t row) noexcept nogil:
     if place == NOBODY:
         return place
     c = conn_at(s, place)
-    c.row, c.holds, c.count, c.flags, c.torn_slice = row, 0, 0, 0, 0
-    c.first_denial = c.last_denial = NOBODY
-    c.denials_after = c.data_denied = c.acks_denied = 0
-    c.first_lag_s = NAN
+    c.row, c.holds, c.torn_slice, c.ended_at = row, 0, 0, 0
+    c.count = c.flags = c.odd = 0
+    c.denials = c.rest = NOBODY
     c.book = s.book
     s.rows_of[s.book] += 1
     return place
@@ -240,31 +256,21 @@ cdef inline void list_place(Store* s, List* list, uint32_t place) noexcept nogil
         item[0] = place
 
 
-cdef inline void unlink(Store* s, Denial* d) noexcept nogil:
-    """Out of those that wait."""
-    if d.older == NOBODY:
-        s.oldest = d.newer
-    else:
-        denial_at(s, d.older).newer = d.newer
-    if d.newer == NOBODY:
-        s.newest = d.older
-    else:
-        denial_at(s, d.newer).older = d.older
-    s.waiting -= 1
-
-
 cdef inline void complete(Store* s, uint32_t place) noexcept nogil:
     """Nothing holds this connection.  If it is not remembered by number either, nothing to come
     refers to it: it leaves with its denials."""
     cdef Conn* c = conn_at(s, place)
-    cdef uint32_t i = c.first_denial
+    cdef uint32_t i = c.denials
     if c.torn_slice >= s.numbered[c.device].slice:
         list_place(s, &s.numbered[c.device].waiting, place)
         return
     c.flags |= DONE
     list_place(s, &s.done, place)
-    while i != NOBODY:
-        unlink(s, denial_at(s, i))
+    if i == NOBODY:
+        return
+    while denial_at(s, i).waits:
+        denial_at(s, i).waits = 0
+        s.waiting -= 1
         i = denial_at(s, i).next
 
 
@@ -321,7 +327,7 @@ cdef inline uint32_t denial_new(Store* s) noexcept nogil:
     d.late_row = -1
     d.conn = d.late_conn = d.copies = NOBODY
     d.watch_slice = d.lines_slice = 0
-    d.fresh = 1
+    d.fresh, d.waits = 1, 0
     d.book = s.book
     s.rows_of[s.book] += 1
     s.fresh += 1
@@ -350,47 +356,46 @@ cdef inline void let_loose(Store* s, uint32_t place) noexcept nogil:
     list_place(s, &s.loose, place)
 
 
-cdef inline void wait_no_longer(Store* s) noexcept nogil:
-    """The denial that has waited longest for its connection leaves without it."""
-    cdef uint32_t place = s.oldest
+cdef inline void wait_for_conn(Store* s, uint32_t place) noexcept nogil:
+    """A settled denial waits for its connection to be complete."""
     cdef Denial* d = denial_at(s, place)
     cdef Conn* c = conn_at(s, d.conn)
-    unlink(s, d)
-    c.first_denial = d.next
-    if d.next == NOBODY:
-        c.last_denial = NOBODY
-    d.conn = NOBODY
-    let_loose(s, place)
-    s.let_go += 1
-
-
-cdef inline void told_by(Store* s, uint32_t place) noexcept nogil:
-    """Count a denial for its connection, for which it waits from now on."""
-    cdef Denial* d = denial_at(s, place)
-    cdef uint32_t at = d.conn
-    cdef Conn* c = conn_at(s, at)
-    if d.refusal.copy_row < 0 and d.refusal.lag_s == d.refusal.lag_s:
-        c.denials_after += 1
-        c.data_denied += d.form == 1
-        c.acks_denied += d.form == 2
-        if not c.first_lag_s <= d.refusal.lag_s:
-            c.first_lag_s = d.refusal.lag_s
-    d.next = NOBODY
-    if c.last_denial == NOBODY:
-        c.first_denial = place
+    cdef Waiting* last
+    if c.denials == NOBODY:
+        d.next = place
     else:
-        denial_at(s, c.last_denial).next = place
-    c.last_denial = place
-    d.older, d.newer = s.newest, NOBODY
-    if s.newest == NOBODY:
-        s.oldest = place
-    else:
-        denial_at(s, s.newest).newer = place
-    s.newest = place
+        d.next = denial_at(s, c.denials).next
+        denial_at(s, c.denials).next = place
+    c.denials = place
+    d.waits = 1
     s.waiting += 1
-    release(s, at)
-    while s.waiting > s.most:
-        wait_no_longer(s)
+    s.told += 1
+    if s.patient.end == s.patient.room and s.patient.end - s.patient.begin > 2 * s.waiting + 4096:
+        tidy_patient(s)
+    last = <Waiting*>list_add(&s.patient, sizeof(Waiting))
+    if last == NULL:
+        s.failed = True
+    else:
+        last.row, last.place = <uint32_t>d.refusal.row, place
+    release(s, d.conn)
+
+
+cdef inline bint is_waiting(const Store* s, const Waiting* one) noexcept nogil:
+    cdef Denial* d = denial_at(s, one.place)
+    return d.waits and <uint32_t>d.refusal.row == one.row
+
+
+cdef inline void tidy_patient(Store* s) noexcept nogil:
+    """Only those that still wait."""
+    cdef Waiting* all = <Waiting*>s.patient.items
+    cdef int64_t i, to = 0
+    for i in range(s.patient.begin, s.patient.end):
+        if i + SOON < s.patient.end:
+            fetch_row(&s.denials, all[i + SOON].place)
+        if is_waiting(s, &all[i]):
+            all[to] = all[i]
+            to += 1
+    s.patient.begin, s.patient.end = 0, to
 
 
 cdef inline void settle(Store* s, uint32_t place) noexcept nogil:
@@ -417,7 +422,7 @@ cdef inline void settle(Store* s, uint32_t place) noexcept nogil:
     if d.conn == NOBODY:
         let_loose(s, place)
     else:
-        told_by(s, place)
+        wait_for_conn(s, place)
 
 # --- what waits for a denial's tuple -------------------------------------------------------------
 

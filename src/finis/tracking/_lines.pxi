@@ -35,13 +35,12 @@ cdef int translated(Flow* f, const Event* e) noexcept nogil:
     return 1
 
 
-cdef inline int tuples_of(Flow* f, const Event* e, uint64_t real, Conn* c) noexcept nogil:
-    """`lives._tuples`; how many."""
+cdef inline int tuples_of(Flow* f, const Event* e, uint64_t* keys) noexcept nogil:
+    """`lives._tuples`: how many; the first is there already, the others are written."""
     cdef Dev* d = f.way.dev
     cdef bint a_same, b_same
     cdef uint64_t a, a_p, b, b_p, am, am_p, bm, bm_p
     cdef Slot* found
-    c.tuple = real
     if empty(d.xlates) and same_ends(e):
         return 1
     a, b = ident_of(f, e.host[A]), ident_of(f, e.host[B])
@@ -63,13 +62,13 @@ cdef inline int tuples_of(Flow* f, const Event* e, uint64_t real, Conn* c) noexc
     if a_same and b_same:
         return 1
     if a_same:
-        c.more[0] = key4(a, a_p, bm, bm_p)
+        keys[1] = key4(a, a_p, bm, bm_p)
         return 2
-    c.more[0] = key4(am, am_p, b, b_p)
+    keys[1] = key4(am, am_p, b, b_p)
     if b_same:
         return 2
-    c.more[1] = key4(a, a_p, bm, bm_p)
-    c.more[2] = key4(am, am_p, bm, bm_p)
+    keys[2] = key4(a, a_p, bm, bm_p)
+    keys[3] = key4(am, am_p, bm, bm_p)
     return 4
 
 
@@ -86,25 +85,6 @@ cdef inline bint same_ends(const Event* e) noexcept nogil:
     )
 
 
-cdef inline void write_start(Conn* c, const Event* e) noexcept nogil:
-    """What a Built says, but for hosts and codes."""
-    c.number = e.conn_id
-    c.ts, c.line = e.ts, e.line
-    memcpy(c.port, e.port, sizeof(c.port))
-    c.has = e.has & ~<uint32_t>(HAS_BYTES | HAS_HIT_COUNT | HAS_DUPLICATE_OF | HAS_DURATION)
-
-
-cdef inline void write_end(Store* s, Conn* c, const Event* e) noexcept nogil:
-    """What a Teardown says, but for codes."""
-    c.end_ts, c.end_line, c.bytes, c.duration_s = e.ts, e.line, e.bytes, e.duration_s
-    c.end_has = <uint16_t>(e.has & (HAS_TS | HAS_LINE | HAS_BYTES))
-    if e.has & HAS_DURATION and 0 <= e.duration_s < 1e9:
-        c.end_has |= HAS_DURATION
-    c.flags |= ENDED
-    c.end_book = s.book
-    s.rows_of[s.book] += 1
-
-
 cdef inline int orig_of(const Word* word) noexcept nogil:
     """`lives._orientation` where it need not be guessed; else -1."""
     if word.initiator == 1 or (word.initiator != 2 and word.direction == INBOUND):
@@ -116,7 +96,9 @@ cdef int built(Flow* f, const Event* e, const Word* word, uint64_t real, int64_t
     """`Lives.built`"""
     cdef Dev* d = f.way.dev
     cdef Store* s = &f.store
-    cdef int orig = orig_of(word), i
+    cdef int orig = orig_of(word), i, count
+    cdef uint64_t keys[4]
+    cdef uint64_t host[4]
     cdef uint32_t place
     cdef Conn* c
     if (
@@ -141,17 +123,19 @@ cdef int built(Flow* f, const Event* e, const Word* word, uint64_t real, int64_t
     d.events += 1
     f.lives_count += 1
     c = conn_at(s, place)
-    write_start(c, e)
     for i in range(4):
-        c.host[i] = host_of(f, e.host[i])
-    c.words, c.origin = f.to_words[e.words], f.to_ways[e.origin]
-    c.device = <uint16_t>d.name
-    c.at, c.event, c.orig, c.direction = f.at, event, <uint8_t>orig, word.direction
-    if open_last(s, d, place):
+        host[i] = host_of(f, e.host[i])
+    keys[0] = real
+    count = tuples_of(f, e, keys)
+    if (
+        set_start(s, c, e, host, f.to_words[e.words], f.to_ways[e.origin])
+        or set_at(s, c, f.at) or set_tuples(s, c, keys, count) or open_last(s, d, place)
+    ):
         return -1
-    c.count = <uint8_t>tuples_of(f, e, real, c)
-    for i in range(c.count):
-        if open_tuple(f, d, tuple_of(c, i), place):
+    c.device = <uint16_t>d.name
+    c.event, c.orig, c.direction = event, <uint8_t>orig, word.direction
+    for i in range(count):
+        if open_tuple(f, d, keys[i], place):
             return -1
     if d.open > f.open_most:
         bound_open(f, d)
@@ -222,7 +206,7 @@ cdef int teardown(
     if f.at < c.at - f.wait:
         return 0
     for k in range(c.count):
-        known |= tuple_of(c, k) == real
+        known |= tuple_of(s, c, k) == real
     if not known:
         return 0
     d.teardowns += 1
@@ -230,19 +214,21 @@ cdef int teardown(
     if not d.torn_since.known:
         d.torn_since.known, d.torn_since.value = True, f.at
     no_longer_open(d, c)
-    write_end(s, c, e)
-    c.end_words, c.end_origin = f.to_words[e.words], f.to_ways[e.origin]
+    if (
+        set_end(s, c, e, f.to_words[e.words], f.to_ways[e.origin])
+        or set_ended_at(s, c, f.at) or set_torn_at(s, c, f.at)
+    ):
+        return -1
     c.how, c.by = word.how[c.orig][c.direction], word.by[c.orig][c.direction]
-    c.ended_at = c.torn_at = f.at
     c.event = event
     memory = d.brief if word.brief[c.orig][c.direction] else d.long_
     now = d.now.value if d.now.known else f.at
     if number_torn(d.torn, key_of_number(e.conn_id), place, True, f.at):
         return -1
     for k in range(c.count):  # `Device.close`, `Device.remember`
-        if tuple_ended(memory, tuple_of(c, k), place, True, now):
+        if tuple_ended(memory, tuple_of(s, c, k), place, True, now):
             return -1
-        waits = found_in(d.watch, tuple_of(c, k))
+        waits = found_in(d.watch, tuple_of(s, c, k))
         if waits != NOBODY:
             on_teardown(f, waits, place)
     release(s, place)

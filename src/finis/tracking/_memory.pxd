@@ -179,7 +179,6 @@ cdef inline void* list_add(List* list, size_t size) noexcept nogil:
 # --- rows that are used again --------------------------------------------------------------------
 
 cdef enum:
-    ROW_BYTES = 256
     CHUNK_BITS = 15  # rows of a chunk
     CHUNK_ROWS = 1 << CHUNK_BITS
     SOON = 16  # rows that are loaded before they are needed
@@ -190,10 +189,11 @@ cdef struct Pool:
     uint32_t spares
     uint32_t top  # places that were ever used
     uint32_t room
+    uint64_t bytes  # of a row
 
 
 cdef inline char* row_at(const Pool* pool, uint32_t place) noexcept nogil:
-    return pool.chunks[place >> CHUNK_BITS] + <uint64_t>(place & (CHUNK_ROWS - 1)) * ROW_BYTES
+    return pool.chunks[place >> CHUNK_BITS] + (place & (CHUNK_ROWS - 1)) * pool.bytes
 
 
 cdef inline int pool_grow(Pool* pool) noexcept nogil:
@@ -209,7 +209,7 @@ cdef inline int pool_grow(Pool* pool) noexcept nogil:
     if larger == NULL:
         return -1
     pool.spare = <uint32_t*>larger
-    pool.chunks[chunks] = <char*>finis_chunk(<uint64_t>CHUNK_ROWS * ROW_BYTES)
+    pool.chunks[chunks] = <char*>finis_chunk(CHUNK_ROWS * pool.bytes)
     if pool.chunks[chunks] == NULL:
         return -1
     pool.room += CHUNK_ROWS
@@ -219,9 +219,11 @@ cdef inline int pool_grow(Pool* pool) noexcept nogil:
 cdef inline void fetch_row(const Pool* pool, uint32_t place) noexcept nogil:
     cdef char* soon = row_at(pool, place)
     finis_fetch(soon)
-    finis_fetch(soon + 64)
-    finis_fetch(soon + 128)
-    finis_fetch(soon + 192)
+    if pool.bytes > 64:
+        finis_fetch(soon + 64)
+    if pool.bytes > 128:
+        finis_fetch(soon + 128)
+        finis_fetch(soon + 192)
 
 
 cdef inline uint32_t pool_take(Pool* pool) noexcept nogil:

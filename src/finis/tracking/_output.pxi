@@ -5,7 +5,7 @@ assert sizeof(End) == packed.END.itemsize
 assert sizeof(Refusal) == packed.REFUSAL.itemsize
 assert sizeof(Connection) == packed.CONNECTION.itemsize
 assert sizeof(Refused) == packed.DENIAL.itemsize
-assert sizeof(Conn) == ROW_BYTES and sizeof(Denial) == ROW_BYTES
+assert sizeof(Conn) == 128 and sizeof(Ends) == 64
 
 
 cdef class FastOutput:
@@ -71,10 +71,9 @@ cdef class FastOutput:
         if line is not None:
             event.line = line
             event.has |= HAS_LINE
-        write_start(c, &event)
-        memcpy(c.host, event.host, sizeof(c.host))
-        c.words = event.words
-        c.origin = self.follower.note_origin((row[eventrow.DEVICE], file))
+        origin = self.follower.note_origin((row[eventrow.DEVICE], file))
+        if set_start(self.s, c, &event, event.host, event.words, origin):
+            failed()
         c.device, c.orig = self.follower.note_device(device), orig
         c.direction = UNSAID
         if how == "guessed":
@@ -86,14 +85,16 @@ cdef class FastOutput:
         cdef Event event
         cdef Conn* c = conn_at(self.s, self.follower.place(count))
         self.follower.pack(row, &event)
-        write_end(self.s, c, &event)
-        c.end_words, c.end_origin = event.words, event.origin
+        if set_end(self.s, c, &event, event.words, event.origin):
+            failed()
         c.how, c.by = self.follower.note_how(how), <int>BY[by]
 
     def linger(self, count, removed, certainty):
         cdef Conn* c = conn_at(self.s, self.follower.place(count))
         if removed is not None and not c.flags & REMOVED:
-            c.removed_ts = removed
+            if unfold(self.s, c) == NULL:
+                failed()
+            rest_of(self.s, c).removed_ts = removed
             c.flags |= REMOVED
         if certainty is not None and not c.flags & CERTAINTY:
             c.flags |= CERTAINTY | (IMPLIED if certainty == "implied" else 0)
@@ -225,15 +226,20 @@ cdef enum:
 cdef int64_t waiting_for(const Store* s, int64_t conns) noexcept nogil:
     """How many denials leave with the first of the complete connections."""
     cdef uint32_t* places = <uint32_t*>s.done.items + s.done.begin
-    cdef uint32_t j
+    cdef uint32_t j, last
     cdef int64_t i, count = 0
     for i in range(conns):
         if i + SOON < conns:
             fetch_row(&s.conns, places[i + SOON])
-        j = conn_at(s, places[i]).first_denial
-        while j != NOBODY:
+        last = conn_at(s, places[i]).denials
+        if last == NOBODY:
+            continue
+        j = last
+        while True:
             count += 1
             j = denial_at(s, j).next
+            if j == last:
+                break
     return count
 
 
@@ -243,25 +249,34 @@ cdef int give(
     """Write the first complete rows, and forget them."""
     cdef uint32_t* places = <uint32_t*>s.done.items + s.done.begin
     cdef int64_t i, n = 0
-    cdef uint32_t j, after
+    cdef uint32_t j, last, after
     cdef Conn* c
+    cdef Told told
     for i in range(conns):
         if i + SOON < conns:
             fetch_row(&s.conns, places[i + SOON])
         c = conn_at(s, places[i])
-        write_connection(c, &to[i])
+        write_connection(s, c, &to[i])
         books[0][i] = books[1][i] = c.book
         s.rows_of[c.book] -= 1
         if c.flags & ENDED:
-            books[1][i] = c.end_book
-            s.rows_of[c.end_book] -= 1
-        j = c.first_denial
-        while j != NOBODY:
-            after = denial_at(s, j).next
-            books[2][n] = give_denial(s, j, i, &refused[n])
-            n += 1
-            j = after
-        pool_give(&s.conns, places[i])
+            books[1][i] = end_book(s, c)
+            s.rows_of[books[1][i]] -= 1
+        told = told_so_far(s, c)
+        last = c.denials
+        if last != NOBODY:
+            j = denial_at(s, last).next
+            while True:
+                after = denial_at(s, j).next
+                tell_denial(&told, denial_at(s, j))
+                books[2][n] = give_denial(s, j, i, &refused[n])
+                n += 1
+                if j == last:
+                    break
+                j = after
+        to[i].first_lag_s, to[i].denials_after = told.first_lag_s, told.after
+        to[i].data_denied, to[i].acks_denied = told.data, told.acks
+        conn_give(s, places[i])
     s.done.begin += conns
     places = <uint32_t*>s.loose.items + s.loose.begin
     for i in range(loose):
@@ -279,24 +294,28 @@ cdef inline uint16_t give_denial(Store* s, uint32_t place, int64_t at, Refused* 
     return d.book
 
 
-cdef inline void write_connection(const Conn* c, Connection* to) noexcept nogil:
+cdef inline void write_connection(const Store* s, const Conn* c, Connection* to) noexcept nogil:
+    """All but what denials tell."""
     cdef Event* e = &to.start.event
+    cdef const Rest* r = rest_of(s, c)
     memset(to, 0, sizeof(Connection))
-    e.ts, e.line, e.conn_id, e.has = c.ts, c.line, c.number, c.has
-    memcpy(e.host, c.host, sizeof(c.host))
-    memcpy(e.port, c.port, sizeof(c.port))
+    e.ts = c.at if r == NULL else r.ts
+    e.line, e.conn_id, e.has = c.line, c.number, c.has
+    get_ends(s, c, e.host, e.port)
     e.words, e.origin = c.words, c.origin
     to.start.row, to.start.device, to.start.orig = c.row, c.device, c.orig
     to.start.guessed = c.flags & GUESSED != 0
     to.end.row = c.row
     if c.flags & ENDED:
         to.ended = 1
-        to.end.ts, to.end.line, to.end.bytes = c.end_ts, c.end_line, c.bytes
-        to.end.duration_s, to.end.has = c.duration_s, c.end_has
-        to.end.words, to.end.origin = c.end_words, c.end_origin
+        to.end.bytes, to.end.has, to.end.words = c.bytes, c.end_has, c.end_words
         to.end.how, to.end.by = c.how, c.by
+        if r == NULL:
+            to.end.ts, to.end.line = c.ended_at, <int64_t>(<uint64_t>c.line + c.lines)
+            to.end.duration_s, to.end.origin = c.duration, c.origin
+        else:
+            to.end.ts, to.end.line = r.end_ts, r.end_line
+            to.end.duration_s, to.end.origin = r.duration_s, r.end_origin
     if c.flags & REMOVED:
-        to.removed, to.removed_ts = 1, c.removed_ts
+        to.removed, to.removed_ts = 1, r.removed_ts
     to.implied = c.flags & IMPLIED != 0
-    to.first_lag_s, to.denials_after = c.first_lag_s, c.denials_after
-    to.data_denied, to.acks_denied = c.data_denied, c.acks_denied

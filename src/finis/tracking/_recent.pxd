@@ -83,7 +83,7 @@ cdef inline void fetch_gone(const Ties* ties, const Tie* tie) noexcept nogil:
     cdef uint32_t kind = tie.mark & KIND
     cdef Store* store = (<Memory*>ties.of[kind]).store
     if kind == BRIEF or kind == LONG:
-        fetch_row(&store.conns, tie.place)
+        finis_fetch(conn_at(store, tie.place))
     elif kind == WATCH and tie.place != NOBODY:
         finis_fetch(&store.waits[tie.place])
 

@@ -77,7 +77,8 @@ cdef class Endings(Recents):
     def put(self, key, value, now):
         at, row, _ = unpack(value)
         cdef uint32_t place = self.follower.place(row)
-        conn_at(&self.f.store, place).ended_at = at
+        if set_ended_at(&self.f.store, conn_at(&self.f.store, place), at):
+            failed()
         if tuple_ended(&self.m, key, place, False, now):
             failed()
 
@@ -91,33 +92,37 @@ cdef class TornNumbers(Recents):
         if place == NOBODY:
             return None
         c = self.follower.tell(place)
-        return tuples_in(c), None if c.flags & UNBUILT else c.at, c.torn_at, c.row, c.event
+        built = None if c.flags & UNBUILT else c.at
+        return tuples_in(&self.f.store, c), built, torn_at(&self.f.store, c), c.row, c.event
 
     def put(self, number, value, now):
         tuples, built, torn, row, event = value
         cdef uint32_t place = self.follower.place(row)
-        cdef Conn* c = conn_at(&self.f.store, place)
+        cdef Store* s = &self.f.store
+        cdef Conn* c = conn_at(s, place)
         if built is None:
             c.flags |= UNBUILT
-        else:
-            c.at = built
-        c.torn_at, c.event = torn, event
-        put_tuples(c, tuples)
+        elif set_at(s, c, built):
+            failed()
+        if set_torn_at(s, c, torn):
+            failed()
+        c.event = event
+        put_tuples(s, c, tuples)
         if number_torn(&self.m, key_of_number(to_number(number)), place, False, now):
             failed()
 
 
-cdef tuple tuples_in(const Conn* c):
+cdef tuple tuples_in(const Store* s, const Conn* c):
     cdef int i
-    return tuple([tuple_of(c, i) for i in range(c.count)])
+    return tuple([tuple_of(s, c, i) for i in range(c.count)])
 
 
-cdef int put_tuples(Conn* c, tuple keys) except -1:
+cdef int put_tuples(Store* s, Conn* c, tuple keys) except -1:
+    cdef uint64_t written[4]
     cdef int i
     for i, key in enumerate(keys):
-        set_tuple(c, i, key)
-    c.count = len(keys)
-    return 0
+        written[i] = key
+    return failed() if set_tuples(s, c, written, len(keys)) else 0
 
 
 cdef class Lines(Recents):
@@ -296,7 +301,7 @@ cdef class OpenNumbers:
 
     cdef object entry(self, uint32_t place):
         cdef Conn* c = self.follower.tell(place)
-        return c.row, tuples_in(c), c.at, c.orig, DIRECTED[c.direction], c.event
+        return c.row, tuples_in(self.s, c), c.at, c.orig, DIRECTED[c.direction], c.event
 
     def get(self, number):
         cdef uint32_t place
@@ -322,10 +327,12 @@ cdef class OpenNumbers:
             self.pop(number)
         if tie_add(&self.d.numbers, key_of_number(n), place, IN_USE) == NULL:
             failed()
-        _, tuples, c.at, c.orig, direction, c.event = entry
+        _, tuples, at, c.orig, direction, c.event = entry
+        if set_at(self.s, c, at):
+            failed()
         c.number = n
         c.direction = DIRECTIONS.get(direction, OTHERWISE)
-        put_tuples(c, tuples)
+        put_tuples(self.s, c, tuples)
         if open_last(self.s, self.d, place):
             failed()
 
