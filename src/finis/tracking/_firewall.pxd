@@ -9,9 +9,9 @@ from finis.tracking._ties cimport *
 
 cdef enum:
     LINE_BITS = 1 << 16
-    RING = 32  # lines whose keys are worked out beforehand
-    FAR = 16  # lines ahead of which memory is loaded: what keys lead to,
-    NEAR = 6  # and what that leads to
+    RING = 64  # lines whose keys are worked out beforehand
+    FAR = 24  # lines ahead of which memory is loaded: what keys lead to,
+    NEAR = 8  # and what that leads to
 
 cdef struct Maybe:
     bint known
@@ -257,6 +257,18 @@ cdef inline void bound_waiting(Store* s) noexcept nogil:
         pass
 
 
+cdef inline void fetch_settled(const Store* s, const Dev* d) noexcept nogil:
+    """Have the processor load denials soon to be settled, and the connections before them."""
+    cdef const Fresh* all = <Fresh*>d.fresh.items + d.fresh.begin
+    cdef int64_t count = d.fresh.end - d.fresh.begin
+    cdef uint32_t conn
+    if count > SOON:
+        fetch_row(&s.denials, all[SOON].place)
+        conn = denial_at(s, all[SOON // 2].place).conn
+        if conn != NOBODY:
+            finis_fetch(conn_at(s, conn))
+
+
 cdef inline void settle_due(Store* s, Dev* d) noexcept nogil:
     """Settle the denials that no slice refers to any more, and those that are too many."""
     cdef Denial* first
@@ -265,6 +277,7 @@ cdef inline void settle_due(Store* s, Dev* d) noexcept nogil:
         d.watch.dropped = d.lines.dropped = False
         watched, listed = d.watch.part[0].number, d.lines.part[0].number
         while d.fresh.begin < d.fresh.end:
+            fetch_settled(s, d)
             first = denial_at(s, (<Fresh*>d.fresh.items)[d.fresh.begin].place)
             if first.watch_slice >= watched or first.lines_slice >= listed:
                 break

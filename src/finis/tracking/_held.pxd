@@ -174,6 +174,10 @@ cdef struct Numbered:  # how far one firewall's connections are remembered by nu
     uint32_t slice  # the oldest slice
     List waiting  # places of connections that only such a slice may refer to
 
+cdef struct Done:
+    uint32_t place
+    uint32_t denials  # how many leave with it
+
 cdef struct Waiting:  # a denial, which is another if its row ends in other bits
     uint32_t row
     uint32_t place
@@ -185,7 +189,7 @@ cdef struct Store:
     Pool denials
     Wait* waits
     uint32_t wait_room, wait_free
-    List done  # places of complete connections
+    List done  # complete connections: Done
     List loose  # and of complete denials without one
     List patient  # denials in the order in which they began to wait for their connection: Waiting
     int64_t waiting  # of them, those that still do
@@ -261,15 +265,21 @@ cdef inline void complete(Store* s, uint32_t place) noexcept nogil:
     refers to it: it leaves with its denials."""
     cdef Conn* c = conn_at(s, place)
     cdef uint32_t i = c.denials
+    cdef Done* done
     if c.torn_slice >= s.numbered[c.device].slice:
         list_place(s, &s.numbered[c.device].waiting, place)
         return
     c.flags |= DONE
-    list_place(s, &s.done, place)
+    done = <Done*>list_add(&s.done, sizeof(Done))
+    if done == NULL:
+        s.failed = True
+        return
+    done.place, done.denials = place, 0
     if i == NOBODY:
         return
     while denial_at(s, i).waits:
         denial_at(s, i).waits = 0
+        done.denials += 1
         s.waiting -= 1
         i = denial_at(s, i).next
 

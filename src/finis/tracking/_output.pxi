@@ -225,37 +225,36 @@ cdef enum:
 
 cdef int64_t waiting_for(const Store* s, int64_t conns) noexcept nogil:
     """How many denials leave with the first of the complete connections."""
-    cdef uint32_t* places = <uint32_t*>s.done.items + s.done.begin
-    cdef uint32_t j, last
+    cdef const Done* done = <Done*>s.done.items + s.done.begin
     cdef int64_t i, count = 0
     for i in range(conns):
-        if i + SOON < conns:
-            fetch_row(&s.conns, places[i + SOON])
-        last = conn_at(s, places[i]).denials
-        if last == NOBODY:
-            continue
-        j = last
-        while True:
-            count += 1
-            j = denial_at(s, j).next
-            if j == last:
-                break
+        count += done[i].denials
     return count
+
+
+cdef inline void fetch_denials(const Store* s, uint32_t place) noexcept nogil:
+    """Have the processor load the denials of a connection, of which there is one, mostly."""
+    cdef uint32_t last = conn_at(s, place).denials
+    if last != NOBODY:
+        fetch_row(&s.denials, last)
 
 
 cdef int give(
     Store* s, int64_t conns, int64_t loose, Connection* to, Refused* refused, uint16_t** books
 ) noexcept nogil:
     """Write the first complete rows, and forget them."""
-    cdef uint32_t* places = <uint32_t*>s.done.items + s.done.begin
+    cdef const Done* done = <Done*>s.done.items + s.done.begin
+    cdef const uint32_t* places
     cdef int64_t i, n = 0
     cdef uint32_t j, last, after
     cdef Conn* c
     cdef Told told
     for i in range(conns):
         if i + SOON < conns:
-            fetch_row(&s.conns, places[i + SOON])
-        c = conn_at(s, places[i])
+            fetch_row(&s.conns, done[i + SOON].place)
+        if i + SOON // 2 < conns:
+            fetch_denials(s, done[i + SOON // 2].place)
+        c = conn_at(s, done[i].place)
         write_connection(s, c, &to[i])
         books[0][i] = books[1][i] = c.book
         s.rows_of[c.book] -= 1
@@ -276,10 +275,12 @@ cdef int give(
                 j = after
         to[i].first_lag_s, to[i].denials_after = told.first_lag_s, told.after
         to[i].data_denied, to[i].acks_denied = told.data, told.acks
-        conn_give(s, places[i])
+        conn_give(s, done[i].place)
     s.done.begin += conns
     places = <uint32_t*>s.loose.items + s.loose.begin
     for i in range(loose):
+        if i + SOON < loose:
+            fetch_row(&s.denials, places[i + SOON])
         books[2][n] = give_denial(s, places[i], -1, &refused[n])
         n += 1
     s.loose.begin += loose

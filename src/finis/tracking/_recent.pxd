@@ -88,6 +88,18 @@ cdef inline void fetch_gone(const Ties* ties, const Tie* tie) noexcept nogil:
         finis_fetch(&store.waits[tie.place])
 
 
+cdef inline void fetch_further(const Ties* ties, const Tie* tie) noexcept nogil:
+    """And what that leads to."""
+    cdef uint32_t kind = tie.mark & KIND, place
+    cdef Store* store = (<Memory*>ties.of[kind]).store
+    if kind == BRIEF or kind == LONG:
+        place = conn_at(store, tie.place).denials
+        if place != NOBODY:
+            finis_fetch(&denial_at(store, place).next)
+    elif kind == WATCH and tie.place != NOBODY:
+        finis_fetch(&store.waits[store.waits[tie.place].next])
+
+
 cdef inline void sweep(Ties* ties, uint64_t most) noexcept nogil:
     """Take what is forgotten out of so many slots, at most RUN."""
     cdef uint64_t i = ties.hand
@@ -98,6 +110,8 @@ cdef inline void sweep(Ties* ties, uint64_t most) noexcept nogil:
         n += is_gone(ties, &ties.slots[(i + j) & ties.mask])
     for j in range(n):
         fetch_gone(ties, &ties.slots[(i + gone[j]) & ties.mask])
+    for j in range(n):
+        fetch_further(ties, &ties.slots[(i + gone[j]) & ties.mask])
     while n:  # the last first, as those behind what is dropped move; in a small table, all may
         n -= 1
         if is_gone(ties, &ties.slots[(i + gone[n]) & ties.mask]):
