@@ -101,6 +101,7 @@ cdef int built(Flow* f, const Event* e, const Word* word, uint64_t real, int64_t
     cdef uint64_t host[4]
     cdef uint32_t place
     cdef Conn* c
+    cdef Tie* found[KIND + 1]
     if (
         not word.tcp or e.host[A] == 0 or e.host[B] == 0 or not e.has & HAS_CONN_ID
         or e.conn_id <= NAMELESS or orig < 0
@@ -108,7 +109,8 @@ cdef int built(Flow* f, const Event* e, const Word* word, uint64_t real, int64_t
         return 0
     if d.orphans and maybe_orphan(d, e.conn_id):
         return 0
-    if (find_open(d, e.conn_id) & found_in(d.torn, key_of_number(e.conn_id))) != NOBODY:
+    ties_of(&d.numbers, key_of_number(e.conn_id), found)
+    if found[IN_USE] != NULL or place_in(&d.numbers, found[TORN]) != NOBODY:
         return 0
     place = conn_new(s, f.lives_count)
     if (
@@ -144,12 +146,14 @@ cdef int built(Flow* f, const Event* e, const Word* word, uint64_t real, int64_t
 
 cdef inline int open_tuple(Flow* f, Dev* d, uint64_t key, uint32_t place) noexcept nogil:
     """A tuple is in use by a connection."""
-    cdef Tie* tie = tie_find(&d.ties, key, IN_USE)
-    cdef uint32_t waits = found_in(d.watch, key)
+    cdef Tie* found[KIND + 1]
+    cdef uint32_t waits
+    ties_of(&d.ties, key, found)
+    waits = place_in(&d.ties, found[WATCH])
     if waits != NOBODY:
         on_built(f, waits)
-    if tie != NULL:
-        tie.place = place
+    if found[IN_USE] != NULL:
+        found[IN_USE].place = place
     elif tie_add(&d.ties, key, place, IN_USE) == NULL:
         return -1
     return 0
@@ -226,9 +230,8 @@ cdef int teardown(
     if number_torn(d.torn, key_of_number(e.conn_id), place, True, f.at):
         return -1
     for k in range(c.count):  # `Device.close`, `Device.remember`
-        if tuple_ended(memory, tuple_of(s, c, k), place, True, now):
+        if tuple_ended(memory, tuple_of(s, c, k), place, True, &waits, now):
             return -1
-        waits = found_in(d.watch, tuple_of(s, c, k))
         if waits != NOBODY:
             on_teardown(f, waits, place)
     release(s, place)

@@ -176,7 +176,7 @@ cdef class FastOutput:
         for rows in pool:
             if len(rows) >= count and (<PyObject*>rows).ob_refcnt <= 2:  # here and in the pool
                 return rows[:count]
-        rows = np.empty(count, kind)
+        rows = np.empty(count + count // 8, kind)  # the next may be a little larger
         pool.append(rows)
         if len(pool) > ALIVE:
             del pool[0]

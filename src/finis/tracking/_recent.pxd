@@ -270,18 +270,17 @@ cdef inline Slot* remember(Memory* m, uint64_t key, int64_t now) noexcept nogil:
 
 cdef inline uint32_t found_in(const Memory* m, uint64_t key) noexcept nogil:
     """The connection (or the last of the ring) that is remembered by this key; NOBODY."""
-    cdef Tie* tie = tie_find(m.ties, key, m.kind)
-    return NOBODY if tie == NULL or is_gone(m.ties, tie) else tie.place
+    return place_in(m.ties, tie_find(m.ties, key, m.kind))
 
 
 cdef inline int tie_over(
-    Memory* m, uint64_t key, uint32_t place, bint closes, uint32_t* before
+    Memory* m, Tie** found, uint64_t key, uint32_t place, uint32_t* before
 ) noexcept nogil:
-    """The newest slice remembers a connection by this key, which it `closes`, too: no open
-    connection but itself has the key any more.  `before`: the one remembered so far, NOBODY for
-    none.  There is room; -1: no memory."""
-    cdef Tie* old = tie_find(m.ties, key, m.kind)
-    cdef Tie* used = tie_find(m.ties, key, IN_USE) if closes else NULL
+    """The newest slice remembers a connection by this key, whose entries are `found`; if it has the
+    key in use, it has so no more.  `before`: the one remembered so far, NOBODY for none.  There is
+    room.  -1: no memory."""
+    cdef Tie* old = found[m.kind]
+    cdef Tie* used = found[IN_USE]
     cdef uint32_t mark = head_of(m) << KIND_BITS | m.kind
     before[0] = NOBODY
     if used != NULL and used.place != place:
@@ -302,13 +301,19 @@ cdef inline int tie_over(
 
 
 cdef inline int tuple_ended(
-    Memory* m, uint64_t key, uint32_t place, bint closes, int64_t now
+    Memory* m, uint64_t key, uint32_t place, bint closes, uint32_t* waits, int64_t now
 ) noexcept nogil:
-    """A connection of this tuple ended; -1: no memory."""
+    """A connection of this tuple ended, which `closes` it, too; -1: no memory.  `waits`: the last
+    of the ring of denials that wait for what comes of this tuple, NOBODY for none."""
+    cdef Tie* found[KIND + 1]
     cdef uint32_t before
     make_room(m, now)
     hold(m.store, place)
-    if tie_over(m, key, place, closes, &before):
+    ties_of(m.ties, key, found)
+    waits[0] = place_in(m.ties, found[WATCH])
+    if not closes:
+        found[IN_USE] = NULL
+    if tie_over(m, found, key, place, &before):
         return -1
     if before != NOBODY:
         release(m.store, before)
@@ -319,10 +324,15 @@ cdef inline int number_torn(
     Memory* m, uint64_t key, uint32_t place, bint closes, int64_t now
 ) noexcept nogil:
     """The connection of this number ended; -1: no memory."""
+    cdef Tie* found[KIND + 1]
     cdef uint32_t before
     make_room(m, now)
     conn_at(m.store, place).torn_slice = head_of(m)
-    return tie_over(m, key, place, closes, &before)
+    ties_of(m.ties, key, found)
+    if not closes:
+        found[IN_USE] = NULL
+    return tie_over(m, found, key, place, &before)
+
 
 cdef inline int also_waits(
     Memory* m, uint32_t* last, int64_t at, int64_t number, uint32_t place

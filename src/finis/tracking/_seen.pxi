@@ -76,10 +76,10 @@ cdef class Endings(Recents):
 
     def put(self, key, value, now):
         at, row, _ = unpack(value)
-        cdef uint32_t place = self.follower.place(row)
+        cdef uint32_t place = self.follower.place(row), waits
         if set_ended_at(&self.f.store, conn_at(&self.f.store, place), at):
             failed()
-        if tuple_ended(&self.m, key, place, False, now):
+        if tuple_ended(&self.m, key, place, False, &waits, now):
             failed()
 
 

@@ -61,6 +61,27 @@ cdef inline bint is_gone(const Ties* ties, const Tie* tie) noexcept nogil:
     return <int32_t>(tie.mark - ties.oldest[tie.mark & KIND]) < 0
 
 
+cdef inline void ties_of(const Ties* ties, uint64_t key, Tie** found) noexcept nogil:
+    """The entries of this key by kind, NULL for none."""
+    cdef uint64_t i
+    cdef Tie* tie
+    for i in range(KIND + 1):
+        found[i] = NULL
+    if ties.count == 0:
+        return
+    i = bucket_of(ties, key)
+    while ties.slots[i].key:
+        tie = &ties.slots[i]
+        if tie.key == key:
+            found[tie.mark & KIND] = tie
+        i = (i + 1) & ties.mask
+
+
+cdef inline uint32_t place_in(const Ties* ties, const Tie* tie) noexcept nogil:
+    """NOBODY where there is no entry, or it is forgotten."""
+    return NOBODY if tie == NULL or is_gone(ties, tie) else tie.place
+
+
 cdef inline int ties_grow(Ties* ties) noexcept nogil:
     cdef uint64_t i, j, room = FIRST if ties.slots == NULL else 2 * (ties.mask + 1)
     cdef Ties larger = ties[0]
