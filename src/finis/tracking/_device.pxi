@@ -131,6 +131,7 @@ cdef class State:
         self.d.name, self.d.shared = follower.note_device(name), shared
         self.d.state = <void*>self
         self.d.numbers.near = SEED_A
+        self.d.ties.pace, self.d.numbers.pace = PACE, NUMBERS_PACE
         self.counts = FastCounts(self)
         self.since_why = "the log starts"
         self.open, self.open_tuples = OpenNumbers(self, follower), OpenTuples(self, follower)

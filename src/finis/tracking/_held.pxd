@@ -93,7 +93,6 @@ cdef enum:  # `Conn.odd`
 
 cdef struct Conn:  # two cache lines: what finds it and denials ask for; what its two lines say
     uint64_t tuple  # hash of a → b; further ones in `Ends.more`
-    int64_t number
     int64_t at  # log time of the Built; its stamp, too, without `Rest`
     int64_t ended_at  # the same of the Teardown
     int64_t event  # number of its last line
@@ -101,11 +100,17 @@ cdef struct Conn:  # two cache lines: what finds it and denials ask for; what it
     uint32_t torn_slice  # the last one that may remember it by number
     uint32_t holds  # how many places may still refer to it
     uint32_t denials  # the last of those that wait for it, a ring
+    uint16_t device
+    uint16_t how
+    uint16_t book
+    uint8_t by
+    uint8_t odd
     uint8_t count  # of tuples
     uint8_t orig
     uint8_t direction
     uint8_t flags
 
+    int64_t number
     int64_t line
     int64_t bytes
     uint32_t lines  # from the Built to the Teardown
@@ -117,11 +122,6 @@ cdef struct Conn:  # two cache lines: what finds it and denials ask for; what it
     uint32_t end_words
     uint16_t has
     uint16_t end_has
-    uint16_t device
-    uint16_t how
-    uint16_t book
-    uint8_t by
-    uint8_t odd
     uint32_t rest  # NOBODY: all is as is usual
 
 cdef struct Ends:  # endpoints that are translated, or no IPv4

@@ -10,6 +10,7 @@ from finis.tracking._ties cimport *
 cdef enum:
     PARTS = 8  # slices of a memory, the newest included
     PACE = 8  # entries of a table that are looked at for each new one
+    NUMBERS_PACE = 4  # the same of numbers: what they lead to is not held by them
     RUN = 128  # of them at one time
     MOST_WAITING = 1000  # recent.WATCHED
 
@@ -121,7 +122,7 @@ cdef inline void sweep(Ties* ties, uint64_t most) noexcept nogil:
 
 cdef inline void sweep_due(Ties* ties) noexcept nogil:
     """There will be a new entry.  Slots may move."""
-    ties.due += PACE
+    ties.due += ties.pace
     if ties.due >= RUN:
         ties.due = 0
         if ties.count:

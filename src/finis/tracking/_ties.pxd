@@ -22,6 +22,7 @@ cdef struct Ties:
     uint64_t count
     uint64_t near  # not 0: keys are numbers, of which four that follow each other share a line
     uint64_t hand  # the slot that is swept next
+    uint64_t pace  # slots to be swept for each new entry
     uint64_t due  # slots to be swept
     # By kind: the mark of the oldest entries that are not forgotten, and whose they are
     # (`_recent.Memory`).  What is of no memory is never forgotten.
@@ -38,6 +39,7 @@ cdef inline uint64_t bucket_of(const Ties* ties, uint64_t key) noexcept nogil:
 cdef inline void fetch_tie(const Ties* ties, uint64_t key) noexcept nogil:
     if ties.count:
         finis_fetch(&ties.slots[bucket_of(ties, key)])
+        finis_fetch(&ties.slots[(bucket_of(ties, key) + BUCKET) & ties.mask])
 
 
 cdef inline Tie* tie_find(const Ties* ties, uint64_t key, uint32_t kind) noexcept nogil:
