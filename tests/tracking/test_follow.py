@@ -20,7 +20,8 @@ from .eventlist import CLIENT, NS, SERVER, START, Line, batches, built, deny, li
 pytestmark = pytest.mark.skipif(module._kernel() is None, reason="no kernel is built")
 
 OTHER = "outside:192.0.2.9/40001"
-ENDS = st.sampled_from((CLIENT, CLIENT, SERVER, OTHER, None))
+NAMED = "outside:client.example/40002"
+ENDS = st.sampled_from((CLIENT, CLIENT, SERVER, OTHER, NAMED, None))
 SMALL = LogOptions(open_most=3, lines_most=8, ended_most=6, devices_most=2)
 KINDS = (
     "state", "ended", "context", "permit", "failover", "icmp", "xlate-built", "limit", "threat",
@@ -52,6 +53,8 @@ def event(draw: st.DrawFn) -> Line:
         mapped = {}
         if draw(st.integers(0, 3)) == 0:
             mapped = {"mapped_b": draw(st.sampled_from(("203.0.113.5/443", "10.0.0.5/443")))}
+            if draw(st.booleans()):
+                mapped["mapped_a"] = draw(st.sampled_from(("203.0.113.9/7", "192.0.2.9/40000")))
         return built(
             0, number, a, b, direction=draw(st.sampled_from(("inbound", "outbound", None))),
             initiator=draw(st.sampled_from(("a", "b", "unknown"))), **common, **mapped,
@@ -60,7 +63,8 @@ def event(draw: st.DrawFn) -> Line:
     if kind == "torn":
         return torn(
             0, number, a, b, **common,
-            duration_s=draw(st.sampled_from((0.0, 3.0, 10.0, None, float("inf"), 5))),
+            duration_s=draw(st.sampled_from((0.0, 3.0, 10.0, 2.5, None, float("inf"), 5, 5e9))),
+            **draw(st.sampled_from(({}, {}, {}, {"line": None}, {"line": 2**40}))),
             teardown=draw(st.sampled_from(("fins", "reset-side-unknown", "idle-timeout", None))),
             teardown_side=draw(st.sampled_from(("a", "b", "device", "unknown"))),
             reason_by=draw(st.sampled_from(("I", "O", "inside", None))),
@@ -182,6 +186,39 @@ def test_denials_wait_for_their_connection_only_under_a_ceiling() -> None:
     alone = tables.denials["conn_id"].null_count()
     assert alone > 0 and tables.denials["lag_s"].null_count() == 0
     assert any(note.startswith(f"{alone} denials are told without") for note in tables.notes)
+
+
+def test_which_denials_wait_does_not_hang_on_batches() -> None:
+    lines = busy(300)
+    told = []
+    for size in (7, 50, 900):
+        tracker = LogTracker(options=LogOptions(denials_most=20, ended_s=90.0, expired_s=90.0))
+        parts = []
+        for batch in batches(lines, size):
+            tracker.feed(batch)
+            while tracker.ready:
+                parts.append(tracker.take(5))
+        tables = tracker.tables([part for part in (*parts, *tracker.rest()) if part])
+        told.append((tables.connections.rows(), sorted(map(repr, tables.denials.rows()))))
+    assert told[0] == told[1] == told[2]
+    assert any("denials are told without" in note for note in tables.notes)
+
+
+def test_what_is_forgotten_leaves_its_tables() -> None:
+    """Many times more connections than are remembered, of two firewalls, some translated."""
+    lines: list[Line] = []
+    for n in range(3000):
+        client = f"outside:192.0.2.{n % 200}/{1024 + n // 3}"
+        mapped = {"mapped_a": f"203.0.113.{n % 7}/{1024 + n}"} if n % 5 == 0 else {}
+        device = {"device": f"fw{n % 2}"}
+        how = "idle-timeout" if n % 4 == 0 else "fins"
+        lines.append(built(n, n, client, initiator="a", **mapped, **device))
+        lines.append(torn(n + 0.5, n, client, teardown=how, **device))
+        if n % 3 == 0:
+            lines.append(deny(n + 0.7 + n % 90, SERVER, client, **device))
+    lines.sort(key=lambda one: one["ts"])
+    options = LogOptions(ended_s=100.0, expired_s=400.0, ended_most=300, lines_most=200)
+    assert followed(lines, True, options, 100) == followed(lines, False, options, 100)
 
 
 def test_plain_lines_are_taken_by_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
