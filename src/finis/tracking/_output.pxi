@@ -210,7 +210,10 @@ cdef class FastOutput:
             to_denials, in_books[2] = <Refused*>&denial_bytes[0], &refused[0]
         with nogil:
             give(self.s, conns, loose, to_conns, to_denials, in_books)
-        book, whys = packed.one_book(of_conns, of_denials, books, self.books, self.s.book)
+        if self.books.count(None) == len(self.books) - 1:  # no rows have codes of another
+            book, whys = self.books[self.s.book]
+        else:
+            book, whys = packed.one_book(of_conns, of_denials, books, self.books, self.s.book)
         cdef Py_ssize_t i
         for i in range(len(self.books)):
             if self.s.rows_of[i] == 0 and i != self.s.book:
