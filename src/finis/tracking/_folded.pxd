@@ -27,7 +27,9 @@ cdef inline bint folds(const uint64_t* host, const uint16_t* port, int side) noe
     )
 
 
-cdef inline int set_ends(Store* s, Conn* c, const uint64_t* host, const uint16_t* port) noexcept nogil:
+cdef inline int set_ends(
+    Store* s, Conn* c, const uint64_t* host, const uint16_t* port
+) noexcept nogil:
     """Write both endpoints of a new connection; -1: no memory."""
     cdef int i
     cdef Ends* ends
@@ -46,7 +48,9 @@ cdef inline int set_ends(Store* s, Conn* c, const uint64_t* host, const uint16_t
     return 0
 
 
-cdef inline void get_ends(const Store* s, const Conn* c, uint64_t* host, uint16_t* port) noexcept nogil:
+cdef inline void get_ends(
+    const Store* s, const Conn* c, uint64_t* host, uint16_t* port
+) noexcept nogil:
     cdef const Ends* ends = ends_of(s, c)
     cdef int i
     if ends != NULL:

@@ -1,7 +1,7 @@
 """Kernel: follows packed events; mirrors events.py, lives.py, denials.py, devices.py, recent.py.
 
-The state of a firewall is held in packed tables (`_recent.pxd`), connections and denials in rows of
-one size (`_held.pxd`), behind classes that look like those of the reference (`_seen.pxi`,
+The state of a firewall is held in packed tables (`_ties.pxd`, `_recent.pxd`), connections and denials
+in rows (`_held.pxd`, `_folded.pxd`), behind classes that look like those of the reference (`_seen.pxi`,
 `_device.pxi`, `_output.pxi`).  What goes by the book (a Built whose number is not in use, a Teardown
 whose Built is open, a denial that is no copy, …) is done in `_lines.pxi` without a Python object;
 every other line is handed to the reference (`LogTracker._take`) in its turn, which works on the same

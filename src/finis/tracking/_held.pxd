@@ -210,7 +210,7 @@ cdef inline void store_begin(Store* s) noexcept nogil:
     memset(s, 0, sizeof(Store))
     s.wait_free = NOBODY
     s.conns.bytes, s.ends.bytes, s.rests.bytes = sizeof(Conn), sizeof(Ends), sizeof(Rest)
-    s.denials.bytes = sizeof(Denial)
+    s.denials.bytes = 256  # whole cache lines
 
 
 cdef inline void store_free(Store* s) noexcept nogil:

@@ -5,7 +5,7 @@ assert sizeof(End) == packed.END.itemsize
 assert sizeof(Refusal) == packed.REFUSAL.itemsize
 assert sizeof(Connection) == packed.CONNECTION.itemsize
 assert sizeof(Refused) == packed.DENIAL.itemsize
-assert sizeof(Conn) == 128 and sizeof(Ends) == 64
+assert sizeof(Conn) == 128 and sizeof(Ends) == 64 and sizeof(Denial) <= 256
 
 
 cdef class FastOutput:
