@@ -76,16 +76,24 @@ def test_codes_are_those_of_the_reference(batches: list[list[int]]) -> None:
 
 @given(
     batches=st.lists(
-        st.lists(st.tuples(st.integers(0, 9) | st.integers(0, 2**64 - 1), st.integers(-5, 5))),
+        st.lists(
+            st.tuples(
+                st.integers(0, 9) | st.integers(0, 2**64 - 1),
+                st.integers(-5, 5),
+                st.integers(-2, 2),
+            )
+        ),
         max_size=4,
     )
 )
-def test_the_earliest_are_those_of_the_reference(batches: list[list[tuple[int, int]]]) -> None:
+def test_the_earliest_are_those_of_the_reference(
+    batches: list[list[tuple[int, int, int]]],
+) -> None:
     kernel, reference = _counting.Firsts(), counting.Firsts()
     for batch in batches:
-        keys = np.array([key for key, _ in batch], np.uint64)
-        begin = np.array([start for _, start in batch], np.int64)
-        assert np.array_equal(kernel.add(keys, begin), reference.add(keys, begin))
+        keys = np.array([key for key, _, _ in batch], np.uint64)
+        places = [np.array([row[n] for row in batch], np.int64) for n in (1, 2)]
+        assert np.array_equal(kernel.add(keys, *places), reference.add(keys, *places))
         for one, other in zip(kernel.items(), reference.items(), strict=True):
             assert np.array_equal(one, other)
         kept = reference.items()[0][::2].copy()

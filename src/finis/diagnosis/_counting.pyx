@@ -241,6 +241,7 @@ cdef class Codes:
 cdef struct Met:
     uint64_t key  # 0: free
     int64_t begin
+    int64_t tie
     uint32_t count
     uint32_t at  # the row of this batch that is the earliest
     uint64_t batch  # the last one that had the earliest
@@ -284,10 +285,10 @@ cdef class Firsts:
         self.entries, self.mask = new, room - 1
         return 0
 
-    def add(self, const uint64_t[::1] keys, const int64_t[::1] begin):
+    def add(self, const uint64_t[::1] keys, const int64_t[::1] begin, const int64_t[::1] tie):
         cdef Py_ssize_t i, length = len(keys)
-        if len(begin) != length:
-            raise ValueError("one begin per key")
+        if len(begin) != length or len(tie) != length:
+            raise ValueError("one begin and tie per key")
         cdef Met* met
         earliest = np.zeros(length, np.uint8)
         cdef uint8_t[::1] flags = earliest
@@ -305,14 +306,15 @@ cdef class Firsts:
                     if 2 * <uint64_t>self.held > self.mask:
                         self._grow()
                         met = met_at(self.entries, self.mask, keys[i])
-                    met.key, met.begin, met.batch = keys[i], begin[i], self.batch
-                    met.at = <uint32_t>i
+                    met.key, met.begin, met.tie = keys[i], begin[i], tie[i]
+                    met.batch, met.at = self.batch, <uint32_t>i
                     flags[i] = 1
                     self.held += 1
-                elif begin[i] < met.begin:
+                elif begin[i] < met.begin or (begin[i] == met.begin and tie[i] < met.tie):
                     if met.batch == self.batch:
                         flags[met.at] = 0
-                    met.begin, met.batch, met.at = begin[i], self.batch, <uint32_t>i
+                    met.begin, met.tie = begin[i], tie[i]
+                    met.batch, met.at = self.batch, <uint32_t>i
                     flags[i] = 1
                 met.count += 1
         return np.flatnonzero(earliest)

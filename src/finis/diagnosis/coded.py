@@ -262,7 +262,7 @@ class Coded:
     def _meet(
         self, group: _Group, rows: Members, at: Array, alone: Callable[[Array], LogPart]
     ) -> None:
-        first = at[group.whom.met.add(rows.key[at], rows.begin[at])]
+        first = at[group.whom.met.add(rows.key[at], rows.begin[at], rows.tie[at])]
         if len(first):
             group.whom.keep(Some(rows.key[first], rows.begin[first], rows.tie[first], alone(first)))
 

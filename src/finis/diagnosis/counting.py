@@ -94,33 +94,37 @@ class Firsts:
     """How often every key (u8, not 0) came, and the earliest of its rows."""
 
     def __init__(self) -> None:
-        self.entries: dict[int, list[int]] = {}  # how often, begin
+        self.counts: dict[int, int] = {}
+        self.earliest: dict[int, tuple[int, int]] = {}  # begin and tie
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return len(self.counts)
 
-    def add(self, keys: Array, begin: Array) -> Array:
-        """`begin` (i8): when each row began.  The indices, in order, of those that are the
-        earliest of their key now; of equal ones the first is."""
+    def add(self, keys: Array, begin: Array, tie: Array) -> Array:
+        """`begin` (i8): when each row began, `tie` (i8): which of equal ones is earlier.  The
+        indices, in order, of those that are the earliest of their key now; of equal ones the first
+        is."""
         now: dict[int, int] = {}
-        for at, (key, start) in enumerate(zip(keys.tolist(), begin.tolist(), strict=True)):
+        places = zip(begin.tolist(), tie.tolist(), strict=True)
+        for at, (key, place) in enumerate(zip(keys.tolist(), places, strict=True)):
             if key == 0:
                 continue
-            entry = self.entries.setdefault(key, [0, start + 1])
-            entry[0] += 1
-            if start < entry[1]:
-                entry[1], now[key] = start, at
+            self.counts[key] = self.counts.get(key, 0) + 1
+            if key not in self.earliest or place < self.earliest[key]:
+                self.earliest[key], now[key] = place, at
         return np.array(sorted(now.values()), np.int64)
 
     def items(self) -> tuple[Array, Array]:
         """Keys in order, and how often each came."""
-        found = sorted((key, n) for key, (n, _) in self.entries.items())
+        found = sorted(self.counts.items())
         keys, counts = zip(*found, strict=True) if found else ((), ())
         return np.array(keys, "u8"), np.array(counts, "i8")
 
     def keep(self, keys: Array) -> None:
         """Forget all others."""
-        self.entries = {key: self.entries[key] for key in keys.tolist()}
+        for of in (self.counts, self.earliest):
+            for key in set(of) - set(keys.tolist()):
+                del of[key]
 
 
 class Slots:

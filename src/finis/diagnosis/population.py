@@ -63,7 +63,8 @@ def _first(keys: Spill) -> Array:
     for share in _shares(keys):
         met = firsts()
         for at, some in share():
-            out[at.start + met.add(some, np.zeros(len(some), "i8"))] = 1
+            same = np.zeros(len(some), "i8")
+            out[at.start + met.add(some, same, same)] = 1
     return out
 
 
