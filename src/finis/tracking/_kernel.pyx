@@ -100,10 +100,12 @@ cdef inline void fetch_slots(const Tracker *t, const Hot *h) noexcept nogil:
         __builtin_prefetch(place(&t.colds, h.cold) + 64)
 
 
-cdef void fetch(const Tracker *t, const Segment *rows, Py_ssize_t n, uint32_t *hashes) noexcept nogil:
-    """Hashes of the rows; what following them will touch is on its way into the cache."""
+cdef void fetch(
+    const Tracker *t, const Segment *rows, Py_ssize_t n, uint32_t *hashes, uint32_t *index
+) noexcept nogil:
+    """Hashes of the rows, and of which connections they most likely are; what following them will
+    touch is on its way into the cache."""
     cdef Py_ssize_t i
-    cdef uint32_t[AHEAD] index
     cdef const Flow *f
     for i in range(n):
         hashes[i] = hash_of(t, &rows[i])
@@ -113,7 +115,7 @@ cdef void fetch(const Tracker *t, const Segment *rows, Py_ssize_t n, uint32_t *h
         if index[i] != NOWHERE:
             __builtin_prefetch(flow_at(t, index[i]))
     for i in range(n):
-        if index[i] == NOWHERE:
+        if index[i] == NOWHERE or (i and index[i] == index[i - 1]):
             continue
         f = flow_at(t, index[i])
         fetch_conn(t, f)
@@ -126,31 +128,39 @@ cdef void fetch(const Tracker *t, const Segment *rows, Py_ssize_t n, uint32_t *h
 cdef Py_ssize_t run(Tracker *t, Segment *batch, Py_ssize_t first, Py_ssize_t n) noexcept nogil:
     """Follow rows from `first`; the row at which something must grow, or `n`."""
     cdef Py_ssize_t i = first, end
-    cdef uint32_t hashes[AHEAD]
-    cdef int64_t ts_ns
-    cdef uint32_t payload_len
+    cdef uint32_t[AHEAD] hashes, index
     cdef Segment *s
     while i < n:
         if not room(t):
             return i
         end = i + AHEAD if i + AHEAD < n else n
         first = i
-        fetch(t, batch + first, end - first, hashes)
+        fetch(t, batch + first, end - first, hashes, index)
         while i < end:
             s = &batch[i]
-            ts_ns, payload_len = s.ts_ns, s.payload_len
-            if s.ts_ns > SPAN_NS:
-                s.ts_ns = SPAN_NS
-            elif s.ts_ns < -SPAN_NS:
-                s.ts_ns = -SPAN_NS
-            elif s.ts_ns == 0:
-                s.ts_ns = 1
-            if s.payload_len > MAX_PAYLOAD:
-                s.payload_len = MAX_PAYLOAD
-            follow(t, s, hashes[i - first])
-            s.ts_ns, s.payload_len, s.sym = ts_ns, payload_len, 0
+            if 0 < s.ts_ns <= SPAN_NS and s.payload_len <= MAX_PAYLOAD:
+                follow(t, s, hashes[i - first], index[i - first])
+            else:
+                follow_limited(t, s, hashes[i - first])
+            s.sym = 0
             i += 1
     return n
+
+
+cdef void follow_limited(Tracker *t, Segment *s, uint32_t hash) noexcept nogil:
+    """Follow a segment with its numbers brought within limits; in the row they stay as they are."""
+    cdef int64_t ts_ns = s.ts_ns
+    cdef uint32_t payload_len = s.payload_len
+    if s.ts_ns > SPAN_NS:
+        s.ts_ns = SPAN_NS
+    elif s.ts_ns < -SPAN_NS:
+        s.ts_ns = -SPAN_NS
+    elif s.ts_ns == 0:
+        s.ts_ns = 1
+    if s.payload_len > MAX_PAYLOAD:
+        s.payload_len = MAX_PAYLOAD
+    follow(t, s, hash, NOWHERE)
+    s.ts_ns, s.payload_len = ts_ns, payload_len
 
 
 cdef void emit(
@@ -256,7 +266,8 @@ cdef class KernelTracker:
         self.t.max_live = max(max_connections, 1)
         self.t.max_embryonic = max(max_embryonic, 1)
         self.t.max_kept = max(max_kept, 1)
-        self.t.seed = secrets.randbits(64)
+        for which in range(3):
+            self.t.seeds[which] = secrets.randbits(64) | 1
         set_usual(&self.t)
         self.t.n_awake = min(max(awake, 1), 1 << HOT_BITS)
         self.flows, self.ends, self.lines, self.hots = Store(), Store(), Store(), Store()

@@ -1,7 +1,7 @@
 # Connections at rest: all there is of one, in as few bytes as it needs, spread over lines of 64.
 # Nothing of it is lost, whatever the numbers are.  Numbers are written as differences to what is
 # likely, most of them being 0 then, with a code for the bytes each takes: see coding.h.
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from finis.tracking._codes cimport *
@@ -10,6 +10,7 @@ from finis.tracking._coding cimport (
     store, unfolded, unfolded32,
 )
 from finis.tracking._flow cimport ends_of
+from finis.tracking._half cimport scale_of
 from finis.tracking._rest_kept cimport load_kept, store_kept
 from finis.tracking._state cimport (
     COLD_WORDS, EARLY, FIRST, LINE, LINES, SHORT_LINE, Cold, Ends, Flow, HalfHot, Hot, Tracker, flow_at, give, grab, hot_at,
@@ -211,6 +212,7 @@ cdef inline void load_all(Tracker *t, const Flow *f, Hot *h, const uint8_t *p) n
     b.last_ack = unfolded32(<uint32_t>get_number(&g)) + a.nxt
     p = load_half(g.p, h, a, b)
     p = load_half(p, h, b, a)
+    a.scale, b.scale = <int8_t>scale_of(a, b), <int8_t>scale_of(b, a)
     for i in range(EARLY):
         h.history[i] = 0
     for i in range(i_min(h.n_history, EARLY)):
@@ -334,21 +336,24 @@ cdef inline Hot *bed(Tracker *t, uint32_t index) noexcept nogil:
     return h
 
 
-cdef inline Hot *awake(Tracker *t, uint32_t index) noexcept nogil:
-    """The hot part of a connection, which is awakened if need be."""
+cdef inline void awaken(Tracker *t, uint32_t index) noexcept nogil:
+    """Make the hot part of a connection that is at rest."""
     cdef Flow *f = flow_at(t, index)
     cdef Hot *h
     cdef Ends e
-    if f.n_lines == 0:
-        h = hot_at(t, f.lines[0])
-    else:
-        if t.hots.n_free == 0:  # it writes to `rested`
-            rest_one(t)
-        gather(t, f, t.rested)
-        h = bed(t, index)
-        load_all(t, f, h, t.rested)
-        ends_of(t, f, &e)
-        h.orig_hi, h.orig_lo, h.resp_hi, h.resp_lo = e.orig_hi, e.orig_lo, e.resp_hi, e.resp_lo
-        h.orig_p, h.resp_p, h.vlan, h.point, h.conn = f.orig_p, f.resp_p, f.vlan, f.point, f.conn
-    h.used = 1
-    return h
+    if t.hots.n_free == 0:  # it writes to `rested`
+        rest_one(t)
+    gather(t, f, t.rested)
+    h = bed(t, index)
+    load_all(t, f, h, t.rested)
+    ends_of(t, f, &e)
+    h.orig_hi, h.orig_lo, h.resp_hi, h.resp_lo = e.orig_hi, e.orig_lo, e.resp_hi, e.resp_lo
+    h.orig_p, h.resp_p, h.vlan, h.point, h.conn = f.orig_p, f.resp_p, f.vlan, f.point, f.conn
+
+
+cdef inline Hot *awake(Tracker *t, uint32_t index) noexcept nogil:
+    """The hot part of a connection, which is awakened if need be."""
+    cdef Flow *f = flow_at(t, index)
+    if f.n_lines:
+        awaken(t, index)
+    return hot_at(t, f.lines[0])

@@ -1,5 +1,5 @@
 # The C structs of state.h; Python and C see the fields that are named here.
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from finis.tracking._codes cimport NOWHERE
 from finis.wire.segment cimport Segment
@@ -47,6 +47,7 @@ cdef extern from "state.h" nogil:
         uint16_t hist_seen, state
         uint32_t bits
         uint8_t wscale, ttl_min, ttl_max, head_len, last_alert
+        int8_t scale
 
     struct HalfCold:
         uint8_t n_holes
@@ -79,6 +80,7 @@ cdef extern from "state.h" nogil:
         uint16_t hist_seen, state
         uint32_t bits
         uint8_t wscale, ttl_min, ttl_max, head_len, last_alert
+        int8_t scale
         uint64_t after_fin, after_own_fin
         int64_t fin_ns, fin_acked_ns, rst_ns, rst_lag_ns
         uint32_t rexmit_pkts, rexmit_bytes, keep_alives, probes, challenge, out_of_window
@@ -235,6 +237,14 @@ cdef extern from "state.h" nogil:
         uint16_t *roles, uint16_t role, uint16_t mask, uint16_t wanted
     )
     bint has_role "finis_has_role" (const uint16_t *roles, uint16_t mask, uint16_t wanted)
+    uint32_t bit_letter "finis_bit_letter" (uint16_t seen)
+    uint32_t bit_win_known "finis_bit_win_known" ()
+    uint32_t bit_ack_known "finis_bit_ack_known" ()
+    uint32_t bit_edge_known "finis_bit_edge_known" ()
+    uint32_t bit_sent_ack "finis_bit_sent_ack" ()
+    uint32_t bit_last_win0 "finis_bit_last_win0" ()
+    uint32_t bit_last_shown "finis_bit_last_shown" ()
+    uint32_t bit_last_fits "finis_bit_last_fits" ()
 
 
 cdef extern from *:
@@ -289,7 +299,7 @@ cdef struct Tracker:
     int64_t due_ns  # no connection leaves before the clock is later than this
     int64_t epoch_ns  # the first time that was seen
     int64_t reuse_ns
-    uint64_t seed
+    uint64_t[3] seeds
     uint64_t count
     uint64_t evicted
     uint64_t n_live

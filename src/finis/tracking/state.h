@@ -70,7 +70,8 @@ struct Hole {
         };                                                                                  \
         uint32_t bits;                                                                      \
     };                                                                                      \
-    uint8_t wscale, ttl_min, ttl_max, head_len, last_alert;
+    uint8_t wscale, ttl_min, ttl_max, head_len, last_alert;                                 \
+    int8_t scale; /* of its windows as `scale_of` says, while the connection is plain */
 
 #define HALF_COLD                                                                           \
     uint64_t after_fin, after_own_fin;                                                      \
@@ -134,6 +135,29 @@ struct ConnHot {
 struct ConnCold {
     CONN_COLD
 };
+
+/* What `bits` has where these are set. */
+static inline uint32_t finis_bit_letter(uint16_t seen) {
+    struct HalfHot x;
+    x.bits = 0;
+    x.hist_seen = seen;
+    return x.bits;
+}
+
+#define FINIS_BIT(name)                                                                     \
+    static inline uint32_t finis_bit_##name(void) {                                         \
+        struct HalfHot x;                                                                   \
+        x.bits = 0;                                                                         \
+        x.name = 1;                                                                         \
+        return x.bits;                                                                      \
+    }
+FINIS_BIT(win_known)
+FINIS_BIT(ack_known)
+FINIS_BIT(edge_known)
+FINIS_BIT(sent_ack)
+FINIS_BIT(last_win0)
+FINIS_BIT(last_shown)
+FINIS_BIT(last_fits)
 
 struct Half {
     union {
