@@ -84,7 +84,7 @@ class Intake:
         self.notes: list[str] = []  # what tracking had to give up
         self.skipped: list[tuple[str, str]] = []  # path, why no reader takes it
         self.inputs: list[tuple[Input, Reader]] = []
-        self._drops_too = False
+        self._drops_too = self._abandoned = False
         self._hosts: dict[str, tuple[str, Hosts]] = {}  # log file → make, devices its lines name
         self._errors: dict[int, list[Batch]] = {}  # rows of ICMP errors by point
 
@@ -191,7 +191,7 @@ class Intake:
             source.problems.drop(NOT_A_MESSAGE)
 
     def _stopped(self) -> bool:
-        return self.options.stop is not None and self.options.stop()
+        return self._abandoned or (self.options.stop is not None and self.options.stop())
 
     def _reading(self, path: str) -> Reading:
         options = self.options
@@ -217,9 +217,13 @@ class Intake:
             for _ in tracked:
                 pass
             return out
-        with closing(ahead(tracked, ALIVE)) as parts:
-            for seen, final in parts:
-                settle(seen, final)
+        with closing(ahead(tracked, ALIVE, much=self.large)) as parts:
+            try:
+                for seen, final in parts:
+                    settle(seen, final)
+            except BaseException:
+                self._abandoned = True  # so that the other thread reads no further
+                raise
         return out
 
     def _tracked(

@@ -191,6 +191,13 @@ def judge(stories: Stories, causes: Catalogue | None = None) -> Judged:
 MANY = 4096  # connections for which it is worth while to take the rules apart
 
 
+def prepare() -> None:
+    """Take the rules apart before there are many connections to judge."""
+    rules = tuple(cause for cause in catalogue().values() if cause.table == "connections")
+    judging.prepare(rules)
+    _beaten_by(rules)
+
+
 def _judge_facts(stories: Stories, facts: Facts, causes: Catalogue) -> Judged:
     """`judge` where one point's packets tell everything: there is no denial."""
     rules = tuple(cause for cause in causes.values() if cause.table == "connections")
