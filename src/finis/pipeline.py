@@ -323,7 +323,7 @@ def _prepare(many: bool = False) -> None:
     import finis.correlation.correlate
     import finis.diagnosis.verdicts
     import finis.diagnosis.cutting
-    import finis.report.diagnosis  # noqa: F401
+    import finis.report.diagnosis
     from finis.diagnosis.engine import catalogue, prepare
     from finis.diagnosis.patterns._api import patterns
 

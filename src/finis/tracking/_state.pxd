@@ -84,7 +84,7 @@ cdef extern from "state.h" nogil:
         uint64_t after_fin, after_own_fin
         int64_t fin_ns, fin_acked_ns, rst_ns, rst_lag_ns
         uint32_t rexmit_pkts, rexmit_bytes, keep_alives, probes, challenge, out_of_window
-        uint32_t zero_windows, dup_acks, fin_seq, rst_seq, rst_ack, rst_mark, hist_fin, hist_rst
+        uint32_t zero_windows, dup_acks, fin_seq, fin_ack, rst_seq, rst_ack, rst_mark, hist_fin, hist_rst
         uint32_t hist_bad, hist_again, hist_zero, hist_gap
         Hole holes[4]
         uint16_t fins, rsts
@@ -205,6 +205,7 @@ cdef extern from "state.h" nogil:
         uint32_t una[2]
         uint32_t nxt[2]
         uint32_t fin_seq[2]
+        uint32_t fin_ack[2]
         uint32_t rst_seq[2]
         uint32_t rst_ack[2]
         uint16_t ending[16]

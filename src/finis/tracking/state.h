@@ -77,8 +77,8 @@ struct Hole {
     uint64_t after_fin, after_own_fin;                                                      \
     int64_t fin_ns, fin_acked_ns, rst_ns, rst_lag_ns;                                       \
     uint32_t rexmit_pkts, rexmit_bytes, keep_alives, probes, challenge, out_of_window,      \
-        zero_windows, dup_acks, fin_seq, rst_seq, rst_ack, rst_mark, hist_fin, hist_rst,    \
-        hist_bad, hist_again, hist_zero, hist_gap;                                          \
+        zero_windows, dup_acks, fin_seq, fin_ack, rst_seq, rst_ack, rst_mark, hist_fin,     \
+        hist_rst, hist_bad, hist_again, hist_zero, hist_gap;                                          \
     struct Hole holes[4];                                                                   \
     uint16_t fins, rsts;                                                                    \
     uint8_t rst_class, rst_answers, rst_accept, notify, alert, alert_desc, rst_ttl,         \
@@ -287,7 +287,7 @@ struct Observation {
     uint32_t first_frame, last_frame, tail_at, tail_n;
     uint32_t pkts[2], rexmit_pkts[2], rexmit_bytes[2], keep_alives[2], probes[2], challenge[2],
         out_of_window[2], zero_windows[2], dup_acks[2], isn[2], una[2], nxt[2], fin_seq[2],
-        rst_seq[2], rst_ack[2];
+        fin_ack[2], rst_seq[2], rst_ack[2];
     uint16_t ending[16];
     uint8_t history[24];
     uint16_t orig_p, resp_p, point, vlan, file, last_file;
