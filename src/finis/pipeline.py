@@ -320,10 +320,6 @@ class _Reading:
 def _prepare(many: bool = False) -> None:
     """Import everything that comes after reading: a third of a second, in a thread of its own.
     `many`: connections will be judged by thousands."""
-    import finis.correlation.correlate
-    import finis.diagnosis.verdicts
-    import finis.diagnosis.cutting
-    import finis.report.diagnosis
     from finis.diagnosis.engine import catalogue, prepare
     from finis.diagnosis.patterns._api import patterns
 
