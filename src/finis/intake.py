@@ -236,7 +236,7 @@ class Intake:
         settled = False
         for point, source, batch in ahead(self.segments()):
             if point not in trackers:
-                trackers[point] = segments.tracker()
+                trackers[point] = segments.tracker(parts=parts)
                 files[point] = []
             if source not in files[point]:
                 files[point].append(source)
@@ -260,7 +260,7 @@ class Intake:
                 seen = EMPTY
                 for part in tracker.drain(most=self.options.batch):
                     if len(part.rows) < self.options.batch and not settled:
-                        seen = part  # all there is: judged as a whole
+                        seen = part.whole()  # all there is: judged as a whole
                     else:
                         settled = True
                         yield self._seen(point, part, files[point]), True

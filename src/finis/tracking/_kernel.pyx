@@ -13,12 +13,13 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memset
 
 import secrets
+from threading import Lock
 
 import numpy as np
 
 from finis.tracking._codes cimport *
 from finis.tracking._flow cimport guess, hash_of, insert
-from finis.tracking._rest cimport awake
+from finis.tracking._rest cimport awake, forget, look_at
 from finis.tracking._rows cimport write_row, write_tail
 from finis.tracking._state cimport (
     BLOCK_BITS, FLOW_BITS, HOT_BITS, KEPT, LINE, LINE_BITS, LINES, PINS, RING, SHORT_LINE,
@@ -189,6 +190,41 @@ cdef void emit(
         drop_conn(t, order[i], c)
 
 
+cdef void emit_rows(
+    Tracker *t, const uint32_t *order, Py_ssize_t n, Observation *rows
+) noexcept nogil:
+    """The rows alone; the connections stay until they are forgotten."""
+    cdef Py_ssize_t i
+    cdef uint32_t at = 0
+    cdef Conn *c = &t.at_hand
+    cdef const Flow *f
+    for i in range(n):
+        if i + 16 < n:
+            __builtin_prefetch(flow_at(t, order[i + 16]))
+        if i + 8 < n:
+            fetch_conn(t, flow_at(t, order[i + 8]))
+        f = flow_at(t, order[i])
+        look_at(t, f, c)
+        conclude(t, c)
+        c.n_kept = f.n_kept
+        write_row(c, at, &rows[i])
+        at += f.n_kept
+
+
+cdef Py_ssize_t emit_tails(
+    Tracker *t, const uint32_t *order, const int64_t *which, Py_ssize_t n, Segment *tail
+) noexcept nogil:
+    """The kept segments of some of them, awakened for it; how many there are."""
+    cdef Py_ssize_t i, at = 0
+    cdef Conn *c = &t.at_hand
+    for i in range(n):
+        expand(t, awake(t, order[which[i]]), c)
+        conclude(t, c)
+        write_tail(t, c, tail + at)
+        at += c.n_kept
+    return at
+
+
 _STATES = np.frombuffer(states.TABLE, np.uint8)
 _TLS_PORTS = np.zeros(1 << 16, np.uint8)
 _TLS_PORTS[list(TLS_PORTS)] = 1
@@ -244,14 +280,17 @@ cdef class KernelTracker:
 
     cdef Tracker t
     cdef Store flows, ends, lines, hots, colds, slots, blocks
-    cdef object table, done, made
+    cdef object table, done, made, handed, lock
+    cdef bint parts, drained
 
     def __init__(
         self, *, max_connections=reference.MAX_CONNECTIONS, max_embryonic=reference.MAX_EMBRYONIC,
         max_kept=reference.MAX_KEPT, linger_ns=reference.LINGER_NS,
         embryonic_ns=reference.EMBRYONIC_NS, idle_ns=reference.IDLE_NS,
-        reuse_ns=reference.REUSE_NS, awake=AWAKE,
+        reuse_ns=reference.REUSE_NS, awake=AWAKE, parts=False,
     ):
+        """`parts`: kept segments of what was handed on are made when asked for, see
+        `Observations.ask`; they may be asked for by another thread meanwhile."""
         memset(&self.t, 0, sizeof(Tracker))
         self.t.states = <const uint8_t *>address(_STATES)
         self.t.tls_ports = <const uint8_t *>address(_TLS_PORTS)
@@ -281,6 +320,8 @@ cdef class KernelTracker:
         self.blocks.set(&self.t.blocks, max(sizeof(Segment), sizeof(More)), BLOCK_BITS)
         self._make_beds()
         self.made = [(np.empty(0, _OBSERVATION), np.empty(0, _SEGMENT))] * ALIVE
+        self.parts, self.drained, self.lock = parts, False, Lock()
+        self.handed = []
         self.done = np.empty(0, np.uint32)
         self.table = None
         self._set_table(_SMALL_TABLE)
@@ -299,16 +340,19 @@ cdef class KernelTracker:
         if batch.dtype != _SEGMENT or not batch.flags.c_contiguous:
             raise TypeError("a contiguous array of tables.SEGMENT rows is needed")
         rows = <Segment *>address(batch)
+        if self.drained:
+            self._begin_anew()
         if n and self.t.now_ns == -SPAN_NS:
             self.t.epoch_ns = min(max(rows.ts_ns, -SPAN_NS), SPAN_NS)
         while True:
-            with nogil:
-                at = run(&self.t, rows, at, n)
-            if at == n:
-                return
-            self._make_room()
-            if crowded(&self.t):
-                self._set_table(2 * len(self.table))
+            with self.lock:
+                with nogil:
+                    at = run(&self.t, rows, at, n)
+                if at == n:
+                    return
+                self._make_room()
+                if crowded(&self.t):
+                    self._set_table(2 * len(self.table))
 
     @property
     def held_bytes(self):
@@ -324,6 +368,7 @@ cdef class KernelTracker:
         return self._part(self._done())
 
     def finish(self):
+        self.parts = False
         parts = list(self.drain(most=self.t.n_live + self.t.n_done + 1))
         return parts[0] if parts else self._part(np.empty(0, np.uint32))
 
@@ -335,7 +380,14 @@ cdef class KernelTracker:
         order = self._done()
         for at in range(0, len(order), most):
             yield self._part(order[at : at + most])
-        # Nothing refers to the memory any more.
+        if self.parts:
+            self.drained = True  # what was handed on last may still be asked for
+        else:
+            self._begin_anew()
+
+    def _begin_anew(self):
+        """Nothing refers to the memory any more."""
+        self.drained, self.handed = False, []
         for store in (self.flows, self.ends, self.lines, self.colds, self.slots, self.blocks):
             (<Store>store).clear()
         self._make_beds()
@@ -358,6 +410,8 @@ cdef class KernelTracker:
         cdef const uint32_t[::1] index = order
         cdef Observation *rows
         cdef Segment *tail
+        if self.parts:
+            return self._asked_part(order)
         for i in range(n):
             kept += flow_at(&self.t, index[i]).n_kept
         found, their = self.made.pop(0)  # the longest ago
@@ -372,6 +426,56 @@ cdef class KernelTracker:
             with nogil:
                 emit(&self.t, &index[0], n, rows, tail)
         return Observations(found[:n], their[:kept])
+
+    def _asked_part(self, order):
+        """The same, but the kept segments stay here until someone asks for them, or so many parts
+        were made that nobody may."""
+        cdef Py_ssize_t i, n = len(order)
+        cdef const uint32_t[::1] index = order
+        cdef Observation *rows
+        found, their = self.made.pop(0)
+        if len(found) < n:
+            found = np.empty(max(n, len(found) + len(found) // 4), _OBSERVATION)
+        self.made.append((found, their))
+        rows = <Observation *>address(found)
+        with self.lock:
+            self.handed.append(order)
+            if len(self.handed) > ALIVE:
+                self._forget(self.handed.pop(0))
+            self._make_room()
+            if n:
+                with nogil:
+                    emit_rows(&self.t, &index[0], n, rows)
+        counts = found["tail_n"][:n].astype(np.int64)
+        return Observations(
+            found[:n], np.empty(0, _SEGMENT), lambda at: self._segments(order, counts, at)
+        )
+
+    def _forget(self, order):
+        cdef Py_ssize_t i, n = len(order)
+        cdef const uint32_t[::1] index = order
+        with nogil:
+            for i in range(n):
+                forget(&self.t, index[i])
+
+    def _segments(self, order, counts, at):
+        """Kept segments of these rows of a part that was handed on."""
+        if not any(order is handed for handed in self.handed):
+            raise ValueError("segments of connections that were given back already")
+        cdef const uint32_t[::1] index = order
+        cdef const int64_t[::1] which = np.ascontiguousarray(at, np.int64)
+        cdef Py_ssize_t first = 0, done = 0, n = len(at), some
+        cdef Segment *tail
+        made = np.empty(counts[at].sum(), _SEGMENT)
+        tail = <Segment *>address(made)
+        while first < n:
+            some = min(n - first, AHEAD)
+            with self.lock:
+                self._make_room()
+                with nogil:
+                    done += emit_tails(&self.t, &index[0], &which[first], some, tail + done)
+            first += some
+        return made
 
     def _make_beds(self):
         """Room for those that are awake."""
