@@ -40,6 +40,7 @@ EMPTY = Observations(np.empty(0, record_dtype(OBSERVATION)), np.empty(0, SEGMENT
 MAX_ERRORS = 100_000  # ICMP errors kept per point
 OPEN_AT_ONCE = 64  # logs that are merged with all files open; more are opened in their turn
 LARGE_BYTES = 4 << 20
+APART = np.uint32(Quirk.DROPPED | Quirk.ICMP_ERROR)  # what is no segment that passed by
 STOPPED = "reading was interrupted: nothing after this was read"
 
 Batch = np.ndarray  # rows of tables.SEGMENT
@@ -315,7 +316,7 @@ class Intake:
         for point in np.unique(numbers) if several else numbers[:1]:
             part = batch[numbers == point] if several else batch
             place = self._numbered(int(point), copies)
-            apart = part["quirks"] & (Quirk.DROPPED | Quirk.ICMP_ERROR)
+            apart = part["quirks"] & APART
             if apart.any() and not self._drops_too:
                 if (apart & Quirk.DROPPED).any():
                     dropped = part[apart & Quirk.DROPPED != 0]
