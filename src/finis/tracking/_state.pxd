@@ -355,27 +355,27 @@ cdef inline void give(Pool *p, uint32_t at) noexcept nogil:
     p.n_free += 1
 
 
-cdef inline void grab_all(Pool *p, uint32_t *at, int n) noexcept nogil:
+cdef inline void grab_slots(Tracker *t, uint32_t *at, int n) noexcept nogil:
     """`n` of them."""
-    cdef uint32_t free = p.free
+    cdef uint32_t free = t.slots.free
     cdef int i
-    p.n_free -= n
+    t.slots.n_free -= n
     for i in range(n):
         at[i] = free
         if free == NOWHERE:
-            at[i] = p.fresh
-            p.fresh += 1
+            at[i] = t.slots.fresh
+            t.slots.fresh += 1
         else:
-            free = (<const uint32_t *>place(p, free))[0]
-    p.free = free
+            free = (<const uint32_t *>slot(t, free))[0]
+    t.slots.free = free
 
 
-cdef inline void give_all(Pool *p, const uint32_t *at, int n) noexcept nogil:
+cdef inline void give_slots(Tracker *t, const uint32_t *at, int n) noexcept nogil:
     cdef int i
     if n == 0:
         return
     for i in range(n - 1):
-        (<uint32_t *>place(p, at[i]))[0] = at[i + 1]
-    (<uint32_t *>place(p, at[n - 1]))[0] = p.free
-    p.free = at[0]
-    p.n_free += n
+        (<uint32_t *>slot(t, at[i]))[0] = at[i + 1]
+    (<uint32_t *>slot(t, at[n - 1]))[0] = t.slots.free
+    t.slots.free = at[0]
+    t.slots.n_free += n
