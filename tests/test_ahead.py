@@ -32,25 +32,27 @@ def reused(count: int) -> Iterator[np.ndarray]:
         yield buffer
 
 
+@pytest.mark.parametrize("much", [False, True])
 @pytest.mark.parametrize("count", [0, 1, 2, 3, LASTING, 200])
-def test_every_item_arrives_once_in_order_and_unchanged(count: int) -> None:
+def test_every_item_arrives_once_in_order_and_unchanged(count: int, much: bool) -> None:
     got = []
-    for item in ahead(reused(count)):
+    for item in ahead(reused(count), much=much):
         if len(got) % 20 == 10:
             time.sleep(0.01)  # until everything that may be read ahead has been
         got.append(item.tolist())
     assert got == [[n] * 3 for n in range(count)]
 
 
+@pytest.mark.parametrize("much", [False, True])
 @pytest.mark.parametrize("alive", [2, 3])
-def test_no_more_than_so_many_are_alive(alive: int) -> None:
+def test_no_more_than_so_many_are_alive(alive: int, much: bool) -> None:
     def counted() -> Iterator[int]:
         for n in range(50):
             assert n - used < alive
             yield n
 
     used = 0
-    for item in ahead(counted(), alive):
+    for item in ahead(counted(), alive, much=much):
         time.sleep(0.001)
         assert item == used
         used += 1  # by the time the next one is asked for
@@ -100,7 +102,7 @@ def test_one_thread_and_two_give_equal_tables(
     whole = intake.Intake.segments
     monkeypatch.setattr(intake.Intake, "segments", small)
     cut = ahead_tables(files)
-    monkeypatch.setattr(intake, "ahead", lambda items, _alive=0: items)
+    monkeypatch.setattr(intake, "ahead", lambda items, _alive=0, **_: items)
     alone = ahead_tables(files)
     for other in (cut, alone):
         assert other[0].equals(straight[0]) and other[1] == straight[1]
@@ -121,7 +123,7 @@ def test_logs_read_in_one_thread_and_in_two_give_equal_tables(
             patch.setattr(_rows, "BATCH", batch)
             patch.setattr(netfilter, "BATCH", batch)
             cut = log_tables(given)
-            patch.setattr(intake, "ahead", lambda items, _alive=0: items)
+            patch.setattr(intake, "ahead", lambda items, _alive=0, **_: items)
             alone = log_tables(given)
         for other in (cut, alone):
             assert all(a.equals(b) for a, b in zip(other[0], straight[0], strict=True))

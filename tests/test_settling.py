@@ -125,6 +125,34 @@ def test_options_that_cut_are_kept_to(tmp_path: Path, monkeypatch: pytest.Monkey
     assert said(settled) == said(whole)
 
 
+@pytest.mark.parametrize("batch", [NEVER, 60])
+@pytest.mark.parametrize("cut", [{}, {"hosts": ("198.51.100.1",)}])
+@pytest.mark.parametrize("keep", [True, False])
+def test_rows_that_are_numbers_add_up_to_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, cut: dict[str, Any], keep: bool
+) -> None:
+    """As many connections are judged and counted, whether by numbers or by Polars."""
+    from finis.diagnosis import engine, numbered, tally
+
+    small_batches(monkeypatch, 50)
+    path = tmp_path / "inside.pcap"
+    capture(path, seed=12 + batch % 7, lost=0.004)
+    options = Options(batch=batch, keep=keep, **cut)
+    by_polars = read(path, options)
+    monkeypatch.setattr(engine, "MANY", 1)
+    counted = []
+
+    def seen(*given: Any) -> numbered.Numbered | None:
+        counted.append(numbered.numbered(*given))
+        return counted[-1]
+
+    monkeypatch.setattr(tally, "numbered", seen)
+    by_numbers = read(path, options)
+    assert any(counted)
+    assert [one.row() for one in by_numbers.found] == [one.row() for one in by_polars.found]
+    assert render(document(by_numbers, whole=True)) == render(document(by_polars, whole=True))
+
+
 def test_rows_wait_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from finis.diagnosis import spill
 

@@ -1,7 +1,5 @@
 """``python -m finis``."""
 
-import sys
+from finis.cli.main import process
 
-from finis.cli.main import main
-
-sys.exit(main())
+process()

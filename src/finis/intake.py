@@ -40,6 +40,7 @@ EMPTY = Observations(np.empty(0, record_dtype(OBSERVATION)), np.empty(0, SEGMENT
 MAX_ERRORS = 100_000  # ICMP errors kept per point
 OPEN_AT_ONCE = 64  # logs that are merged with all files open; more are opened in their turn
 LARGE_BYTES = 4 << 20
+APART = np.uint32(Quirk.DROPPED | Quirk.ICMP_ERROR)  # what is no segment that passed by
 STOPPED = "reading was interrupted: nothing after this was read"
 
 Batch = np.ndarray  # rows of tables.SEGMENT
@@ -84,7 +85,7 @@ class Intake:
         self.notes: list[str] = []  # what tracking had to give up
         self.skipped: list[tuple[str, str]] = []  # path, why no reader takes it
         self.inputs: list[tuple[Input, Reader]] = []
-        self._drops_too = False
+        self._drops_too = self._abandoned = False
         self._hosts: dict[str, tuple[str, Hosts]] = {}  # log file → make, devices its lines name
         self._errors: dict[int, list[Batch]] = {}  # rows of ICMP errors by point
 
@@ -191,7 +192,7 @@ class Intake:
             source.problems.drop(NOT_A_MESSAGE)
 
     def _stopped(self) -> bool:
-        return self.options.stop is not None and self.options.stop()
+        return self._abandoned or (self.options.stop is not None and self.options.stop())
 
     def _reading(self, path: str) -> Reading:
         options = self.options
@@ -217,9 +218,13 @@ class Intake:
             for _ in tracked:
                 pass
             return out
-        with closing(ahead(tracked, ALIVE)) as parts:
-            for seen, final in parts:
-                settle(seen, final)
+        with closing(ahead(tracked, ALIVE, much=self.large)) as parts:
+            try:
+                for seen, final in parts:
+                    settle(seen, final)
+            except BaseException:
+                self._abandoned = True  # so that the other thread reads no further
+                raise
         return out
 
     def _tracked(
@@ -232,7 +237,7 @@ class Intake:
         settled = False
         for point, source, batch in ahead(self.segments()):
             if point not in trackers:
-                trackers[point] = segments.tracker()
+                trackers[point] = segments.tracker(parts=parts)
                 files[point] = []
             if source not in files[point]:
                 files[point].append(source)
@@ -256,7 +261,7 @@ class Intake:
                 seen = EMPTY
                 for part in tracker.drain(most=self.options.batch):
                     if len(part.rows) < self.options.batch and not settled:
-                        seen = part  # all there is: judged as a whole
+                        seen = part.whole()  # all there is: judged as a whole
                     else:
                         settled = True
                         yield self._seen(point, part, files[point]), True
@@ -311,7 +316,7 @@ class Intake:
         for point in np.unique(numbers) if several else numbers[:1]:
             part = batch[numbers == point] if several else batch
             place = self._numbered(int(point), copies)
-            apart = part["quirks"] & (Quirk.DROPPED | Quirk.ICMP_ERROR)
+            apart = part["quirks"] & APART
             if apart.any() and not self._drops_too:
                 if (apart & Quirk.DROPPED).any():
                     dropped = part[apart & Quirk.DROPPED != 0]

@@ -218,9 +218,11 @@ def read(paths: Sequence[str | Path] | str | Path, options: Options | None = Non
     if nothing can be read."""
     options = options or Options()
     given = [str(paths)] if isinstance(paths, (str, Path)) else [str(path) for path in paths]
-    preparing = threading.Thread(target=_prepare, name="preparing", daemon=True)
     intake = Intake(options)
     intake.open(given)
+    preparing = threading.Thread(
+        target=_prepare, args=(intake.alone,), name="preparing", daemon=True
+    )
     if intake.large:  # of little input reading is over before a second thread is of use
         preparing.start()
     reading = _Reading(options)
@@ -315,16 +317,16 @@ class _Reading:
         self.verdicts.add(_cut(judged, self.options))
 
 
-def _prepare() -> None:
-    """Import everything that comes after reading: a third of a second, in a thread of its own."""
-    import finis.correlation.correlate
-    import finis.diagnosis.verdicts
-    import finis.report.diagnosis  # noqa: F401
-    from finis.diagnosis.engine import catalogue
+def _prepare(many: bool = False) -> None:
+    """Import everything that comes after reading: a third of a second, in a thread of its own.
+    `many`: connections will be judged by thousands."""
+    from finis.diagnosis.engine import catalogue, prepare
     from finis.diagnosis.patterns._api import patterns
 
     catalogue()
     patterns()
+    if many:
+        prepare()
 
 
 def _correlate(points: Any, log: LogTables, options: Options) -> Stories:

@@ -68,7 +68,7 @@ class Settling:
         fresh = seen.rows["last_ns"] > last_ns - SECOND
         if fresh.any() and not final:
             self.held.append(picked(seen, fresh))
-            seen = picked(seen, ~fresh)
+            seen = seen.only(np.flatnonzero(~fresh))
         self.judged = True
         self.add(self._judge(replace(point, observations=seen)))
 
@@ -124,9 +124,8 @@ def by_parts(log: LogTables, batch: int) -> Iterator[LogTables]:
 def picked(seen: Observations, keep: Array) -> Observations:
     """Some of the connections, in memory of their own."""
     rows = seen.rows[keep]
-    tail = [seen.tail[at : at + n] for at, n in zip(rows["tail_at"], rows["tail_n"], strict=True)]
     rows["tail_at"] = np.cumsum(rows["tail_n"], dtype=np.int64) - rows["tail_n"]
-    return Observations(rows, np.concatenate(tail) if tail else seen.tail[:0].copy())
+    return Observations(rows, seen.segments(np.flatnonzero(keep)))
 
 
 def joined(parts: list[Observations]) -> list[Observations]:

@@ -125,6 +125,7 @@ isn           2u4 [ISS] initial sequence number
 una           2u4 [SND.UNA] oldest unacknowledged number, as the peer's ACKs show
 nxt           2u4 [SND.NXT] next number the side would send
 fin_seq       2u4 sequence number of the FIN itself
+fin_ack       2u4 ACK of the first FIN
 rst_seq       2u4 SEQ of the first RST
 rst_ack       2u4 ACK of the first RST (0 without ACK bit)
 ending        16u2 symbols of the ending, see finis.tracking.endings

@@ -257,6 +257,69 @@ def test_where_the_batches_are_cut_does_not_matter(
     assert all_of(cuts) == all_of([])
 
 
+def run_asking(
+    one: SegmentTracker, rows: np.ndarray, cuts: list[int], pick: random.Random
+) -> list[object]:  # type: ignore[type-arg]
+    """`run`, of a tracker that makes kept segments when they are asked for: of the part handed on
+    last and of the one before it, of some rows and of all, once and again."""
+    batch = rows.copy()
+    out: list[object] = []
+    before: tuple[Observations, object] | None = None
+
+    def take(found: Observations) -> None:
+        nonlocal before
+        assert len(found.tail) == 0
+        some = np.array([n for n in range(len(found.rows)) if pick.random() < 0.3], np.int64)
+        part = found.segments(some)
+        whole = found.whole()
+        length, start = found.rows["tail_n"], found.rows["tail_at"]
+        expected = [whole.tail[start[n] : start[n] + length[n]] for n in some.tolist()]
+        assert part.tolist() == [row for tail in expected for row in tail.tolist()]
+        if before is not None:
+            old, told = before
+            assert plain(old.whole()) == told
+        before = found, plain(whole)
+        out.append(before[1])
+
+    for start, end in zip([0, *cuts], [*cuts, len(batch)], strict=True):
+        one.feed(batch[start:end])
+        take(one.take())
+    last = list(one.drain(most=pick.choice([1, 2, 1000])))
+    if len(last) < 2:  # all of it is alive
+        take(last[0] if last else one.take())
+    else:
+        one.feed(batch[:0])
+        for part in last:
+            with pytest.raises(ValueError, match="given back"):
+                part.whole()
+    out.append(batch.tolist())
+    return out
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    traffic() | st.builds(smooth, st.randoms(use_true_random=False), st.integers(1, 150)),
+    st.sampled_from(LIMITS), st.sampled_from(AWAKE), st.data(),
+)  # fmt: skip
+def test_kept_segments_that_are_asked_for_are_those_of_the_reference(
+    rows: np.ndarray,  # type: ignore[type-arg]
+    limits: dict[str, int],
+    awake: int,
+    data: st.DataObject,
+) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=5)))
+    pick = data.draw(st.randoms(use_true_random=False))
+    expected = run(ReferenceTracker(**limits), rows, cuts)
+    one = kernel.KernelTracker(awake=awake, parts=True, **limits)
+    got = run_asking(one, rows, cuts, pick)
+    assert got[-1] == expected[-1]
+    assert got[: len(cuts) + 1] == expected[: len(cuts) + 1]
+    if len(got) == len(expected):
+        assert got == expected
+    one.feed(rows.copy())  # as new
+    assert sum(len(part.rows) for part in one.drain()) > 0 or not len(rows)
+
+
 SCRIPTS = [case[1] for case in ENDINGS] + [OPEN + case[1] for case in KINDS] + [
     case[1] for case in RESETS
 ]  # fmt: skip

@@ -106,10 +106,10 @@ def say_uncompiled() -> None:
 
 def diagnose(arguments: argparse.Namespace) -> int:
     """`finis diagnose`."""
-    from finis.report.diagnosis import document, facts
-
     # The JSON lists rows; other formats need findings only.
     with case(arguments, keep=arguments.format == "json", every_fact=False) as found:
+        from finis.report.diagnosis import document, facts  # where much is read, meanwhile
+
         if arguments.format == "json":
             emit_json(facts(found), arguments.output)
         else:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
+from typing import NoReturn
 
 from finis.cli.arguments import parser
 from finis.errors import FinisError
@@ -48,6 +50,19 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
+def process() -> NoReturn:
+    """The program.  When all is written the process ends at once: to take the interpreter and
+    the libraries apart would cost a tenth of a second and more."""
+    status = main()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (AttributeError, OSError, ValueError):  # closed, or there is none
+        sys.exit(status)
+    atexit._run_exitfuncs()
+    os._exit(status)
+
+
 def misspelt(word: str) -> str | None:
     """What to say of a first word that is no command; None if it is one, or an option."""
     if word.startswith("-"):
@@ -68,4 +83,4 @@ def misspelt(word: str) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process()

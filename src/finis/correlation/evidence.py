@@ -15,11 +15,11 @@ from finis.correlation import keys
 from finis.correlation.keys import Array
 from finis.correlation.turned import Turned
 from finis.tables import LOG_CONNECTIONS, OBSERVATION, SEGMENT, polars_schema, record_dtype
+from finis.tracking._api import Observations, spans
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from finis.tracking._api import Observations
     from finis.wire.source import Source
 
 End = tuple[Array, Array, Array]  # upper and lower half of the address, port
@@ -68,7 +68,7 @@ class Evidence:
     units: list[Unit]
     rows: Array  # tables.OBSERVATION, all points
     fields: Turned  # of rows
-    tail: Array  # tables.SEGMENT, all points
+    tail: Array  # tables.SEGMENT, all points; empty where `kept` is asked
     point: Array  # of every row
     unit: Array  # of every row
     start: Array  # of every row: its tail is tail[start:stop]
@@ -80,9 +80,17 @@ class Evidence:
     truncated: set[int] = field(default_factory=set)  # units read only to a cut
     lossy: frozenset[str] | None = None  # points known to miss segments; None: to be found out
     tidy: bool = True  # Options.tidy
+    kept: Observations | None = None  # the only point's, where their segments are made when asked
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def segments(self, rows: Array) -> Array:
+        """The tails of these observations, one after another."""
+        if self.kept is not None:
+            return self.kept.segments(rows)
+        found: Array = self.tail[spans(self.start[rows], self.stop[rows] - self.start[rows])]
+        return found
 
 
 @dataclass(slots=True)
@@ -147,6 +155,7 @@ def gather(points: Sequence[PointData], log: pl.DataFrame | None = None) -> Evid
         errors=_join([e for e in errors if len(e)], record_dtype(SEGMENT)),
         error_point=np.repeat(np.arange(len(errors)), [len(e) for e in errors]),
         truncated=truncated,
+        kept=points[0].observations if len(points) == 1 and points[0].observations.ask else None,
     )
 
 

@@ -16,7 +16,6 @@ from finis.correlation.grouping import Groups
 from finis.correlation.keys import Array
 from finis.correlation.marks import Treated
 from finis.correlation.picking import WRAP, Chosen, Picker
-from finis.correlation.stuck import tails
 from finis.correlation.turned import Turned
 from finis.terms import (
     Accept,
@@ -25,7 +24,6 @@ from finis.terms import (
     Ended,
     Notify,
     Orientation,
-    Role,
     RstClass,
     word,
 )
@@ -235,33 +233,15 @@ def _by(orig: Array, resp: Array) -> Array:
 
 def _crossed(pick: Picker) -> Array:
     """Neither FIN acknowledges the other: both were sent before the other's could be seen."""
-    ev, at = pick.ev, pick.chosen.closer
+    at = pick.chosen.closer
     if pick.blank:
         return np.zeros(len(at), bool)
-    fins = pick.one("fin_ns", at)
-    both = (fins[:, 0] != 0) & (fins[:, 1] != 0) & pick.chosen.packets
-    owner, index = _tails(pick, at, both)
-    roles = np.ascontiguousarray(ev.tail["role"][index])
-    wanted = np.flatnonzero(roles & np.uint32(Role.FIN) != 0)
-    owner = owner[wanted]
-    index = wanted + index.start if isinstance(index, slice) else index[wanted]
-    place = np.minimum(ev.tail["side"][index], 1), owner
-    acks, seen = np.zeros((2, len(at)), np.uint32), np.zeros((2, len(at)), bool)
-    acks[place], seen[place] = ev.tail["ack"][index], True
-    peer = pick.one("fin_seq", at).T[::-1]
-    before = seen & (peer - acks < WRAP // 2)  # ACK ≤ the peer's FIN: not yet acknowledged
-    found: Array = both & before[0] & before[1]
+    sent = pick.one("fin_ns", at) != 0
+    peer = pick.one("fin_seq", at)[:, ::-1]
+    # ACK ≤ the peer's FIN: not yet acknowledged
+    before = sent & (peer - pick.one("fin_ack", at) < WRAP // 2)
+    found: Array = before[:, 0] & before[:, 1] & pick.chosen.packets
     return found
-
-
-def _tails(pick: Picker, at: Array, wanted: Array) -> tuple[Array, Array | slice]:
-    """Kept segments of these stories, perhaps of others too: the story of each, and where in
-    Evidence.tail it stands."""
-    ev = pick.ev
-    if pick.all(at) and (ev.start[1:] == ev.stop[:-1]).all():  # one after the other
-        owner = np.repeat(np.arange(len(at), dtype=np.uint32), ev.stop - ev.start)
-        return owner, slice(int(ev.start[0]), int(ev.stop[-1]))
-    return tails(pick, np.flatnonzero(wanted), at)
 
 
 def _times(pick: Picker, has: Array) -> Columns:

@@ -232,7 +232,7 @@ class View:
             point=ev.points[int(ev.point[row])],
             files=ev.paths,
             record=ev.rows[row],
-            tail=ev.tail[ev.start[row] : ev.stop[row]],
+            tail=ev.segments(np.array([row])),
             shift_ns=self.clocks.shift_ns[unit],
             flipped=bool(self.groups.flipped[row]),
             dated=self.clocks.known[unit],

@@ -29,14 +29,11 @@ def columns(pick: Picker, has: Array) -> Columns:
 
 
 def _side(pick: Picker, letter: str, side: int, at: Array, several: Array) -> Columns:
-    tail = pick.ev.tail
-    story, index = tails(pick, np.flatnonzero(several), at)
-    mine = (tail["flags"][index] & Flag.RST != 0) & (
-        tail["side"][index] == own_side(pick, at[story], side)
-    )
-    story, index = story[mine], index[mine]
-    with_ack = tail["flags"][index] & Flag.ACK != 0
-    seq, ack = tail["seq"][index].astype(np.int64), tail["ack"][index].astype(np.int64)
+    story, tail = tails(pick, np.flatnonzero(several), at)
+    mine = (tail["flags"] & Flag.RST != 0) & (tail["side"] == own_side(pick, at[story], side))
+    story, tail = story[mine], tail[mine]
+    with_ack = tail["flags"] & Flag.ACK != 0
+    seq, ack = tail["seq"].astype(np.int64), tail["ack"].astype(np.int64)
     size = len(several)
 
     def count(which: Array) -> Array:

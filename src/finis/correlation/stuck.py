@@ -24,13 +24,11 @@ def columns(pick: Picker, has: Array) -> Columns:
         again &= (pick.side("nxt", own, side) != una) & (pick.side("nxt_known", own, side) == 1)
         if not again.any():
             continue
-        story, index = tails(pick, np.flatnonzero(again), own)
-        tail = pick.ev.tail
-        first = tail["seq"][index] == una[story]
-        first &= (tail["payload_len"][index] > 0) & (tail["quirks"][index] & Quirk.OVERSIZE == 0)
-        first &= tail["side"][index] == own_side(pick, own[story], side)
-        story, index = story[first], index[first]
-        out |= _side(pick, has, side, letter, own, story, index)
+        story, tail = tails(pick, np.flatnonzero(again), own)
+        first = tail["seq"] == una[story]
+        first &= (tail["payload_len"] > 0) & (tail["quirks"] & Quirk.OVERSIZE == 0)
+        first &= tail["side"] == own_side(pick, own[story], side)
+        out |= _side(pick, has, side, letter, own, story[first], tail[first])
     return out
 
 
@@ -39,28 +37,23 @@ def own_side(pick: Picker, rows: Array, side: int) -> Array:
 
 
 def tails(pick: Picker, stories: Array, own: Array) -> tuple[Array, Array]:
-    """Every kept segment of these stories: story and index in Evidence.tail."""
-    if not len(stories):
-        return np.empty(0, np.int64), np.empty(0, np.int64)
+    """Every kept segment of these stories (tables.SEGMENT), and whose each is."""
     ev, rows = pick.ev, own[stories]
-    length = ev.stop[rows] - ev.start[rows]
-    story = np.repeat(stories, length)
-    index = np.repeat(ev.start[rows] - np.cumsum(length) + length, length) + np.arange(len(story))
-    return story, index
+    return np.repeat(stories, ev.stop[rows] - ev.start[rows]), ev.segments(rows)
 
 
 def _side(
-    pick: Picker, has: Array, side: int, letter: str, own: Array, story: Array, index: Array
+    pick: Picker, has: Array, side: int, letter: str, own: Array, story: Array, tail: Array
 ) -> Columns:
-    tail, size = pick.ev.tail, len(has)
+    size = len(has)
     payload, whole = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    np.maximum.at(payload, story, tail["payload_len"][index].astype(np.int64))
-    np.maximum.at(whole, story, tail["ip_len"][index].astype(np.int64))
+    np.maximum.at(payload, story, tail["payload_len"].astype(np.int64))
+    np.maximum.at(whole, story, tail["ip_len"].astype(np.int64))
     fragile = np.zeros(size, bool)
-    v6 = (tail["src_hi"][index] != 0) | (tail["src_lo"][index] >> np.uint64(32) != 0xFFFF)
-    np.logical_or.at(fragile, story, (tail["quirks"][index] & Quirk.DF != 0) | v6)
+    v6 = (tail["src_hi"] != 0) | (tail["src_lo"] >> np.uint64(32) != 0xFFFF)
+    np.logical_or.at(fragile, story, (tail["quirks"] & Quirk.DF != 0) | v6)
     first_ns = np.full(size, np.iinfo(np.int64).max - SECOND)
-    np.minimum.at(first_ns, story, tail["ts_ns"][index])
+    np.minimum.at(first_ns, story, tail["ts_ns"])
     alive = pick.side("last_seg_ns", own, 1 - side) > first_ns + SECOND  # not what was under way
     known = payload > 0
     before = pick.side("una", own, side).astype(np.int64) - pick.side("isn", own, side) - 1

@@ -38,15 +38,14 @@ def columns(pick: Picker, has: Array, gap: Array) -> Columns:
 
 def _one_beyond(pick: Picker, stories: Array, own: Array, side: int) -> Array:
     """Those of `stories` in which a number after the side's last data was acknowledged."""
-    tail = pick.ev.tail
     una = pick.side("una", own, side)
     known = (pick.side("nxt_known", own, side) == 1) & (una != 0)
-    story, index = tails(pick, stories[known[stories]], own)
-    mine = tail["side"][index] == own_side(pick, own[story], side)
-    syn = (tail["flags"][index] & Flag.SYN) != 0
-    mine &= syn | (tail["payload_len"][index] > 0)
-    story, index, syn = story[mine], index[mine], syn[mine]
-    end = tail["seq"][index].astype(np.int64) + tail["payload_len"][index] + syn
+    story, tail = tails(pick, stories[known[stories]], own)
+    mine = tail["side"] == own_side(pick, own[story], side)
+    syn = (tail["flags"] & Flag.SYN) != 0
+    mine &= syn | (tail["payload_len"] > 0)
+    story, tail, syn = story[mine], tail[mine], syn[mine]
+    end = tail["seq"].astype(np.int64) + tail["payload_len"] + syn
     behind = (una[story].astype(np.int64) - end) % WRAP  # how far it was acknowledged beyond that
     behind = np.where(behind < WRAP // 2, behind, 0)
     nearest = np.full(len(una), WRAP, np.int64)

@@ -21,7 +21,7 @@ import polars as pl
 
 from finis import tables
 from finis.correlation import logalone
-from finis.correlation.columns import Facts
+from finis.correlation.columns import Column, Facts
 from finis.correlation.stories import Stories
 from finis.diagnosis import judging
 from finis.diagnosis.cause import SECTIONS, Cause
@@ -153,6 +153,7 @@ class Judged:
     stories: Stories
     connections: pl.DataFrame  # tables.CONNECTIONS + STORY_FACTS
     denials: pl.DataFrame  # tables.DENIALS + DENIAL_FACTS
+    told: Mapping[str, Column] | None = None  # the verdicts of `stories.facts` as numbers
 
     def cut(self, connections: pl.Series, denials: pl.Series) -> Judged:
         """Only the rows where these are true.  The verdicts stay: they may rest on other rows."""
@@ -191,10 +192,17 @@ def judge(stories: Stories, causes: Catalogue | None = None) -> Judged:
 MANY = 4096  # connections for which it is worth while to take the rules apart
 
 
+def prepare() -> None:
+    """Take the rules apart before there are many connections to judge."""
+    rules = tuple(cause for cause in catalogue().values() if cause.table == "connections")
+    judging.prepare(rules)
+    _beaten_by(rules)
+
+
 def _judge_facts(stories: Stories, facts: Facts, causes: Catalogue) -> Judged:
     """`judge` where one point's packets tell everything: there is no denial."""
     rules = tuple(cause for cause in causes.values() if cause.table == "connections")
-    table = stories.table
+    table, told = stories.table, None
     if facts.count >= MANY:
         told = judging.verdicts(facts, facts.count, rules, _beaten_by(rules))
         verdict = [column.series(facts.order).alias(name) for name, column in told.items()]
@@ -205,7 +213,7 @@ def _judge_facts(stories: Stories, facts: Facts, causes: Catalogue) -> Judged:
         verdict = judge_table(frame, "connections", causes)[0].select(VERDICT).get_columns()
     table = table.with_columns(verdict)
     denials = complete(stories.denials, "denials")
-    return Judged(replace(stories, table=table, denials=denials), table, denials)
+    return Judged(replace(stories, table=table, denials=denials), table, denials, told)
 
 
 @cache

@@ -36,6 +36,11 @@ class _Compiled:
     harm: list[int]
 
 
+def prepare(rules: Rules) -> None:
+    """Make once what judging by these rules needs."""
+    _compiled(rules)
+
+
 @cache
 def _compiled(rules: Rules) -> _Compiled:
     circuit = Circuit(COLUMNS)

@@ -25,6 +25,7 @@ from finis.diagnosis.findings import (
     originals,
     remedies,
 )
+from finis.diagnosis.numbered import Numbered, numbered
 from finis.terms import Confidence, Harm, word
 
 if TYPE_CHECKING:
@@ -185,19 +186,38 @@ class Table:
         self.rows += getattr(judged.stories, _FRAME[self.table]).height
         if not frame.height:
             return
-        narrow = frame.select(
-            *_GROUP, "row", *_ENDS[self.table], "confidence", telling=_telling(self.table),
-            at=pl.int_range(pl.len()),
-        )  # fmt: skip
+        if self.table == "connections" and (rows := numbered(judged, frame)) is not None:
+            self._add_numbered(judged, frame, rows, before)
+            return
         for row in self._stats(frame).iter_rows(named=True):
             self.group((row["cause"], row["harm"])).add(row)
         for end in _ENDS[self.table][::2]:
-            named = narrow.select(*_GROUP, host=end).drop_nulls("host")
+            named = frame.select(*_GROUP, host=end).drop_nulls("host")
             self.hosts.add(named.group_by(*_GROUP, "host").len("n").cast({"n": pl.Int64}))
         if self.table == "connections":
             self._contributing(frame)
         self._whom(judged, frame, before)
-        self._hold(judged, narrow, before)
+        self._hold(judged, self._candidates(frame), before)
+
+    def _add_numbered(
+        self, judged: Judged, frame: pl.DataFrame, rows: Numbered, before: int
+    ) -> None:
+        """The same where the rows are numbers."""
+        for row in rows.stats():
+            self.group((row["cause"], row["harm"])).add(row)
+        for end in _ENDS[self.table][::2]:
+            self.hosts.add(rows.hosts(end))
+        self.beside.update(rows.contributing())
+        causes = {*addressed(self.table)}
+        first, n = rows.servers(causes)
+        keys, fields = _WHOM[self.table]
+        part = frame[first]
+        begin, tie = _places(judged, self.table, part, before)
+        self.whom.add(part.select(*_GROUP, *keys, pl.Series("n", n), *fields, begin, tie))
+        known = rows.clients(causes)
+        self.clients = pl.concat([self.clients, known]) if len(self.clients) else known
+        chosen = frame[rows.foremost(self.limit, LOOKED_AT)]
+        self._hold(judged, self._narrow(chosen), before)
 
     def group(self, key: tuple[str, str]) -> _Group:
         """The members of a cause at a level of harm."""
@@ -264,17 +284,27 @@ class Table:
             known = frame.filter(pl.col("cause").is_in(placed)).group_by(_GROUP).agg(span)
             self.clients = pl.concat([self.clients, known]) if len(self.clients) else known
 
-    def _hold(self, judged: Judged, narrow: pl.DataFrame, before: int) -> None:
-        """Members that may become examples, with the stories behind them."""
+    def _narrow(self, frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.select(
+            *_GROUP, "row", *_ENDS[self.table], "confidence", telling=_telling(self.table),
+            at=pl.int_range(pl.len()),
+        )  # fmt: skip
+
+    def _candidates(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Members that may become examples."""
         host, _, peer, _ = _ENDS[self.table]
-        ranked = self._foremost(narrow).sort(
+        ranked = self._foremost(self._narrow(frame)).sort(
             [*_GROUP, "telling", "at"], descending=[False, False, True, False]
         )
         pairs = ranked.unique([*_GROUP, host, peer], keep="first", maintain_order=True)
         best = pairs.group_by(_GROUP, maintain_order=True).head(self.limit)
         most = ranked.group_by(_GROUP, maintain_order=True).head(self.limit)
+        return pl.concat([best, most.select(best.columns)]).unique("at", maintain_order=True)
+
+    def _hold(self, judged: Judged, candidates: pl.DataFrame, before: int) -> None:
+        """Keep the best of the candidates, with the stories behind them."""
+        host, _, peer, _ = _ENDS[self.table]
         fresh: dict[tuple[str, str], list[Held]] = {}
-        candidates = pl.concat([best, most.select(best.columns)]).unique("at", maintain_order=True)
         begin, tie = (part.to_list() for part in _places(judged, self.table, candidates, before))
         for row, when, which in zip(candidates.iter_rows(named=True), begin, tie, strict=True):
             rank = (-row["telling"], when, which)

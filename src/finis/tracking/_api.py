@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+import numpy as np
 
-    import numpy as np
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 PART = 16_384  # connections handed on at once by `drain`
 ALIVE = 2  # what was handed on last lasts, and what was before it
@@ -17,10 +17,39 @@ ALIVE = 2  # what was handed on last lasts, and what was before it
 @dataclass(frozen=True, slots=True)
 class Observations:
     """Connections at one point.  `rows`: tables.OBSERVATION in order of `conn`; `tail`:
-    tables.SEGMENT, the kept segments, `rows[i]` owning `tail[tail_at:tail_at + tail_n]`."""
+    tables.SEGMENT, the kept segments, `rows[i]` owning `tail[tail_at:tail_at + tail_n]`.  With
+    `ask` the tracker still has them: it gives those of some rows, and `tail` is empty."""
 
     rows: np.ndarray
     tail: np.ndarray
+    ask: Callable[[np.ndarray], np.ndarray] | None = None
+
+    def segments(self, at: np.ndarray) -> np.ndarray:
+        """The kept segments of these rows one after another."""
+        if self.ask is not None:
+            return self.ask(at)
+        found: np.ndarray = self.tail[
+            spans(self.rows["tail_at"][at].astype(np.int64), self.rows["tail_n"][at])
+        ]
+        return found
+
+    def only(self, at: np.ndarray) -> Observations:
+        """Some of the rows, which last as long as all."""
+        rows, ask = self.rows[at], self.ask
+        return Observations(rows, self.tail, None if ask is None else lambda some: ask(at[some]))
+
+    def whole(self) -> Observations:
+        """With all segments in `tail`."""
+        if self.ask is None:
+            return self
+        return Observations(self.rows, self.ask(np.arange(len(self.rows))))
+
+
+def spans(start: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """The numbers from each start on, so many of each, one span after another."""
+    length = length.astype(np.int64)
+    found: np.ndarray = np.repeat(start - np.cumsum(length) + length, length)
+    return found + np.arange(len(found))
 
 
 class SegmentTracker(Protocol):

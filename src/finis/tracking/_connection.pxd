@@ -104,6 +104,7 @@ cdef inline void fin(Tracker *t, Conn *c, Segment *s, Half *x, Half *r, uint32_t
         return
     x.fin_ns = s.ts_ns
     x.fin_seq = fin_seq
+    x.fin_ack = s.ack
     x.quiet_since_fin = 1
     s.role |= ROLE_FIN
     mark(x, fin_seq, 1)

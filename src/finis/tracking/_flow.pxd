@@ -8,29 +8,43 @@ from finis.tracking._state cimport Conn, Ends, Flow, Tracker, flow_at, give, gra
 cdef extern from *:
     """
     #define FINIS_MAPPED ((uint64_t)0xFFFF << 32)
+
+    /* Both halves of a product folded into one. */
+    static inline uint64_t finis_folded_product(uint64_t a, uint64_t b) {
+    #ifdef __SIZEOF_INT128__
+        unsigned __int128 product = (unsigned __int128)a * b;
+        return (uint64_t)product ^ (uint64_t)(product >> 64);
+    #else
+        uint64_t low = (a & 0xFFFFFFFF) * (b & 0xFFFFFFFF), high = (a >> 32) * (b >> 32);
+        uint64_t one = (a >> 32) * (b & 0xFFFFFFFF), two = (a & 0xFFFFFFFF) * (b >> 32);
+        return a * b ^ (high + (one >> 32) + (two >> 32) + ((low >> 32) + (uint32_t)one
+                        + (uint32_t)two >> 32));
+    #endif
+    }
     """
     uint64_t MAPPED "FINIS_MAPPED"  # an IPv4 address is in the lower half of it
+    uint64_t folded_product "finis_folded_product" (uint64_t a, uint64_t b) noexcept nogil
 
 
-cdef inline uint64_t mix(uint64_t h, uint64_t word) noexcept nogil:
-    h = (h ^ word) * <uint64_t>0x9E3779B97F4A7C15
-    return h ^ (h >> 29)
+cdef inline uint64_t endpoint_hash(
+    const Tracker *t, uint64_t hi, uint64_t lo, uint16_t p
+) noexcept nogil:
+    """No two endpoints have both factors in common but by chance: `seeds` are secret."""
+    return folded_product(lo ^ <uint64_t>p << 48 ^ t.seeds[0], hi ^ p * t.seeds[1] ^ t.seeds[2])
 
 
-cdef inline uint64_t endpoint_hash(uint64_t seed, uint64_t hi, uint64_t lo, uint16_t p) noexcept nogil:
-    return mix(mix(mix(seed, hi), lo), p)
-
-
-cdef inline uint32_t tuple_hash(uint64_t a, uint64_t b, uint16_t vlan) noexcept nogil:
-    cdef uint64_t h = mix(a + b, vlan)
+cdef inline uint32_t tuple_hash(
+    const Tracker *t, uint64_t a, uint64_t b, uint16_t vlan
+) noexcept nogil:
+    cdef uint64_t h = folded_product(a + b + vlan, t.seeds[1])
     return <uint32_t>(h ^ (h >> 32))
 
 
 cdef inline uint32_t hash_of(const Tracker *t, const Segment *s) noexcept nogil:
     """The same for both directions, and not to be guessed from outside."""
     return tuple_hash(
-        endpoint_hash(t.seed, s.src_hi, s.src_lo, s.src_p),
-        endpoint_hash(t.seed, s.dst_hi, s.dst_lo, s.dst_p), s.vlan,
+        t, endpoint_hash(t, s.src_hi, s.src_lo, s.src_p),
+        endpoint_hash(t, s.dst_hi, s.dst_lo, s.dst_p), s.vlan,
     )
 
 
@@ -51,8 +65,8 @@ cdef inline uint32_t hash_of_flow(const Tracker *t, const Flow *f) noexcept nogi
     cdef Ends e
     ends_of(t, f, &e)
     return tuple_hash(
-        endpoint_hash(t.seed, e.orig_hi, e.orig_lo, f.orig_p),
-        endpoint_hash(t.seed, e.resp_hi, e.resp_lo, f.resp_p), f.vlan,
+        t, endpoint_hash(t, e.orig_hi, e.orig_lo, f.orig_p),
+        endpoint_hash(t, e.resp_hi, e.resp_lo, f.resp_p), f.vlan,
     )
 
 
@@ -76,10 +90,26 @@ cdef inline void set_tuple(Tracker *t, Flow *f, const Conn *c) noexcept nogil:
 
 cdef inline int side_of(const Tracker *t, const Flow *f, const Segment *s) noexcept nogil:
     """0: sent by orig, 1: by resp, -1: it is of another connection."""
-    cdef Ends e
     if f.vlan != s.vlan:
         return -1
-    ends_of(t, f, &e)
+    if f.wide:
+        return side_of_wide(wide_ends(t, f), f, s)
+    if s.src_hi | s.dst_hi:
+        return -1
+    if (
+        s.src_p == f.orig_p and s.dst_p == f.resp_p and s.src_lo == (MAPPED | f.orig)
+        and s.dst_lo == (MAPPED | f.resp)
+    ):
+        return 0
+    if (
+        s.src_p == f.resp_p and s.dst_p == f.orig_p and s.src_lo == (MAPPED | f.resp)
+        and s.dst_lo == (MAPPED | f.orig)
+    ):
+        return 1
+    return -1
+
+
+cdef inline int side_of_wide(const Ends *e, const Flow *f, const Segment *s) noexcept nogil:
     if (
         s.src_lo == e.orig_lo and s.dst_lo == e.resp_lo and s.src_p == f.orig_p
         and s.dst_p == f.resp_p and s.src_hi == e.orig_hi and s.dst_hi == e.resp_hi

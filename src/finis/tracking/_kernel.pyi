@@ -17,6 +17,7 @@ class KernelTracker:
         idle_ns: int = ...,
         reuse_ns: int = ...,
         awake: int = ...,
+        parts: bool = ...,
     ) -> None: ...
     @property
     def evicted(self) -> int: ...

@@ -13,12 +13,13 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memset
 
 import secrets
+from threading import Lock
 
 import numpy as np
 
 from finis.tracking._codes cimport *
 from finis.tracking._flow cimport guess, hash_of, insert
-from finis.tracking._rest cimport awake
+from finis.tracking._rest cimport awake, forget, look_at
 from finis.tracking._rows cimport write_row, write_tail
 from finis.tracking._state cimport (
     BLOCK_BITS, FLOW_BITS, HOT_BITS, KEPT, LINE, LINE_BITS, LINES, PINS, RING, SHORT_LINE,
@@ -100,10 +101,12 @@ cdef inline void fetch_slots(const Tracker *t, const Hot *h) noexcept nogil:
         __builtin_prefetch(place(&t.colds, h.cold) + 64)
 
 
-cdef void fetch(const Tracker *t, const Segment *rows, Py_ssize_t n, uint32_t *hashes) noexcept nogil:
-    """Hashes of the rows; what following them will touch is on its way into the cache."""
+cdef void fetch(
+    const Tracker *t, const Segment *rows, Py_ssize_t n, uint32_t *hashes, uint32_t *index
+) noexcept nogil:
+    """Hashes of the rows, and of which connections they most likely are; what following them will
+    touch is on its way into the cache."""
     cdef Py_ssize_t i
-    cdef uint32_t[AHEAD] index
     cdef const Flow *f
     for i in range(n):
         hashes[i] = hash_of(t, &rows[i])
@@ -113,7 +116,7 @@ cdef void fetch(const Tracker *t, const Segment *rows, Py_ssize_t n, uint32_t *h
         if index[i] != NOWHERE:
             __builtin_prefetch(flow_at(t, index[i]))
     for i in range(n):
-        if index[i] == NOWHERE:
+        if index[i] == NOWHERE or (i and index[i] == index[i - 1]):
             continue
         f = flow_at(t, index[i])
         fetch_conn(t, f)
@@ -126,31 +129,39 @@ cdef void fetch(const Tracker *t, const Segment *rows, Py_ssize_t n, uint32_t *h
 cdef Py_ssize_t run(Tracker *t, Segment *batch, Py_ssize_t first, Py_ssize_t n) noexcept nogil:
     """Follow rows from `first`; the row at which something must grow, or `n`."""
     cdef Py_ssize_t i = first, end
-    cdef uint32_t hashes[AHEAD]
-    cdef int64_t ts_ns
-    cdef uint32_t payload_len
+    cdef uint32_t[AHEAD] hashes, index
     cdef Segment *s
     while i < n:
         if not room(t):
             return i
         end = i + AHEAD if i + AHEAD < n else n
         first = i
-        fetch(t, batch + first, end - first, hashes)
+        fetch(t, batch + first, end - first, hashes, index)
         while i < end:
             s = &batch[i]
-            ts_ns, payload_len = s.ts_ns, s.payload_len
-            if s.ts_ns > SPAN_NS:
-                s.ts_ns = SPAN_NS
-            elif s.ts_ns < -SPAN_NS:
-                s.ts_ns = -SPAN_NS
-            elif s.ts_ns == 0:
-                s.ts_ns = 1
-            if s.payload_len > MAX_PAYLOAD:
-                s.payload_len = MAX_PAYLOAD
-            follow(t, s, hashes[i - first])
-            s.ts_ns, s.payload_len, s.sym = ts_ns, payload_len, 0
+            if 0 < s.ts_ns <= SPAN_NS and s.payload_len <= MAX_PAYLOAD:
+                follow(t, s, hashes[i - first], index[i - first])
+            else:
+                follow_limited(t, s, hashes[i - first])
+            s.sym = 0
             i += 1
     return n
+
+
+cdef void follow_limited(Tracker *t, Segment *s, uint32_t hash) noexcept nogil:
+    """Follow a segment with its numbers brought within limits; in the row they stay as they are."""
+    cdef int64_t ts_ns = s.ts_ns
+    cdef uint32_t payload_len = s.payload_len
+    if s.ts_ns > SPAN_NS:
+        s.ts_ns = SPAN_NS
+    elif s.ts_ns < -SPAN_NS:
+        s.ts_ns = -SPAN_NS
+    elif s.ts_ns == 0:
+        s.ts_ns = 1
+    if s.payload_len > MAX_PAYLOAD:
+        s.payload_len = MAX_PAYLOAD
+    follow(t, s, hash, NOWHERE)
+    s.ts_ns, s.payload_len = ts_ns, payload_len
 
 
 cdef void emit(
@@ -177,6 +188,41 @@ cdef void emit(
         write_tail(t, c, tail + at)
         at += c.n_kept
         drop_conn(t, order[i], c)
+
+
+cdef void emit_rows(
+    Tracker *t, const uint32_t *order, Py_ssize_t n, Observation *rows
+) noexcept nogil:
+    """The rows alone; the connections stay until they are forgotten."""
+    cdef Py_ssize_t i
+    cdef uint32_t at = 0
+    cdef Conn *c = &t.at_hand
+    cdef const Flow *f
+    for i in range(n):
+        if i + 16 < n:
+            __builtin_prefetch(flow_at(t, order[i + 16]))
+        if i + 8 < n:
+            fetch_conn(t, flow_at(t, order[i + 8]))
+        f = flow_at(t, order[i])
+        look_at(t, f, c)
+        conclude(t, c)
+        c.n_kept = f.n_kept
+        write_row(c, at, &rows[i])
+        at += f.n_kept
+
+
+cdef Py_ssize_t emit_tails(
+    Tracker *t, const uint32_t *order, const int64_t *which, Py_ssize_t n, Segment *tail
+) noexcept nogil:
+    """The kept segments of some of them, awakened for it; how many there are."""
+    cdef Py_ssize_t i, at = 0
+    cdef Conn *c = &t.at_hand
+    for i in range(n):
+        expand(t, awake(t, order[which[i]]), c)
+        conclude(t, c)
+        write_tail(t, c, tail + at)
+        at += c.n_kept
+    return at
 
 
 _STATES = np.frombuffer(states.TABLE, np.uint8)
@@ -234,14 +280,17 @@ cdef class KernelTracker:
 
     cdef Tracker t
     cdef Store flows, ends, lines, hots, colds, slots, blocks
-    cdef object table, done, made
+    cdef object table, done, made, handed, lock
+    cdef bint parts, drained
 
     def __init__(
         self, *, max_connections=reference.MAX_CONNECTIONS, max_embryonic=reference.MAX_EMBRYONIC,
         max_kept=reference.MAX_KEPT, linger_ns=reference.LINGER_NS,
         embryonic_ns=reference.EMBRYONIC_NS, idle_ns=reference.IDLE_NS,
-        reuse_ns=reference.REUSE_NS, awake=AWAKE,
+        reuse_ns=reference.REUSE_NS, awake=AWAKE, parts=False,
     ):
+        """`parts`: kept segments of what was handed on are made when asked for, see
+        `Observations.ask`; they may be asked for by another thread meanwhile."""
         memset(&self.t, 0, sizeof(Tracker))
         self.t.states = <const uint8_t *>address(_STATES)
         self.t.tls_ports = <const uint8_t *>address(_TLS_PORTS)
@@ -256,7 +305,8 @@ cdef class KernelTracker:
         self.t.max_live = max(max_connections, 1)
         self.t.max_embryonic = max(max_embryonic, 1)
         self.t.max_kept = max(max_kept, 1)
-        self.t.seed = secrets.randbits(64)
+        for which in range(3):
+            self.t.seeds[which] = secrets.randbits(64) | 1
         set_usual(&self.t)
         self.t.n_awake = min(max(awake, 1), 1 << HOT_BITS)
         self.flows, self.ends, self.lines, self.hots = Store(), Store(), Store(), Store()
@@ -270,6 +320,8 @@ cdef class KernelTracker:
         self.blocks.set(&self.t.blocks, max(sizeof(Segment), sizeof(More)), BLOCK_BITS)
         self._make_beds()
         self.made = [(np.empty(0, _OBSERVATION), np.empty(0, _SEGMENT))] * ALIVE
+        self.parts, self.drained, self.lock = parts, False, Lock()
+        self.handed = []
         self.done = np.empty(0, np.uint32)
         self.table = None
         self._set_table(_SMALL_TABLE)
@@ -288,16 +340,19 @@ cdef class KernelTracker:
         if batch.dtype != _SEGMENT or not batch.flags.c_contiguous:
             raise TypeError("a contiguous array of tables.SEGMENT rows is needed")
         rows = <Segment *>address(batch)
+        if self.drained:
+            self._begin_anew()
         if n and self.t.now_ns == -SPAN_NS:
             self.t.epoch_ns = min(max(rows.ts_ns, -SPAN_NS), SPAN_NS)
         while True:
-            with nogil:
-                at = run(&self.t, rows, at, n)
-            if at == n:
-                return
-            self._make_room()
-            if crowded(&self.t):
-                self._set_table(2 * len(self.table))
+            with self.lock:
+                with nogil:
+                    at = run(&self.t, rows, at, n)
+                if at == n:
+                    return
+                self._make_room()
+                if crowded(&self.t):
+                    self._set_table(2 * len(self.table))
 
     @property
     def held_bytes(self):
@@ -313,6 +368,7 @@ cdef class KernelTracker:
         return self._part(self._done())
 
     def finish(self):
+        self.parts = False
         parts = list(self.drain(most=self.t.n_live + self.t.n_done + 1))
         return parts[0] if parts else self._part(np.empty(0, np.uint32))
 
@@ -324,7 +380,14 @@ cdef class KernelTracker:
         order = self._done()
         for at in range(0, len(order), most):
             yield self._part(order[at : at + most])
-        # Nothing refers to the memory any more.
+        if self.parts:
+            self.drained = True  # what was handed on last may still be asked for
+        else:
+            self._begin_anew()
+
+    def _begin_anew(self):
+        """Nothing refers to the memory any more."""
+        self.drained, self.handed = False, []
         for store in (self.flows, self.ends, self.lines, self.colds, self.slots, self.blocks):
             (<Store>store).clear()
         self._make_beds()
@@ -347,6 +410,8 @@ cdef class KernelTracker:
         cdef const uint32_t[::1] index = order
         cdef Observation *rows
         cdef Segment *tail
+        if self.parts:
+            return self._asked_part(order)
         for i in range(n):
             kept += flow_at(&self.t, index[i]).n_kept
         found, their = self.made.pop(0)  # the longest ago
@@ -361,6 +426,56 @@ cdef class KernelTracker:
             with nogil:
                 emit(&self.t, &index[0], n, rows, tail)
         return Observations(found[:n], their[:kept])
+
+    def _asked_part(self, order):
+        """The same, but the kept segments stay here until someone asks for them, or so many parts
+        were made that nobody may."""
+        cdef Py_ssize_t i, n = len(order)
+        cdef const uint32_t[::1] index = order
+        cdef Observation *rows
+        found, their = self.made.pop(0)
+        if len(found) < n:
+            found = np.empty(max(n, len(found) + len(found) // 4), _OBSERVATION)
+        self.made.append((found, their))
+        rows = <Observation *>address(found)
+        with self.lock:
+            self.handed.append(order)
+            if len(self.handed) > ALIVE:
+                self._forget(self.handed.pop(0))
+            self._make_room()
+            if n:
+                with nogil:
+                    emit_rows(&self.t, &index[0], n, rows)
+        counts = found["tail_n"][:n].astype(np.int64)
+        return Observations(
+            found[:n], np.empty(0, _SEGMENT), lambda at: self._segments(order, counts, at)
+        )
+
+    def _forget(self, order):
+        cdef Py_ssize_t i, n = len(order)
+        cdef const uint32_t[::1] index = order
+        with nogil:
+            for i in range(n):
+                forget(&self.t, index[i])
+
+    def _segments(self, order, counts, at):
+        """Kept segments of these rows of a part that was handed on."""
+        if not any(order is handed for handed in self.handed):
+            raise ValueError("segments of connections that were given back already")
+        cdef const uint32_t[::1] index = order
+        cdef const int64_t[::1] which = np.ascontiguousarray(at, np.int64)
+        cdef Py_ssize_t first = 0, done = 0, n = len(at), some
+        cdef Segment *tail
+        made = np.empty(counts[at].sum(), _SEGMENT)
+        tail = <Segment *>address(made)
+        while first < n:
+            some = min(n - first, AHEAD)
+            with self.lock:
+                self._make_room()
+                with nogil:
+                    done += emit_tails(&self.t, &index[0], &which[first], some, tail + done)
+            first += some
+        return made
 
     def _make_beds(self):
         """Room for those that are awake."""

@@ -6,12 +6,12 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 
 from finis.wire.segment cimport Segment
 from finis.tracking._codes cimport *
-from finis.tracking._connection cimport announce
-from finis.tracking._half cimport advance, diff, scale_of
-from finis.tracking._record cimport fits_alert
+from finis.tracking._half cimport advance, diff
 from finis.tracking._slots cimport drop_slot, flags_of, is_wide, put
 from finis.tracking._state cimport (
-    PINS, RING, HalfHot, Hot, Kept, Tracker, give, grab, has_role, slot, take_role,
+    EARLY, PINS, RING, HalfHot, Hot, Kept, Tracker, bit_ack_known, bit_edge_known, bit_last_fits,
+    bit_last_shown, bit_last_win0, bit_letter, bit_sent_ack, bit_win_known, give, grab, has_role,
+    slot, take_role,
 )
 from finis.tracking._store cimport ANY_ROLE, OF_RESP
 
@@ -96,36 +96,45 @@ cdef inline void keep_plain(
     put(t, at, s, h.point)
 
 
-cdef inline bint plain_segment(Tracker *t, Hot *h, Segment *s, int side) noexcept nogil:
-    """Follow it if it is one; `h.plain` has been asked."""
-    cdef HalfHot *x = &h.halves[side]
-    cdef HalfHot *r = &h.halves[1 - side]
-    cdef uint32_t length = s.payload_len
+cdef inline uint32_t data_bits(const Tracker *t, const Segment *s, uint32_t bits) noexcept nogil:
+    """`last_shown` and `last_fits` of data in which no alert was seen, see `fits_alert`."""
+    if s.quirks & NO_PAYLOAD:
+        bits &= ~bit_last_shown()
+        if s.payload_len < 256 and t.alert_sizes[s.payload_len]:
+            return bits | bit_last_fits()
+    else:
+        bits |= bit_last_shown()
+    return bits & ~bit_last_fits()
+
+
+cdef inline bint plain_segment(
+    Tracker *t, Hot *h, Segment *s, int side, HalfHot *x, HalfHot *r
+) noexcept nogil:
+    """Follow it if it is one; `h.plain` has been asked.  `x` and `r` are the halves of this side
+    and the other (as arguments they are not computed again for each field)."""
+    cdef uint32_t length = s.payload_len, edge, bits = x.bits
+    cdef uint32_t letter = bit_letter(H_D) if length else bit_letter(H_A)
     cdef int32_t past = diff(s.ack, r.una)
-    cdef int64_t gap
-    cdef int scale
+    cdef int64_t ts_ns = s.ts_ns, gap = ts_ns - h.last_ns
     if (
         s.flags & (F_SYN | F_FIN | F_RST | F_ACK) != F_ACK
         or (s.quirks & (NOT_PLAIN | RELATIVE_SEQ)) != h.relative
         or s.win == 0 or s.alert != AL_NONE or s.seq != x.nxt
         or past < 0 or diff(s.ack, r.nxt) > 0
         or diff(s.seq, x.low) < 0 or diff(s.ack, r.low) < 0
-        or not x.hist_seen & (H_D if length else H_A)
+        or (not bits & letter and h.n_history == EARLY)
         or (length == 1 and r.last_win0)  # a window probe
         or h.n_pins == PINS
     ):
         return False
     # What continues the numbers of either direction was not seen before, unless something that
     # went by unaccepted was like it.
-    if (
-        (h.odd or (length == 0 and past == 0)) and s.ts_ns - h.last_ns <= COPY_NS
-        and perhaps_copy(t, h, s)
-    ):
+    if gap <= COPY_NS and (h.odd or (length == 0 and past == 0)) and perhaps_copy(t, h, s):
         return False
     s.kind = K_DATA
     if length == 0:
         s.kind = K_ACK
-        if x.ack_known and s.ack == x.last_ack and x.win_known:
+        if s.ack == x.last_ack and bits & bit_ack_known() and bits & bit_win_known():
             if s.win != x.win:
                 s.kind = K_WINDOW_UPDATE
             elif diff(r.nxt, s.ack) > 0:
@@ -133,47 +142,49 @@ cdef inline bint plain_segment(Tracker *t, Hot *h, Segment *s, int side) noexcep
     s.side = <uint8_t>side
     s.conn = h.conn
     s.role = 0
-    s.sym = 0
-    gap = s.ts_ns - h.last_ns
     if gap > 0:
         if gap > h.max_gap_ns:
             h.max_gap_ns = gap
             h.max_gap_at_ns = h.last_ns
-        h.last_ns = s.ts_ns
+        h.last_ns = ts_ns
     h.last_frame = s.frame
     h.last_file = s.file
     x.pkts += 1
     x.ip_bytes += s.ip_len
-    x.last_seg_ns = s.ts_ns
-    if not x.ttl_max or s.ttl < x.ttl_min:
-        x.ttl_min = s.ttl
-    if s.ttl > x.ttl_max:
-        x.ttl_max = s.ttl
-    x.last_win0 = 0
+    x.last_seg_ns = ts_ns
+    if s.ttl != x.ttl_min or s.ttl != x.ttl_max:
+        if not x.ttl_max or s.ttl < x.ttl_min:
+            x.ttl_min = s.ttl
+        if s.ttl > x.ttl_max:
+            x.ttl_max = s.ttl
+    if not bits & letter:
+        h.history[h.n_history] = <uint8_t>((c'D' if length else c'A') + (32 if side else 0))
+        h.n_history += 1
+    bits &= ~bit_last_win0()
+    bits |= letter | bit_ack_known() | bit_win_known() | bit_sent_ack()
     if length:
+        bits = data_bits(t, s, bits)
         x.bytes += length
-        advance(x, x.nxt + length)
+        advance(x, s.seq + length)
         if x.first_data_ns == 0:
-            x.first_data_ns = s.ts_ns
+            x.first_data_ns = ts_ns
         if x.head_len == 0 and s.head_len:
             x.head = s.head
             x.head_len = s.head_len if s.head_len < 8 else 8
-        x.last_data_ns = s.ts_ns
+        x.last_data_ns = ts_ns
         x.last_len = length
         x.last_alert = AL_NONE
-        x.last_shown = not s.quirks & NO_PAYLOAD
-        x.last_fits = fits_alert(t, s)
     if past > 0:
         r.una = s.ack
     x.win = s.win
-    x.win_known = 1
-    scale = scale_of(x, r)
-    if scale >= 0:
-        announce(x, s.ack + (<uint32_t>s.win << scale))
     x.last_ack = s.ack
-    x.ack_known = 1
-    x.sent_ack = 1
-    if r.sent_ack:
+    if x.scale >= 0:
+        edge = s.ack + (<uint32_t>s.win << x.scale)
+        if not bits & bit_edge_known() or diff(edge, x.edge) > 0:
+            x.edge = edge
+            bits |= bit_edge_known()
+    x.bits = bits
+    if not h.established and r.sent_ack:
         h.established = 1
     keep_plain(
         t, h, s, ROLE_LAST_DATA if length else ROLE_LAST_ACK, <uint16_t>(side << 15)

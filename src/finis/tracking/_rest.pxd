@@ -1,7 +1,7 @@
 # Connections at rest: all there is of one, in as few bytes as it needs, spread over lines of 64.
 # Nothing of it is lost, whatever the numbers are.  Numbers are written as differences to what is
 # likely, most of them being 0 then, with a code for the bytes each takes: see coding.h.
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from finis.tracking._codes cimport *
@@ -10,9 +10,11 @@ from finis.tracking._coding cimport (
     store, unfolded, unfolded32,
 )
 from finis.tracking._flow cimport ends_of
+from finis.tracking._half cimport scale_of
 from finis.tracking._rest_kept cimport load_kept, store_kept
+from finis.tracking._store cimport drop_conn, expand
 from finis.tracking._state cimport (
-    COLD_WORDS, EARLY, FIRST, LINE, LINES, SHORT_LINE, Cold, Ends, Flow, HalfHot, Hot, Tracker, flow_at, give, grab, hot_at,
+    COLD_WORDS, EARLY, FIRST, LINE, LINES, SHORT_LINE, Cold, Conn, Ends, Flow, HalfHot, Hot, Tracker, flow_at, give, grab, hot_at,
     line_at, place,
 )
 
@@ -180,12 +182,19 @@ cdef inline const uint8_t *load_cold(
     return p
 
 
-cdef inline void load_all(Tracker *t, const Flow *f, Hot *h, const uint8_t *p) noexcept nogil:
+cdef inline const uint8_t *load_conn(
+    Tracker *t, const Flow *f, Hot *h, const uint8_t *p
+) noexcept nogil:
+    """All but the kept segments, of which it says where they begin."""
     cdef HalfHot *a = &h.halves[0]
     cdef HalfHot *b = &h.halves[1]
     cdef Group g
+    cdef Ends e
     cdef uint64_t few
     cdef int i
+    ends_of(t, f, &e)
+    h.orig_hi, h.orig_lo, h.resp_hi, h.resp_lo = e.orig_hi, e.orig_lo, e.resp_hi, e.resp_lo
+    h.orig_p, h.resp_p, h.vlan, h.point, h.conn = f.orig_p, f.resp_p, f.vlan, f.point, f.conn
     g = open_group(p, CONN_FRONT)
     h.first_ns = unfolded(get_number(&g)) + t.epoch_ns
     few = get_number(&g)
@@ -211,6 +220,7 @@ cdef inline void load_all(Tracker *t, const Flow *f, Hot *h, const uint8_t *p) n
     b.last_ack = unfolded32(<uint32_t>get_number(&g)) + a.nxt
     p = load_half(g.p, h, a, b)
     p = load_half(p, h, b, a)
+    a.scale, b.scale = <int8_t>scale_of(a, b), <int8_t>scale_of(b, a)
     for i in range(EARLY):
         h.history[i] = 0
     for i in range(i_min(h.n_history, EARLY)):
@@ -225,7 +235,7 @@ cdef inline void load_all(Tracker *t, const Flow *f, Hot *h, const uint8_t *p) n
     if few >> 20 & 1:
         h.cold = grab(&t.colds)
         p = load_cold(p, <uint64_t *>place(&t.colds, h.cold), <const uint64_t *>&t.usual)
-    load_kept(t, h, p)
+    return p
 
 
 # --- lines ---------------------------------------------------------------------------------------
@@ -268,30 +278,44 @@ cdef inline void spread(Tracker *t, Flow *f, const uint8_t *p, size_t size) noex
     f.n_lines = <uint8_t>n
 
 
-cdef inline void gather(Tracker *t, Flow *f, uint8_t *p) noexcept nogil:
-    """All its bytes to `p`; the lines are given back."""
+cdef inline void gather(const Tracker *t, const Flow *f, uint8_t *p) noexcept nogil:
+    """All its bytes to `p`."""
     cdef int i, n = f.n_lines if f.n_lines <= LINES else LINES - 1
-    cdef uint32_t at, following
+    cdef uint32_t following
     cdef const uint8_t *line
     if f.short_line:
         n -= 1
     for i in range(n):
         memcpy(p, line_at(t, f.lines[i]), LINE)
         p += LINE
-        give(&t.lines, f.lines[i])
     if f.short_line:
         memcpy(p, place(&t.ends, f.lines[n]), SHORT_LINE)
-        give(&t.ends, f.lines[n])
         return
     if f.n_lines <= LINES:
         return
     following = f.lines[LINES - 1]
     for i in range(f.n_lines - n):
-        at = following
-        line = <const uint8_t *>line_at(t, at)
+        line = <const uint8_t *>line_at(t, following)
         following = (<const uint32_t *>line)[0]
         memcpy(p, line + 4, LINE - 4)
         p += LINE - 4
+
+
+cdef inline void give_lines(Tracker *t, const Flow *f) noexcept nogil:
+    """Its lines are free again."""
+    cdef int i, n = f.n_lines if f.n_lines <= LINES else LINES - 1
+    cdef uint32_t at, following
+    if f.short_line:
+        n -= 1
+        give(&t.ends, f.lines[n])
+    for i in range(n):
+        give(&t.lines, f.lines[i])
+    if f.n_lines <= LINES:
+        return
+    following = f.lines[LINES - 1]
+    for i in range(f.n_lines - n):
+        at = following
+        following = (<const uint32_t *>line_at(t, at))[0]
         give(&t.lines, at)
 
 
@@ -334,21 +358,48 @@ cdef inline Hot *bed(Tracker *t, uint32_t index) noexcept nogil:
     return h
 
 
+cdef inline void awaken(Tracker *t, uint32_t index) noexcept nogil:
+    """Make the hot part of a connection that is at rest."""
+    cdef Flow *f = flow_at(t, index)
+    cdef Hot *h
+    if t.hots.n_free == 0:  # it writes to `rested`
+        rest_one(t)
+    gather(t, f, t.rested)
+    give_lines(t, f)
+    h = bed(t, index)
+    load_kept(t, h, load_conn(t, f, h, t.rested))
+
+
 cdef inline Hot *awake(Tracker *t, uint32_t index) noexcept nogil:
     """The hot part of a connection, which is awakened if need be."""
     cdef Flow *f = flow_at(t, index)
-    cdef Hot *h
-    cdef Ends e
+    if f.n_lines:
+        awaken(t, index)
+    return hot_at(t, f.lines[0])
+
+
+cdef inline void look_at(Tracker *t, const Flow *f, Conn *c) noexcept nogil:
+    """A connection as it is stored, which it stays; where it is at rest without kept segments."""
+    cdef Hot h
     if f.n_lines == 0:
-        h = hot_at(t, f.lines[0])
-    else:
-        if t.hots.n_free == 0:  # it writes to `rested`
-            rest_one(t)
-        gather(t, f, t.rested)
-        h = bed(t, index)
-        load_all(t, f, h, t.rested)
-        ends_of(t, f, &e)
-        h.orig_hi, h.orig_lo, h.resp_hi, h.resp_lo = e.orig_hi, e.orig_lo, e.resp_hi, e.resp_lo
-        h.orig_p, h.resp_p, h.vlan, h.point, h.conn = f.orig_p, f.resp_p, f.vlan, f.point, f.conn
-    h.used = 1
-    return h
+        expand(t, hot_at(t, f.lines[0]), c)
+        return
+    gather(t, f, t.rested)
+    load_conn(t, f, &h, t.rested)
+    h.n_pins = h.ring_n = 0
+    expand(t, &h, c)
+    if h.cold != NOWHERE:
+        give(&t.colds, h.cold)
+
+
+cdef inline void forget(Tracker *t, uint32_t index) noexcept nogil:
+    """Give back all that a connection holds."""
+    cdef Flow *f = flow_at(t, index)
+    if f.n_lines == 0:
+        expand(t, hot_at(t, f.lines[0]), &t.at_hand)
+        drop_conn(t, index, &t.at_hand)
+        return
+    give_lines(t, f)
+    if f.wide:
+        give(&t.ends, f.orig)
+    give(&t.flows, index)

@@ -11,7 +11,7 @@ from finis.tracking._coding cimport (
 )
 from finis.tracking._slots cimport BARE, WIDE, is_wide
 from finis.tracking._state cimport (
-    KEPT, PINS, RING, Cold, Hot, Kept, More, Tracker, give, give_all, grab, grab_all, place, slot,
+    KEPT, PINS, RING, Cold, Hot, Kept, More, Tracker, give, give_slots, grab, grab_slots, place, slot,
 )
 
 cdef enum:
@@ -291,7 +291,7 @@ cdef inline uint8_t *store_kept(Tracker *t, const Hot *h, uint8_t *p) noexcept n
         go_on(&trail, side, k)
         if is_wide(k):
             give(&t.blocks, k.wide)
-    give_all(&t.slots, all.at, n)
+    give_slots(t, all.at, n)
     return p
 
 
@@ -421,7 +421,7 @@ cdef inline void load_kept(Tracker *t, Hot *h, const uint8_t *p) noexcept nogil:
     cdef int i
     all.n = h.n_pins + h.ring_n
     begin_trail(h, &trail)
-    grab_all(&t.slots, all.at, all.n)
+    grab_slots(t, all.at, all.n)
     for i in range(all.n):
         k = slot(t, all.at[i])
         p = load_one(t, k, &all.role[i], &all.sym[i], &trail, p)

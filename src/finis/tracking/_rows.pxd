@@ -80,6 +80,7 @@ cdef inline void write_row(const Conn *c, uint32_t tail_at, Observation *row) no
         row.una[i] = x.una
         row.nxt[i] = x.nxt
         row.fin_seq[i] = x.fin_seq
+        row.fin_ack[i] = x.fin_ack
         row.rst_seq[i] = x.rst_seq
         row.rst_ack[i] = x.rst_ack
         row.syns[i] = x.syns

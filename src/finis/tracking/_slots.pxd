@@ -1,6 +1,7 @@
 # Kept segments in 64 bytes: written when a segment is kept, read by what looks back, turned into
 # rows again when they leave.
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 from finis.wire.segment cimport Segment
 from finis.tracking._codes cimport *
@@ -9,6 +10,24 @@ from finis.tracking._state cimport Conn, Kept, Tracker, give, grab, place, slot
 cdef enum:  # of Kept.marks: neither, if there is nothing but payload that others lack
     BARE = 1 << 13
     WIDE = 2 << 13
+
+
+cdef extern from *:
+    """
+    /* The last fields of a segment; the bits of which a slot without marks has no room. */
+    static const struct finis_last_fields {
+        uint16_t src_p, dst_p, flags, win, vlan, mss, ip_id, drop;
+        uint8_t ttl, wscale, head_len, alert, alert_desc, kind, side, sym;
+    } finis_no_room = {0, 0, 0xFE00, 0, 0, 0xFFFF, 0, 0xFFFF, 0, 0xFF, 0xF0, 0xF0, 0, 0, 0, 0};
+
+    static inline uint64_t finis_too_much(const void *last_fields) {
+        uint64_t has[3], no_room[3];
+        memcpy(has, last_fields, sizeof(has));
+        memcpy(no_room, &finis_no_room, sizeof(no_room));
+        return (has[0] & no_room[0]) | (has[1] & no_room[1]) | (has[2] & no_room[2]);
+    }
+    """
+    uint64_t too_much "finis_too_much" (const void *last_fields) noexcept nogil
 
 
 cdef inline bint is_wide(const Kept *k) noexcept nogil:
@@ -32,13 +51,15 @@ cdef inline void put(Tracker *t, uint32_t at, const Segment *s, uint16_t point) 
     """Write `s` into the slot, without reading there: it is hardly ever in the cache."""
     cdef Kept *k = slot(t, at)
     cdef uint32_t overhead = s.ip_len - s.payload_len
+    cdef uint64_t unusual
     k.ts_ns = s.ts_ns
-    k.seq = s.seq
-    k.ack = s.ack
-    k.tsval = s.tsval
-    k.tsecr = s.tsecr
-    k.quirks = s.quirks
-    k.frame = s.frame
+    # Neighbours in both structs are copied together.
+    memcpy(&k.head, &s.head, 2 * sizeof(uint64_t))  # and payload_hash
+    memcpy(&k.seq, &s.seq, 2 * sizeof(uint32_t))  # and ack
+    memcpy(&k.tsval, &s.tsval, 2 * sizeof(uint32_t))  # and tsecr
+    memcpy(&k.quirks, &s.quirks, 2 * sizeof(uint32_t))  # and frame
+    memcpy(&unusual, &s.sack_left, sizeof(uint64_t))  # and sack_right
+    unusual |= too_much(&s.src_p) | overhead >> 8 | (s.point ^ point)
     k.payload_len = s.payload_len
     k.win = s.win
     k.ip_id = s.ip_id
@@ -48,12 +69,7 @@ cdef inline void put(Tracker *t, uint32_t at, const Segment *s, uint16_t point) 
     k.ttl = s.ttl
     k.alert_desc = s.alert_desc
     k.alert_head = <uint8_t>(s.alert | s.head_len << 4)
-    k.head = s.head
-    k.payload_hash = s.payload_hash
-    if (
-        overhead > 255 or s.flags > 0x1FF or s.alert > 15 or s.head_len > 15 or s.point != point
-        or <uint64_t>s.sack_left | s.sack_right | s.mss | s.drop | s.wscale
-    ):
+    if unusual:
         put_unusual(t, k, s, point)
 
 

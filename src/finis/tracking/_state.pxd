@@ -1,5 +1,5 @@
 # The C structs of state.h; Python and C see the fields that are named here.
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from finis.tracking._codes cimport NOWHERE
 from finis.wire.segment cimport Segment
@@ -47,6 +47,7 @@ cdef extern from "state.h" nogil:
         uint16_t hist_seen, state
         uint32_t bits
         uint8_t wscale, ttl_min, ttl_max, head_len, last_alert
+        int8_t scale
 
     struct HalfCold:
         uint8_t n_holes
@@ -79,10 +80,11 @@ cdef extern from "state.h" nogil:
         uint16_t hist_seen, state
         uint32_t bits
         uint8_t wscale, ttl_min, ttl_max, head_len, last_alert
+        int8_t scale
         uint64_t after_fin, after_own_fin
         int64_t fin_ns, fin_acked_ns, rst_ns, rst_lag_ns
         uint32_t rexmit_pkts, rexmit_bytes, keep_alives, probes, challenge, out_of_window
-        uint32_t zero_windows, dup_acks, fin_seq, rst_seq, rst_ack, rst_mark, hist_fin, hist_rst
+        uint32_t zero_windows, dup_acks, fin_seq, fin_ack, rst_seq, rst_ack, rst_mark, hist_fin, hist_rst
         uint32_t hist_bad, hist_again, hist_zero, hist_gap
         Hole holes[4]
         uint16_t fins, rsts
@@ -203,6 +205,7 @@ cdef extern from "state.h" nogil:
         uint32_t una[2]
         uint32_t nxt[2]
         uint32_t fin_seq[2]
+        uint32_t fin_ack[2]
         uint32_t rst_seq[2]
         uint32_t rst_ack[2]
         uint16_t ending[16]
@@ -235,6 +238,14 @@ cdef extern from "state.h" nogil:
         uint16_t *roles, uint16_t role, uint16_t mask, uint16_t wanted
     )
     bint has_role "finis_has_role" (const uint16_t *roles, uint16_t mask, uint16_t wanted)
+    uint32_t bit_letter "finis_bit_letter" (uint16_t seen)
+    uint32_t bit_win_known "finis_bit_win_known" ()
+    uint32_t bit_ack_known "finis_bit_ack_known" ()
+    uint32_t bit_edge_known "finis_bit_edge_known" ()
+    uint32_t bit_sent_ack "finis_bit_sent_ack" ()
+    uint32_t bit_last_win0 "finis_bit_last_win0" ()
+    uint32_t bit_last_shown "finis_bit_last_shown" ()
+    uint32_t bit_last_fits "finis_bit_last_fits" ()
 
 
 cdef extern from *:
@@ -289,7 +300,7 @@ cdef struct Tracker:
     int64_t due_ns  # no connection leaves before the clock is later than this
     int64_t epoch_ns  # the first time that was seen
     int64_t reuse_ns
-    uint64_t seed
+    uint64_t[3] seeds
     uint64_t count
     uint64_t evicted
     uint64_t n_live
@@ -344,27 +355,27 @@ cdef inline void give(Pool *p, uint32_t at) noexcept nogil:
     p.n_free += 1
 
 
-cdef inline void grab_all(Pool *p, uint32_t *at, int n) noexcept nogil:
+cdef inline void grab_slots(Tracker *t, uint32_t *at, int n) noexcept nogil:
     """`n` of them."""
-    cdef uint32_t free = p.free
+    cdef uint32_t free = t.slots.free
     cdef int i
-    p.n_free -= n
+    t.slots.n_free -= n
     for i in range(n):
         at[i] = free
         if free == NOWHERE:
-            at[i] = p.fresh
-            p.fresh += 1
+            at[i] = t.slots.fresh
+            t.slots.fresh += 1
         else:
-            free = (<const uint32_t *>place(p, free))[0]
-    p.free = free
+            free = (<const uint32_t *>slot(t, free))[0]
+    t.slots.free = free
 
 
-cdef inline void give_all(Pool *p, const uint32_t *at, int n) noexcept nogil:
+cdef inline void give_slots(Tracker *t, const uint32_t *at, int n) noexcept nogil:
     cdef int i
     if n == 0:
         return
     for i in range(n - 1):
-        (<uint32_t *>place(p, at[i]))[0] = at[i + 1]
-    (<uint32_t *>place(p, at[n - 1]))[0] = p.free
-    p.free = at[0]
-    p.n_free += n
+        (<uint32_t *>slot(t, at[i]))[0] = at[i + 1]
+    (<uint32_t *>slot(t, at[n - 1]))[0] = t.slots.free
+    t.slots.free = at[0]
+    t.slots.n_free += n

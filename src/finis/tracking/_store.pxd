@@ -1,9 +1,10 @@
 # A connection's two parts put together for the general code, and taken apart again.
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int8_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp, memcpy, memset
 
 from finis.tracking._codes cimport *
 from finis.tracking._flow cimport set_tuple
+from finis.tracking._half cimport scale_of
 from finis.tracking._slots cimport drop_slot
 from finis.tracking._state cimport (
     EARLY, FIRST, PINS, RING, Cold, Conn, ConnCold, ConnHot, Flow, Half, HalfCold, HalfHot, Hot,
@@ -157,6 +158,8 @@ cdef inline void pack(Tracker *t, uint32_t index, Conn *c) noexcept nogil:
         memset(&c.undo, 0, sizeof(c.undo))
     c.odd |= is_odd(&c.halves[0]) or is_odd(&c.halves[1])
     c.plain = plain_sides(c, n_pins)
+    for i in range(2):
+        c.halves[i].scale = <int8_t>scale_of(&c.halves[i].hot, &c.halves[1 - i].hot)
     if c.cold == NOWHERE and (
         c.n_history > EARLY or c.n_ending > FIRST
         or memcmp(&c.cold_part, &t.usual.conn, sizeof(ConnCold))

@@ -7,8 +7,10 @@ from finis.tracking._connection cimport take
 from finis.tracking._flow cimport erase, find, insert, set_tuple, side_of
 from finis.tracking._record cimport flip, over, strike
 from finis.tracking._plain cimport plain_segment
-from finis.tracking._rest cimport awake, bed
-from finis.tracking._state cimport Conn, Flow, Half, Hot, Queue, Tracker, flow_at, grab
+from finis.tracking._rest cimport awaken, bed
+from finis.tracking._state cimport (
+    Conn, Flow, Half, Hot, Queue, Tracker, flow_at, grab, hot_at,
+)
 from finis.tracking._store cimport begin_store, expand, pack
 
 
@@ -184,31 +186,18 @@ cdef inline bint guessed_wrong(const Conn *c, const Segment *s, int side) noexce
     return x.una_known and x.una == s.seq + 1
 
 
-cdef inline void follow(Tracker *t, Segment *s, uint32_t hash) noexcept nogil:
-    """ReferenceTracker._segment"""
-    cdef uint32_t index
-    cdef int side = 0
+cdef inline void follow_any(
+    Tracker *t, Segment *s, uint32_t hash, uint32_t index, int side
+) noexcept nogil:
+    """The general code."""
     cdef int64_t gap = -1
     cdef bint unanswered = False
     cdef Segment first
     cdef Conn *c = &t.at_hand
     cdef Flow *f
-    cdef Hot *h
-    if s.ts_ns > t.now_ns:
-        t.now_ns = s.ts_ns
-        if t.now_ns > t.due_ns:
-            expire(t)
-    while t.n_kept >= t.max_kept and t.n_live:
-        evict(t)
-    index = find(t, s, hash, &side)
     if index != NOWHERE:
         f = flow_at(t, index)
-        h = awake(t, index)
-        if h.plain >> side & 1 and plain_segment(t, h, s, side):
-            f.n_kept = h.ring_n + h.n_pins
-            wait(t, index, f, 2)
-            return
-        expand(t, h, c)
+        expand(t, hot_at(t, f.lines[0]), c)
         if confirms_pending(c, s, side):
             strike(t, c, &first)
             gap = first.ts_ns - c.last_ns
@@ -234,3 +223,47 @@ cdef inline void follow(Tracker *t, Segment *s, uint32_t hash) noexcept nogil:
     take(t, c, s, side)
     pack(t, index, c)
     wait(t, index, flow_at(t, index), waits_for(c))
+
+
+cdef inline uint32_t find_live(
+    const Tracker *t, const Segment *s, uint32_t hash, uint32_t likely, int *side
+) noexcept nogil:
+    """`find`, which looks at the connection first that was `likely` a few segments ago."""
+    cdef const Flow *f
+    if likely != NOWHERE:
+        f = flow_at(t, likely)
+        if f.waiting != NONE:
+            side[0] = side_of(t, f, s)
+            if side[0] >= 0:
+                return likely
+    return find(t, s, hash, side)
+
+
+cdef inline void follow(Tracker *t, Segment *s, uint32_t hash, uint32_t likely) noexcept nogil:
+    """ReferenceTracker._segment"""
+    cdef uint32_t index
+    cdef int side = 0
+    cdef Flow *f
+    cdef Hot *h
+    if s.ts_ns > t.now_ns:
+        t.now_ns = s.ts_ns
+        if t.now_ns > t.due_ns:
+            expire(t)
+    while t.n_kept >= t.max_kept and t.n_live:
+        evict(t)
+    index = find_live(t, s, hash, likely, &side)
+    if index == NOWHERE:
+        follow_any(t, s, hash, index, side)
+        return
+    f = flow_at(t, index)
+    if f.n_lines:
+        awaken(t, index)
+    h = hot_at(t, f.lines[0])
+    h.used = 1
+    if h.plain >> side & 1 and plain_segment(
+        t, h, s, side, &h.halves[side], &h.halves[1 - side]
+    ):
+        f.n_kept = h.ring_n + h.n_pins
+        wait(t, index, f, 2)
+        return
+    follow_any(t, s, hash, index, side)

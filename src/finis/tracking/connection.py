@@ -376,7 +376,7 @@ class Connection(Record):
                 x.rexmit_pkts += 1
                 seg.role |= Role.RETRANSMISSION
             return
-        x.fin_ns, x.fin_seq, x.quiet_since_fin = seg.ts_ns, fin_seq, 1
+        x.fin_ns, x.fin_seq, x.fin_ack, x.quiet_since_fin = seg.ts_ns, fin_seq, seg.ack, 1
         seg.role |= Role.FIN
         x.mark(fin_seq, 1)
         if self.first_fin == NONE:

@@ -48,6 +48,7 @@ class Half:
     una: int = 0
     nxt: int = 0
     fin_seq: int = 0
+    fin_ack: int = 0
     rst_seq: int = 0
     rst_ack: int = 0
     syns: int = 0

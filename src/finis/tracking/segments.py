@@ -21,12 +21,13 @@ def compiled() -> bool:
     return True
 
 
-def tracker(**options: int) -> SegmentTracker:
-    """A tracker for the segments of one point; see `ReferenceTracker` for the options."""
+def tracker(*, parts: bool = False, **options: int) -> SegmentTracker:
+    """A tracker for the segments of one point; see `ReferenceTracker` for the options.  `parts`: of
+    most connections that it hands on nobody will ask for the kept segments."""
     if compiled():
         from finis.tracking._kernel import KernelTracker
 
-        return KernelTracker(**options)
+        return KernelTracker(parts=parts, **options)
     from finis.tracking.reference import ReferenceTracker
 
     return ReferenceTracker(**options)

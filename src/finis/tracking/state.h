@@ -70,14 +70,15 @@ struct Hole {
         };                                                                                  \
         uint32_t bits;                                                                      \
     };                                                                                      \
-    uint8_t wscale, ttl_min, ttl_max, head_len, last_alert;
+    uint8_t wscale, ttl_min, ttl_max, head_len, last_alert;                                 \
+    int8_t scale; /* of its windows as `scale_of` says, while the connection is plain */
 
 #define HALF_COLD                                                                           \
     uint64_t after_fin, after_own_fin;                                                      \
     int64_t fin_ns, fin_acked_ns, rst_ns, rst_lag_ns;                                       \
     uint32_t rexmit_pkts, rexmit_bytes, keep_alives, probes, challenge, out_of_window,      \
-        zero_windows, dup_acks, fin_seq, rst_seq, rst_ack, rst_mark, hist_fin, hist_rst,    \
-        hist_bad, hist_again, hist_zero, hist_gap;                                          \
+        zero_windows, dup_acks, fin_seq, fin_ack, rst_seq, rst_ack, rst_mark, hist_fin,     \
+        hist_rst, hist_bad, hist_again, hist_zero, hist_gap;                                          \
     struct Hole holes[4];                                                                   \
     uint16_t fins, rsts;                                                                    \
     uint8_t rst_class, rst_answers, rst_accept, notify, alert, alert_desc, rst_ttl,         \
@@ -134,6 +135,29 @@ struct ConnHot {
 struct ConnCold {
     CONN_COLD
 };
+
+/* What `bits` has where these are set. */
+static inline uint32_t finis_bit_letter(uint16_t seen) {
+    struct HalfHot x;
+    x.bits = 0;
+    x.hist_seen = seen;
+    return x.bits;
+}
+
+#define FINIS_BIT(name)                                                                     \
+    static inline uint32_t finis_bit_##name(void) {                                         \
+        struct HalfHot x;                                                                   \
+        x.bits = 0;                                                                         \
+        x.name = 1;                                                                         \
+        return x.bits;                                                                      \
+    }
+FINIS_BIT(win_known)
+FINIS_BIT(ack_known)
+FINIS_BIT(edge_known)
+FINIS_BIT(sent_ack)
+FINIS_BIT(last_win0)
+FINIS_BIT(last_shown)
+FINIS_BIT(last_fits)
 
 struct Half {
     union {
@@ -263,7 +287,7 @@ struct Observation {
     uint32_t first_frame, last_frame, tail_at, tail_n;
     uint32_t pkts[2], rexmit_pkts[2], rexmit_bytes[2], keep_alives[2], probes[2], challenge[2],
         out_of_window[2], zero_windows[2], dup_acks[2], isn[2], una[2], nxt[2], fin_seq[2],
-        rst_seq[2], rst_ack[2];
+        fin_ack[2], rst_seq[2], rst_ack[2];
     uint16_t ending[16];
     uint8_t history[24];
     uint16_t orig_p, resp_p, point, vlan, file, last_file;

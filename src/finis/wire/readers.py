@@ -12,13 +12,14 @@ from importlib import import_module
 from typing import Any, Literal
 
 ENOUGH = 0.2  # a lower score is a guess, and a guess is "unknown file"
+Kind = Literal["capture", "log"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
     """A capture format or a dialect; `module` has NAME, sniff and read (see the `_api` files)."""
 
-    kind: Literal["capture", "log"]
+    kind: Kind
     name: str
     module: Any
 
@@ -26,24 +27,28 @@ class Reader:
 @cache
 def readers() -> tuple[Reader, ...]:
     """All formats and dialects, in the order of their names."""
-    found = []
-    kinds: tuple[tuple[Literal["capture", "log"], str], ...] = (
-        ("capture", "finis.wire.captures"),
-        ("log", "finis.wire.dialects"),
-    )
-    for kind, package in kinds:
-        for info in pkgutil.iter_modules(import_module(package).__path__):
-            if info.name.startswith("_"):
-                continue
-            module = import_module(f"{package}.{info.name}")
-            if all(hasattr(module, name) for name in ("NAME", "sniff", "read")):
-                found.append(Reader(kind, module.NAME, module))
+    found = (*_found("capture", "finis.wire.captures"), *_found("log", "finis.wire.dialects"))
     return tuple(sorted(found, key=lambda reader: reader.name))
+
+
+@cache
+def _found(kind: Kind, package: str) -> tuple[Reader, ...]:
+    found = []
+    for info in pkgutil.iter_modules(import_module(package).__path__):
+        if info.name.startswith("_"):
+            continue
+        module = import_module(f"{package}.{info.name}")
+        if all(hasattr(module, name) for name in ("NAME", "sniff", "read")):
+            found.append(Reader(kind, module.NAME, module))
+    return tuple(found)
 
 
 def takers(head: bytes) -> list[Reader]:
     """The readers for a file that begins so (64 KiB, decompressed): the most certain one, and
     for text that holds both a log and a capture the most certain of either kind."""
+    for reader in _found("capture", "finis.wire.captures"):
+        if getattr(reader.module, "BINARY", False) and reader.module.sniff(head) == 1:
+            return [reader]  # no text begins so: dialects need not be imported
     best: dict[str, tuple[float, Reader]] = {}
     for reader in readers():
         score = float(reader.module.sniff(head))

@@ -5,6 +5,8 @@
     as shown in reports and accepted by ``--kind``.
 ``sniff(head: bytes) -> float``
     0 (not mine) … 1 (certain), from the first 64 KiB after decompression.  Never raises.
+``BINARY: bool`` (may be left out: False)
+    what it is certain of begins as no text does, and nothing else need be asked.
 ``read(stream, source, reading) -> Iterator[numpy.ndarray]``
     batches of `tables.SEGMENT` rows in file order.  An array is used again after LASTING - 1 others
     (see `Arrays`): a consumer that keeps rows for longer copies them.  Fills `source` as it goes

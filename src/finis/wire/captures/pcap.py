@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from finis.wire.source import Reading, Source
 
 NAME = "pcap"
+BINARY = True
 HEADER_BYTES = 24
 MAX_SNAPLEN = 1 << 24  # larger ones are taken for damage
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from finis.wire.source import Reading, Source
 
 NAME = "pcapng"
+BINARY = True
 MAX_INTERFACES = 4096  # per section
 MAX_PACKET_BLOCK = 1 << 24  # a larger one is a damaged length field
 _SECTION = b"\x0a\x0d\x0d\x0a"
