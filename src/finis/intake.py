@@ -6,7 +6,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from finis.correlation.evidence import PointData
 from finis.errors import InputError
+from finis.records import dataclass, field
 from finis.tables import OBSERVATION, SEGMENT, record_dtype
 from finis.terms import Quirk
 from finis.tracking import drops, segments

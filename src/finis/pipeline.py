@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finis.errors import InputError, UsageError
 from finis.intake import NEVER, Endpoint, Intake, Options, SeveralPointsError
+from finis.records import dataclass, replace
 
 # What correlates, judges and tells is imported while the input is read: see `_prepare`.
 

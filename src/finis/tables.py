@@ -8,9 +8,10 @@ both.  In tables, null means "not observable", while `none`, 0 or false is an ob
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
+
+from finis.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,8 +7,9 @@ releases; the words are a contract.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+
+from finis.records import dataclass
 
 
 def word(member: IntEnum | IntFlag) -> str:

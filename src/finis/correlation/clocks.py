@@ -10,7 +10,6 @@ connections of equal shape are common, so one look-alike must not bend a clock.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
@@ -19,6 +18,7 @@ import numpy as np
 from finis.correlation.evidence import Evidence, Unit
 from finis.correlation.keys import Array
 from finis.correlation.stories import Clock
+from finis.records import dataclass, field
 
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND

@@ -4,7 +4,6 @@ not make texts, and nothing becomes a Polars column that nobody asks for."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from finis.correlation.keys import Array
+from finis.records import dataclass
 from finis.tables import CONNECTIONS, STORY_FACTS
 from finis.terms import word
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ from finis.correlation.evidence import NEVER, Evidence
 from finis.correlation.grouping import Groups
 from finis.correlation.keys import Array
 from finis.correlation.placing import Paired
+from finis.records import dataclass, field
 from finis.terms import Accept, Answers, Ended, Flag, Kind, Role, RstClass, word
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ kept segments, and the connections of the logs."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ import numpy as np
 from finis.correlation import keys
 from finis.correlation.keys import Array
 from finis.correlation.turned import Turned
+from finis.records import dataclass, field
 from finis.tables import LOG_CONNECTIONS, OBSERVATION, SEGMENT, polars_schema, record_dtype
 from finis.tracking._api import Observations, spans
 

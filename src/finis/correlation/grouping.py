@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from finis.correlation.evidence import Evidence
 from finis.correlation.joining import Candidates, log_side_of
 from finis.correlation.keys import Array
+from finis.records import dataclass
 from finis.terms import Orientation
 
 

@@ -8,7 +8,6 @@ Candidates are then compared in aligned time; where several remain, none is chos
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from finis.correlation import keys
 from finis.correlation.clocks import LATE, SECOND, STAMP, Solution
 from finis.correlation.evidence import NEVER, Evidence
 from finis.correlation.keys import Array
+from finis.records import dataclass, field
 from finis.terms import Quirk
 
 CROWD = 64  # rows of one tuple compared with each other before clocks are aligned

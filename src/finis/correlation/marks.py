@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from finis.correlation.evidence import Evidence
 from finis.correlation.grouping import Groups
 from finis.correlation.keys import Array, distinct_rows
 from finis.correlation.placing import Paired
+from finis.records import dataclass
 from finis.terms import Alert, Flag, Quirk, Role
 from finis.tracking import endings
 

@@ -8,7 +8,6 @@ point reads everything there, so all of this is a choice of indices into the obs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,6 +23,7 @@ from finis.correlation.joining import Prints
 from finis.correlation.keys import Array
 from finis.correlation.placing import Paired, pair_again
 from finis.correlation.stories import Pairing, Proof, Seen, Stories
+from finis.records import dataclass, field
 from finis.tables import (
     CONNECTIONS,
     DENIAL_FACTS,

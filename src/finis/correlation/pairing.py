@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from dataclasses import dataclass, field
 
 from finis.correlation.translation import (
     ACK,
@@ -20,6 +19,7 @@ from finis.correlation.translation import (
     changes,
     shifted,
 )
+from finis.records import dataclass, field
 from finis.terms import Flag, Quirk, Role
 
 _NO_IP_ID, _DROPPED, _RECENT = int(Quirk.NO_IP_ID), int(Quirk.DROPPED), int(Role.RECENT)

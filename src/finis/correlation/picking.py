@@ -3,8 +3,6 @@ once each."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from finis.correlation.clocks import SECOND, Solution
@@ -15,6 +13,7 @@ from finis.correlation.keys import Array
 from finis.correlation.placing import Paired
 from finis.correlation.turned import Turned
 from finis.correlation.twins import Twins
+from finis.records import dataclass
 
 WRAP = 1 << 32
 

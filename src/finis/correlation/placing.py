@@ -4,7 +4,6 @@ and say what the firewall did to each segment."""
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from itertools import combinations
 
@@ -28,6 +27,7 @@ from finis.correlation.pairing import (
 from finis.correlation.stories import Pairing
 from finis.correlation.translation import WRAP, Segment, isn_offsets, segments, signed, solve
 from finis.correlation.twins import EMPTY, Twins, identical
+from finis.records import dataclass, field
 from finis.terms import Flag, Orientation, Quirk
 
 _NO_TTL = int(Quirk.NO_TTL)

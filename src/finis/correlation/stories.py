@@ -4,9 +4,9 @@ table, a row per story; the objects here are built for the few rows that are put
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from finis.records import dataclass, field
 from finis.terms import Role, Side
 
 if TYPE_CHECKING:

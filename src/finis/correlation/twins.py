@@ -3,8 +3,6 @@ recognised in bulk; only the others are paired segment by segment (`finis.correl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from finis.correlation.clocks import SECOND
@@ -12,6 +10,7 @@ from finis.correlation.evidence import Evidence
 from finis.correlation.grouping import Groups
 from finis.correlation.keys import Array
 from finis.correlation.pairing import LATE_TWIN_NS
+from finis.records import dataclass
 from finis.terms import Flag, Quirk
 
 Columns = dict[str, Array]

@@ -9,10 +9,10 @@ how one example of it is put into words with its proof.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from finis.correlation.stories import Proof
+from finis.records import dataclass
 from finis.terms import Confidence, Harm
 
 if TYPE_CHECKING:

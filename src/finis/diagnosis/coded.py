@@ -6,7 +6,6 @@ of it to a `Tally`, which makes the findings.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +19,7 @@ from finis.diagnosis.findings import TOP_HOSTS
 from finis.diagnosis.kinds import Verdict
 from finis.diagnosis.partrows import Row
 from finis.diagnosis.tally import LOOKED_AT, MOST, Held, Table, first_of_pairs, kept
+from finis.records import dataclass, replace
 from finis.tracking.parts import LogPart
 from finis.wire.dialects._packed import NAMED, Book
 

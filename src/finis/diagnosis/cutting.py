@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
 from finis.diagnosis.coded import NEVER, Names
 from finis.diagnosis.logrows import Columns
+from finis.records import dataclass
 from finis.tracking.parts import LogPart
 from finis.wire.dialects._packed import BIT, HOSTS, PORTS
 

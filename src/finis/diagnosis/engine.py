@@ -11,7 +11,6 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 from types import ModuleType
 
@@ -26,6 +25,7 @@ from finis.correlation.stories import Stories
 from finis.diagnosis import judging
 from finis.diagnosis.cause import SECTIONS, Cause
 from finis.diagnosis.judging import CONFIDENCE, HARM, UNKNOWN
+from finis.records import dataclass, replace
 from finis.terms import Confidence
 from finis.tracking.eventrow import ACKS, DATA
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ import polars as pl
 from finis.correlation.stories import Proof
 from finis.diagnosis.cause import Alternative, Cause, Claim, claim_line, harm_sentence
 from finis.diagnosis.missing import Where
+from finis.records import dataclass, field
 from finis.terms import Confidence, Harm, word
 
 if TYPE_CHECKING:

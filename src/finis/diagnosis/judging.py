@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -16,6 +15,7 @@ from finis.correlation.columns import Column, menu
 from finis.correlation.keys import Array
 from finis.diagnosis.cause import Cause
 from finis.diagnosis.circuit import Circuit, Outcome, packed, unpacked
+from finis.records import dataclass
 from finis.terms import Confidence, Harm, word
 
 Rules = tuple[type[Cause], ...]

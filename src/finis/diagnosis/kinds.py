@@ -7,7 +7,7 @@ thresholds that rules compare them with.  The first row of a kind is judged as a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import polars as pl
 
 from finis.diagnosis.counting import codes
 from finis.diagnosis.denials import _facts, dny315_after_failover
+from finis.records import dataclass
 from finis.terms import Confidence, word
 from finis.tracking.output import refusal_kind
 from finis.tracking.parts import LogPart

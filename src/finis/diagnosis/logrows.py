@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from finis.diagnosis.patterns._api import READS
 from finis.diagnosis.patterns.pat102_firewall_timer import TIMERS
 from finis.diagnosis.patterns.pat301_port_scan import GIVEN_UP, RESETS
 from finis.diagnosis.spill import Spill
+from finis.records import dataclass
 from finis.tables import CONNECTIONS, STORY_FACTS, polars_schema
 from finis.tracking.parts import BY, CONNECTION, LogPart
 from finis.wire.dialects._packed import BIT, NAMED, coded

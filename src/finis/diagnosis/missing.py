@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from finis.records import dataclass
 
 _ASA_BUFFER_BYTES = 33_554_432
 _SNAPLEN_BYTES = 192  # IPv6, TCP with all options, and the head of a TLS record

@@ -6,7 +6,6 @@ the queries in `tally` give.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import polars as pl
 
 from finis.correlation.columns import Column, as_time
 from finis.correlation.keys import Array
+from finis.records import dataclass
 
 if TYPE_CHECKING:
     from finis.diagnosis.engine import Judged

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,7 @@ from finis.correlation.stories import Refusal, Story
 from finis.diagnosis import engine
 from finis.diagnosis.engine import Judged
 from finis.diagnosis.kinds import Population
+from finis.records import dataclass, replace
 from finis.tracking.parts import LogPart
 
 Array = np.ndarray

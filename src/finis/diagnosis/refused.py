@@ -4,7 +4,6 @@ themselves, with the connections they belong to, for the few that are told."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from finis.diagnosis.kinds import ByWord, DenialKinds, Numbers, Verdict, denial_
 from finis.diagnosis.logrows import NO_PORT, host, kernels, number, translated, when
 from finis.diagnosis.patterns._api import READS
 from finis.diagnosis.spill import Rows, Spill, picked
+from finis.records import dataclass, replace
 from finis.tables import DENIAL_FACTS, DENIALS, polars_schema
 from finis.tracking.packed import SEEN
 from finis.tracking.parts import CONNECTION, DENIAL, LogPart

@@ -8,9 +8,9 @@ nf_conntrack-sysctl.rst; RFC 9293 §3.4.2 (TIME-WAIT), RFC 1337 (its assassinati
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Literal
 
+from finis.records import dataclass, replace
 from finis.terms import Teardown, word
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0

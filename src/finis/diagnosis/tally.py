@@ -6,7 +6,6 @@ depend on how the rows were cut into batches.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from finis.diagnosis.findings import (
     remedies,
 )
 from finis.diagnosis.numbered import Numbered, numbered
+from finis.records import dataclass, field, replace
 from finis.terms import Confidence, Harm, word
 
 if TYPE_CHECKING:

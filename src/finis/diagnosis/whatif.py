@@ -12,7 +12,6 @@ or until its tuple is built anew.  Everything is computed in bulk, per device an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from finis.diagnosis.settings import (
     settings_of,
 )
 from finis.errors import UsageError
+from finis.records import dataclass, field
 from finis.tables import WHATIF, polars_schema
 from finis.words import SECOND
 

@@ -7,10 +7,10 @@ and one by the server can be laid beside each other step by step.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from finis.correlation.stories import Story
+from finis.records import dataclass
 from finis.report.document import Bullets, Document, Heading, Line, Para, Span, Style, Table
 from finis.report.explanation import Explanation
 from finis.report.meaning import alert_of, tell

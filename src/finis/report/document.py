@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from finis.records import dataclass, field, replace
 
 Style = Literal["", "strong", "dim", "harmless", "depends", "harmful", "code", "proof"]
 

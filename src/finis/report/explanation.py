@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from finis.records import dataclass
 from finis.report.document import Bullets, Document, Heading, Line, Para, Span, Table, capital
 from finis.report.ladder import ladder
 from finis.report.meaning import tell

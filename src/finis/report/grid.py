@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any
 
-from rich.cells import cell_len
-
 from finis.report.document import clean
+from finis.report.styled import cell_len
 
 if TYPE_CHECKING:
     import polars as pl

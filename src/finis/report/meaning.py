@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from finis.correlation.stories import Story
+from finis.records import dataclass
 from finis.report.document import Style
 from finis.report.steps import Step
 from finis.terms import Alert, Answers, Flag, Kind, Notify, Role, RstClass, Side

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from finis.correlation.stories import Proof, Seen, Story
+from finis.records import dataclass, field
 from finis.terms import Flag, Kind, Quirk, Role, Side
 
 if TYPE_CHECKING:

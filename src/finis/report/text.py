@@ -5,12 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-from io import StringIO
 from typing import IO
-
-from rich.cells import cell_len
-from rich.console import Console
-from rich.text import Text
 
 from finis.report.document import (
     Block,
@@ -25,43 +20,22 @@ from finis.report.document import (
     clean,
     spans,
 )
+from finis.report.styled import Styled, cell_len
 
-STYLES = {
-    "": "",
-    "strong": "bold",
-    "dim": "dim",
-    "harmless": "green",
-    "depends": "yellow",
-    "harmful": "bold red",
-    "code": "cyan",
-    "proof": "dim",
-}
 PIPE_WIDTH = 100  # columns to wrap sentences at where there is no terminal
 LEAST = 24  # columns that are worth wrapping the last cell of a row into
 
 
 def render(document: Document, *, width: int = PIPE_WIDTH, colour: bool = False) -> str:
     """The document as text, each line ending in a newline."""
-    out = StringIO()
-    console = Console(
-        file=out,
-        width=10_000,  # wrapping is done here: tables and ladders must not be folded
-        force_terminal=colour,
-        no_color=not colour,
-        color_system="standard" if colour else None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
+    out: list[str] = []
     before = ""
     for block in document.blocks:
         if before and _apart(before, block):
-            out.write("\n")
-        for text in _block(block, width):
-            text.rstrip()
-            console.print(text, soft_wrap=True)
+            out.append("\n")
+        out += [text.line(colour=colour) + "\n" for text in _block(block, width)]
         before = type(block).__name__
-    return out.getvalue()
+    return "".join(out)
 
 
 def show(document: Document, stream: IO[str] | None = None) -> None:
@@ -92,14 +66,15 @@ def _apart(before: str, block: Block) -> bool:
     return True
 
 
-def _text(line: Line) -> Text:
-    text = Text()
-    for span in spans(line):
-        text.append(clean(span.text), STYLES[span.style])
-    return text
+def _text(line: Line) -> Styled:
+    return Styled(*[(clean(span.text), span.style) for span in spans(line)])
 
 
-def _wrapped(line: Line, first: str, rest: str, width: int) -> list[Text]:
+def _after(prefix: str, text: Styled) -> Styled:
+    return Styled((prefix, ""), *text.parts)
+
+
+def _wrapped(line: Line, first: str, rest: str, width: int) -> list[Styled]:
     """Wrap at words, keeping styles; `first` and `rest` are the prefixes of the lines."""
     text = _text(line)
     plain = text.plain
@@ -115,18 +90,18 @@ def _wrapped(line: Line, first: str, rest: str, width: int) -> list[Text]:
     for number, piece in enumerate(pieces):
         start = plain.index(piece, at)
         at = start + len(piece)
-        out.append(Text.assemble(first if number == 0 else rest, text[start:at]))
+        out.append(_after(first if number == 0 else rest, text.slice(start, at)))
     return out
 
 
-def _block(block: Block, width: int) -> list[Text]:
+def _block(block: Block, width: int) -> list[Styled]:
     if isinstance(block, Heading):
         lines = _wrapped(block.line, "", "   " if block.level > 1 else "", width)
         for text in lines:
-            text.stylize("bold")
+            text.strong = True
         if block.level == 1:
             rule = max(cell_len(text.plain) for text in lines)
-            return [*lines, Text("─" * min(width, rule), "dim")]
+            return [*lines, Styled(("─" * min(width, rule), "dim"))]
         return lines
     pad = " " * block.indent
     if isinstance(block, Para):
@@ -134,17 +109,17 @@ def _block(block: Block, width: int) -> list[Text]:
     if isinstance(block, Bullets):
         return _bullets(block, pad, width)
     if isinstance(block, Pre):
-        whole = [Text.assemble(pad, _text(line)) for line in block.lines]
+        whole = [_after(pad, _text(line)) for line in block.lines]
         if block.narrow and max((cell_len(line.plain) for line in whole), default=0) > width:
             return [text for part in block.narrow for text in _block(part, width)]
         return whole
     if isinstance(block, Code):
-        return [Text.assemble(pad, (clean(line), STYLES["code"])) for line in block.lines]
+        return [Styled((pad, ""), (clean(line), "code")) for line in block.lines]
     return _table(block, pad, width)
 
 
-def _bullets(block: Bullets, pad: str, width: int) -> list[Text]:
-    out: list[Text] = []
+def _bullets(block: Bullets, pad: str, width: int) -> list[Styled]:
+    out: list[Styled] = []
     label = f"{block.label:<11}" if block.label else ""
     for number, line in enumerate(block.lines):
         lead = label if number == 0 else " " * len(label)
@@ -153,7 +128,7 @@ def _bullets(block: Bullets, pad: str, width: int) -> list[Text]:
     return out
 
 
-def _table(block: Table, pad: str, width: int) -> list[Text]:
+def _table(block: Table, pad: str, width: int) -> list[Styled]:
     """Aligned columns.  What does not fit wraps within the last column; a table whose other
     columns leave no room for that is printed as wide as it is."""
     columns = len(block.header)
@@ -166,26 +141,23 @@ def _table(block: Table, pad: str, width: int) -> list[Text]:
     lead = len(pad) + sum(widths[:-1]) + 2 * (columns - 1)
     out = []
     if any(block.header):
-        out.append(_row([Text(head, "dim") for head in block.header], widths, align, pad))
+        out.append(_row([Styled((head, "dim")) for head in block.header], widths, align, pad))
     for row, source in zip(rows, block.rows, strict=True):
         if lead + cell_len(row[-1].plain) <= width or width - lead < LEAST or align[-1] == "r":
             out.append(_row(row, widths, align, pad))
             continue
         first, *rest = _wrapped(source[-1], "", "", width - lead)
         out.append(_row([*row[:-1], first], widths, align, pad))
-        out.extend(Text.assemble(" " * lead, line) for line in rest)
+        out.extend(_after(" " * lead, line) for line in rest)
     return out
 
 
-def _row(cells: list[Text], widths: list[int], align: str, pad: str) -> Text:
-    line = Text(pad)
+def _row(cells: list[Styled], widths: list[int], align: str, pad: str) -> Styled:
+    line = Styled((pad, ""))
     for i, cell in enumerate(cells):
         gap = " " * (widths[i] - cell_len(cell.plain))
-        if align[i] == "r":
-            line.append(gap)
-        line.append(cell)
-        if align[i] != "r" and i < len(cells) - 1:
-            line.append(gap)
-        if i < len(cells) - 1:
-            line.append("  ")
+        last = i == len(cells) - 1
+        before, behind = (gap, "") if align[i] == "r" else ("", "" if last else gap)
+        line.add(_after(before, cell))
+        line.add(Styled((behind + ("" if last else "  "), "")))
     return line

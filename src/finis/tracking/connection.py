@@ -7,8 +7,7 @@ acknowledges → states → symbol, history, tail (`record`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from finis.records import dataclass
 from finis.terms import Accept, Alert, Flag, Kind, Orientation, Quirk, Role, RstClass
 from finis.tracking import endings, history, resets
 from finis.tracking.half import NO_SCALE, UNKNOWN, Half

@@ -8,9 +8,9 @@ tuple or integer; everything else about it already stands in the output columns,
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from finis.records import dataclass, field
 from finis.terms import Firewall, Teardown, word
 from finis.tracking.clock import SECOND, LogClock, Move
 from finis.tracking.recent import Budget, Recent, Watch

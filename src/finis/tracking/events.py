@@ -11,11 +11,12 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from finis.records import dataclass, field
 from finis.terms import EventKind, Firewall, Teardown, word
 from finis.tracking.clock import GAP_NS, LogClock, Move
 from finis.tracking.denials import Denials, copy_among, whole

@@ -5,8 +5,7 @@ Fields that carry the name of a pair column of tables.OBSERVATION are copied the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from finis.records import dataclass, field
 from finis.tracking.resets import FAR
 from finis.tracking.segment import MASK
 from finis.tracking.states import State

@@ -9,10 +9,10 @@ is opened when its time has come.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
+from finis.records import dataclass
 from finis.tracking.clock import GAP_NS, SECOND, STEP_NS, LogClock
 from finis.wire.dialects._api import Events
 from finis.wire.dialects._packed import BIT, EVENT, Book, Packed, Recoder

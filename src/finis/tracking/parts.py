@@ -7,11 +7,11 @@ of the rows that are told or printed.  A denial stands in the part of the connec
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from finis.records import dataclass, field, replace
 from finis.tracking.packed import BY, CONNECTION, DENIAL, Array
 from finis.wire.dialects._packed import BIT, WORDS, Book
 

@@ -3,8 +3,7 @@ names, the ending, the history and the tail.  What segments mean is decided in `
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-
+from finis.records import dataclass, field, replace
 from finis.terms import Alert, Flag, Kind, Orientation, Quirk, Role
 from finis.tracking import endings, history
 from finis.tracking.alerts import ALERT_SIZES, TLS_PORTS, starts_like_tls

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from finis.records import dataclass
 from finis.terms import Flag, Quirk
 
 MASK = 0xFFFFFFFF

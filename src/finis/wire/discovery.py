@@ -5,10 +5,10 @@ from __future__ import annotations
 import glob
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finis.errors import InputError
+from finis.records import dataclass, replace
 
 # Endings that say how a file is stored or which one of a rotation it is, not where it was taken;
 # `tcpdump -C` appends the number to the ending (``inside.pcap2``).

@@ -9,8 +9,8 @@ it is too old, or when too many wait.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from finis.records import dataclass
 from finis.terms import Quirk
 from finis.wire import payload
 from finis.wire.decode import Decoded, Row

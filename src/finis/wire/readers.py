@@ -6,10 +6,11 @@ Adding a format or a dialect is adding its file; this module finds it by scannin
 from __future__ import annotations
 
 import pkgutil
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import Any, Literal
+
+from finis.records import dataclass
 
 ENOUGH = 0.2  # a lower score is a guess, and a guess is "unknown file"
 Kind = Literal["capture", "log"]

@@ -4,8 +4,9 @@ every report, so that whatever was not read is said with its position."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import date, tzinfo
+
+from finis.records import dataclass, field
 
 SHOWN = 5  # positions kept per kind of problem; the rest is counted
 LINES_SHOWN = 40  # of text inputs: runs of lines, so that a short file is told line by line

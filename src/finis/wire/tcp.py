@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
+from finis.records import dataclass
 from finis.terms import Quirk
 from finis.wire.outcomes import Outcome
 

@@ -14,8 +14,7 @@ which cause takes the packet:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from finis.records import dataclass
 from finis.terms import Harm
 
 

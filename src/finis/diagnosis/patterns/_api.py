@@ -14,7 +14,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar
@@ -25,6 +24,7 @@ from finis.correlation.stories import PLACE, Proof
 from finis.diagnosis.cause import Claim, claim_line
 from finis.diagnosis.findings import concerns
 from finis.diagnosis.patterns._whole import Whole
+from finis.records import dataclass, field, replace
 from finis.terms import Confidence, Harm, word
 from finis.words import endpoint
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +12,7 @@ from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import EXAMPLES
 from finis.diagnosis.patterns._whole import Whole
 from finis.diagnosis.telling import span
+from finis.records import dataclass
 from finis.terms import Harm, word
 from finis.words import endpoint
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from finis import tables
+from finis.records import dataclass, field
 from finis.terms import EventKind, word
 from finis.wire.dialects import _syslog
 from finis.wire.dialects._program import Fast

@@ -13,9 +13,9 @@ template finds; in any doubt it gives the line up, and the regex decides.  So:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 
+from finis.records import dataclass
 from finis.wire.dialects._template import COMPOSITES, DEFAULT_TOKENS, may_be_empty
 
 

@@ -11,11 +11,12 @@ import codecs
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import chain
 from pathlib import PurePath
 from typing import TYPE_CHECKING
+
+from finis.records import dataclass
 
 if TYPE_CHECKING:
     from finis.wire.captures._api import Readable

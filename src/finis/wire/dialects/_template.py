@@ -21,8 +21,9 @@ is never split again because a later one failed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
+
+from finis.records import dataclass
 
 # One or more words without colon may precede the last word of an interface's name
 # ("NP Identity Ifc"); the last may hold colons ("v1:outside"), so it is matched lazily.

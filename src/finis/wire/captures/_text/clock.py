@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from finis.records import dataclass
 from finis.wire.captures._text import bits
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ side whose bytes it acknowledges.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TypeVar
 
+from finis.records import dataclass, field
 from finis.wire.captures._text import bits
 from finis.wire.captures._text.rows import U32, Row
 
