@@ -265,11 +265,13 @@ class _Reading:
 
     @cached_property
     def verdicts(self) -> Verdicts:
-        from finis.diagnosis.cutting import Cut
         from finis.diagnosis.verdicts import Verdicts
 
-        options = self.options
-        cut = Cut(options.since, options.until, options.hosts, options.ports)
+        options, cut = self.options, None
+        if options.since or options.until or options.hosts or options.ports:
+            from finis.diagnosis.cutting import Cut
+
+            cut = Cut(options.since, options.until, options.hosts, options.ports)
         return Verdicts(keep=options.keep, cut=cut)
 
     @cached_property

@@ -75,8 +75,8 @@ examples:
 }
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(asked: str | None = None) -> argparse.ArgumentParser:
+    """The command line: all of it, or of the commands only the one asked for."""
     root = argparse.ArgumentParser(
         prog="finis",
         description="Explains how TCP connections end, who ended them, and why a firewall "
@@ -86,8 +86,13 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"finis {VERSION}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (what, fill) in _COMMANDS.items():
+        if asked not in _COMMANDS or name == asked:
+            fill(_command(commands, name, what))
+    return root
 
-    diagnose = _command(commands, "diagnose", "explain every ending and denial in what is given")
+
+def _diagnose(diagnose: argparse.ArgumentParser) -> None:
     _paths(diagnose)
     diagnose.add_argument(
         "--fail-on",
@@ -97,20 +102,21 @@ def parser() -> argparse.ArgumentParser:
     diagnose.add_argument("--all", action="store_true", help="every finding and example in full")
     _shared(diagnose, REPORT)
 
-    explain = _command(commands, "explain", "tell one connection step by step, with its ladder")
+
+def _explain(explain: argparse.ArgumentParser) -> None:
     explain.add_argument("connection", metavar="CONN", help=CONN)
     _paths(explain)
     _shared(explain, REPORT)
 
-    compare = _command(commands, "compare", "say where two connections part, and what follows")
+
+def _compare(compare: argparse.ArgumentParser) -> None:
     compare.add_argument("first", metavar="A", help=CONN)
     compare.add_argument("second", metavar="B", help="the same for the other connection")
     _paths(compare)
     _shared(compare, REPORT)
 
-    whatif = _command(
-        commands, "whatif", "say which denials a longer timer would have absorbed, at what cost"
-    )
+
+def _whatif(whatif: argparse.ArgumentParser) -> None:
     _paths(whatif)
     for option, what in (
         ("linger", "keep ended connections so long"),
@@ -123,28 +129,22 @@ def parser() -> argparse.ArgumentParser:
         help="a timer's value today, where it is not what the report assumes")  # fmt: skip
     _shared(whatif, WHATIF)
 
-    for name, what in (
-        ("connections", "one row per connection"),
-        ("denials", "one row per denial"),
-        ("events", "one row per log line that concerns connections"),
-        ("segments", "one row per TCP segment"),
-    ):
-        table = _command(commands, name, what)
-        _paths(table)
-        if name == "connections":
-            table.add_argument(
-                "--by-point", action="store_true", help="one row per connection and point"
-            )
-        _shared(table, TABLE)
 
-    causes = _command(commands, "causes", "the catalogue of causes, or the page of one")
+def _connections(table: argparse.ArgumentParser) -> None:
+    _paths(table)
+    table.add_argument("--by-point", action="store_true", help="one row per connection and point")
+    _shared(table, TABLE)
+
+
+def _table(table: argparse.ArgumentParser) -> None:
+    _paths(table)
+    _shared(table, TABLE)
+
+
+def _causes(causes: argparse.ArgumentParser) -> None:
     causes.add_argument("id", nargs="?", help="id or name of a cause, such as END301")
     causes.add_argument("--format", choices=("text", "json", "md", "html"), default="text")
     causes.add_argument("--output", metavar="FILE", help="write there instead of printing")
-
-    lab = _command(commands, "lab", "make real endings to look at, in network namespaces (root)")
-    _lab(lab)
-    return root
 
 
 CONN = "id, the firewall's number, HOST, HOST:PORT, or both ends (see below)"
@@ -192,6 +192,20 @@ def _lab(lab: argparse.ArgumentParser) -> None:
     score.add_argument(
         "--evidence", metavar="KIND", action="append", default=[], help="only this much evidence"
     )
+
+
+_COMMANDS = {
+    "diagnose": ("explain every ending and denial in what is given", _diagnose),
+    "explain": ("tell one connection step by step, with its ladder", _explain),
+    "compare": ("say where two connections part, and what follows", _compare),
+    "whatif": ("say which denials a longer timer would have absorbed, at what cost", _whatif),
+    "connections": ("one row per connection", _connections),
+    "denials": ("one row per denial", _table),
+    "events": ("one row per log line that concerns connections", _table),
+    "segments": ("one row per TCP segment", _table),
+    "causes": ("the catalogue of causes, or the page of one", _causes),
+    "lab": ("make real endings to look at, in network namespaces (root)", _lab),
+}
 
 
 def _paths(command: argparse.ArgumentParser) -> None:

@@ -21,14 +21,13 @@ def main(argv: list[str] | None = None) -> int:
             # A terminal or pipe that cannot show a character gets its number, not a crash.
             stream.reconfigure(errors="backslashreplace")
     words = sys.argv[1:] if argv is None else argv
-    known = parser()
     if not words:
-        known.print_help()
+        parser().print_help()
         return UNUSABLE
     if (hint := misspelt(words[0])) is not None:
         print(f"finis: {hint}", file=sys.stderr)
         return UNUSABLE
-    arguments = known.parse_args(words)
+    arguments = parser(words[0]).parse_args(words)
     # NumPy's BLAS starts a thread per core when it is imported; nothing here multiplies matrices.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:

@@ -118,15 +118,11 @@ def _one(module: ModuleType) -> type[Cause]:
 
 def _beaters(causes: Catalogue) -> dict[str, set[str]]:
     """For each cause the ids that beat it, transitively; fallbacks are beaten by all others."""
-    direct: dict[str, set[str]] = {
-        cause.id: {
-            *cause.beats,
-            *(
-                other.id
-                for other in causes.values()
-                if other.fallback and not cause.fallback and other.table == cause.table
-            ),
-        }
+    last: dict[str, list[str]] = {}
+    for cause in causes.values():
+        last.setdefault(cause.table, []).extend([cause.id] if cause.fallback else [])
+    direct = {
+        cause.id: {*cause.beats, *([] if cause.fallback else last[cause.table])}
         for cause in causes.values()
     }
     beaten_by: dict[str, set[str]] = {key: set() for key in causes}

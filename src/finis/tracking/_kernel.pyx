@@ -12,7 +12,7 @@ loop goes on.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memset
 
-import secrets
+import os
 from threading import Lock
 
 import numpy as np
@@ -306,7 +306,7 @@ cdef class KernelTracker:
         self.t.max_embryonic = max(max_embryonic, 1)
         self.t.max_kept = max(max_kept, 1)
         for which in range(3):
-            self.t.seeds[which] = secrets.randbits(64) | 1
+            self.t.seeds[which] = int.from_bytes(os.urandom(8), "little") | 1
         set_usual(&self.t)
         self.t.n_awake = min(max(awake, 1), 1 << HOT_BITS)
         self.flows, self.ends, self.lines, self.hots = Store(), Store(), Store(), Store()

@@ -102,6 +102,7 @@ class Pattern:
     name: ClassVar[str]  # kebab-case, as stable as the id
     title: ClassVar[str]  # one line without values
     since: ClassVar[str] = "0.1"
+    fewest: ClassVar[int] = 0  # connections and denials together; fewer rows cannot show it
     harm: ClassVar[Harm] = Harm.DEPENDS  # the usual one; a finding may differ
     confidence: ClassVar[Confidence] = Confidence.LIKELY
     remedy: ClassVar[dict[str, str]] = {}
@@ -172,9 +173,14 @@ def find_all(
     """
     connections = readable(connections)
     refused = denials.lazy().select(READS["denials"])
-    whole = Whole(connections) if whole is None else whole
+    n_rows = float("inf")
+    if whole is None:
+        whole = Whole(connections)
+        n_rows = sum(rows.select(pl.len()).collect().item() for rows in (connections, refused))
     out: list[PatternFinding] = []
     for pattern in patterns().values():
+        if n_rows < pattern.fewest:
+            continue
         found = pattern.find(connections, refused, whole)
         if len(found) > MAX_FINDINGS:
             left = len(found) - MAX_FINDINGS

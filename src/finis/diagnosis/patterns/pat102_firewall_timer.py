@@ -48,6 +48,7 @@ class FirewallTimer(Pattern):
     id = "PAT102"
     name = "firewall-timer"
     title = "the value of a firewall's timer"
+    fewest = MIN_REMOVED
     harm = Harm.DEPENDS
     confidence = Confidence.LIKELY
     remedy = {

@@ -62,6 +62,7 @@ class DenialSpike(Pattern):
     id = "PAT201"
     name = "denial-spike"
     title = "denials became many at a certain time"
+    fewest = MIN_IN_SPIKE
     harm = Harm.DEPENDS
     confidence = Confidence.LIKELY
     remedy = {"anyone": "look for what changed when it began: configuration, routing, a deployment"}

@@ -39,6 +39,7 @@ class DenialsOfOneHost(Pattern):
     id = "PAT202"
     name = "denials-of-one-host"
     title = "one host accounts for most of the denials"
+    fewest = MIN_DENIALS
     harm = Harm.DEPENDS
     confidence = Confidence.CERTAIN
     remedy = {"anyone": "begin with this host: it explains most of the denials"}

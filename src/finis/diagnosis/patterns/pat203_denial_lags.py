@@ -49,6 +49,7 @@ class DenialLags(Pattern):
     id = "PAT203"
     name = "denial-lags"
     title = "how long after the end of their connection denials come"
+    fewest = MIN_DENIALS
     harm = Harm.DEPENDS
     confidence = Confidence.CERTAIN
     remedy = {

@@ -44,6 +44,7 @@ class FailoverLosses(Pattern):
     id = "PAT204"
     name = "failover-losses"
     title = "connections lost in a failover"
+    fewest = MIN_DENIALS
     harm = Harm.HARMFUL
     confidence = Confidence.LIKELY
     remedy = {

@@ -47,6 +47,7 @@ class PortScan(Pattern):
     id = "PAT301"
     name = "port-scan"
     title = "one source tried many targets, almost nothing answered"
+    fewest = MIN_TARGETS
     harm = Harm.DEPENDS
     confidence = Confidence.LIKELY
     remedy = {

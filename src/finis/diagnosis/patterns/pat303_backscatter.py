@@ -42,6 +42,7 @@ class Backscatter(Pattern):
     id = "PAT303"
     name = "backscatter"
     title = "one host answers many addresses that never asked"
+    fewest = MIN_TARGETS
     harm = Harm.HARMLESS
     confidence = Confidence.LIKELY
     remedy = {"anyone": "leave it"}

@@ -43,6 +43,7 @@ class RstStorm(Pattern):
     id = "PAT304"
     name = "rst-storm"
     title = "RSTs without a connection in great numbers towards one port"
+    fewest = MIN_IN_A_MINUTE
     harm = Harm.DEPENDS
     confidence = Confidence.LIKELY
     remedy = {
