@@ -11,7 +11,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from types import ModuleType
 
 import numpy as np
@@ -343,9 +343,22 @@ def judge_table(
     return frame, holds
 
 
+FEW = 1024  # rows: putting a question to Polars costs more than answering it
+
+
 def _evaluate(frame: pl.DataFrame, rules: list[type[Cause]]) -> pl.DataFrame:
-    """All conditions, and those confidences and harms that are expressions, in one select."""
-    asked = _asked(tuple(rules))
+    """All conditions, and those confidences and harms that are expressions, in one select; of few
+    rows only those of rules that hold."""
+    conditions = _conditions(tuple(rules))
+    if frame.height > FEW:
+        return _answers(frame, [*conditions, *_levels(tuple(rules))])
+    shown = _answers(frame, conditions)
+    held = tuple(cause for cause in rules if shown[cause.id].any())
+    levels = _levels(held)
+    return shown.hstack(_answers(frame, levels)) if levels else shown
+
+
+def _answers(frame: pl.DataFrame, asked: Sequence[pl.Expr]) -> pl.DataFrame:
     length = pl.repeat(True, pl.len()).alias("")  # a constant condition is as long as the frame
     shown = frame.lazy().select(length, *asked).collect(optimizations=_each_part_once())
     return shown.drop("")
@@ -360,8 +373,14 @@ def _each_part_once() -> pl.QueryOptFlags:
 
 
 @cache
-def _asked(rules: tuple[type[Cause], ...]) -> list[pl.Expr]:
-    asked = [cause.where().fill_null(False).cast(pl.Boolean).alias(cause.id) for cause in rules]
+def _conditions(rules: tuple[type[Cause], ...]) -> list[pl.Expr]:
+    return [cause.where().fill_null(False).cast(pl.Boolean).alias(cause.id) for cause in rules]
+
+
+@lru_cache(16)
+def _levels(rules: tuple[type[Cause], ...]) -> list[pl.Expr]:
+    """Confidences and harms that are expressions."""
+    asked = []
     for cause in rules:
         for what, unknown in UNKNOWN.items():
             value = getattr(cause, what)
