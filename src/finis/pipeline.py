@@ -272,7 +272,7 @@ class _Reading:
             from finis.diagnosis.cutting import Cut
 
             cut = Cut(options.since, options.until, options.hosts, options.ports)
-        return Verdicts(keep=options.keep, cut=cut)
+        return Verdicts(keep=options.keep, cut=cut, findings=options.findings)
 
     @cached_property
     def settling(self) -> Settling:

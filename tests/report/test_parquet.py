@@ -82,6 +82,45 @@ def test_others_read_it_too() -> None:
     assert pl.DataFrame(pl.from_arrow(table)).equals(pl.concat([packed_rows.frame()] * 2))
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ROW, min_size=1, max_size=30), st.integers(1, 40))
+def test_statistics_are_those_of_the_column(rows: list[dict[str, Any]], group: int) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parquet, "GROUP_ROWS", group)
+        patch.setattr(parquet, "MOST_DISTINCT", group)
+        data = written([batch(rows), batch(rows[:2])])
+    file = pq.ParquetFile(io.BytesIO(data))
+    for number in range(file.metadata.num_row_groups):
+        frame = pl.DataFrame(pl.from_arrow(file.read_row_group(number)))
+        for at, name in enumerate(SCHEMA):
+            told = file.metadata.row_group(number).column(at).statistics
+            held = frame[name].drop_nulls()
+            assert told.null_count == frame[name].null_count()
+            if held.dtype == pl.Datetime("ns", "UTC"):
+                held = held.cast(pl.Int64)
+            if held.dtype == pl.String:
+                held = sorted(held.to_list(), key=str.encode)
+                short = bool(held) and max(len(held[0].encode()), len(held[-1].encode())) <= 64
+                assert told.has_min_max == (short and name not in HOSTS)
+            else:
+                assert told.has_min_max == bool(len(held))
+                held = sorted(held.to_list())
+            if told.has_min_max:
+                ends = (told.min_raw, told.max_raw) if name == "ts" else (told.min, told.max)
+                assert ends == (held[0], held[-1])
+
+
+def test_readers_leave_groups_out() -> None:
+    rows = [dict.fromkeys(SCHEMA) | {"ts": 1000 + i, "kind": f"k{i // 10}"} for i in range(40)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parquet, "GROUP_ROWS", 10)
+        data = written([batch(rows[at : at + 10]) for at in range(0, 40, 10)])
+    for chosen in (pl.col("kind") == "k2", pl.col("ts").cast(pl.Int64) > 1035):
+        read = pl.scan_parquet(io.BytesIO(data)).filter(chosen).collect()
+        assert read.equals(pl.read_parquet(io.BytesIO(data)).filter(chosen))
+
+
 @given(st.lists(st.integers(0, 2**32 - 1), max_size=300), st.integers(0, 32))
 def test_bits(numbers: list[int], width: int) -> None:
     numbers = [number & ((1 << width) - 1) for number in numbers]

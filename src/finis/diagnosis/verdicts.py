@@ -35,11 +35,12 @@ TABLES = {"connections": CONNECTIONS, "denials": DENIALS}
 
 class Verdicts:
     """All verdicts.  `keep`: hold the rows of the tables too, not just what findings need;
-    `cut`: what is asked for of logs that come in parts."""
+    `cut`: what is asked for of logs that come in parts; `findings`: are any asked for?"""
 
-    def __init__(self, *, keep: bool = True, cut: Cut | None = None) -> None:
+    def __init__(self, *, keep: bool = True, cut: Cut | None = None, findings: bool = True) -> None:
         self.keep = keep
         self.cut = cut
+        self.findings = findings
         self.tally = Tally()
         self.rows = {"connections": Rows(), "denials": Rows()}
         self.numbered = 0  # rows of all batches, cut or not
@@ -54,7 +55,8 @@ class Verdicts:
         self.batches += 1
         self.stories = judged.stories if self.batches == 1 else None
         self.clocks, self.unmatched = judged.stories.clocks, judged.stories.unmatched
-        self.tally.add(judged)
+        if self.findings:
+            self.tally.add(judged)
         connections = judged.connections
         placed = judged.stories.placed
         if placed is not None:

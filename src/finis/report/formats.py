@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 TABLE_FORMATS = ("text", "csv", "jsonl", "json", "parquet", "arrow")
+LEVEL = 1  # of zstd: 3, the usual one, takes half as long again and saves a twentieth of the room
+GROUP_ROWS = 1 << 17  # of Parquet: several are encoded at a time
 FORMULA = "=+-@\t\r"  # a spreadsheet would run a cell that starts so (CSV injection, OWASP)
 
 
@@ -53,7 +55,7 @@ def write_batches(frames: Iterator[pl.DataFrame], form: str, target: IO[bytes]) 
         return
     whole = pl.concat(list(frames), how="vertical")
     if form == "parquet":
-        whole.write_parquet(target)
+        whole.write_parquet(target, compression_level=LEVEL, row_group_size=GROUP_ROWS)
     elif form == "arrow":
         whole.write_ipc(target)
     elif form == "json":

@@ -16,6 +16,7 @@ import numpy as np
 import zstandard
 
 from finis.report._bits import distinct, packed
+from finis.report.formats import GROUP_ROWS, LEVEL
 from finis.version import VERSION
 from finis.wire.dialects._packed import (
     BIT,
@@ -33,9 +34,8 @@ from finis.wire.dialects._texts import plain
 if TYPE_CHECKING:
     from finis.wire.dialects._api import Events
 
-GROUP_ROWS = 1 << 17
+LONGEST_BOUND = 64  # bytes of a text in the statistics
 MOST_DISTINCT = 1 << 13  # in a dictionary of numbers or addresses
-LEVEL = 1  # of zstd
 WORKERS = 2
 _INT64, _DOUBLE, _BYTES = 2, 5, 6  # Type
 _PLAIN, _RLE, _DICTIONARY = 0, 3, 8  # Encoding
@@ -79,6 +79,9 @@ class _Struct:
     def text(self, number: int, value: str) -> _Struct:
         return self._field(number, 8, _text(value))
 
+    def binary(self, number: int, value: bytes) -> _Struct:
+        return self._field(number, 8, _varint(len(value)) + value)
+
     def struct(self, number: int, value: _Struct) -> _Struct:
         return self._field(number, 12, value.end())
 
@@ -110,6 +113,8 @@ class _Column:
         self.pages: list[bytes] = []
         self.plain_size = 0
         self.dictionary_size = 0
+        self.nulls = 0 if present is None else count - int(np.count_nonzero(present))
+        self.bounds: tuple[bytes, bytes] | None = None  # the least and the greatest value
         self.compressor = zstandard.ZstdCompressor(level=LEVEL)
         levels = packed(np.ones(count, "u4") if present is None else present, 1)
         self.levels = struct.pack("<I", len(levels)) + levels
@@ -122,6 +127,24 @@ class _Column:
         self.dictionary_size = len(self.pages[0])
         width = (few - 1).bit_length()
         return self._data(bytes([width]) + packed(codes, width), _DICTIONARY)
+
+    def bounded(self, values: Sequence[Any] | Array) -> _Column:
+        """Statistics, by which readers leave row groups out; `values`: each at least once."""
+        if not len(values):
+            return self
+        if self.kind == _BYTES:
+            texts = [_encoded(value) for value in values]
+            ends = min(texts), max(texts)
+            if max(map(len, ends)) <= LONGEST_BOUND:
+                self.bounds = ends
+            return self
+        least, most = min(values), max(values)
+        if self.kind == _DOUBLE:
+            if least == least and most == most:  # the format wants zero as -0 below, +0 above
+                self.bounds = struct.pack("<d", least or -0.0), struct.pack("<d", most or 0.0)
+        else:
+            self.bounds = struct.pack("<q", least), struct.pack("<q", most)
+        return self
 
     def plain(self, values: bytes) -> _Column:
         return self._data(values, _PLAIN)
@@ -148,12 +171,20 @@ class _Column:
         meta.i64(6, self.plain_size).i64(7, size).i64(9, offset + self.dictionary_size)
         if self.dictionary_size:
             meta.i64(11, offset)
+        told = _Struct().i64(3, self.nulls)
+        if self.bounds is not None:
+            told.binary(5, self.bounds[1]).binary(6, self.bounds[0])
+        meta.struct(12, told)
         return _Struct().i64(2, offset).struct(3, meta).end()
+
+
+def _encoded(value: Any) -> bytes:
+    return str(value).encode("utf-8", "replace")
 
 
 def _plain_values(values: Sequence[Any], kind: int) -> bytes:
     if kind == _BYTES:
-        texts = [str(value).encode("utf-8", "replace") for value in values]
+        texts = [_encoded(value) for value in values]
         return b"".join(struct.pack("<I", len(text)) + text for text in texts)
     return struct.pack(f"<{len(values)}q", *values)
 
@@ -172,7 +203,9 @@ def _coded(name: str, kind: int, codes: Array, told: dict[int, Any], most: int) 
     column = _Column(name, kind, present, len(codes))
     if present is not None:
         codes = codes[present]
-    return column.dictionary(_plain_values(list(unlike), kind), len(unlike), index[codes])
+    values = list(unlike)
+    column.bounded(values)
+    return column.dictionary(_plain_values(values, kind), len(values), index[codes])
 
 
 def _numbers(name: str, rows: Array) -> _Column:
@@ -182,8 +215,15 @@ def _numbers(name: str, rows: Array) -> _Column:
     values = values.astype("<f8" if kind == _DOUBLE else "<i8", copy=False)
     if (coded := distinct(values.view("u8"), _most(name, len(values)))) is not None:
         few, codes = coded
-        return column.dictionary(few.view(values.dtype).tobytes(), len(few), codes)
+        few = few.view(values.dtype)
+        column.bounded(_ends(few))
+        return column.dictionary(few.tobytes(), len(few), codes)
+    column.bounded(_ends(values))
     return column.plain(values.tobytes())
+
+
+def _ends(values: Array) -> list[Any]:
+    return [values.min().item(), values.max().item()] if len(values) else []
 
 
 def _hosts(name: str, rows: Array, book: Book) -> _Column:
@@ -232,7 +272,8 @@ class _Writer:
             if name in HOSTS:
                 return _hosts(name, rows, book)
             if name in ORIGIN:
-                told = {n: pair[ORIGIN.index(name)] for n, pair in enumerate(book.origins)}
+                at, known = ORIGIN.index(name), np.flatnonzero(np.bincount(origins)).tolist()
+                told = {code: book.origins[code][at] for code in known}
                 return _coded(name, _BYTES, origins, told, len(book.origins))
             at = WORDS.index(name)
             told = {code: book.words[code][at] for code in used}
@@ -263,7 +304,9 @@ class _Writer:
                 element.struct(10, _Struct().struct(8, _Struct().true(1).struct(2, nanoseconds)))
             schema.append(element.end())
         footer = _Struct().i32(1, 1).list(2, 12, schema).i64(3, self.rows)
-        data = footer.list(4, 12, self.groups).text(6, f"finis {VERSION}").end()
+        footer.list(4, 12, self.groups).text(6, f"finis {VERSION}")
+        by_type = _Struct().struct(1, _Struct()).end()  # how the ends of a column compare
+        data = footer.list(7, 12, [by_type] * len(COLUMNS)).end()
         self._put(data + struct.pack("<I", len(data)) + b"PAR1")
 
 
