@@ -6,10 +6,11 @@ import ipaddress
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finis.correlation import keys
+from finis.correlation import keys, naming
 from tests.script import address
 
 TEXTS = [
@@ -46,9 +47,14 @@ _ADDRESSES = st.one_of(
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(_ADDRESSES, max_size=20))
-def test_addresses_are_those_of_the_standard_library(texts: list[str | None]) -> None:
-    hi, lo, good = keys.parse(pl.Series("h", texts, pl.String))
+@given(st.lists(_ADDRESSES, max_size=20), st.sampled_from((0, 32)), st.sampled_from(("0", "1")))
+def test_addresses_are_those_of_the_standard_library(
+    texts: list[str | None], few: int, pure: str
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "FEW", few)
+        patch.setenv("FINIS_PURE", pure)
+        hi, lo, good = keys.parse(pl.Series("h", texts, pl.String))
     for text, high, low, read in zip(texts, hi, lo, good, strict=True):
         try:
             address = ipaddress.ip_address((text or "").split("%", 1)[0])
@@ -68,3 +74,15 @@ def test_few_and_many_are_read_alike() -> None:
     many = keys.parse(pl.Series(HOSTILE * (keys.FEW // len(HOSTILE) + 1), dtype=pl.String))
     for at, (hi, lo, good) in enumerate(few):
         assert (hi[0], lo[0], good[0]) == tuple(part[at] for part in many), HOSTILE[at]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(max_size=9) | st.integers(100, 300).map("é".__mul__), max_size=9))
+def test_texts_have_the_same_hash_by_kernel_and_by_reference(texts: list[str]) -> None:
+    series = pl.Series("t", texts, pl.String)
+    told = []
+    for pure in ("1", "0"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FINIS_PURE", pure)
+            told.append(naming.text_hash(series).tolist())
+    assert told[0] == told[1]

@@ -7,6 +7,7 @@ differently still meet.  Keys are 64-bit hashes: whoever joins on them compares 
 from __future__ import annotations
 
 import ipaddress
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from finis.correlation.turned import Turned
 
 Array = np.ndarray[Any, Any]
-
-# What most logs print; everything else is left to `ipaddress`.
-_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_IPV4 = "^" + r"\.".join([_OCTET] * 4) + "$"
 
 FEW = 32  # addresses that are read one by one
 
@@ -66,39 +63,48 @@ def row_keys(rows: Turned) -> Array:
     )
 
 
+def text_kernel() -> Any:
+    """The module `finis.correlation._texts`, None where the reference is to be used."""
+    if os.environ.get("FINIS_PURE") == "1":
+        return None
+    try:
+        from finis.correlation import _texts
+    except ImportError:
+        return None
+    return _texts
+
+
+def laid_out(texts: pl.Series) -> tuple[bytes, Array]:
+    """Texts one after another, and how many bytes each takes (u4); null takes none."""
+    lengths = texts.str.len_bytes().fill_null(0).to_numpy()
+    return (texts.str.join().item() or "").encode(), np.ascontiguousarray(lengths, np.uint32)
+
+
 def parse(texts: pl.Series) -> tuple[Array, Array, Array]:
     """Addresses in text → upper halves, lower halves, and whether it was an address at all
     (a log may print names)."""
-    import polars as pl
-
     if len(texts) <= FEW:
         return _parse_few(texts.to_list())
-    distinct = texts.drop_nulls().unique().alias("text").to_frame()
-    octets = pl.col("text").str.extract_groups(_IPV4).struct
-    plain = distinct.select(
-        "text",
-        hi=pl.lit(0, pl.UInt64),
-        lo=sum(
-            (octets.field(str(n + 1)).cast(pl.UInt64) * 256 ** (3 - n) for n in range(4)),
-            pl.lit(V4_PREFIX, pl.UInt64),
-        ),
-    )
-    number: dict[str, tuple[int, int]] = {}
-    for value in plain.filter(pl.col("lo").is_null())["text"].to_list():
-        if (found_at := _number(value)) is not None:
-            number[value] = found_at
-    rest = pl.DataFrame(
-        {
-            "text": list(number),
-            "hi": [hi for hi, _ in number.values()],
-            "lo": [lo for _, lo in number.values()],
-        },
-        schema={"text": pl.String, "hi": pl.UInt64, "lo": pl.UInt64},
-    )
-    table = pl.concat([plain.drop_nulls("lo"), rest])
-    found = pl.DataFrame({"text": texts}).join(table, "text", "left", maintain_order="left")
-    good = found["hi"].is_not_null().to_numpy()
-    return found["hi"].fill_null(0).to_numpy(), found["lo"].fill_null(0).to_numpy(), good
+    if (kernel := text_kernel()) is None:
+        return _parse_distinct(texts)
+    number, none = kernel.addresses(*laid_out(texts))
+    lo = np.where(none, np.uint64(0), number | np.uint64(V4_PREFIX))
+    hi, good = np.zeros(len(lo), np.uint64), ~none
+    others = np.flatnonzero(none & texts.is_not_null().to_numpy())
+    if len(others):
+        hi[others], lo[others], good[others] = _parse_distinct(texts.gather(others))
+    return hi, lo, good
+
+
+def _parse_distinct(texts: pl.Series) -> tuple[Array, Array, Array]:
+    """`parse`, each text once."""
+    distinct = texts.drop_nulls().unique().to_list()
+    number = {text: at for text in distinct if (at := _number(text)) is not None}
+    none = (0, 0)
+    halves = [number.get(text, none) for text in texts.to_list()]
+    hi, lo = np.array(halves, np.uint64).reshape(-1, 2).T
+    good = np.array([text in number for text in texts.to_list()], bool)
+    return np.ascontiguousarray(hi), np.ascontiguousarray(lo), good
 
 
 def _number(text: str) -> tuple[int, int] | None:

@@ -46,24 +46,18 @@ def of_log(frame: pl.DataFrame, when: Array, near_key: Array) -> Array:
     text = (frame["device"].fill_null("") + "|" + frame["orig_h"].fill_null("") + "|"
             + frame["resp_h"].fill_null(""))  # fmt: skip
     numbers = frame["fw_conn_id"].fill_null(0).to_numpy().view(np.uint64)
-    return keys.mix(_text_hash(text), numbers, when.view(np.uint64), near_key)
+    return keys.mix(text_hash(text), numbers, when.view(np.uint64), near_key)
 
 
-def _text_hash(texts: pl.Series) -> Array:
-    """A stable hash of texts (Polars' own differs between releases)."""
+def text_hash(texts: pl.Series) -> Array:
+    """A stable hash of texts (Polars' own differs between releases): BLAKE2b."""
+    if (kernel := keys.text_kernel()) is not None:
+        hashes: Array = kernel.hashes(*keys.laid_out(texts))
+        return hashes
     import hashlib
 
-    import polars as pl
-
-    distinct = texts.unique().alias("text")
-    digests = b"".join(
-        hashlib.blake2b(text.encode(), digest_size=8).digest() for text in distinct.to_list()
-    )
-    numbers = pl.Series("number", np.frombuffer(digests, ">u8").astype(np.uint64))
-    found = pl.DataFrame({"text": texts}).join(
-        pl.DataFrame([distinct, numbers]), "text", "left", maintain_order="left"
-    )
-    return found["number"].to_numpy()
+    digests = [hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts.to_list()]
+    return np.frombuffer(b"".join(digests), ">u8").astype(np.uint64)
 
 
 def ids(fingerprint: Array) -> pl.Series:
