@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from finis.correlation.stories import PLACE, PLACED, Proof
@@ -126,7 +127,9 @@ class Verdicts:
         if self.batches < 2:
             return rows.lazy().select(columns).collect()
         order = PLACE if name == "connections" else ("row",)
-        every = rows.lazy().select(*columns, *(n for n in order if n not in columns)).sort(order)
+        every = rows.lazy().select(*columns, *(n for n in order if n not in columns))
+        if not _in_order(rows.lazy().select(order).collect()):
+            every = every.sort(order)
         if name == "denials":
             return every.select(columns).collect()
         if "row" in columns:
@@ -142,3 +145,15 @@ class Verdicts:
         rows = self.rows["connections"].lazy().filter(pl.col("row") == row).select(PLACED[2:])
         file, number, is_line = rows.collect().row(0)
         return (Proof(file, number, "line" if is_line else "frame"),) if file else ()
+
+
+def _in_order(places: pl.DataFrame) -> bool:
+    """Do rows stand in order of these columns, the first before all?  Those of a log mostly do, and
+    to sort whole rows costs as much as to make them."""
+    if any(column.null_count() for column in places.get_columns()):
+        return False
+    good = np.ones(max(places.height - 1, 0), bool)
+    for column in reversed(places.get_columns()):
+        values = column.to_numpy()
+        good = (values[:-1] < values[1:]) | ((values[:-1] == values[1:]) & good)
+    return bool(good.all())
