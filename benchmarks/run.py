@@ -3,6 +3,9 @@ alternation, and prints medians, ratios to the first peer and peak memory as a M
 
     python benchmarks/run.py 10m.pcap                     captures: capinfos, tcpdump, tshark, …
     python benchmarks/run.py 10m.log                      logs: ripgrep, grep, lnav
+    python benchmarks/run.py 10m.log.gz                   compressed: gzip -dc
+    python benchmarks/run.py examples                     a folder: a small case
+    python benchmarks/run.py --tables 10m.log             tables as Parquet, to a file
     python benchmarks/run.py --profile 10m.pcap           where the time of finis goes
 
 Every program is run as a whole process, its output thrown away, the file read once before each run
@@ -38,6 +41,20 @@ LOGS = {
     "grep -c '%ASA-'": ["grep", "-c", "%ASA-", "{}"],
     "lnav": ["lnav", "-n", "-c", ";select count(*) from syslog_log", "{}"],
 }
+COMPRESSED = {
+    "gzip -dc": ["gzip", "-dc", "{}"],
+    "finis diagnose": [*FINIS, "{}"],
+    "finis events (Parquet)": [*FINIS[:3], "events", "{}", "--format", "parquet"],
+}
+SMALL = {
+    "finis --help": [*FINIS[:3], "--help"],
+    "python -c 'import numpy, polars'": [sys.executable, "-c", "import numpy, polars"],
+    "finis diagnose": [*FINIS, "{}"],
+}
+TABLES = {
+    f"finis {name}": [*FINIS[:3], name, "{}", "--format", "parquet"]
+    for name in ("events", "connections", "denials")
+}
 # As installed: Python finds its modules compiled.
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 ONCE = {"tshark -z conv,tcp", "lnav"}  # dozens of seconds
@@ -60,17 +77,31 @@ def once(command: list[str]) -> tuple[float, float, float]:
 
 
 def warm(path: str) -> None:
-    """Have the file in memory."""
+    """Have the file in memory; a folder is, after the first run."""
+    if Path(path).is_dir():
+        return
     with Path(path).open("rb", buffering=0) as file:
         block = bytearray(1 << 20)
         while file.readinto(block):
             pass
 
 
-def compare(path: str, runs: int) -> None:
-    """The table for one file."""
+def chosen(path: str, tables: bool) -> dict[str, list[str]]:
+    """What is to be run on this path."""
+    if tables:
+        return TABLES
+    if Path(path).is_dir():
+        return SMALL
     with Path(path).open("rb") as file:
-        peers = CAPTURES if file.read(4)[:3] in MAGICS else LOGS
+        magic = file.read(4)[:3]
+    if magic.startswith(b"\x1f\x8b"):
+        return COMPRESSED
+    return CAPTURES if magic in MAGICS else LOGS
+
+
+def compare(path: str, runs: int, tables: bool) -> None:
+    """The table for one file or folder."""
+    peers = chosen(path, tables)
     here = {name: c for name, c in peers.items() if shutil.which(c[0])}
     results: dict[str, list[tuple[float, float, float]]] = {name: [] for name in here}
     for turn in range(runs):
@@ -79,7 +110,8 @@ def compare(path: str, runs: int) -> None:
                 continue
             warm(path)
             results[name].append(once([word.replace("{}", path) for word in command]))
-    print(f"\n{Path(path).name}: {Path(path).stat().st_size / 1e6:.0f} MB, {runs} runs\n")
+    size = "" if Path(path).is_dir() else f": {Path(path).stat().st_size / 1e6:.0f} MB"
+    print(f"\n{Path(path).name}{size}, {runs} runs\n")
     print("| program | wall s | least | processor s | peak MB | ratio |")
     print("|---|---|---|---|---|---|")
     base = 0.0
@@ -156,6 +188,7 @@ def main() -> None:
     parser.add_argument("paths", nargs="+")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--tables", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         ENVIRONMENT["PYTHONPYCACHEPREFIX"] = folder
@@ -172,7 +205,7 @@ def report(given: argparse.Namespace) -> None:
     print(f"{os.cpu_count()} cores, {model}, Linux {platform.release()}, "
           f"Python {platform.python_version()}")  # fmt: skip
     for path in given.paths:
-        profile(path) if given.profile else compare(path, given.runs)
+        profile(path) if given.profile else compare(path, given.runs, given.tables)
 
 
 if __name__ == "__main__":
