@@ -85,7 +85,7 @@ def build(modules: Iterable[ModuleType]) -> dict[str, type[Cause]]:
             if causes[other].table != cause.table:
                 raise CatalogueError(f"{cause.id} beats {other}, which judges another table")
     causes = dict(sorted(causes.items()))
-    _beaters(causes)  # finds circles
+    _beaten_by(tuple(causes.values()))  # finds circles
     return causes
 
 
@@ -200,7 +200,7 @@ def _judge_facts(stories: Stories, facts: Facts, causes: Catalogue) -> Judged:
     rules = tuple(cause for cause in causes.values() if cause.table == "connections")
     table, told = stories.table, None
     if facts.count >= MANY:
-        told = judging.verdicts(facts, facts.count, rules, _beaten_by(rules))
+        told = judging.verdicts(facts, facts.count, rules, _beaten_by(tuple(causes.values())))
         verdict = [column.series(facts.order).alias(name) for name, column in told.items()]
     else:
         read = {"orientation", "capture_loss", *_read(rules)}
@@ -321,7 +321,7 @@ def judge_table(
         return frame, frame.select(pl.lit(True).alias(cause.id) for cause in rules)
     shown = _evaluate(frame, rules)
     holds = shown.select(cause.id for cause in rules)
-    primary = _primary(shown, rules, _beaten_by(tuple(rules)))
+    primary = _primary(shown, rules, _beaten_by(tuple(causes.values())))
     sure = _code(shown, rules, primary, "confidence")
     if table == "connections":
         guessed = (frame["orientation"] == "guessed").fill_null(False).to_numpy()

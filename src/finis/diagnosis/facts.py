@@ -6,6 +6,7 @@ thing is known to be there, for conditions of the form "and nothing says otherwi
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Literal
 
 import polars as pl
@@ -35,10 +36,12 @@ def positive(column: str) -> pl.Expr:
     return pl.col(column) > 0
 
 
+@cache
 def ended(*words: str) -> pl.Expr:
     return pl.col("ended").is_in(words)
 
 
+@cache
 def teardown(*words: str) -> pl.Expr:
     """The firewall's log gives one of these reasons (words of terms.Teardown)."""
     return pl.col("teardown").is_in(words)
@@ -52,6 +55,7 @@ def log_only() -> pl.Expr:
     return pl.col("has_log") & no(pl.col("has_packets"))
 
 
+@cache
 def peaceful() -> pl.Expr:
     """Both FINs seen and acknowledged: whatever the firewall logged came after the end."""
     return ended("closed")
@@ -183,6 +187,7 @@ ORIG, RESP = Half("orig"), Half("resp")
 SIDES = (ORIG, RESP)
 
 
+@cache
 def data_lost() -> pl.Expr:
     """Either side's data was never acknowledged."""
     return ORIG.loses_data | RESP.loses_data
