@@ -232,6 +232,33 @@ def test_a_log_judged_in_parts(tmp_path: Path, batch: int) -> None:
     ]
 
 
+@pytest.mark.parametrize("most", [30, 700, 1 << 16])
+@pytest.mark.parametrize("cut", [{}, {"ports": (443,)}], ids=str)
+def test_a_table_alone_is_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, cut: dict[str, Any]
+) -> None:
+    """Rows of connections are made as they leave the tracker, where nothing else is asked for."""
+    path = tmp_path / "asa.log"
+    made = subprocess.run(
+        [sys.executable, "benchmarks/make_log.py", "3000"], capture_output=True, check=True
+    ).stdout
+    path.write_bytes(made.replace(b" fw01 ", b" fw02 ", 700))
+    whole = read(path, Options(**cut))
+
+    def parts(self: pipeline.Intake) -> Any:
+        for _ in self.events():
+            yield from self.log.complete(most)
+        yield from self.log.rest(most)
+
+    monkeypatch.setattr(pipeline.Intake, "_parts", parts)
+    only = {name: read(path, Options(only=name, **cut)) for name in ("connections", "denials")}
+    assert only["connections"].connections.equals(whole.connections)
+    assert only["denials"].denials.equals(whole.denials)
+    assert len(whole.connections) > 100
+    path.write_bytes(made[:200])
+    assert len(read(path, Options(only="connections")).connections) <= 1
+
+
 def test_rows_that_cannot_be_written_are_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

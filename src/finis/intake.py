@@ -67,7 +67,7 @@ class Options:
     stop: Callable[[], bool] | None = None  # asked after each batch: read no further?
     keep: bool = True  # hold every judged row; False: only what findings and patterns need
     every_fact: bool = True  # … with all that rules read, so that any row can be explained
-    findings: bool = True  # False: only the tables are asked for
+    only: str = ""  # connections or denials: that table is asked for and nothing else
     lossy: bool = False  # the only capture is known to miss segments
     batch: int = BATCH  # ended connections judged together; fewer are judged at the end
 

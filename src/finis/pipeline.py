@@ -272,7 +272,7 @@ class _Reading:
             from finis.diagnosis.cutting import Cut
 
             cut = Cut(options.since, options.until, options.hosts, options.ports)
-        return Verdicts(keep=options.keep, cut=cut, findings=options.findings)
+        return Verdicts(keep=options.keep, cut=cut, only=options.only)
 
     @cached_property
     def settling(self) -> Settling:
@@ -281,15 +281,23 @@ class _Reading:
         return Settling(self.options, self._add)
 
     def parts(self, intake: Intake) -> bool:
-        """Are logs judged a part at a time?  Where nothing else is read and no row is kept."""
+        """Are logs judged a part at a time?  Where nothing else is read, and no row is kept, or
+        none of denials, of which the whole log tells more."""
         options = self.options
-        if not intake.only_logs or options.keep:
+        if not intake.only_logs or (options.keep and options.only != "connections"):
             return False
         return options.batch != NEVER and intake.log.streams
 
     def take(self, part: LogPart) -> None:
         """Judge connections of a log that nothing to come can change."""
-        self.verdicts.add_part(part)
+        if not self.options.keep:
+            self.verdicts.add_part(part)
+            return
+        from finis.diagnosis.engine import judge
+        from finis.tracking.events import LogTables
+
+        log = LogTables(part.connection_frame().sort("row"), part.denial_frame(), [], [])
+        self._add(judge(_correlate([], log, self.options), denials=False))
 
     def settle(self, point: PointData, final: bool) -> None:
         """Judge connections that have ended."""

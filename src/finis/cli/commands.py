@@ -171,14 +171,15 @@ def whatif(arguments: argparse.Namespace) -> int:
 
 def connections(arguments: argparse.Namespace) -> int:
     """`finis connections`."""
-    with case(arguments, every_fact=False, findings=False) as found:
+    only = "" if arguments.by_point else "connections"
+    with case(arguments, every_fact=False, only=only) as found:
         frame = found.by_point if arguments.by_point else found.connections
         return emit_table(frame, arguments, CONNECTION_COLUMNS)
 
 
 def denials(arguments: argparse.Namespace) -> int:
     """`finis denials`."""
-    with case(arguments, every_fact=False, findings=False) as found:
+    with case(arguments, every_fact=False, only="denials") as found:
         return emit_table(found.denials, arguments, DENIAL_COLUMNS)
 
 

@@ -165,24 +165,25 @@ def _expressions(cause: type[Cause]) -> list[pl.Expr]:
     return [expr for expr in asked if isinstance(expr, pl.Expr)]
 
 
-def judge(stories: Stories, causes: Catalogue | None = None) -> Judged:
-    """Give every connection and every denial its primary cause."""
+def judge(stories: Stories, causes: Catalogue | None = None, *, denials: bool = True) -> Judged:
+    """Give every connection and every denial its primary cause; without `denials`, connections
+    only."""
     known = catalogue() if causes is None else causes
     if stories.facts is not None:
         return _judge_facts(stories, stories.facts, known)
-    denials = complete(stories.denials, "denials")
-    table = _refused_after(stories.table, denials)
+    refused = complete(stories.denials, "denials")
+    table = _refused_after(stories.table, refused)
     alone = not table["has_packets"].any() and kinds_suffice(tuple(known.values()))
     table = judge_alike(table, known) if alone else judge_table(table, "connections", known)[0]
-    ids = pl.Series("conn_cause", table["cause"], dtype=pl.String)
-    if len(ids):
-        picked = ids.gather(denials["story"].fill_null(0))
-        denials = denials.with_columns(
-            pl.when(pl.col("story").is_not_null()).then(picked).alias("conn_cause")
-        )
-    denials, _ = judge_table(denials, "denials", known)
-    judged = replace(stories, table=table, denials=denials)
-    return Judged(judged, table, denials)
+    if denials:
+        ids = pl.Series("conn_cause", table["cause"], dtype=pl.String)
+        if len(ids):
+            picked = ids.gather(refused["story"].fill_null(0))
+            refused = refused.with_columns(
+                pl.when(pl.col("story").is_not_null()).then(picked).alias("conn_cause")
+            )
+        refused, _ = judge_table(refused, "denials", known)
+    return Judged(replace(stories, table=table, denials=refused), table, refused)
 
 
 MANY = 4096  # connections for which it is worth while to take the rules apart

@@ -36,12 +36,13 @@ TABLES = {"connections": CONNECTIONS, "denials": DENIALS}
 
 class Verdicts:
     """All verdicts.  `keep`: hold the rows of the tables too, not just what findings need;
-    `cut`: what is asked for of logs that come in parts; `findings`: are any asked for?"""
+    `cut`: what is asked for of logs that come in parts; `only`: the table that is asked for, and
+    no findings."""
 
-    def __init__(self, *, keep: bool = True, cut: Cut | None = None, findings: bool = True) -> None:
+    def __init__(self, *, keep: bool = True, cut: Cut | None = None, only: str = "") -> None:
         self.keep = keep
         self.cut = cut
-        self.findings = findings
+        self.only = only
         self.tally = Tally()
         self.rows = {"connections": Rows(), "denials": Rows()}
         self.numbered = 0  # rows of all batches, cut or not
@@ -56,7 +57,7 @@ class Verdicts:
         self.batches += 1
         self.stories = judged.stories if self.batches == 1 else None
         self.clocks, self.unmatched = judged.stories.clocks, judged.stories.unmatched
-        if self.findings:
+        if not self.only:
             self.tally.add(judged)
         connections = judged.connections
         placed = judged.stories.placed
@@ -66,6 +67,8 @@ class Verdicts:
             connections = connections.with_columns(pl.col("row") + self.numbered)
         self.numbered += judged.stories.table.height
         for name, frame in (("connections", connections), ("denials", judged.denials)):
+            if self.only and self.only != name:
+                frame = frame.clear()
             if not self.keep:
                 frame = frame.select(n for n in frame.columns if n in (*READS[name], *PLACED))
             self.rows[name].add(frame)
