@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -319,13 +320,15 @@ SPARED = (
 
 def emit(document: Document, form: str, output: str | None) -> None:
     """Print or write a report as text, md or html."""
-    from finis.report import html, markdown, text
     from finis.report.formats import open_output
 
     if form == "text" and output is None:
-        text.show(document)
+        from finis.report.text import show
+
+        show(document)
         return
-    render: Any = {"text": text.render, "md": markdown.render, "html": html.render}[form]
+    module = {"text": "text", "md": "markdown", "html": "html"}[form]
+    render: Any = import_module(f"finis.report.{module}").render
     _write(render(document), output, open_output)
 
 
