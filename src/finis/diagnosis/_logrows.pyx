@@ -45,7 +45,7 @@ cdef inline uint64_t sign(bint known, bint zero) noexcept nogil:
 cdef inline uint64_t kind_of(
     const Connection* c, const uint64_t[::1] reasons, const uint64_t[::1] hows
 ) noexcept nogil:
-    """As `kinds.ConnectionKinds.keys`."""
+    """As `kinds.connection_keys`."""
     cdef uint64_t key = 0
     cdef uint32_t has = c.end.has if c.ended else 0
     if c.ended:
@@ -161,7 +161,7 @@ cdef inline uint64_t port_kind(bint known, uint16_t port) noexcept nogil:
 cdef uint64_t kind_of_denial(
     const Refused* d, const Connection* c, uint64_t said, const uint64_t[::1] hows, uint64_t cause
 ) noexcept nogil:
-    """As `kinds.DenialKinds.keys`; `c`: the connection it belongs to, NULL for none."""
+    """As `kinds.denial_keys`; `c`: the connection it belongs to, NULL for none."""
     cdef const Event* e = &d.refusal.event
     cdef bint known = d.at >= 0
     cdef bint over = known and d.refusal.lag_s == d.refusal.lag_s

@@ -64,7 +64,7 @@ class Columns:
     after: Array  # u1: denials followed its end
     line: Array  # i8, of its last line, as `origin` (u4, code of the part's book)
     origin: Array
-    kind: Array  # u8: `kinds.ConnectionKinds.keys`
+    kind: Array  # u8: `kinds.connection_keys`
     target: Array  # u8, a hash of host and port of resp
     second: Array  # u8, a hash of the host that ended it and the second; 0 where unknown
 
@@ -170,9 +170,10 @@ class Kept:
     def add(self, part: LogPart, rows: Columns, verdict: Array, shown: Array | None) -> Array:
         """Take a part; `shown`: which of it are asked for, None for all.  Gives the hosts that
         opened those which came to nothing or which a timer removed."""
-        timed = np.array([name in _TELLING for name in part.hows] + [False])
-        reset = np.array([name in RESETS for name in part.hows] + [False])
-        how = np.minimum(rows.how, len(part.hows))
+        hows = [*part.hows, None]  # of its own: following goes on, and may append to it
+        timed = np.array([name in _TELLING for name in hows])
+        reset = np.array([name in RESETS for name in hows])
+        how = np.minimum(rows.how, len(hows) - 1)
         telling = timed[how] | (reset[how] & (rows.nothing != 0))
         sided = rows.second != 0
         if shown is not None:

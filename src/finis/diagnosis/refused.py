@@ -24,7 +24,7 @@ from finis.wire.dialects import _packed
 from finis.wire.dialects._packed import BIT
 
 Array = np.ndarray
-# `kind`: `DenialKinds.keys`; `tuple`: a hash of who was refused by whom; hosts in the codes of a
+# `kind`: `kinds.denial_keys`; `tuple`: a hash of who was refused by whom; hosts in the codes of a
 # `Names`, ports with NO_PORT; `ts`: ns, NEVER where unknown; `said`: number of its words.
 REFUSED = np.dtype(
     [("kind", "u8"), ("tuple", "u8"), ("src", "u8"), ("dst", "u8"), ("ts", "i8"), ("row", "i8"),
@@ -38,7 +38,6 @@ SAID_MOST = 1 << 16  # combinations of words told apart by patterns
 _SCHEMA = polars_schema(DENIALS) | polars_schema(DENIAL_FACTS)
 _WORDS = ("device", "file", "kind", "msg_id", "proto", "flags", "seen_before", "pending_syn",
           "teardown")  # fmt: skip
-_NUMBERS = ("row", "ts", "line", "src_h", "src_p", "dst_h", "dst_p", "lag_s", "failover_s")
 
 
 class Refusals:
