@@ -61,6 +61,12 @@ class HostWithoutState(Cause):
             facts.RESP.rst_class("no-state-ack") | facts.ORIG.rst_class("no-state-ack"),
             Confidence.LIKELY,
         ),
+        # What was answered may be a challenge ACK, and its sender have a SYN out that was not seen:
+        # in SYN-SENT the same RST answers it (RFC 9293 §3.10.7.3).
+        (
+            pl.col("midstream") & (facts.RESP.rst_answers("ack") | facts.ORIG.rst_answers("ack")),
+            Confidence.LIKELY,
+        ),
         # An abort of that host may have been lost before it came to the only point.
         (facts.no(pl.col("paired")), Confidence.LIKELY),
         otherwise=Confidence.CERTAIN,
