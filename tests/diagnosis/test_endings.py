@@ -167,11 +167,15 @@ CASES: list[tuple[str, str, str, str, Row]] = [
     ("END311", LIKELY, NO, "FIN answered by a host that had freed the connection, at one point",
      seen(**fins("resp", ended="reset", o_fin_acked=False) | rst(
          "resp", "no-state", "fin", r_rst_after_own_fin_s=70.0))),
-    ("END311", SURE, MAYBE, "an ACK answered by a host without state, seen from its SYN",
-     seen(**rst("orig", "no-state", "ack"), paired=True, n_points=2)),
+    ("END311", SURE, NO, "an ACK after the FIN answered by a host without state, seen from its SYN",
+     seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
+         "resp", "no-state", "ack", r_rst_after_own_fin_s=70.0)
+         | {"paired": True, "n_points": 2})),
     # It may have a SYN out that no capture shows, and answer a challenge ACK to that.
-    ("END311", LIKELY, MAYBE, "an ACK answered so, the beginning not seen",
-     seen(**rst("orig", "no-state", "ack"), paired=True, n_points=2, midstream=True)),
+    ("END311", LIKELY, NO, "the same, the beginning not seen",
+     seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
+         "resp", "no-state", "ack", r_rst_after_own_fin_s=70.0)
+         | {"paired": True, "n_points": 2, "midstream": True})),
     ("END311", LIKELY, MAYBE, "stateless form, answered segment not captured",
      seen(**rst("resp", "no-state", "unseen"))),
     ("END312", LIKELY, YES, "data after an hour's silence, bare RST",
