@@ -12,7 +12,7 @@ from finis.diagnosis.kinds import Population
 from finis.diagnosis.spill import Spill
 
 Array = np.ndarray
-SHARE = 1 << 22  # rows whose keys are counted at one time
+SHARE = 1 << 20  # rows whose keys are counted at one time
 
 
 class Counted:
