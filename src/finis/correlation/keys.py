@@ -7,10 +7,11 @@ differently still meet.  Keys are 64-bit hashes: whoever joins on them compares 
 from __future__ import annotations
 
 import ipaddress
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from finis.compiled import kernel
 
 if TYPE_CHECKING:
     import polars as pl
@@ -65,13 +66,7 @@ def row_keys(rows: Turned) -> Array:
 
 def text_kernel() -> Any:
     """The module `finis.correlation._texts`, None where the reference is to be used."""
-    if os.environ.get("FINIS_PURE") == "1":
-        return None
-    try:
-        from finis.correlation import _texts
-    except ImportError:
-        return None
-    return _texts
+    return kernel("finis.correlation._texts")
 
 
 def laid_out(texts: pl.Series) -> tuple[bytes, Array]:
@@ -85,9 +80,9 @@ def parse(texts: pl.Series) -> tuple[Array, Array, Array]:
     (a log may print names)."""
     if len(texts) <= FEW:
         return _parse_few(texts.to_list())
-    if (kernel := text_kernel()) is None:
+    if (texts_of := text_kernel()) is None:
         return _parse_distinct(texts)
-    number, none = kernel.addresses(*laid_out(texts))
+    number, none = texts_of.addresses(*laid_out(texts))
     lo = np.where(none, np.uint64(0), number | np.uint64(V4_PREFIX))
     hi, good = np.zeros(len(lo), np.uint64), ~none
     others = np.flatnonzero(none & texts.is_not_null().to_numpy())

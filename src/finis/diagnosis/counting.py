@@ -6,10 +6,11 @@ faster.
 
 from __future__ import annotations
 
-import os
 from typing import Any, Protocol
 
 import numpy as np
+
+from finis.compiled import kernel
 
 Array = np.ndarray
 NO_CODE = 0xFFFFFFFF
@@ -158,32 +159,26 @@ def least_kept(counts: Array, most: int) -> int:
 
 def _kernel() -> Any:
     """What is compiled of this module, if it is."""
-    if os.environ.get("FINIS_PURE") == "1":
-        return None
-    try:
-        from finis.diagnosis import _counting
-    except ImportError:
-        return None
-    return _counting
+    return kernel("finis.diagnosis._counting")
 
 
 def counter(most: int, *, forget: bool = True) -> Counting:
     """A compiled counter where there is one."""
-    kernel = _kernel()
-    return Counter(most, forget=forget) if kernel is None else kernel.Counter(most, forget)
+    fast = _kernel()
+    return Counter(most, forget=forget) if fast is None else fast.Counter(most, forget)
 
 
 def codes() -> Codes:
     """The compiled ones where there are any, as `firsts` and `slots`."""
-    kernel = _kernel()
-    return Codes() if kernel is None else kernel.Codes()
+    fast = _kernel()
+    return Codes() if fast is None else fast.Codes()
 
 
 def firsts() -> Firsts:
-    kernel = _kernel()
-    return Firsts() if kernel is None else kernel.Firsts()
+    fast = _kernel()
+    return Firsts() if fast is None else fast.Firsts()
 
 
 def slots(bits: int) -> Slots:
-    kernel = _kernel()
-    return Slots(bits) if kernel is None else kernel.Slots(bits)
+    fast = _kernel()
+    return Slots(bits) if fast is None else fast.Slots(bits)

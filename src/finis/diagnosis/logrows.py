@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from finis.compiled import kernel
 from finis.correlation.columns import null_unless
 from finis.correlation.keys import mix
 from finis.diagnosis.coded import NEVER, Names, Period
@@ -90,8 +90,8 @@ class Reader:
     def __init__(self, names: Names, kinds: ConnectionKinds) -> None:
         self.names, self.kinds = names, kinds
         self._room = Columns.room(0)
-        kernel = kernels()
-        self._fill = fill if kernel is None else kernel.fill
+        fast = kernels()
+        self._fill = fill if fast is None else fast.fill
 
     def columns(self, part: LogPart) -> Columns:
         """Of the connections of a part, until the next one is read."""
@@ -106,13 +106,7 @@ class Reader:
 
 def kernels() -> Any:
     """What is compiled of this module and `refused`, if it is."""
-    if os.environ.get("FINIS_PURE") == "1":
-        return None
-    try:
-        from finis.diagnosis import _logrows
-    except ImportError:
-        return None
-    return _logrows
+    return kernel("finis.diagnosis._logrows")
 
 
 def translated(hosts: Array, named: Array) -> Array:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from finis.compiled import kernel
 from finis.errors import UsageError
 from finis.report.document import clean
 
@@ -66,13 +66,8 @@ def write_batches(frames: Iterator[pl.DataFrame], form: str, target: IO[bytes]) 
 
 def event_writer() -> Any:
     """`finis.report.parquet.write_events`, None where no kernel is built."""
-    if os.environ.get("FINIS_PURE") == "1":
-        return None
-    try:
-        from finis.report.parquet import write_events
-    except ImportError:
-        return None
-    return write_events
+    found = kernel("finis.report.parquet")
+    return None if found is None else found.write_events
 
 
 def visible(frame: pl.DataFrame) -> pl.DataFrame:

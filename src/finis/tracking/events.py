@@ -9,13 +9,13 @@ A line that comes twice (relays, overlapping files, both units of a pair) is cou
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from finis.compiled import kernel
 from finis.records import dataclass, field
 from finis.terms import EventKind, Firewall, Teardown, word
 from finis.tracking.clock import GAP_NS, LogClock, Move
@@ -111,13 +111,8 @@ def _counts(device: Tracked) -> Counts:
 
 def _kernel() -> Any:
     """`finis.tracking._follow.Follower`, None where the reference is to be used."""
-    if os.environ.get("FINIS_PURE") == "1":
-        return None
-    try:
-        from finis.tracking import _follow
-    except ImportError:
-        return None
-    return _follow.Follower
+    found = kernel("finis.tracking._follow")
+    return None if found is None else found.Follower
 
 
 class LogTracker:
@@ -135,8 +130,8 @@ class LogTracker:
         self.makes: dict[str | None, Firewall] = {}  # by log file; others are of unknown make
         self.by_raw: dict[str | None, Tracked] = {}
         self.paths: dict[tuple[str | None, str | None], int] = {}
-        kernel = None if pure else _kernel()
-        self.kernel = None if kernel is None else kernel(self)
+        follower = None if pure else _kernel()
+        self.kernel = None if follower is None else follower(self)
         self.out: Output = Output() if self.kernel is None else self.kernel.out
         self.denials = Denials(self.out)
         self.lives = Lives(self.options, self.denials, self.out)

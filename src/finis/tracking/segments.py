@@ -3,8 +3,9 @@ or ``FINIS_PURE=1`` asks for it."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
+
+from finis.compiled import kernel
 
 if TYPE_CHECKING:
     from finis.tracking._api import SegmentTracker
@@ -12,13 +13,7 @@ if TYPE_CHECKING:
 
 def compiled() -> bool:
     """Is the kernel there and wanted?"""
-    if os.environ.get("FINIS_PURE") == "1":
-        return False
-    try:
-        import finis.tracking._kernel  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return kernel("finis.tracking._kernel") is not None
 
 
 def tracker(*, parts: bool = False, **options: int) -> SegmentTracker:

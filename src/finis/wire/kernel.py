@@ -3,20 +3,15 @@ reference where there is none or ``FINIS_PURE=1`` asks for it."""
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
+from finis.compiled import kernel
 from finis.wire.walk import Decoder, FrameDecoder
 
 
 def _kernel() -> type[FrameDecoder] | None:
-    if os.environ.get("FINIS_PURE") == "1":
-        return None
-    try:
-        from finis.wire import _walk
-    except ImportError:
-        return None
-    return _walk.Decoder
+    found = kernel("finis.wire._walk")
+    return None if found is None else found.Decoder
 
 
 def compiled() -> bool:
@@ -31,21 +26,11 @@ def decoder(file: int) -> FrameDecoder:
 
 def line_kernel() -> Any:
     """The class `finis.wire.dialects._lines.Lines`, None where the reference is to be used."""
-    if os.environ.get("FINIS_PURE") == "1":
-        return None
-    try:
-        from finis.wire.dialects import _lines
-    except ImportError:
-        return None
-    return _lines.Lines
+    found = kernel("finis.wire.dialects._lines")
+    return None if found is None else found.Lines
 
 
 def text_kernel() -> Any:
     """The class `finis.wire.dialects._texts.Hosts`, None where the reference is to be used."""
-    if os.environ.get("FINIS_PURE") == "1":
-        return None
-    try:
-        from finis.wire.dialects import _texts
-    except ImportError:
-        return None
-    return _texts.Hosts
+    found = kernel("finis.wire.dialects._texts")
+    return None if found is None else found.Hosts
