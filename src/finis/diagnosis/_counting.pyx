@@ -1,8 +1,9 @@
 """Kernel: the classes of `counting`, as hash tables of packed entries."""
 
+cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.stdlib cimport free
+from libc.string cimport memcpy, memset
 
 import os
 
@@ -20,71 +21,112 @@ cdef enum:
 cdef uint64_t SEED = int.from_bytes(os.urandom(8), "little") | 1
 
 cdef struct Entry:
-    uint64_t key  # 0: free
+    uint64_t key
     uint32_t count
     uint32_t marked
 
+cdef struct Met:
+    uint64_t key
+    int64_t begin
+    int64_t tie
+    uint32_t count
+    uint32_t at  # the row of this batch that is the earliest
+    uint64_t batch  # the last one that had the earliest
 
-cdef inline Entry* place(Entry* entries, uint64_t mask, uint64_t key) noexcept nogil:
-    """The entry of this key, or the free one where it belongs."""
-    cdef uint64_t i = finis_mix(key ^ SEED, <uint64_t>0x9E3779B97F4A7C15) & mask
-    while entries[i].key and entries[i].key != key:
+
+cdef inline uint64_t home(uint64_t key, uint64_t mask) noexcept nogil:
+    return finis_mix(key ^ SEED, <uint64_t>0x9E3779B97F4A7C15) & mask
+
+
+cdef inline void* place(char* slots, uint64_t size, uint64_t mask, uint64_t key) noexcept nogil:
+    """The slot of this key, or the free one where it belongs."""
+    cdef uint64_t i = home(key, mask)
+    cdef uint64_t found = (<uint64_t*>(slots + i * size))[0]
+    while found and found != key:
         i = (i + 1) & mask
-    return &entries[i]
+        found = (<uint64_t*>(slots + i * size))[0]
+    return slots + i * size
 
 
-cdef class Counter:
+cdef class Keyed:
+    """A hash table of slots of `size` bytes, which begin with their key; 0: free."""
+
+    cdef char* slots
+    cdef uint64_t mask, size
+    cdef readonly int64_t held
+
+    def __dealloc__(self):
+        free(self.slots)
+
+    def __len__(self):
+        return self.held
+
+    cdef int begin(self, uint64_t size) except -1:
+        self.size, self.mask = size, FIRST - 1
+        self.slots = self.room(FIRST)
+        return 0
+
+    cdef char* room(self, uint64_t count) except NULL:
+        """So many free slots."""
+        cdef char* new = <char*>finis_zeroed(count, self.size)
+        if new == NULL:
+            raise MemoryError
+        return new
+
+    @cython.final
+    cdef inline void* at(self, uint64_t key) noexcept nogil:
+        return place(self.slots, self.size, self.mask, key)
+
+    @cython.final
+    cdef inline void fetch(self, uint64_t key) noexcept nogil:
+        finis_fetch(self.slots + home(key, self.mask) * self.size)
+
+    @cython.final
+    cdef inline uint64_t key_at(self, uint64_t i) noexcept nogil:
+        return (<uint64_t*>(self.slots + i * self.size))[0]
+
+    @cython.final
+    cdef inline bint full_up(self) noexcept nogil:
+        """Must it grow before another key comes?"""
+        return 2 * <uint64_t>self.held > self.mask
+
+    cdef int grow(self) except -1 with gil:
+        cdef uint64_t i, count = 2 * (self.mask + 1)
+        cdef char* new = self.room(count)
+        cdef char* slot
+        for i in range(self.mask + 1):
+            slot = self.slots + i * self.size
+            if self.key_at(i):
+                memcpy(place(new, self.size, count - 1, self.key_at(i)), slot, self.size)
+        free(self.slots)
+        self.slots, self.mask = new, count - 1
+        return 0
+
+
+cdef class Counter(Keyed):
     """As `counting.Counter`."""
 
-    cdef Entry* entries
     cdef Entry* spare  # of the same size, to forget without fresh memory; NULL: none yet
-    cdef uint64_t mask
-    cdef readonly int64_t most, held
+    cdef readonly int64_t most
     cdef readonly bint forget, full
 
     def __cinit__(self, int64_t most, bint forget):
         self.most, self.forget = most, forget
-        self.entries = <Entry*>calloc(FIRST, sizeof(Entry))
-        if self.entries == NULL:
-            raise MemoryError
-        self.mask = FIRST - 1
+        self.begin(sizeof(Entry))
 
     def __dealloc__(self):
-        free(self.entries)
         free(self.spare)
-
-    cdef int _move(self, Entry* new, uint64_t room, int64_t least) except -1:
-        """Move to another table what came at least that often."""
-        cdef uint64_t i
-        self.held = 0
-        for i in range(self.mask + 1):
-            if self.entries[i].key and self.entries[i].count >= least:
-                place(new, room - 1, self.entries[i].key)[0] = self.entries[i]
-                self.held += 1
-        self.entries, self.mask = new, room - 1
-        return 0
-
-    cdef int _grow(self) except -1 with gil:
-        cdef Entry* old = self.entries
-        cdef uint64_t room = 2 * (self.mask + 1)
-        cdef Entry* new = <Entry*>finis_zeroed(room, sizeof(Entry))
-        if new == NULL:
-            raise MemoryError
-        self._move(new, room, 0)
-        free(old)
-        free(self.spare)
-        self.spare = NULL
-        return 0
 
     cdef int64_t _least(self) except -1:
         """`least_kept`; most counts are small."""
         cdef uint64_t i, n = 0
         cdef int64_t small[256]
         cdef int64_t more = 0
+        cdef Entry* entries = <Entry*>self.slots
         memset(small, 0, sizeof(small))
         for i in range(self.mask + 1):
-            if self.entries[i].key:
-                small[min(self.entries[i].count, <uint32_t>255)] += 1
+            if entries[i].key:
+                small[min(entries[i].count, <uint32_t>255)] += 1
         for i in range(255, 0, -1):  # how many came at least that often
             more += small[i]
             if more > self.most:
@@ -96,22 +138,25 @@ cdef class Counter:
         counts = np.empty(self.held, np.uint32)
         cdef uint32_t[::1] view = counts
         for i in range(self.mask + 1):
-            if self.entries[i].key:
-                view[n] = self.entries[i].count
+            if entries[i].key:
+                view[n] = entries[i].count
                 n += 1
         return least_kept(counts, self.most)
 
     cdef int _forget_some(self) except -1 with gil:
-        cdef Entry* old = self.entries
-        cdef uint64_t room = self.mask + 1
+        """Move to the spare table what came often enough."""
+        cdef Entry* old = <Entry*>self.slots
+        cdef uint64_t i
         cdef int64_t least = self._least()
         if self.spare == NULL:
-            self.spare = <Entry*>finis_zeroed(room, sizeof(Entry))
-            if self.spare == NULL:
-                raise MemoryError
-        self._move(self.spare, room, least)
-        memset(old, 0, room * sizeof(Entry))
-        self.spare = old
+            self.spare = <Entry*>self.room(self.mask + 1)
+        self.held = 0
+        for i in range(self.mask + 1):
+            if old[i].key and old[i].count >= least:
+                (<Entry*>place(<char*>self.spare, self.size, self.mask, old[i].key))[0] = old[i]
+                self.held += 1
+        memset(old, 0, (self.mask + 1) * self.size)
+        self.slots, self.spare = <char*>self.spare, old
         return 0
 
     def add(self, const uint64_t[::1] keys, marked=None):
@@ -126,22 +171,22 @@ cdef class Counter:
         with nogil:
             for i in range(length):
                 if i + AHEAD < length:
-                    finis_fetch(&self.entries[
-                        finis_mix(keys[i + AHEAD] ^ SEED, <uint64_t>0x9E3779B97F4A7C15) & self.mask
-                    ])
+                    self.fetch(keys[i + AHEAD])
                 if keys[i] == 0:
                     continue
-                entry = place(self.entries, self.mask, keys[i])
+                entry = <Entry*>self.at(keys[i])
                 if entry.key == 0:
                     if self.held >= 2 * self.most:
                         self.full = True
                         if not self.forget:
                             continue
                         self._forget_some()
-                        entry = place(self.entries, self.mask, keys[i])
-                    elif 2 * <uint64_t>self.held > self.mask:
-                        self._grow()
-                        entry = place(self.entries, self.mask, keys[i])
+                        entry = <Entry*>self.at(keys[i])
+                    elif self.full_up():
+                        self.grow()
+                        free(self.spare)
+                        self.spare = NULL
+                        entry = <Entry*>self.at(keys[i])
                     entry.key = keys[i]
                     self.held += 1
                 entry.count += 1
@@ -152,10 +197,11 @@ cdef class Counter:
         out = np.empty((3, self.held), np.uint64)
         cdef uint64_t[:, ::1] view = out
         cdef uint64_t i, n = 0
+        cdef Entry* entries = <Entry*>self.slots
         for i in range(self.mask + 1):
-            if self.entries[i].key:
-                view[0, n], view[1, n] = self.entries[i].key, self.entries[i].count
-                view[2, n] = self.entries[i].marked
+            if entries[i].key:
+                view[0, n], view[1, n] = entries[i].key, entries[i].count
+                view[2, n] = entries[i].marked
                 n += 1
         order = np.argsort(out[0])
         return out[0][order], out[1][order].astype(np.int64), out[2][order].astype(np.int64)
@@ -166,29 +212,20 @@ cdef class Counter:
         cdef int64_t[::1] n = counts, m = marked
         cdef Entry* entry
         for i in range(length):
-            entry = place(self.entries, self.mask, keys[i])
+            entry = <Entry*>self.at(keys[i])
             if entry.key:
                 n[i], m[i] = entry.count, entry.marked
         return counts, marked
 
 
-cdef class Codes:
+cdef class Codes(Keyed):
     """As `counting.Codes`."""
 
-    cdef Entry* entries  # `count`: the code
-    cdef uint64_t mask
-    cdef readonly int64_t held
-    cdef uint32_t zero  # the code of key 0
+    cdef uint32_t zero  # the code of key 0; of others it is `count`
 
     def __cinit__(self):
-        self.entries = <Entry*>calloc(FIRST, sizeof(Entry))
-        if self.entries == NULL:
-            raise MemoryError
-        self.mask = FIRST - 1
+        self.begin(sizeof(Entry))
         self.zero = NO_CODE
-
-    def __dealloc__(self):
-        free(self.entries)
 
     def __len__(self):
         return self.held + (self.zero != <uint32_t>NO_CODE)
@@ -198,23 +235,11 @@ cdef class Codes:
         if key == 0:
             self.zero = code
             return
-        if 2 * <uint64_t>self.held > self.mask:
-            self._grow()
-        entry = place(self.entries, self.mask, key)
+        if self.full_up():
+            self.grow()
+        entry = <Entry*>self.at(key)
         self.held += entry.key == 0
         entry.key, entry.count = key, code
-
-    cdef int _grow(self) except -1:
-        cdef uint64_t i, room = 2 * (self.mask + 1)
-        cdef Entry* new = <Entry*>finis_zeroed(room, sizeof(Entry))
-        if new == NULL:
-            raise MemoryError
-        for i in range(self.mask + 1):
-            if self.entries[i].key:
-                place(new, room - 1, self.entries[i].key)[0] = self.entries[i]
-        free(self.entries)
-        self.entries, self.mask = new, room - 1
-        return 0
 
     def find(self, const uint64_t[::1] keys):
         cdef Py_ssize_t i, length = len(keys)
@@ -228,7 +253,7 @@ cdef class Codes:
                 if keys[i] == 0:
                     view[i] = self.zero
                 else:
-                    entry = place(self.entries, self.mask, keys[i])
+                    entry = <Entry*>self.at(keys[i])
                     view[i] = entry.count if entry.key else none
                 missing |= view[i] == none
         if not missing:
@@ -238,52 +263,13 @@ cdef class Codes:
         return out, fresh[np.sort(first)]
 
 
-cdef struct Met:
-    uint64_t key  # 0: free
-    int64_t begin
-    int64_t tie
-    uint32_t count
-    uint32_t at  # the row of this batch that is the earliest
-    uint64_t batch  # the last one that had the earliest
-
-
-cdef inline Met* met_at(Met* entries, uint64_t mask, uint64_t key) noexcept nogil:
-    cdef uint64_t i = finis_mix(key ^ SEED, <uint64_t>0x9E3779B97F4A7C15) & mask
-    while entries[i].key and entries[i].key != key:
-        i = (i + 1) & mask
-    return &entries[i]
-
-
-cdef class Firsts:
+cdef class Firsts(Keyed):
     """As `counting.Firsts`."""
 
-    cdef Met* entries
-    cdef uint64_t mask, batch
-    cdef readonly int64_t held
+    cdef uint64_t batch
 
     def __cinit__(self):
-        self.entries = <Met*>calloc(FIRST, sizeof(Met))
-        if self.entries == NULL:
-            raise MemoryError
-        self.mask = FIRST - 1
-
-    def __dealloc__(self):
-        free(self.entries)
-
-    def __len__(self):
-        return self.held
-
-    cdef int _grow(self) except -1 with gil:
-        cdef uint64_t i, room = 2 * (self.mask + 1)
-        cdef Met* new = <Met*>finis_zeroed(room, sizeof(Met))
-        if new == NULL:
-            raise MemoryError
-        for i in range(self.mask + 1):
-            if self.entries[i].key:
-                met_at(new, room - 1, self.entries[i].key)[0] = self.entries[i]
-        free(self.entries)
-        self.entries, self.mask = new, room - 1
-        return 0
+        self.begin(sizeof(Met))
 
     def add(self, const uint64_t[::1] keys, const int64_t[::1] begin, const int64_t[::1] tie):
         cdef Py_ssize_t i, length = len(keys)
@@ -296,16 +282,14 @@ cdef class Firsts:
         with nogil:
             for i in range(length):
                 if i + AHEAD < length:
-                    finis_fetch(&self.entries[
-                        finis_mix(keys[i + AHEAD] ^ SEED, <uint64_t>0x9E3779B97F4A7C15) & self.mask
-                    ])
+                    self.fetch(keys[i + AHEAD])
                 if keys[i] == 0:
                     continue
-                met = met_at(self.entries, self.mask, keys[i])
+                met = <Met*>self.at(keys[i])
                 if met.key == 0:
-                    if 2 * <uint64_t>self.held > self.mask:
-                        self._grow()
-                        met = met_at(self.entries, self.mask, keys[i])
+                    if self.full_up():
+                        self.grow()
+                        met = <Met*>self.at(keys[i])
                     met.key, met.begin, met.tie = keys[i], begin[i], tie[i]
                     met.batch, met.at = self.batch, <uint32_t>i
                     flags[i] = 1
@@ -324,30 +308,29 @@ cdef class Firsts:
         cdef uint64_t[::1] k = keys
         cdef int64_t[::1] n = counts
         cdef uint64_t i, at = 0
+        cdef Met* met = <Met*>self.slots
         for i in range(self.mask + 1):
-            if self.entries[i].key:
-                k[at], n[at] = self.entries[i].key, self.entries[i].count
+            if met[i].key:
+                k[at], n[at] = met[i].key, met[i].count
                 at += 1
         order = np.argsort(keys)
         return keys[order], counts[order]
 
     def keep(self, const uint64_t[::1] keys):
         cdef Py_ssize_t i
-        cdef uint64_t room = FIRST
-        while room < 2 * <uint64_t>len(keys) + 2:
-            room *= 2
-        cdef Met* new = <Met*>finis_zeroed(room, sizeof(Met))
+        cdef uint64_t count = FIRST
+        while count < 2 * <uint64_t>len(keys) + 2:
+            count *= 2
+        cdef char* new = self.room(count)
         cdef Met* met
-        if new == NULL:
-            raise MemoryError
         self.held = 0
         for i in range(len(keys)):
-            met = met_at(self.entries, self.mask, keys[i])
+            met = <Met*>self.at(keys[i])
             if met.key:
-                met_at(new, room - 1, keys[i])[0] = met[0]
+                (<Met*>place(new, self.size, count - 1, keys[i]))[0] = met[0]
                 self.held += 1
-        free(self.entries)
-        self.entries, self.mask = new, room - 1
+        free(self.slots)
+        self.slots, self.mask = new, count - 1
 
 
 cdef class Slots:
