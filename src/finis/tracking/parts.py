@@ -7,13 +7,13 @@ of the rows that are told or printed.  A denial stands in the part of the connec
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from finis.records import dataclass, field, replace
 from finis.tracking.packed import BY, CONNECTION, DENIAL, Array
-from finis.wire.dialects._packed import BIT, WORDS, Book
+from finis.wire.dialects._packed import BIT, Book
 
 if TYPE_CHECKING:
     import polars as pl
@@ -50,10 +50,4 @@ class LogPart:
         return packed.denial_frame(self.denials[at], self)
 
 
-def word_column(book: Book, name: str) -> list[Any]:
-    """What every word of a book says in this column of tables.EVENTS."""
-    at = WORDS.index(name)
-    return [told[at] for told in book.words]
-
-
-__all__ = ["BIT", "BY", "CONNECTION", "DENIAL", "LogPart", "word_column"]
+__all__ = ["BIT", "BY", "CONNECTION", "DENIAL", "LogPart"]
