@@ -174,7 +174,15 @@ def test_what_is_counted_in_shares_is_the_same(monkeypatch: pytest.MonkeyPatch) 
 def test_many_rows_for_patterns_wait_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     events = lines(3)
     want = said(packed(events, 1))
-    monkeypatch.setattr(spill, "IN_MEMORY", 20)
+    monkeypatch.setattr(spill, "CHUNK", 20)
+    assert said(packed(events, 1)) == want
+
+
+def test_many_hosts_are_told_in_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [*lines(3), *lines(4)]
+    want = said(packed(events, 1))
+    monkeypatch.setattr(refused, "MOST_HOSTS", 1)
+    monkeypatch.setattr(logparts, "SHARE", 10)
     assert said(packed(events, 1)) == want
 
 

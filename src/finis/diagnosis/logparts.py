@@ -46,6 +46,7 @@ from finis.diagnosis.tally import Tally, addressed, whom_columns
 from finis.tracking.parts import LogPart
 
 Array = np.ndarray
+SHARE = 1 << 21  # denials whose hosts are told apart at one time
 HOSTS_MOST = 1 << 21  # half of the hosts whose connections are counted; further ones are not
 
 
@@ -169,9 +170,8 @@ class LogJudge:
 
         shown = self.cut.denials(rows, self.names) if self.cut else None
         _add(self.denials, members, shown, kinds.verdicts, tell, alone)
-        if shown is not None:
-            rows, found = rows[shown], found[shown]
-        self.refused.tell(rows, found, kinds.verdicts)
+        every = np.ones(len(rows), bool)
+        self.refused.tell(rows, found, kinds.verdicts, every if shown is None else shown)
 
     # --- what patterns read ----------------------------------------------------------------
 
@@ -229,6 +229,23 @@ class _Counts(Whole):
         )
         return pl.DataFrame({column: codes, "n": counts})
 
+    def most_often(self, rows: pl.LazyFrame, column: str, most: int) -> pl.DataFrame:
+        shares = [super(_Counts, self).most_often(share, column, most)
+                  for share in self._shares(rows, column)]  # fmt: skip
+        return shares[0] if len(shares) == 1 else self.leading(pl.concat(shares), column, most)
+
+    def differing(self, rows: pl.LazyFrame, column: str) -> int:
+        return sum(super(_Counts, self).differing(share, column)
+                   for share in self._shares(rows, column))  # fmt: skip
+
+    def _shares(self, rows: pl.LazyFrame, column: str) -> list[pl.LazyFrame]:
+        """The rows in shares of which none has very many hosts in this column."""
+        refused = self.judge.refused
+        if column not in refused.most or not refused.most[column].full:
+            return [rows]
+        shares = 1 + refused.rows.rows // SHARE
+        return [rows.filter(pl.col(column).hash() % shares == n) for n in range(shares)]
+
     def likely(self, rows: pl.LazyFrame, columns: Sequence[str], least: int) -> pl.LazyFrame:
         met = self.judge.refused.met[tuple(columns)]
         if met.most < least:
@@ -244,9 +261,7 @@ class _Counts(Whole):
     def foremost(self, rows: pl.LazyFrame, column: str) -> tuple[Any, int] | None:
         codes, counts, _ = self.judge.refused.most[column].items()
         often = codes[4 * counts >= counts.sum()]  # at most four; half of all is at least that
-        some = rows.filter(pl.col(column).is_in(often)).group_by(column).len("n").collect()
-        best = self.leading(some, column, 1)
-        return best.row(0) if best.height else None
+        return super().foremost(rows.filter(pl.col(column).is_in(often)), column)
 
     def rows(self, numbers: Sequence[int]) -> pl.DataFrame:
         found = self.judge.kept.find(numbers, self.judge.kinds.verdicts)

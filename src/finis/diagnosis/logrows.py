@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -18,7 +18,7 @@ from finis.diagnosis.kinds import ConnectionKinds, Numbers, Verdict, connection_
 from finis.diagnosis.patterns._api import READS
 from finis.diagnosis.patterns.pat102_firewall_timer import TIMERS
 from finis.diagnosis.patterns.pat301_port_scan import GIVEN_UP, RESETS
-from finis.diagnosis.spill import Spill
+from finis.diagnosis.spill import Made, Spill, scanned
 from finis.records import dataclass
 from finis.tables import CONNECTIONS, STORY_FACTS, polars_schema
 from finis.tracking.parts import BY, CONNECTION, LogPart
@@ -208,63 +208,73 @@ class Kept:
     def frame(self, verdicts: Sequence[Verdict]) -> pl.LazyFrame:
         """The columns READS, PLACED of the connections that patterns choose rows from; hosts in
         codes."""
-        return _completed([self._frame(chunk, verdicts) for chunk in self.some])
+
+        def columns(rows: Array) -> Made:
+            return {**self._sides(rows), **self._ends(rows, verdicts)}
+
+        return _completed(scanned(self.some.__iter__, columns, _KEPT, self.some.rows))
 
     def ended_by(self, least: int) -> pl.LazyFrame:
         """The same of all connections that hosts ended which ended so many within a second."""
-        hosts = np.empty(0, "u8")
-        if self.seconds.most >= least:
-            busy = (
-                np.unique(_ender(chunk)[self.seconds.get(_second(chunk)) >= least])
-                for chunk in self.ended
-            )
-            hosts = np.unique(np.concatenate([hosts, *busy]))
-        chunks = self.ended if len(hosts) else ()
-        return _completed(
-            [self._frame(chunk[np.isin(_ender(chunk), hosts)], ()) for chunk in chunks]
+        busy = (
+            np.unique(_ender(chunk)[self.seconds.get(_second(chunk)) >= least])
+            for chunk in (self.ended if self.seconds.most >= least else ())
         )
+        hosts = np.unique(np.concatenate([np.empty(0, "u8"), *busy]))
+
+        def chunks() -> Iterator[Array]:
+            for chunk in self.ended if len(hosts) else ():
+                yield chunk[np.isin(_ender(chunk), hosts)]
+
+        rows = self.ended.rows if len(hosts) else 0
+        return _completed(scanned(chunks, self._sides, _SIDED, rows))
 
     def find(self, numbers: Sequence[int], verdicts: Sequence[Verdict]) -> pl.DataFrame:
         """The same of connections by number, in order of time."""
-        parts = [
-            self._frame(chunk[np.isin(chunk["number"], numbers)], verdicts)
-            for chunks in (self.some, self.ended)
-            for chunk in chunks
-        ]
-        return _completed(parts).unique("row", keep="first", maintain_order=True).sort(
-            "begin", "tie"
-        ).collect()  # fmt: skip
+        some, ended = (
+            np.concatenate([chunk[np.isin(chunk["number"], numbers)] for chunk in rows]
+                           or [np.empty(0, rows.kind)])
+            for rows in (self.some, self.ended)
+        )  # fmt: skip
+        made = ({**self._sides(some), **self._ends(some, verdicts)}, self._sides(ended))
+        frames = [pl.DataFrame({name: make() for name, make in one.items()}) for one in made]
+        return pl.concat([_completed(one.lazy()) for one in frames]).unique(
+            "row", keep="first", maintain_order=True
+        ).sort("begin", "tie").collect()  # fmt: skip
 
-    def _frame(self, rows: Array, verdicts: Sequence[Verdict]) -> pl.DataFrame:
-        first = np.ascontiguousarray(rows["first_ns"])
-        last = np.ascontiguousarray(rows["last_ns"])
-        frame = pl.DataFrame({
-            "row": np.ascontiguousarray(rows["number"]),
-            "begin": begin_of(first, last),
-            "tie": rows["number"].astype(np.uint64),
-            "orig_h": host(rows["orig_h"]),
-            "orig_p": number(rows["orig_p"], rows["orig_p"] != NO_PORT),
-            "resp_h": host(rows["resp_h"]),
-            "resp_p": number(rows["resp_p"], rows["resp_p"] != NO_PORT),
-            "first_ts": when(first),
-            "last_ts": when(last),
-            "teardown_ts": when(last),
-            "teardown_by": said(np.minimum(rows["by"], len(BY)), BY),
-            "proof_file": said(rows["file"], list(self.files.of)),
-            "proof_number": np.ascontiguousarray(rows["line"]),
-            "proof_is_line": np.ones(len(rows), bool),
-        })  # fmt: skip
-        if rows.dtype != KEPT:
-            return frame
+    def _sides(self, rows: Array) -> Made:
+        """The columns _SIDED."""
+        first, last = (np.ascontiguousarray(rows[name]) for name in ("first_ns", "last_ns"))
+        return {
+            "row": lambda: pl.Series(np.ascontiguousarray(rows["number"])),
+            "begin": lambda: pl.Series(begin_of(first, last)),
+            "tie": lambda: pl.Series(rows["number"].astype(np.uint64)),
+            "orig_h": lambda: host(rows["orig_h"]),
+            "orig_p": lambda: number(rows["orig_p"], rows["orig_p"] != NO_PORT),
+            "resp_h": lambda: host(rows["resp_h"]),
+            "resp_p": lambda: number(rows["resp_p"], rows["resp_p"] != NO_PORT),
+            "first_ts": lambda: when(first),
+            "last_ts": lambda: when(last),
+            "teardown_ts": lambda: when(last),
+            "teardown_by": lambda: said(np.minimum(rows["by"], len(BY)), BY),
+            "proof_file": lambda: said(rows["file"], list(self.files.of)),
+            "proof_number": lambda: pl.Series(np.ascontiguousarray(rows["line"])),
+            "proof_is_line": lambda: pl.Series(np.ones(len(rows), bool)),
+        }
+
+    def _ends(self, rows: Array, verdicts: Sequence[Verdict]) -> Made:
+        """The columns of _KEPT that are not in _SIDED."""
         has = rows["has"]
-        return frame.with_columns(
-            teardown=said(rows["how"], list(self.hows.of)),
-            log_bytes=number(rows["bytes"], has & BIT["bytes"] != 0),
-            log_duration_s=number(rows["duration_s"], has & BIT["duration_s"] != 0, np.float64),
-            device=said(rows["device"], list(self.devices.of)),
-            cause=said(rows["verdict"], [one.cause for one in verdicts]),
-            harm=said(rows["verdict"], [one.harm for one in verdicts]),
-        )
+        return {
+            "teardown": lambda: said(rows["how"], list(self.hows.of)),
+            "log_bytes": lambda: number(rows["bytes"], has & BIT["bytes"] != 0),
+            "log_duration_s": lambda: number(
+                rows["duration_s"], has & BIT["duration_s"] != 0, np.float64
+            ),
+            "device": lambda: said(rows["device"], list(self.devices.of)),
+            "cause": lambda: said(rows["verdict"], [one.cause for one in verdicts]),
+            "harm": lambda: said(rows["verdict"], [one.harm for one in verdicts]),
+        }
 
 
 _TELLING = {*TIMERS, *GIVEN_UP}
@@ -305,16 +315,19 @@ def _second(rows: Array) -> Array:
     return mix(_ender(rows), (rows["last_ns"] // NS).view(np.uint64)) | np.uint64(1)
 
 
-def _completed(parts: list[pl.DataFrame]) -> pl.LazyFrame:
+_PLACES = {"begin": pl.Int64(), "tie": pl.UInt64(), "proof_file": pl.String(),
+           "proof_number": pl.Int64(), "proof_is_line": pl.Boolean()}  # fmt: skip
+_HOSTS = dict.fromkeys(("orig_h", "resp_h"), pl.UInt64())
+_ALL: dict[str, Any] = {name: _SCHEMA[name] for name in READS["connections"]} | _PLACES | _HOSTS
+_SIDED = {name: _ALL[name] for name in (
+    "row", "orig_h", "orig_p", "resp_h", "resp_p", "first_ts", "last_ts", "teardown_ts",
+    "teardown_by", *_PLACES)}  # fmt: skip
+_KEPT = _SIDED | {name: _ALL[name] for name in (
+    "teardown", "log_bytes", "log_duration_s", "device", "cause", "harm")}  # fmt: skip
+
+
+def _completed(rows: pl.LazyFrame) -> pl.LazyFrame:
     """With the columns of packets, which a log does not show."""
-    names = (*READS["connections"], "begin", "tie", "proof_file", "proof_number", "proof_is_line")
-    places = {"begin": pl.Int64(), "tie": pl.UInt64(), "proof_file": pl.String(),
-              "proof_number": pl.Int64(), "proof_is_line": pl.Boolean()}  # fmt: skip
-    hosts = dict.fromkeys(("orig_h", "resp_h"), pl.UInt64())
-    schema = {name: hosts.get(name) or places.get(name) or _SCHEMA[name] for name in names}
-    if not parts:
-        return pl.LazyFrame(schema=schema)
-    every = pl.concat(parts, how="diagonal").lazy()
-    have = every.collect_schema().names()
-    absent = [pl.lit(None, kind).alias(n) for n, kind in schema.items() if n not in have]
-    return every.with_columns(absent).select(list(names))
+    have = rows.collect_schema().names()
+    absent = [pl.lit(None, kind).alias(n) for n, kind in _ALL.items() if n not in have]
+    return rows.with_columns(absent).select(list(_ALL))

@@ -11,11 +11,11 @@ import polars as pl
 
 from finis.correlation.keys import mix
 from finis.diagnosis.coded import NEVER, Names
-from finis.diagnosis.counting import codes, counter, slots
+from finis.diagnosis.counting import NO_CODE, codes, counter, slots
 from finis.diagnosis.kinds import ByWord, DenialKinds, Numbers, Verdict, denial_keys, shown
 from finis.diagnosis.logrows import NO_PORT, host, kernels, number, translated, when
 from finis.diagnosis.patterns._api import READS
-from finis.diagnosis.spill import Rows, Spill, picked
+from finis.diagnosis.spill import Made, Spill, picked, scanned
 from finis.records import dataclass, replace
 from finis.tables import DENIAL_FACTS, DENIALS, polars_schema
 from finis.tracking.packed import SEEN
@@ -111,15 +111,17 @@ class Refusals:
 
     # --- for patterns ----------------------------------------------------------------------
 
-    def tell(self, rows: Array, found: Array, verdicts: Sequence[Verdict]) -> None:
-        """Have patterns read these rows; `found`: index into `verdicts`."""
-        self._judged.add(rows, found, verdicts)
+    def tell(self, rows: Array, found: Array, verdicts: Sequence[Verdict], shown: Array) -> None:
+        """Have patterns read those of the next rows, in the order of `parts`, that are `shown`;
+        `found`: index into `verdicts`."""
+        self._judged.add(rows, found, verdicts, shown)
+        told = rows[shown]
         for column, counts in self.most.items():
-            counts.add(np.ascontiguousarray(rows[_COLUMNS[column]]))
+            counts.add(np.ascontiguousarray(told[_COLUMNS[column]]))
 
     def lazy(self) -> pl.LazyFrame:
         """The columns READS of the rows that were told; hosts in codes."""
-        return self._judged.lazy(self._words.told)
+        return self._judged.lazy(self.rows, self._words.told)
 
 
 def _target(rows: Array) -> Array:
@@ -248,11 +250,12 @@ class Judged:
     """What patterns read: numbers by row, and words by a code of the row, which few have."""
 
     def __init__(self) -> None:
-        self.rows = Rows()
+        self.codes = Spill(np.dtype("u4"))  # of every row, NO_CODE where it is not shown
+        self.shown = 0
         self.meant: list[tuple[int, str, str]] = []  # by code: number of the words, cause, harm
         self._codes = codes()
 
-    def add(self, rows: Array, found: Array, verdicts: Sequence[Verdict]) -> None:
+    def add(self, rows: Array, found: Array, verdicts: Sequence[Verdict], shown: Array) -> None:
         keys = rows["said"].astype("u8") << np.uint64(32) | found
         code, fresh = self._codes.find(keys)
         for at in fresh.tolist():
@@ -261,27 +264,28 @@ class Judged:
             self.meant.append((int(rows["said"][at]), verdict.cause, verdict.harm))
         if len(fresh):
             code, _ = self._codes.find(keys)
-        real = ("lag_s", "failover_s")
-        self.rows.add(pl.DataFrame({
-            "row": np.ascontiguousarray(rows["row"]),
-            "ts": when(np.ascontiguousarray(rows["ts"])),
-            "line": number(rows["line"], rows["line"] != NEVER),
-            "src_h": host(rows["src"]),
-            "src_p": number(rows["src_p"], rows["src_p"] != NO_PORT),
-            "dst_h": host(rows["dst"]),
-            "dst_p": number(rows["dst_p"], rows["dst_p"] != NO_PORT),
-            **{name: pl.Series(np.ascontiguousarray(rows[name])).fill_nan(None) for name in real},
-            "code": code,
-        }))  # fmt: skip
+        self.codes.add(np.where(shown, code, NO_CODE).astype("u4"))
+        self.shown += int(shown.sum())
 
-    def lazy(self, told: Sequence[tuple[Any, ...]]) -> pl.LazyFrame:
-        """The columns READS; `told`: what numbers of words say."""
-        if not self.rows.frames and not self.rows.files:
-            self.add(np.empty(0, REFUSED), np.empty(0, "u4"), ())
+    def lazy(self, rows: Spill, told: Sequence[tuple[Any, ...]]) -> pl.LazyFrame:
+        """The columns READS of packed rows; `told`: what numbers of words say."""
+
+        def chunks() -> Iterator[tuple[Array, Array]]:
+            for some, code in zip(rows, self.codes, strict=True):
+                shown = code != NO_CODE
+                yield (some, code) if shown.all() else (some[shown], code[shown])
+
+        words = self._meant(told)
+        return scanned(chunks, _columns, _PACKED, self.shown).join(words, on="code").select(
+            READS["denials"]
+        )  # fmt: skip
+
+    def _meant(self, told: Sequence[tuple[Any, ...]]) -> pl.LazyFrame:
+        """What the codes of rows say."""
         columns = zip(*(told[said] for said, _, _ in self.meant), strict=True)
         words: dict[str, Any] = dict.fromkeys(_WORDS, ())
         words |= dict(zip(_WORDS, columns, strict=False))
-        meant = pl.DataFrame(
+        return pl.LazyFrame(
             {
                 "code": range(len(self.meant)),
                 **words,
@@ -293,4 +297,35 @@ class Judged:
             schema={"code": pl.UInt32()}
             | {n: _SCHEMA[n] for n in (*_WORDS, "cause", "harm", "unit", "duplicate_of")},
         )
-        return self.rows.lazy().join(meant.lazy(), on="code").select(READS["denials"])
+
+
+_PACKED: dict[str, Any] = {
+    name: _SCHEMA[name] for name in ("row", "ts", "line", "src_p", "dst_p", "lag_s", "failover_s")
+} | {"src_h": pl.UInt64(), "dst_h": pl.UInt64(), "code": pl.UInt32()}
+
+
+def _columns(chunk: tuple[Array, Array]) -> Made:
+    """The columns _PACKED of rows and their codes."""
+    rows, code = chunk
+
+    def column(name: str) -> Array:
+        return np.ascontiguousarray(rows[name])
+
+    def port(name: str) -> pl.Series:
+        return number(rows[name], rows[name] != NO_PORT)
+
+    def real(name: str) -> pl.Series:
+        return pl.Series(column(name)).fill_nan(None)
+
+    return {
+        "row": lambda: pl.Series(column("row")),
+        "ts": lambda: when(column("ts")),
+        "line": lambda: number(rows["line"], rows["line"] != NEVER),
+        "src_h": lambda: host(rows["src"]),
+        "src_p": lambda: port("src_p"),
+        "dst_h": lambda: host(rows["dst"]),
+        "dst_p": lambda: port("dst_p"),
+        "lag_s": lambda: real("lag_s"),
+        "failover_s": lambda: real("failover_s"),
+        "code": lambda: pl.Series(code),
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from finis.errors import UsageError
 Array = np.ndarray
 BUFFER_BYTES = 8 << 20  # of one spill held in memory; more go to disk
 IN_MEMORY = 1 << 20  # rows of frames held in memory; more go to disk
+CHUNK = 1 << 17  # packed rows read at one time
+Made = Mapping[str, Callable[[], pl.Series]]  # made when asked for
 
 
 def folder(owner: object) -> Path:
@@ -113,9 +115,40 @@ class Spill:
         return self._buffer[0]
 
     def __iter__(self) -> Iterator[Array]:
-        step = 1 << 17
-        sizes = (min(step, self.rows - at) for at in range(0, self.rows, step))
+        sizes = (min(CHUNK, self.rows - at) for at in range(0, self.rows, CHUNK))
         return self.chunks(sizes)
+
+
+def scanned(
+    chunks: Callable[[], Iterator[Any]],
+    columns: Callable[[Any], Made],
+    schema: Mapping[str, Any],
+    rows: int,
+) -> pl.LazyFrame:
+    """Packed rows as a frame, in the order they came.  Of many (`rows`) every query reads them
+    anew, a chunk at a time, and makes only the columns that it needs."""
+
+    def frame(chunk: Any, names: Sequence[str]) -> pl.DataFrame:
+        made = columns(chunk)
+        return pl.DataFrame({name: made[name]() for name in names})
+
+    def read(
+        names: list[str] | None, predicate: pl.Expr | None, most: int | None, _: int | None
+    ) -> Iterator[pl.DataFrame]:
+        left = rows if most is None else most
+        for chunk in chunks():
+            some = frame(chunk, list(schema) if names is None else names).head(left)
+            left -= some.height
+            yield some if predicate is None else some.filter(predicate)
+            if not left:
+                return
+
+    if rows <= CHUNK:
+        empty = pl.DataFrame(schema=schema)
+        return pl.concat([empty, *(frame(chunk, list(schema)) for chunk in chunks())]).lazy()
+    from polars.io.plugins import register_io_source
+
+    return register_io_source(read, schema=dict(schema))
 
 
 class Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -89,6 +90,16 @@ def first(condition: pl.Expr | None = None) -> pl.Expr:
         for name in ("row", *PLACE)
     )
     return row.sort_by(begin, tie).head(EXAMPLES)
+
+
+def earliest(rows: pl.LazyFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """Per key the rows (`stories`) that serve as its examples, of any number in little memory."""
+
+    def some(rows: pl.DataFrame) -> pl.DataFrame:
+        return rows.sort(PLACE).group_by(keys, maintain_order=True).head(EXAMPLES)
+
+    places = rows.select(*keys, "row", *PLACE).map_batches(some, streamable=True)
+    return some(places.collect()).group_by(keys, maintain_order=True).agg(stories="row")
 
 
 def timer(seconds: float) -> str:

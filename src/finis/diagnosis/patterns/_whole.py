@@ -63,12 +63,19 @@ class Whole:
         """The rows with the highest `n`, ties in order of what the column says as text."""
         return counted.sort(["n", column], descending=[True, False]).head(most)
 
+    def most_often(self, rows: pl.LazyFrame, column: str, most: int) -> pl.DataFrame:
+        """The most frequent values of a column, and how often each comes (`n`)."""
+        return self.leading(rows.group_by(column).len("n").collect(), column, most)
+
+    def differing(self, rows: pl.LazyFrame, column: str) -> int:
+        """How many values a column has."""
+        return int(rows.select(pl.col(column).n_unique()).collect().item())
+
     def frequent(
         self, rows: pl.LazyFrame, column: str, most: int = TOP_HOSTS
     ) -> list[tuple[str, int]]:
         """The most frequent values of a column as text, and how often each comes."""
-        known = rows.filter(pl.col(column).is_not_null())
-        best = self.leading(known.group_by(column).len("n").collect(), column, most)
+        best = self.most_often(rows.filter(pl.col(column).is_not_null()), column, most)
         return self.named(best, column).select(column, "n").rows()
 
     def top(self, rows: pl.LazyFrame, column: str, most: int = TOP_HOSTS) -> tuple[str, ...]:
@@ -83,7 +90,7 @@ class Whole:
     def foremost(self, rows: pl.LazyFrame, column: str) -> tuple[Any, int] | None:
         """Of a column that is known in all these denials the most frequent value, and how often it
         comes; None, too, where no value makes up half of them."""
-        best = self.leading(rows.group_by(column).len("n").collect(), column, 1)
+        best = self.most_often(rows, column, 1)
         return best.row(0) if best.height else None
 
     def rows(self, numbers: Sequence[int]) -> pl.DataFrame:

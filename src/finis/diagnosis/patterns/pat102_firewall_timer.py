@@ -26,10 +26,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from finis.correlation.stories import PLACE
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import first, moment, timer
+from finis.diagnosis.patterns._rows import earliest, moment, timer
 from finis.diagnosis.patterns._whole import TOP_HOSTS, Whole
 from finis.terms import Confidence, Harm, Teardown, word
 
@@ -72,29 +71,38 @@ class FirewallTimer(Pattern):
     def find(
         cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
-        removed = (
-            connections.filter(pl.col("teardown").is_in(list(TIMERS)))
-            .filter(pl.col("log_duration_s") > 0)
-            .select("device", "teardown", "row", *PLACE, "resp_h", "teardown_ts", "harm",
-                    lived="log_duration_s")
-            .collect()
-        )  # fmt: skip
-        shortest = pl.col("lived").min()
-        equal = pl.col("lived") <= shortest + EQUAL_S
+        removed = connections.filter(pl.col("teardown").is_in(list(TIMERS))).filter(
+            pl.col("log_duration_s") > 0
+        )
+        timer_of = ["device", "teardown"]
         grouped = (
-            removed.group_by("device", "teardown")
+            removed.group_by(timer_of)
             .agg(
                 total=pl.len(),
-                value=shortest,
-                equal=equal.sum(),
+                value=pl.col("log_duration_s").min(),
                 harmless=(pl.col("harm") == word(Harm.HARMLESS)).fill_null(False).all(),
                 first=pl.col("teardown_ts").min(),
                 last=pl.col("teardown_ts").max(),
-                hosts=pl.col("resp_h").drop_nulls().unique(),
-                stories=first(equal),
             )
-            .filter((pl.col("total") >= MIN_REMOVED) & (pl.col("equal") >= MIN_EQUAL))
-            .sort(["teardown", "total", "device"], descending=[False, True, False])
+            .filter(pl.col("total") >= MIN_REMOVED)
+            .collect()
+        )
+        if grouped.is_empty():
+            return []
+        removed = removed.join(
+            grouped.lazy().select(*timer_of, "value"), on=timer_of, nulls_equal=True
+        )
+        equal = removed.filter(pl.col("log_duration_s") <= pl.col("value") + EQUAL_S)
+        many = equal.group_by(timer_of).len("equal").filter(pl.col("equal") >= MIN_EQUAL).collect()
+        hosts = removed.drop_nulls("resp_h").select(*timer_of, "resp_h").unique().collect()
+        grouped = grouped.join(many, on=timer_of, nulls_equal=True)
+        for beside in (
+            hosts.group_by(timer_of).agg(hosts="resp_h"),
+            earliest(equal, timer_of),
+        ):
+            grouped = grouped.join(beside, on=timer_of, how="left", nulls_equal=True)
+        grouped = grouped.with_columns(pl.col("hosts").fill_null([])).sort(
+            ["teardown", "total", "device"], descending=[False, True, False]
         )
         return [
             cls.finding(

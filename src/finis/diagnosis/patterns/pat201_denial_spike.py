@@ -74,15 +74,19 @@ class DenialSpike(Pattern):
         cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         rows = distinct(denials)
-        at = rows.select("ts").collect()["ts"].cast(pl.Int64).to_numpy()
-        if len(at) < MIN_IN_SPIKE:
+        ts = pl.col("ts").cast(pl.Int64)
+        ends = rows.select(n=pl.len(), first=ts.min(), last=ts.max()).collect()
+        if ends["n"].item() < MIN_IN_SPIKE:
             return []
-        known = [at.min(), at.max(), *whole.span_ns()]
+        known = [ends["first"].item(), ends["last"].item(), *whole.span_ns()]
         start, length = min(known), max(known) - min(known)
         step = next((s for s in STEPS_S if length <= s * MAX_STEPS * NS), None)
         if step is None or length < MIN_STEPS * step * NS:
             return []
-        counts = np.bincount((at - start) // (step * NS), minlength=length // (step * NS) + 1)
+        at_step = (ts - start).floordiv(step * NS)
+        counted = rows.group_by(step=at_step).len("n").collect()
+        counts = np.zeros(length // (step * NS) + 1, np.int64)
+        counts[counted["step"].to_numpy()] = counted["n"].to_numpy()
         runs = [run for run in _runs(counts) if run[1] - run[0] + 1 <= MAX_SHARE * len(counts)]
         if not runs:
             return []
@@ -91,9 +95,7 @@ class DenialSpike(Pattern):
             "step": np.concatenate([np.arange(low, high + 1) for low, high in runs]),
             "run": which,
         })  # fmt: skip
-        stepped = rows.with_columns(
-            step=(pl.col("ts").dt.epoch("ns") - start).floordiv(step * NS)
-        ).join(steps.lazy(), on="step", maintain_order="left")
+        stepped = rows.with_columns(step=at_step).join(steps.lazy(), on="step")
         by_run = stepped.group_by("run").agg(SUMMARY).sort("run").collect()
         found = [
             (row["run"], summary(row))

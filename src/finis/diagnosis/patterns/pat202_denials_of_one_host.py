@@ -60,7 +60,7 @@ class DenialsOfOneHost(Pattern):
             key, n = best
             if n < MIN_SHARE * total:
                 continue
-            others = int(known.select(pl.col(column).n_unique()).collect().item()) - 1
+            others = whole.differing(known, column) - 1
             if others + 1 < MIN_HOSTS:
                 continue
             part = known.filter(pl.col(column) == key)

@@ -30,7 +30,7 @@ import polars as pl
 
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import distinct, examples, summed
+from finis.diagnosis.patterns._rows import SUMMARY, distinct, examples, summary
 from finis.diagnosis.patterns._whole import Whole
 from finis.terms import Confidence, Harm, Teardown, word
 from finis.words import share
@@ -65,26 +65,25 @@ class DenialLags(Pattern):
         rows = distinct(denials).filter(
             pl.col("teardown").is_not_null() & pl.col("lag_s").is_not_nan()
         )
-        of = summed(rows)
-        total = of.n
+        closed = pl.col("teardown") == word(Teardown.FINS)
+        told = rows.select(
+            *SUMMARY,
+            soon=(pl.col("lag_s") <= 1.0).sum(),
+            kept=(closed & (pl.col("lag_s") < TIMEWAIT_S)).sum(),
+        ).collect()
+        of = summary(told.row(0, named=True))
+        total, soon, kept = of.n, told["soon"].item(), told["kept"].item()
         if total < MIN_DENIALS:
             return []
-        claims, low = [], float("-inf")
-        for high, what in CLASSES:
-            part = rows.filter((pl.col("lag_s") > low) & (pl.col("lag_s") <= high))
-            hows = whole.frequent(part, "teardown", len(Teardown))
-            if n := sum(times for _, times in hows):
-                reasons = ", ".join(how for how, _ in hows[:3])
+        at = pl.sum_horizontal(pl.col("lag_s") > high for high, _ in CLASSES)
+        hows = rows.group_by("teardown", at=at).len("n").collect()
+        hows = hows.sort(["n", "teardown"], descending=[True, False])
+        claims = []
+        for number, (_, what) in enumerate(CLASSES):
+            after = hows.filter(pl.col("at") == number)
+            if n := int(after["n"].sum()):
+                reasons = ", ".join(after["teardown"].head(3))
                 claims.append(Claim(f"{n} ({share(n, total)}) {what} (after {reasons})."))
-            low = high
-        closed = pl.col("teardown") == word(Teardown.FINS)
-        soon, kept = (
-            rows.select(
-                (pl.col("lag_s") <= 1.0).sum(), (closed & (pl.col("lag_s") < TIMEWAIT_S)).sum()
-            )
-            .collect()
-            .row(0)
-        )
         if kept:
             claims.append(
                 Claim(

@@ -63,16 +63,16 @@ class PortScan(Pattern):
         cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         refused = distinct(denials).filter(pl.col("cause").is_in(REFUSALS))
-        many = whole.likely(refused, ["src_h"], MIN_TARGETS)
-        failures = pl.concat([_connections(connections), _denials(many)]).filter(
-            pl.col("source").is_not_null()
+        failures = pl.concat([_connections(connections), _denials(refused)]).filter(
+            pl.col("src_h").is_not_null()
         )
+        failures = whole.likely(failures, ["src_h"], MIN_TARGETS)
         often = (  # few sources fail that often
-            failures.group_by("source").len().filter(pl.col("len") >= MIN_TARGETS).collect()
+            failures.group_by("src_h").len().filter(pl.col("len") >= MIN_TARGETS).collect()
         )
         grouped = (
-            failures.join(often.lazy(), on="source", how="semi")
-            .group_by("source")
+            failures.join(often.lazy(), on="src_h", how="semi")
+            .group_by(source="src_h")
             .agg(
                 failed=pl.len(),
                 denied=pl.col("row").is_null().sum(),
@@ -130,7 +130,7 @@ def _connections(connections: pl.LazyFrame) -> pl.LazyFrame:
         "row",
         *PLACE,
         ts="first_ts",
-        source="orig_h",
+        src_h="orig_h",
         host="resp_h",
         port="resp_p",
     )
@@ -142,7 +142,7 @@ def _denials(refused: pl.LazyFrame) -> pl.LazyFrame:
         pl.lit(None, pl.Int64).alias("begin"),
         pl.lit(None, pl.UInt64).alias("tie"),
         ts="ts",
-        source="src_h",
+        src_h="src_h",
         host="dst_h",
         port="dst_p",
     )

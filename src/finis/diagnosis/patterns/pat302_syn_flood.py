@@ -29,7 +29,7 @@ import polars as pl
 from finis.correlation.stories import PLACE
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
-from finis.diagnosis.patterns._rows import first, moment
+from finis.diagnosis.patterns._rows import earliest, moment
 from finis.diagnosis.patterns._whole import Whole
 from finis.terms import Confidence, Ended, Harm, Teardown, word
 from finis.words import endpoint, share
@@ -60,37 +60,38 @@ class SynFlood(Pattern):
         cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         target = ["resp_h", "resp_p"]
-        bad = (
-            connections.filter(_hanging())
-            .select(*target, "orig_h", "row", *PLACE, ts="first_ts")
-            .collect()
-        )
+        bad = connections.filter(_hanging()).select(*target, "orig_h", "row", *PLACE, ts="first_ts")
         peak = (
             bad.group_by(*target, minute=pl.col("ts").dt.truncate("1m"))
             .len("n")
             .group_by(target)
             .agg(peak=pl.col("n").max())
             .filter(pl.col("peak") >= MIN_IN_A_MINUTE)
+            .collect()
         )
         if peak.is_empty():
             return []
         total = peak.select(target).with_columns(total=whole.asked(peak))
+        bad = bad.join(peak.lazy(), on=target)
         grouped = (
-            bad.join(peak, on=target)
-            .group_by(target)
+            bad.group_by(target)
             .agg(
                 n=pl.len(),
                 peak=pl.col("peak").first(),
                 sources=pl.col("orig_h").n_unique(),
                 first=pl.col("ts").min(),
                 last=pl.col("ts").max(),
-                stories=first(),
             )
+            .collect()
             .join(total, on=target)
             .filter(
                 (pl.col("sources") >= MIN_SOURCES) & (pl.col("n") >= MIN_SHARE * pl.col("total"))
             )
         )
+        if grouped.is_empty():
+            return []
+        fits = bad.join(grouped.lazy(), on=target, how="semi")
+        grouped = grouped.join(earliest(fits, target), on=target)
         grouped = whole.named(grouped, "resp_h").sort(
             ["n", *target], descending=[True, False, False]
         )
