@@ -233,7 +233,7 @@ def fill_denials(
             )
             r.tuple = chained(chained(chained(chained(0, r.src), r.src_p), r.dst), r.dst_p)
             r.tuple = chained(chained(r.tuple, <uint64_t>d.refusal.log_row), r.device)
-            r.tuple = chained(r.tuple, protocols[e.words])
+            r.tuple = chained(r.tuple, protocols[e.words]) | 1
             end = len(ends) - 1
             if r.over and c != NULL and c.ended:
                 end = min(<uint64_t>c.end.how, end)

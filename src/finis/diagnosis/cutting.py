@@ -9,6 +9,7 @@ import numpy as np
 
 from finis.diagnosis.coded import NEVER, Names
 from finis.diagnosis.logrows import Columns
+from finis.diagnosis.spill import Chunk
 from finis.records import dataclass
 from finis.tracking.parts import LogPart
 from finis.wire.dialects._packed import BIT, HOSTS, PORTS
@@ -41,7 +42,7 @@ class Cut:
             )
         return found
 
-    def denials(self, rows: Array, names: Names) -> Array:
+    def denials(self, rows: Chunk, names: Names) -> Array:
         """Per denial (`refused.REFUSED`)."""
         found = self._timely(rows["ts"], rows["ts"])
         if self.hosts:

@@ -41,7 +41,7 @@ from finis.diagnosis.partrows import (
 from finis.diagnosis.patterns._whole import Whole
 from finis.diagnosis.population import Counted
 from finis.diagnosis.refused import Refusals, slot_keys
-from finis.diagnosis.spill import picked
+from finis.diagnosis.spill import Chunk, picked
 from finis.diagnosis.tally import Tally, addressed, whom_columns
 from finis.tracking.parts import LogPart
 
@@ -122,7 +122,8 @@ class LogJudge:
     def finish(self, tally: Tally, logged: dict[str, bool]) -> None:
         """Judge the denials and hand everything over.  `logged`: whose connections are logged, by
         device."""
-        counted = Counted(self.refused.keys, self.openers)
+        columns = self.refused.rows.columns
+        counted = Counted(columns["tuple"], columns["src"], self.refused.targets, self.openers)
         begin = 0
         for number, rows, codes in self.refused.parts():
             known = np.array([logged.get(name, False) for name in codes.devices] or [False])
@@ -138,20 +139,19 @@ class LogJudge:
             pl.DataFrame({"device": sorted(self.devices, key=self.devices.__getitem__)})
         )
 
-    def _refusals(self, number: int, rows: Array, codes: LogPart, whole: Population) -> None:
+    def _refusals(self, number: int, rows: Chunk, codes: LogPart, whole: Population) -> None:
         """Judge denials of the part of that number."""
         kinds = self.denial_kinds
         found = kinds.judged(
             with_whole(rows["kind"], whole),
             lambda at: judged_denials(self.refused.some(number, at), whole.only(at)),
         )
-        src, dst = (np.ascontiguousarray(rows[side]) for side in ("src", "dst"))
-        src_p, dst_p = rows["src_p"], rows["dst_p"]
+        src, src_p, dst, dst_p = (rows[name] for name in ("src", "src_p", "dst", "dst_p"))
         members = Members(
             verdict=found,
             ends=(src, src_p, dst, dst_p),
             key=mix(src, src_p, dst, dst_p),
-            begin=np.ascontiguousarray(rows["row"]),
+            begin=rows["row"],
             tie=np.zeros(len(rows), np.int64),
             first_ns=rows["ts"],
             last_ns=rows["ts"],

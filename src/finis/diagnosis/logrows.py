@@ -18,7 +18,7 @@ from finis.diagnosis.kinds import ConnectionKinds, Numbers, Verdict, connection_
 from finis.diagnosis.patterns._api import READS
 from finis.diagnosis.patterns.pat102_firewall_timer import TIMERS
 from finis.diagnosis.patterns.pat301_port_scan import GIVEN_UP, RESETS
-from finis.diagnosis.spill import Made, Spill, scanned
+from finis.diagnosis.spill import Chunk, Columnar, Made, scanned
 from finis.records import dataclass
 from finis.tables import CONNECTIONS, STORY_FACTS, polars_schema
 from finis.tracking.parts import BY, CONNECTION, LogPart
@@ -157,7 +157,7 @@ class Kept:
     def __init__(self, names: Names) -> None:
         self.names = names
         self.hows, self.devices, self.files = Numbers(), Numbers(), Numbers()
-        self.some, self.ended = Spill(KEPT), Spill(SIDED)
+        self.some, self.ended = Columnar(KEPT), Columnar(SIDED)
         self.seconds = slots(SLOT_BITS)
         self.period = Period()
 
@@ -177,7 +177,7 @@ class Kept:
         self._add_telling(part, rows, verdict, told)
         at = np.flatnonzero(sided)
         self.seconds.add(rows.second if shown is None else rows.second[at])
-        self.ended.add(self._sided(part, rows, at, SIDED))
+        self.ended.add(self._sided(part, rows, at))
         every = shown is None
         first, last = (ns if every else ns[shown] for ns in (rows.first_ns, rows.last_ns))
         if len(first):
@@ -185,20 +185,15 @@ class Kept:
         opened: Array = rows.orig_h[told]
         return opened
 
-    def _sided(self, part: LogPart, rows: Columns, at: Array, kind: np.dtype[Any]) -> Array:
-        out = np.empty(len(at), kind)
-        for name in ("orig_h", "orig_p", "resp_h", "resp_p", "first_ns", "last_ns", "number",
-                     "line", "by"):  # fmt: skip
-            out[name] = getattr(rows, name)[at]
+    def _sided(self, part: LogPart, rows: Columns, at: Array) -> dict[str, Array]:
         files = self.files.all([file for _, file in part.book.origins])
-        out["file"] = files[rows.origin[at]]
-        return out
+        same = [name for name in SIDED.names or () if name != "file"]
+        return {name: getattr(rows, name)[at] for name in same} | {"file": files[rows.origin[at]]}
 
     def _add_telling(self, part: LogPart, rows: Columns, verdict: Array, at: Array) -> None:
-        out = self._sided(part, rows, at, KEPT)
         end = part.connections["end"]
-        for name in ("bytes", "duration_s", "has"):
-            out[name] = end[name][at]
+        out = self._sided(part, rows, at)
+        out |= {name: end[name][at] for name in ("bytes", "duration_s", "has")}
         out["how"] = self.hows.all(part.hows)[rows.how[at]]
         out["verdict"], out["device"] = verdict[at], self.devices.all(part.devices)[rows.device[at]]
         self.some.add(out)
@@ -209,7 +204,7 @@ class Kept:
         """The columns READS, PLACED of the connections that patterns choose rows from; hosts in
         codes."""
 
-        def columns(rows: Array) -> Made:
+        def columns(rows: Chunk) -> Made:
             return {**self._sides(rows), **self._ends(rows, verdicts)}
 
         return _completed(scanned(self.some.__iter__, columns, _KEPT, self.some.rows))
@@ -222,55 +217,52 @@ class Kept:
         )
         hosts = np.unique(np.concatenate([np.empty(0, "u8"), *busy]))
 
-        def chunks() -> Iterator[Array]:
+        def chunks() -> Iterator[Chunk]:
             for chunk in self.ended if len(hosts) else ():
-                yield chunk[np.isin(_ender(chunk), hosts)]
+                yield chunk.only(np.isin(_ender(chunk), hosts))
 
         rows = self.ended.rows if len(hosts) else 0
         return _completed(scanned(chunks, self._sides, _SIDED, rows))
 
     def find(self, numbers: Sequence[int], verdicts: Sequence[Verdict]) -> pl.DataFrame:
         """The same of connections by number, in order of time."""
-        some, ended = (
-            np.concatenate([chunk[np.isin(chunk["number"], numbers)] for chunk in rows]
-                           or [np.empty(0, rows.kind)])
-            for rows in (self.some, self.ended)
-        )  # fmt: skip
-        made = ({**self._sides(some), **self._ends(some, verdicts)}, self._sides(ended))
-        frames = [pl.DataFrame({name: make() for name, make in one.items()}) for one in made]
-        return pl.concat([_completed(one.lazy()) for one in frames]).unique(
-            "row", keep="first", maintain_order=True
-        ).sort("begin", "tie").collect()  # fmt: skip
+        wanted = pl.col("row").is_in(list(numbers))
+        ended = scanned(self.ended.__iter__, self._sides, _SIDED, self.ended.rows)
+        every = [self.frame(verdicts).filter(wanted), _completed(ended.filter(wanted))]
+        return pl.concat(every).unique("row", keep="first", maintain_order=True).sort(
+            "begin", "tie"
+        ).collect()  # fmt: skip
 
-    def _sides(self, rows: Array) -> Made:
+    def _sides(self, rows: Chunk) -> Made:
         """The columns _SIDED."""
-        first, last = (np.ascontiguousarray(rows[name]) for name in ("first_ns", "last_ns"))
         return {
-            "row": lambda: pl.Series(np.ascontiguousarray(rows["number"])),
-            "begin": lambda: pl.Series(begin_of(first, last)),
+            "row": lambda: pl.Series(rows["number"]),
+            "begin": lambda: pl.Series(begin_of(rows["first_ns"], rows["last_ns"])),
             "tie": lambda: pl.Series(rows["number"].astype(np.uint64)),
             "orig_h": lambda: host(rows["orig_h"]),
             "orig_p": lambda: number(rows["orig_p"], rows["orig_p"] != NO_PORT),
             "resp_h": lambda: host(rows["resp_h"]),
             "resp_p": lambda: number(rows["resp_p"], rows["resp_p"] != NO_PORT),
-            "first_ts": lambda: when(first),
-            "last_ts": lambda: when(last),
-            "teardown_ts": lambda: when(last),
+            "first_ts": lambda: when(rows["first_ns"]),
+            "last_ts": lambda: when(rows["last_ns"]),
+            "teardown_ts": lambda: when(rows["last_ns"]),
             "teardown_by": lambda: said(np.minimum(rows["by"], len(BY)), BY),
             "proof_file": lambda: said(rows["file"], list(self.files.of)),
-            "proof_number": lambda: pl.Series(np.ascontiguousarray(rows["line"])),
+            "proof_number": lambda: pl.Series(rows["line"]),
             "proof_is_line": lambda: pl.Series(np.ones(len(rows), bool)),
         }
 
-    def _ends(self, rows: Array, verdicts: Sequence[Verdict]) -> Made:
+    def _ends(self, rows: Chunk, verdicts: Sequence[Verdict]) -> Made:
         """The columns of _KEPT that are not in _SIDED."""
-        has = rows["has"]
+
+        def known(name: str) -> Array:
+            has: Array = rows["has"] & BIT[name] != 0
+            return has
+
         return {
             "teardown": lambda: said(rows["how"], list(self.hows.of)),
-            "log_bytes": lambda: number(rows["bytes"], has & BIT["bytes"] != 0),
-            "log_duration_s": lambda: number(
-                rows["duration_s"], has & BIT["duration_s"] != 0, np.float64
-            ),
+            "log_bytes": lambda: number(rows["bytes"], known("bytes")),
+            "log_duration_s": lambda: number(rows["duration_s"], known("duration_s"), np.float64),
             "device": lambda: said(rows["device"], list(self.devices.of)),
             "cause": lambda: said(rows["verdict"], [one.cause for one in verdicts]),
             "harm": lambda: said(rows["verdict"], [one.harm for one in verdicts]),
@@ -305,12 +297,12 @@ def begin_of(first_ns: Array, last_ns: Array) -> Array:
     return np.where(first_ns != NEVER, first_ns, np.where(last_ns != NEVER, last_ns, 0))
 
 
-def _ender(rows: Array) -> Array:
+def _ender(rows: Chunk) -> Array:
     """The host that ended each."""
     return np.where(rows["by"] == 0, rows["orig_h"], rows["resp_h"])
 
 
-def _second(rows: Array) -> Array:
+def _second(rows: Chunk) -> Array:
     """`Columns.second` of SIDED rows."""
     return mix(_ender(rows), (rows["last_ns"] // NS).view(np.uint64)) | np.uint64(1)
 

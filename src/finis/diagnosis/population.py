@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from finis.correlation.keys import mix
 from finis.diagnosis.counting import Counting, counter, firsts
 from finis.diagnosis.kinds import Population
-from finis.diagnosis.spill import Spill
+from finis.diagnosis.spill import Chunk, Spill
 
 Array = np.ndarray
 SHARE = 1 << 20  # rows whose keys are counted at one time
@@ -19,20 +19,20 @@ class Counted:
     """All denials of a log by their hosts.  Keys are counted a share at a time, so that memory is a
     ceiling and 13 bytes a denial."""
 
-    def __init__(self, keys: Mapping[str, Spill], openers: Counting) -> None:
-        """`keys` of every denial: `tuple`, `src`, `target` (u8, 0: nothing to count); `openers`:
-        connections by who opened them, marked those without data."""
+    def __init__(self, tuples: Spill, sources: Spill, targets: Spill, openers: Counting) -> None:
+        """A key (u8, 0: nothing to count) of every denial for each; `openers`: connections by who
+        opened them, marked those without data."""
         self.openers = openers
-        self.repeats = _times(keys["tuple"])
-        self.denied = _times(keys["src"])
-        self.fanout = _times(keys["src"], only=_first(keys["target"]))
+        self.repeats = _times(tuples)
+        self.denied = _times(sources)
+        self.fanout = _times(sources, only=_first(targets))
 
-    def of(self, rows: Array, begin: int, logged: Array) -> Population:
+    def of(self, rows: Chunk, begin: int, logged: Array) -> Population:
         """Of some packed denials, of which this is the number of the first.  `logged`: are the
         connections of the device of each logged?"""
         at = slice(begin, begin + len(rows))
-        opened = self.openers.get(np.ascontiguousarray(rows["dst"]))[0]
-        refused = self.denied[at] + self.openers.get(np.ascontiguousarray(rows["src"]))[1]
+        opened = self.openers.get(rows["dst"])[0]
+        refused = self.denied[at] + self.openers.get(rows["src"])[1]
         told = logged & (rows["dst"] != 0)
         if self.openers.full:  # who was not counted may have opened any number
             told &= opened > 0

@@ -15,7 +15,7 @@ from finis.diagnosis.counting import NO_CODE, codes, counter, slots
 from finis.diagnosis.kinds import ByWord, DenialKinds, Numbers, Verdict, denial_keys, shown
 from finis.diagnosis.logrows import NO_PORT, host, kernels, number, translated, when
 from finis.diagnosis.patterns._api import READS
-from finis.diagnosis.spill import Made, Spill, picked, scanned
+from finis.diagnosis.spill import CHUNK, Chunk, Columnar, Made, Spill, picked, scanned
 from finis.records import dataclass, replace
 from finis.tables import DENIAL_FACTS, DENIALS, polars_schema
 from finis.tracking.packed import SEEN
@@ -24,8 +24,9 @@ from finis.wire.dialects import _packed
 from finis.wire.dialects._packed import BIT
 
 Array = np.ndarray
-# `kind`: `kinds.denial_keys`; `tuple`: a hash of who was refused by whom; hosts in the codes of a
-# `Names`, ports with NO_PORT; `ts`: ns, NEVER where unknown; `said`: number of its words.
+# `kind`: `kinds.denial_keys`; `tuple`: a hash, not 0, of who was refused by whom; hosts in the
+# codes of a `Names`, ports with NO_PORT; `ts`: ns, NEVER where unknown; `said`: number of its
+# words.
 REFUSED = np.dtype(
     [("kind", "u8"), ("tuple", "u8"), ("src", "u8"), ("dst", "u8"), ("ts", "i8"), ("row", "i8"),
      ("line", "i8"), ("hits", "i8"), ("lag_s", "f8"), ("failover_s", "f8"), ("src_p", "u4"),
@@ -45,8 +46,8 @@ class Refusals:
 
     def __init__(self, names: Names, kinds: DenialKinds) -> None:
         self.names, self.kinds = names, kinds
-        self.rows = Spill(REFUSED)
-        self.keys = {name: Spill(np.dtype("u8")) for name in _KEYS}  # what is counted of all rows
+        self.rows = Columnar(REFUSED)
+        self.targets = Spill(np.dtype("u8"))  # `_target` of every row
         self._denials, self._connections = Spill(DENIAL), Spill(CONNECTION)
         self._parts: list[tuple[int, int, LogPart]] = []  # the first rows of both, and the codes
         # How often hosts, and hosts with ports, were refused at most; and who was most often.
@@ -65,8 +66,7 @@ class Refusals:
         cause = self.kinds.causes.all(causes)[verdict]
         rows = self._packed(part, cause)
         self.rows.add(rows)
-        for name, spill in self.keys.items():
-            spill.add(_KEYS[name](rows))
+        self.targets.add(_target(rows))
         for columns, met in self.met.items():
             met.add(slot_keys(*(rows[_SLOTS[columns][n]] for n in range(len(columns)))))
         used = np.zeros(len(part.connections) + 1, bool)
@@ -91,11 +91,10 @@ class Refusals:
 
     # --- read again ------------------------------------------------------------------------
 
-    def parts(self) -> Iterator[tuple[int, Array, LogPart]]:
+    def parts(self) -> Iterator[tuple[int, Chunk, LogPart]]:
         """The parts as they came: its number, its denials (REFUSED), its codes."""
         begins = [begin for begin, _, _ in self._parts]
-        sizes = np.diff([*begins, self._denials.rows]).tolist()
-        chunks = self.rows.chunks(iter(sizes))
+        chunks = self.rows.chunks(np.diff([*begins, self._denials.rows]).tolist())
         for at, (chunk, (_, _, part)) in enumerate(zip(chunks, self._parts, strict=True)):
             yield at, chunk, part
 
@@ -111,13 +110,12 @@ class Refusals:
 
     # --- for patterns ----------------------------------------------------------------------
 
-    def tell(self, rows: Array, found: Array, verdicts: Sequence[Verdict], shown: Array) -> None:
+    def tell(self, rows: Chunk, found: Array, verdicts: Sequence[Verdict], shown: Array) -> None:
         """Have patterns read those of the next rows, in the order of `parts`, that are `shown`;
         `found`: index into `verdicts`."""
         self._judged.add(rows, found, verdicts, shown)
-        told = rows[shown]
         for column, counts in self.most.items():
-            counts.add(np.ascontiguousarray(told[_COLUMNS[column]]))
+            counts.add(rows[_COLUMNS[column]][shown])
 
     def lazy(self) -> pl.LazyFrame:
         """The columns READS of the rows that were told; hosts in codes."""
@@ -140,11 +138,6 @@ _COLUMNS = {"src_h": "src", "src_p": "src_p", "dst_h": "dst", "dst_p": "dst_p"}
 _SLOTS: dict[tuple[str, ...], tuple[str, ...]] = {
     columns: tuple(_COLUMNS[column] for column in columns)
     for columns in (("src_h",), ("src_h", "src_p"), ("dst_h", "dst_p"))
-}
-_KEYS = {
-    "tuple": lambda rows: rows["tuple"] | np.uint64(1),
-    "src": lambda rows: rows["src"].copy(),
-    "target": _target,
 }
 
 
@@ -234,7 +227,8 @@ def fill(denials: Array, connections: Array, codes: Codes, out: Array, said: Arr
     to["said"] = 0
     known = rows["log_row"].view(np.uint64)
     ends = (to["src"], to["src_p"], to["dst"], to["dst_p"])
-    to["tuple"] = mix(*ends, known, to["device"], codes.protocols[event["words"]])
+    protocols = codes.protocols[event["words"]]
+    to["tuple"] = mix(*ends, known, to["device"], protocols) | np.uint64(1)
     how = np.full(len(rows), len(codes.ends) - 1)
     over = to["over"] != 0
     if over.any():
@@ -255,7 +249,7 @@ class Judged:
         self.meant: list[tuple[int, str, str]] = []  # by code: number of the words, cause, harm
         self._codes = codes()
 
-    def add(self, rows: Array, found: Array, verdicts: Sequence[Verdict], shown: Array) -> None:
+    def add(self, rows: Chunk, found: Array, verdicts: Sequence[Verdict], shown: Array) -> None:
         keys = rows["said"].astype("u8") << np.uint64(32) | found
         code, fresh = self._codes.find(keys)
         for at in fresh.tolist():
@@ -267,13 +261,16 @@ class Judged:
         self.codes.add(np.where(shown, code, NO_CODE).astype("u4"))
         self.shown += int(shown.sum())
 
-    def lazy(self, rows: Spill, told: Sequence[tuple[Any, ...]]) -> pl.LazyFrame:
+    def lazy(self, rows: Columnar, told: Sequence[tuple[Any, ...]]) -> pl.LazyFrame:
         """The columns READS of packed rows; `told`: what numbers of words say."""
 
-        def chunks() -> Iterator[tuple[Array, Array]]:
-            for some, code in zip(rows, self.codes, strict=True):
-                shown = code != NO_CODE
-                yield (some, code) if shown.all() else (some[shown], code[shown])
+        every = {**rows.columns, "code": self.codes}
+
+        def chunks() -> Iterator[Chunk]:
+            for begin in range(0, self.codes.rows, CHUNK):
+                some = Chunk(every, begin, min(begin + CHUNK, self.codes.rows))
+                shown = some["code"] != NO_CODE
+                yield some if shown.all() else some.only(shown)
 
         words = self._meant(told)
         return scanned(chunks, _columns, _PACKED, self.shown).join(words, on="code").select(
@@ -304,22 +301,18 @@ _PACKED: dict[str, Any] = {
 } | {"src_h": pl.UInt64(), "dst_h": pl.UInt64(), "code": pl.UInt32()}
 
 
-def _columns(chunk: tuple[Array, Array]) -> Made:
-    """The columns _PACKED of rows and their codes."""
-    rows, code = chunk
-
-    def column(name: str) -> Array:
-        return np.ascontiguousarray(rows[name])
+def _columns(rows: Chunk) -> Made:
+    """The columns _PACKED."""
 
     def port(name: str) -> pl.Series:
         return number(rows[name], rows[name] != NO_PORT)
 
     def real(name: str) -> pl.Series:
-        return pl.Series(column(name)).fill_nan(None)
+        return pl.Series(rows[name]).fill_nan(None)
 
     return {
-        "row": lambda: pl.Series(column("row")),
-        "ts": lambda: when(column("ts")),
+        "row": lambda: pl.Series(rows["row"]),
+        "ts": lambda: when(rows["ts"]),
         "line": lambda: number(rows["line"], rows["line"] != NEVER),
         "src_h": lambda: host(rows["src"]),
         "src_p": lambda: port("src_p"),
@@ -327,5 +320,5 @@ def _columns(chunk: tuple[Array, Array]) -> Made:
         "dst_p": lambda: port("dst_p"),
         "lag_s": lambda: real("lag_s"),
         "failover_s": lambda: real("failover_s"),
-        "code": lambda: pl.Series(code),
+        "code": lambda: pl.Series(rows["code"]),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +45,12 @@ def picked(rows: Array, at: Array) -> Array:
 
 
 class Spill:
-    """Packed rows of one dtype in the order they come; given back from the first, any number of
-    times, or by number."""
+    """Packed rows of one dtype in the order they come; given back by number, any number of
+    times."""
 
-    def __init__(self, kind: np.dtype[Any]) -> None:
-        self.kind = kind
+    def __init__(self, kind: np.dtype[Any], share: int = 1) -> None:
+        """`share`: of how many that are held together this is one."""
+        self.kind, self.share = kind, share
         self.rows = 0
         self._buffer: list[Array] = []
         self._waiting = 0  # rows in the buffer
@@ -62,7 +63,7 @@ class Spill:
         self._buffer.append(rows)
         self.rows += len(rows)
         self._waiting += len(rows)
-        if self._waiting * self.kind.itemsize > BUFFER_BYTES:
+        if self._waiting * self.kind.itemsize * self.share > BUFFER_BYTES:
             self._write()
 
     def _write(self) -> None:
@@ -76,26 +77,6 @@ class Spill:
             raise no_room(self._path, error) from None
         self._buffer, self._waiting = [], 0
 
-    def chunks(self, sizes: Iterator[int]) -> Iterator[Array]:
-        """So many rows, and then so many, …"""
-        memory = self._memory()
-        left = self.rows - self._waiting  # on disk
-        at = 0
-        file = None if self._path is None else self._path.open("rb")
-        try:
-            for size in sizes:
-                parts = []
-                if left and file is not None:
-                    parts.append(np.fromfile(file, self.kind, min(size, left)))
-                    left -= len(parts[0])
-                    size -= len(parts[0])
-                parts.append(memory[at : at + size])
-                at += size
-                yield np.concatenate(parts) if len(parts) > 1 else parts[0]
-        finally:
-            if file is not None:
-                file.close()
-
     def at(self, numbers: Array) -> Array:
         """Rows by number, in that order."""
         out = np.empty(len(numbers), self.kind)
@@ -108,6 +89,16 @@ class Spill:
             out[~on_disk] = self._memory()[numbers[~on_disk] - written]
         return out
 
+    def between(self, begin: int, end: int) -> Array:
+        """Rows by number, the last one excluded."""
+        written = self.rows - self._waiting
+        memory = self._memory()[max(begin - written, 0) : max(end - written, 0)]
+        if begin >= written or self._path is None:
+            return memory
+        count, offset = min(end, written) - begin, begin * self.kind.itemsize
+        disk = np.fromfile(self._path, self.kind, count, offset=offset)
+        return np.concatenate([disk, memory]) if len(memory) else disk
+
     def _memory(self) -> Array:
         """What is not on disk."""
         if len(self._buffer) != 1:
@@ -115,20 +106,69 @@ class Spill:
         return self._buffer[0]
 
     def __iter__(self) -> Iterator[Array]:
-        sizes = (min(CHUNK, self.rows - at) for at in range(0, self.rows, CHUNK))
-        return self.chunks(sizes)
+        return (self.between(at, min(at + CHUNK, self.rows)) for at in range(0, self.rows, CHUNK))
+
+
+class Columnar:
+    """Packed rows, of which every column waits for itself: a reader reads only what it needs."""
+
+    def __init__(self, kind: np.dtype[Any]) -> None:
+        names = kind.names or ()
+        self.columns = {name: Spill(kind[name], len(names)) for name in names}
+
+    @property
+    def rows(self) -> int:
+        return max(column.rows for column in self.columns.values())
+
+    def add(self, rows: Array | Mapping[str, Array]) -> None:
+        """Take rows, all columns of one length."""
+        for name, column in self.columns.items():
+            column.add(np.array(rows[name], column.kind))
+
+    def chunks(self, sizes: Iterable[int]) -> Iterator[Chunk]:
+        """So many rows, and then so many, …"""
+        begin = 0
+        for size in sizes:
+            yield Chunk(self.columns, begin, begin := begin + size)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return self.chunks(min(CHUNK, self.rows - at) for at in range(0, self.rows, CHUNK))
+
+
+class Chunk:
+    """Some rows of a `Columnar` that follow each other: columns by name, read when asked for."""
+
+    def __init__(self, of: Mapping[str, Spill], begin: int, end: int) -> None:
+        self._of, self._begin, self._end = of, begin, end
+        self._only: Array | None = None
+        self._read: dict[str, Array] = {}
+
+    def __len__(self) -> int:
+        return self._end - self._begin if self._only is None else int(self._only.sum())
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._read:
+            column = self._of[name].between(self._begin, self._end)
+            self._read[name] = column if self._only is None else column[self._only]
+        return self._read[name]
+
+    def only(self, mask: Array) -> Chunk:
+        """Those of all rows of this chunk for which this is true (bool)."""
+        out = Chunk(self._of, self._begin, self._end)
+        out._only = mask
+        return out
 
 
 def scanned(
-    chunks: Callable[[], Iterator[Any]],
-    columns: Callable[[Any], Made],
+    chunks: Callable[[], Iterator[Chunk]],
+    columns: Callable[[Chunk], Made],
     schema: Mapping[str, Any],
     rows: int,
 ) -> pl.LazyFrame:
     """Packed rows as a frame, in the order they came.  Of many (`rows`) every query reads them
     anew, a chunk at a time, and makes only the columns that it needs."""
 
-    def frame(chunk: Any, names: Sequence[str]) -> pl.DataFrame:
+    def frame(chunk: Chunk, names: Sequence[str]) -> pl.DataFrame:
         made = columns(chunk)
         return pl.DataFrame({name: made[name]() for name in names})
 

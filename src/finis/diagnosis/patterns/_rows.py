@@ -60,7 +60,9 @@ def end(row: dict[str, Any], side: str) -> str:
 
 def examples(denials: pl.LazyFrame, whole: Whole) -> tuple[Claim, ...]:
     """The first denials of a group as claims."""
-    rows = denials.bottom_k(EXAMPLES, by=["ts", "row"]).collect().sort("ts", "row")
+    order = ["ts", "row"]
+    chosen = denials.select(order).bottom_k(EXAMPLES, by=order).collect()["row"]
+    rows = denials.filter(pl.col("row").is_in(chosen.implode())).collect().sort(order)
     told = whole.named(rows, "src_h", "dst_h")
     return tuple(refused(row) for row in told.iter_rows(named=True))
 
