@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from finis import pipeline
 from finis.correlation import logalone
 from finis.correlation.naming import LENGTH
-from finis.diagnosis import coded, logparts, population, refused, spill
+from finis.diagnosis import coded, logparts, logrows, population, refused, spill
 from finis.diagnosis.cutting import Cut
 from finis.diagnosis.engine import judge
 from finis.diagnosis.verdicts import Verdicts
@@ -175,6 +175,15 @@ def test_many_rows_for_patterns_wait_on_disk(monkeypatch: pytest.MonkeyPatch) ->
     events = lines(3)
     want = said(packed(events, 1))
     monkeypatch.setattr(spill, "CHUNK", 20)
+    assert said(packed(events, 1)) == want
+
+
+@pytest.mark.parametrize("bits", [1, 6])
+def test_slots_that_many_share_find_the_same(monkeypatch: pytest.MonkeyPatch, bits: int) -> None:
+    events = lines(3)
+    want = said(packed(events, 1))
+    monkeypatch.setattr(logrows, "SLOT_BITS", bits)
+    monkeypatch.setattr(refused, "SLOT_BITS", bits)
     assert said(packed(events, 1)) == want
 
 

@@ -355,9 +355,9 @@ cdef class Slots:
         with nogil:
             for i in range(length):
                 if i + AHEAD < length:
-                    finis_fetch(self.counts + (keys[i + AHEAD] & self.mask))
+                    finis_fetch(self.counts + (keys[i + AHEAD] >> 1 & self.mask))
                 if keys[i]:
-                    slot = self.counts + (keys[i] & self.mask)
+                    slot = self.counts + (keys[i] >> 1 & self.mask)
                     slot[0] += slot[0] < FULL
                     self.most = max(self.most, <int>slot[0])
 
@@ -367,5 +367,7 @@ cdef class Slots:
         cdef uint8_t[::1] view = out
         with nogil:
             for i in range(length):
-                view[i] = self.counts[keys[i] & self.mask]
+                if i + AHEAD < length:
+                    finis_fetch(self.counts + (keys[i + AHEAD] >> 1 & self.mask))
+                view[i] = self.counts[keys[i] >> 1 & self.mask]
         return out

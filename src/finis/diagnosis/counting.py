@@ -129,7 +129,8 @@ class Firsts:
 
 
 class Slots:
-    """How often keys (u8, not 0) came at most: several share a slot, which counts to 255."""
+    """How often keys (u8, not 0) came at most: several share a slot, which counts to 255.
+    The lowest bit of a key tells nothing."""
 
     def __init__(self, bits: int) -> None:
         self.counts = np.zeros(1 << bits, np.uint8)
@@ -148,7 +149,7 @@ class Slots:
         return found
 
     def _slots(self, keys: Array) -> Array:
-        return (keys & np.uint64(len(self.counts) - 1)).astype(np.int64)
+        return (keys >> np.uint64(1) & np.uint64(len(self.counts) - 1)).astype(np.int64)
 
 
 def least_kept(counts: Array, most: int) -> int:

@@ -210,8 +210,8 @@ class _Counts(Whole):
         ports = targets["resp_p"].fill_null(int(NO_PORT)).cast(pl.UInt64).to_numpy()
         return pl.Series(self.judge.targets.get(mix(_codes(targets["resp_h"]), ports))[0])
 
-    def ended(self, least: int) -> pl.LazyFrame:
-        return self.judge.kept.ended_by(least)
+    def ended_often(self) -> pl.LazyFrame:
+        return self.judge.kept.ended_often()
 
     def named(self, frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
         names = self.judge.names

@@ -17,8 +17,9 @@ from finis.diagnosis.counting import slots
 from finis.diagnosis.kinds import ConnectionKinds, Numbers, Verdict, connection_keys
 from finis.diagnosis.patterns._api import READS
 from finis.diagnosis.patterns.pat102_firewall_timer import TIMERS
+from finis.diagnosis.patterns.pat205_ended_at_once import MIN_CONNECTIONS
 from finis.diagnosis.patterns.pat301_port_scan import GIVEN_UP, RESETS
-from finis.diagnosis.spill import Chunk, Columnar, Made, scanned
+from finis.diagnosis.spill import Chunk, Columnar, Made, Spill, scanned
 from finis.records import dataclass
 from finis.tables import CONNECTIONS, STORY_FACTS, polars_schema
 from finis.tracking.parts import BY, CONNECTION, LogPart
@@ -159,6 +160,7 @@ class Kept:
         self.hows, self.devices, self.files = Numbers(), Numbers(), Numbers()
         self.some, self.ended = Columnar(KEPT), Columnar(SIDED)
         self.seconds = slots(SLOT_BITS)
+        self.often = Spill(np.dtype("u8"))  # of what may have come MIN_CONNECTIONS times
         self.period = Period()
 
     def add(self, part: LogPart, rows: Columns, verdict: Array, shown: Array | None) -> Array:
@@ -176,7 +178,7 @@ class Kept:
         told = np.flatnonzero(telling)
         self._add_telling(part, rows, verdict, told)
         at = np.flatnonzero(sided)
-        self.seconds.add(rows.second if shown is None else rows.second[at])
+        self._met(rows.second[at])
         self.ended.add(self._sided(part, rows, at))
         every = shown is None
         first, last = (ns if every else ns[shown] for ns in (rows.first_ns, rows.last_ns))
@@ -184,6 +186,12 @@ class Kept:
             self.period.cover(first, last)
         opened: Array = rows.orig_h[told]
         return opened
+
+    def _met(self, second: Array) -> None:
+        """Count connections by the host that ended each and the second."""
+        self.seconds.add(second)
+        if self.seconds.most >= MIN_CONNECTIONS:
+            self.often.add(second[self.seconds.get(second) >= MIN_CONNECTIONS])
 
     def _sided(self, part: LogPart, rows: Columns, at: Array) -> dict[str, Array]:
         files = self.files.all([file for _, file in part.book.origins])
@@ -209,20 +217,29 @@ class Kept:
 
         return _completed(scanned(self.some.__iter__, columns, _KEPT, self.some.rows))
 
-    def ended_by(self, least: int) -> pl.LazyFrame:
-        """The same of all connections that hosts ended which ended so many within a second."""
-        busy = (
-            np.unique(_ender(chunk)[self.seconds.get(_second(chunk)) >= least])
-            for chunk in (self.ended if self.seconds.most >= least else ())
-        )
-        hosts = np.unique(np.concatenate([np.empty(0, "u8"), *busy]))
+    def ended_often(self) -> pl.LazyFrame:
+        """The same of all connections that hosts ended which ended MIN_CONNECTIONS within a
+        second."""
+        busy = self._busy()
 
         def chunks() -> Iterator[Chunk]:
-            for chunk in self.ended if len(hosts) else ():
-                yield chunk.only(np.isin(_ender(chunk), hosts))
+            for chunk in self.ended if len(busy) else ():
+                yield chunk.only(np.isin(_ender(chunk), busy))
 
-        rows = self.ended.rows if len(hosts) else 0
+        rows = self.ended.rows if len(busy) else 0
         return _completed(scanned(chunks, self._sides, _SIDED, rows))
+
+    def _busy(self) -> Array:
+        """The hosts that did."""
+        often = np.unique(np.concatenate([np.empty(0, "u8"), *self.often]))
+        found = [np.empty((2, 0), "u8")]
+        for chunk in self.ended if len(often) else ():
+            second = _second(chunk)
+            at = np.isin(second, often)
+            found.append(np.stack([second[at], _ender(chunk)[at]]))
+        second, ender = np.concatenate(found, axis=1)
+        _, first, counts = np.unique(second, return_index=True, return_counts=True)
+        return np.unique(ender[first[counts >= MIN_CONNECTIONS]])
 
     def find(self, numbers: Sequence[int], verdicts: Sequence[Verdict]) -> pl.DataFrame:
         """The same of connections by number, in order of time."""

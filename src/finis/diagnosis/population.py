@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from finis.diagnosis.kinds import Population
 from finis.diagnosis.spill import Chunk, Spill
 
 Array = np.ndarray
-SHARE = 1 << 20  # rows whose keys are counted at one time
+SHARE = 1 << 20  # rows, about, whose keys are counted at one time
 
 
 class Counted:
@@ -23,9 +24,8 @@ class Counted:
         """A key (u8, 0: nothing to count) of every denial for each; `openers`: connections by who
         opened them, marked those without data."""
         self.openers = openers
-        self.repeats = _times(tuples)
-        self.denied = _times(sources)
-        self.fanout = _times(sources, only=_first(targets))
+        self.repeats, _ = _times(tuples)
+        self.denied, self.fanout = _times(sources, _first(targets))
 
     def of(self, rows: Chunk, begin: int, logged: Array) -> Population:
         """Of some packed denials, of which this is the number of the first.  `logged`: are the
@@ -45,44 +45,59 @@ class Counted:
         )
 
 
-def _times(keys: Spill, only: Array | None = None) -> Array:
-    """How often the key of every row comes (u4), `only` in rows where this is 1."""
-    out = np.zeros(keys.rows, "u4")
+def _times(keys: Spill, marked: Array | None = None) -> tuple[Array, Array]:
+    """How often the key of every row comes, and how often in rows that are marked (u4)."""
+    out = np.zeros((2, keys.rows), "u4")
     for share in _shares(keys):
         counts = counter(SHARE, forget=False)
         for at, some in share():
-            counts.add(some if only is None else some * only[at])
+            counts.add(some, None if marked is None else marked[at])
         for at, some in share():
-            out[at] += counts.get(some)[0].astype("u4")
-    return out
+            out[:, at] = counts.get(some)
+    return out[0], out[1]
 
 
 def _first(keys: Spill) -> Array:
-    """Which rows are the first of their key (u1: 1 or 0)."""
-    out = np.zeros(keys.rows, "u1")
+    """Which rows are the first of their key (bool)."""
+    out = np.zeros(keys.rows, bool)
     for share in _shares(keys):
         met = firsts()
         for at, some in share():
             same = np.zeros(len(some), "i8")
-            out[at.start + met.add(some, same, same)] = 1
+            out[at[met.add(some, same, same)]] = True
     return out
 
 
-Share = Callable[[], Iterator[tuple[slice, Array]]]
+Share = Callable[[], Iterator[tuple[Array, Array]]]
 
 
 def _shares(keys: Spill) -> Iterator[Share]:
-    """Shares of the keys: each gives chunks, and 0 for keys of other shares."""
-    shares = 1 + keys.rows // SHARE
-    for share in range(shares):
+    """The rows in shares of which each has all rows of its keys: their numbers, and the keys."""
+    if keys.rows <= SHARE:
+        yield lambda: _numbered(keys)
+        return
+    shares = [Spill(_PLACED, 64) for _ in range(1 + keys.rows // SHARE)]
+    for at, some in _numbered(keys):
+        share = mix(some) % np.uint64(len(shares))
+        order = np.argsort(share, kind="stable")
+        rows = np.empty(len(some), _PLACED)
+        rows["key"], rows["at"] = some[order], at[order]
+        ends = np.searchsorted(share[order], np.arange(1, len(shares)).astype("u8"))
+        for spill, mine in zip(shares, np.split(rows, ends), strict=True):
+            spill.add(mine)
+    for spill in shares:
+        yield partial(_placed, spill)
 
-        def chunks(share: int = share) -> Iterator[tuple[slice, Array]]:
-            begin = 0
-            for some in keys:
-                at = slice(begin, begin := begin + len(some))
-                if shares > 1:
-                    mine = mix(some) % np.uint64(shares) == np.uint64(share)
-                    some = np.where(mine, some, np.uint64(0))
-                yield at, some
 
-        yield chunks
+def _numbered(keys: Spill) -> Iterator[tuple[Array, Array]]:
+    begin = 0
+    for some in keys:
+        yield np.arange(begin, begin := begin + len(some)), some
+
+
+def _placed(rows: Spill) -> Iterator[tuple[Array, Array]]:
+    for some in rows:
+        yield some["at"], some["key"].copy()
+
+
+_PLACED = np.dtype([("key", "u8"), ("at", "u4")])

@@ -269,8 +269,7 @@ class Judged:
         def chunks() -> Iterator[Chunk]:
             for begin in range(0, self.codes.rows, CHUNK):
                 some = Chunk(every, begin, min(begin + CHUNK, self.codes.rows))
-                shown = some["code"] != NO_CODE
-                yield some if shown.all() else some.only(shown)
+                yield some.only(some["code"] != NO_CODE)
 
         words = self._meant(told)
         return scanned(chunks, _columns, _PACKED, self.shown).join(words, on="code").select(

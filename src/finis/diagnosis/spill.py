@@ -140,22 +140,25 @@ class Chunk:
 
     def __init__(self, of: Mapping[str, Spill], begin: int, end: int) -> None:
         self._of, self._begin, self._end = of, begin, end
-        self._only: Array | None = None
+        self._at: Array | None = None  # numbers of the rows, None for all
         self._read: dict[str, Array] = {}
 
     def __len__(self) -> int:
-        return self._end - self._begin if self._only is None else int(self._only.sum())
+        return self._end - self._begin if self._at is None else len(self._at)
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._read:
             column = self._of[name].between(self._begin, self._end)
-            self._read[name] = column if self._only is None else column[self._only]
+            self._read[name] = column if self._at is None else column[self._at]
         return self._read[name]
 
     def only(self, mask: Array) -> Chunk:
-        """Those of all rows of this chunk for which this is true (bool)."""
+        """Those of its rows for which this is true (bool)."""
+        if mask.all():
+            return self
         out = Chunk(self._of, self._begin, self._end)
-        out._only = mask
+        out._at = np.flatnonzero(mask) if self._at is None else self._at[mask]
+        out._read = {name: column[mask] for name, column in self._read.items()}
         return out
 
 
@@ -177,9 +180,14 @@ def scanned(
     ) -> Iterator[pl.DataFrame]:
         left = rows if most is None else most
         for chunk in chunks():
-            some = frame(chunk, list(schema) if names is None else names).head(left)
-            left -= some.height
-            yield some if predicate is None else some.filter(predicate)
+            if len(chunk) > left:
+                chunk = chunk.only(np.arange(len(chunk)) < left)
+            left -= len(chunk)
+            if predicate is not None:  # what does not fit need not be read any further
+                asked = frame(chunk, predicate.meta.root_names() or list(schema)[:1])
+                fits = asked.with_columns(fits=predicate)["fits"]
+                chunk = chunk.only(fits.fill_null(False).to_numpy())
+            yield frame(chunk, list(schema) if names is None else names)
             if not left:
                 return
 

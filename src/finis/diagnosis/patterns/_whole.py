@@ -51,8 +51,9 @@ class Whole:
         found = wanted.join(counted, ["resp_h", "resp_p"], "left", maintain_order="left")
         return found["n"].cast(pl.Int64).fill_null(0)
 
-    def ended(self, least: int) -> pl.LazyFrame:
-        """Connections, those at least of every host that ended `least` of them in one second."""
+    def ended_often(self) -> pl.LazyFrame:
+        """Connections, those at least of every host that ended as many within a second as PAT205
+        asks for."""
         return self.connections
 
     def named(self, frame: pl.DataFrame, *columns: str) -> pl.DataFrame:

@@ -60,7 +60,7 @@ class EndedAtOnce(Pattern):
     def find(
         cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
-        ends = _ends(whole.ended(MIN_CONNECTIONS))
+        ends = _ends(whole.ended_often())
         many = (  # few hosts have any second like that
             ends.group_by("host", "second")
             .len("n")
