@@ -209,11 +209,13 @@ def near_key(frame: pl.DataFrame) -> Array:
 
 def _ends(frame: pl.DataFrame, side: str) -> tuple[End, End, Array]:
     """The real and the mapped endpoint of one side, and where the real one is known."""
+    import polars as pl
+
+    names = [f"{side}_p", f"{side}_mapped_p"]
+    ports = frame.select(pl.col(names).fill_null(0).clip(0, 65535).cast(pl.UInt64))
 
     def port(name: str) -> tuple[Array, Array]:
-        column = frame[name]
-        known = column.is_not_null().to_numpy()
-        return column.fill_null(0).clip(0, 65535).to_numpy().astype(np.uint64), known
+        return ports[name].to_numpy(), frame[name].is_not_null().to_numpy()
 
     hi, lo, real = keys.parse(frame[f"{side}_h"])
     number, has = port(f"{side}_p")

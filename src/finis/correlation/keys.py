@@ -71,6 +71,9 @@ def text_kernel() -> Any:
 
 def laid_out(texts: pl.Series) -> tuple[bytes, Array]:
     """Texts one after another, and how many bytes each takes (u4); null takes none."""
+    if len(texts) <= FEW:
+        told = [(text or "").encode() for text in texts.to_list()]
+        return b"".join(told), np.array([len(text) for text in told], np.uint32)
     lengths = texts.str.len_bytes().fill_null(0).to_numpy()
     return (texts.str.join().item() or "").encode(), np.ascontiguousarray(lengths, np.uint32)
 

@@ -28,6 +28,7 @@ from finis.diagnosis.judging import CONFIDENCE, HARM, UNKNOWN
 from finis.records import dataclass, replace
 from finis.terms import Confidence
 from finis.tracking.eventrow import ACKS, DATA
+from finis.wire.dialects._packed import coded
 
 Catalogue = Mapping[str, type[Cause]]
 Codes = npt.NDArray[np.int16]
@@ -267,7 +268,7 @@ def judge_alike(frame: pl.DataFrame, causes: Catalogue) -> pl.DataFrame:
     judged, _ = judge_table(frame[kinds.list.first()], "connections", causes)
     kind = np.empty(frame.height, np.uint32)
     kind[kinds.explode().to_numpy()] = np.repeat(np.arange(len(kinds)), kinds.list.len().to_numpy())
-    return frame.with_columns(judged[name].gather(kind).alias(name) for name in VERDICT)
+    return frame.with_columns(judged[name][pl.Series(kind)] for name in VERDICT)
 
 
 def _refused_after(table: pl.DataFrame, denials: pl.DataFrame) -> pl.DataFrame:
@@ -451,8 +452,7 @@ def _code(
 
 def _words(codes: Codes, words: Sequence[str | None], name: str) -> pl.Series:
     """Text for codes; -1 gives null."""
-    menu = pl.Series([*words, None], dtype=pl.String)
-    return menu.gather(np.where(codes < 0, len(words), codes)).alias(name)
+    return coded(name, np.where(codes < 0, len(words), codes), [*words, None], pl.String())
 
 
 def _contributing(frame: pl.DataFrame, shown: pl.DataFrame, rules: list[type[Cause]]) -> pl.Series:

@@ -272,7 +272,7 @@ def coded(name: str, codes: np.ndarray, texts: Sequence[Any], kind: pl.DataType)
     """A column whose values are codes of a list."""
     import polars as pl
 
-    return pl.Series(name, texts, kind).gather(codes).alias(name)
+    return pl.Series(name, texts, kind)[pl.Series(codes)]  # `gather` would plan a query
 
 
 def frame(rows: np.ndarray, book: Book) -> pl.DataFrame:
