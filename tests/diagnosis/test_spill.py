@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finis.diagnosis import spill
-from finis.diagnosis.spill import Chunk, Columnar, Made, Spill, scanned
+from finis.diagnosis.spill import Chunk, Columnar, Made, Shelf, Spill, scanned
 
 KIND = np.dtype([("a", "i8"), ("b", "u2"), ("c", "f8")])
 SCHEMA = {"a": pl.Int64(), "b": pl.UInt16(), "c": pl.Float64()}
@@ -47,6 +47,14 @@ def test_rows_come_back_by_number(counts: list[int], data: st.DataObject) -> Non
         assert (waiting.at(some) == every[some]).all()
     parts = [np.empty(0, KIND), *waiting]
     assert (np.concatenate(parts) == every).all()
+
+
+def test_things_come_back_from_the_shelf() -> None:
+    shelf = Shelf()
+    assert [shelf.put(thing) for n in range(9) for thing in [[n]] * 2] == [
+        n for n in range(9) for _ in "ab"
+    ]
+    assert [shelf.get(n) for n in (8, 0, 3, 3, 1, 8)] == [[8], [0], [3], [3], [1], [8]]
 
 
 def columnar(counts: list[int]) -> Columnar:

@@ -15,7 +15,7 @@ from finis.diagnosis.counting import NO_CODE, codes, counter, slots
 from finis.diagnosis.kinds import ByWord, DenialKinds, Numbers, Verdict, denial_keys, shown
 from finis.diagnosis.logrows import NO_PORT, host, kernels, number, translated, when
 from finis.diagnosis.patterns._api import READS
-from finis.diagnosis.spill import CHUNK, Chunk, Columnar, Made, Spill, picked, scanned
+from finis.diagnosis.spill import CHUNK, Chunk, Columnar, Made, Shelf, Spill, picked, scanned
 from finis.records import dataclass, replace
 from finis.tables import DENIAL_FACTS, DENIALS, polars_schema
 from finis.tracking.packed import SEEN
@@ -41,6 +41,9 @@ _WORDS = ("device", "file", "kind", "msg_id", "proto", "flags", "seen_before", "
           "teardown")  # fmt: skip
 
 
+_NO_BOOK = _packed.Book()
+
+
 class Refusals:
     """All denials of a log but copies, part by part."""
 
@@ -49,7 +52,8 @@ class Refusals:
         self.rows = Columnar(REFUSED)
         self.targets = Spill(np.dtype("u8"))  # `_target` of every row
         self._denials, self._connections = Spill(DENIAL), Spill(CONNECTION)
-        self._parts: list[tuple[int, int, LogPart]] = []  # the first rows of both, and the codes
+        self._parts: list[tuple[int, int, int, LogPart]] = []  # first rows, book, other codes
+        self._books = Shelf()  # a log whose words never come again fills one after another
         # How often hosts, and hosts with ports, were refused at most; and who was most often.
         self.met = {columns: slots(SLOT_BITS) for columns in _SLOTS}
         self.most = {column: counter(MOST_HOSTS) for column in ("src_h", "dst_h")}
@@ -75,7 +79,9 @@ class Refusals:
         place = np.cumsum(used) - 1
         known = denials["at"] >= 0
         denials["at"][known] = place[denials["at"][known]]
-        self._parts.append((self._denials.rows, self._connections.rows, part.bare()))
+        begins = self._denials.rows, self._connections.rows
+        codes = replace(part.bare(), book=_NO_BOOK)
+        self._parts.append((*begins, self._books.put(part.book), codes))
         self._denials.add(denials)
         self._connections.add(picked(part.connections, np.flatnonzero(used)))
 
@@ -92,21 +98,22 @@ class Refusals:
     # --- read again ------------------------------------------------------------------------
 
     def parts(self) -> Iterator[tuple[int, Chunk, LogPart]]:
-        """The parts as they came: its number, its denials (REFUSED), its codes."""
-        begins = [begin for begin, _, _ in self._parts]
+        """The parts as they came: its number, its denials (REFUSED), its codes without the book."""
+        begins = [begin for begin, *_ in self._parts]
         chunks = self.rows.chunks(np.diff([*begins, self._denials.rows]).tolist())
-        for at, (chunk, (_, _, part)) in enumerate(zip(chunks, self._parts, strict=True)):
+        for at, (chunk, (*_, part)) in enumerate(zip(chunks, self._parts, strict=True)):
             yield at, chunk, part
 
     def some(self, part: int, at: Array) -> LogPart:
         """Some denials of a part, with the connections they belong to."""
-        denials_from, connections_from, codes = self._parts[part]
+        denials_from, connections_from, number, codes = self._parts[part]
         denials = self._denials.at(denials_from + at)
         known = denials["at"] >= 0
         used, place = np.unique(denials["at"][known], return_inverse=True)
         denials["at"][known] = place
         connections = self._connections.at(connections_from + used)
-        return replace(codes, connections=connections, denials=denials)
+        book = self._books.get(number)
+        return replace(codes, book=book, connections=connections, denials=denials)
 
     # --- for patterns ----------------------------------------------------------------------
 

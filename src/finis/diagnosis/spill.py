@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from finis.errors import UsageError
 Array = np.ndarray
 BUFFER_BYTES = 8 << 20  # of one spill held in memory; more go to disk
 IN_MEMORY = 1 << 20  # rows of frames held in memory; more go to disk
+AT_HAND = 4  # things of a shelf
 CHUNK = 1 << 17  # packed rows read at one time
 Made = Mapping[str, Callable[[], pl.Series]]  # made when asked for
 
@@ -107,6 +109,44 @@ class Spill:
 
     def __iter__(self) -> Iterator[Array]:
         return (self.between(at, min(at + CHUNK, self.rows)) for at in range(0, self.rows, CHUNK))
+
+
+class Shelf:
+    """Things of which the latest few are at hand and the others on disk."""
+
+    def __init__(self) -> None:
+        self._kept: list[Any] = []  # the latest
+        self._ends: list[int] = []  # where each of the others ends on disk
+        self._path: Path | None = None
+        self._read: tuple[int, Any] = (-1, None)  # what was last fetched from there
+
+    def put(self, thing: Any) -> int:
+        """Its number, the same if it was the last one.  It may grow while it is at hand."""
+        if not self._kept or self._kept[-1] is not thing:
+            self._kept.append(thing)
+            if len(self._kept) > AT_HAND:
+                self._write(pickle.dumps(self._kept.pop(0), pickle.HIGHEST_PROTOCOL))
+        return len(self._ends) + len(self._kept) - 1
+
+    def get(self, number: int) -> Any:
+        if number >= len(self._ends):
+            return self._kept[number - len(self._ends)]
+        if self._read[0] != number and self._path is not None:
+            begin = self._ends[number - 1] if number else 0
+            with self._path.open("rb") as file:
+                file.seek(begin)
+                self._read = number, pickle.loads(file.read(self._ends[number] - begin))
+        return self._read[1]
+
+    def _write(self, told: bytes) -> None:
+        try:
+            if self._path is None:
+                self._path = folder(self) / "things"
+            with self._path.open("ab") as file:
+                file.write(told)
+                self._ends.append(file.tell())
+        except OSError as error:
+            raise no_room(self._path, error) from None
 
 
 class Columnar:

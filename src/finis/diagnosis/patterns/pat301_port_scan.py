@@ -63,15 +63,17 @@ class PortScan(Pattern):
         cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         refused = distinct(denials).filter(pl.col("cause").is_in(REFUSALS))
-        failures = pl.concat([_connections(connections), _denials(refused)]).filter(
-            pl.col("src_h").is_not_null()
-        )
-        failures = whole.likely(failures, ["src_h"], MIN_TARGETS)
-        often = (  # few sources fail that often
-            failures.group_by("src_h").len().filter(pl.col("len") >= MIN_TARGETS).collect()
-        )
+        failures = [
+            whole.likely(rows.filter(pl.col("src_h").is_not_null()), ["src_h"], MIN_TARGETS)
+            for rows in (_connections(connections), _denials(refused))
+        ]
+        counted = pl.concat([rows.group_by("src_h").len("n").collect() for rows in failures])
+        often = counted.group_by("src_h").sum().filter(pl.col("n") >= MIN_TARGETS)
+        if often.is_empty():  # few sources fail that often
+            return []
+        many = [rows.join(often.lazy(), on="src_h", how="semi").collect() for rows in failures]
         grouped = (
-            failures.join(often.lazy(), on="src_h", how="semi")
+            pl.concat(many)
             .group_by(source="src_h")
             .agg(
                 failed=pl.len(),
@@ -84,7 +86,6 @@ class PortScan(Pattern):
                 stories=first(pl.col("row").is_not_null()),
             )
             .filter(pl.col("targets") >= MIN_TARGETS)
-            .collect()
         )
         grouped = grouped.with_columns(
             key="source", total=whole.opened(grouped["source"]) + grouped["denied"]
