@@ -54,7 +54,7 @@ assert record_dtype(OBSERVATION).itemsize == sizeof(Observation)
 
 cdef enum:
     AHEAD = 32  # segments whose connections are fetched into the cache together
-    AWAKE = 4096  # connections that are not at rest: few enough for a cache, enough for most traffic
+    AWAKE = 256  # connections that are not at rest: few enough for a cache, enough for most traffic
 
 
 cdef inline bint room(const Tracker *t) noexcept nogil:
