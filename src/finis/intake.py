@@ -24,7 +24,7 @@ from finis.wire.ahead import ahead
 from finis.wire.dialects._syslog import fallback_name
 from finis.wire.discovery import Input, discover
 from finis.wire.readers import Reader, readers, takers
-from finis.wire.source import NOT_A_FRAME, NOT_A_MESSAGE, Points, Reading, Source
+from finis.wire.source import APART, NOT_A_FRAME, NOT_A_MESSAGE, Points, Reading, Source
 from finis.wire.streams import open_input
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ EMPTY = Observations(np.empty(0, record_dtype(OBSERVATION)), np.empty(0, SEGMENT
 MAX_ERRORS = 100_000  # ICMP errors kept per point
 OPEN_AT_ONCE = 64  # logs that are merged with all files open; more are opened in their turn
 LARGE_BYTES = 4 << 20
-APART = np.uint32(Quirk.DROPPED | Quirk.ICMP_ERROR)  # what is no segment that passed by
 STOPPED = "reading was interrupted: nothing after this was read"
 
 Batch = np.ndarray  # rows of tables.SEGMENT
@@ -313,11 +312,14 @@ class Intake:
     def _by_point(self, batch: Batch, source: Source, copies: int) -> Iterator[tuple[int, Batch]]:
         """A batch cut by point, without what the firewall dropped and what ICMP reports."""
         numbers = batch["point"]
+        if not source.mixed:
+            yield self._numbered(int(numbers[0]), copies), batch
+            return
         several = bool((numbers != numbers[0]).any())
         for point in np.unique(numbers) if several else numbers[:1]:
             part = batch[numbers == point] if several else batch
             place = self._numbered(int(point), copies)
-            apart = part["quirks"] & APART
+            apart = part["quirks"] & np.uint32(APART)
             if apart.any() and not self._drops_too:
                 if (apart & Quirk.DROPPED).any():
                     dropped = part[apart & Quirk.DROPPED != 0]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from finis.wire import walk
 from finis.wire.captures import pcap, pcapng
-from finis.wire.source import Points, Reading, Source
+from finis.wire.source import APART, Points, Reading, Source
 from finis.wire.stamps import stamp
 from finis.wire.walk import DTYPE, Interface, Stop
 from tests import builders as b
@@ -33,9 +33,19 @@ def test_the_c_struct_is_the_table() -> None:
     assert _decode.unpack(row.tobytes()) == values
 
 
+def taken(decoder: Any, source: Source) -> np.ndarray:
+    """Rows of the decoder's own; what it says of all of them is true."""
+    decoder.settle(source)
+    rows: np.ndarray = decoder.take().copy()
+    several = (rows["point"] != rows["point"][:1]).any()
+    assert source.mixed == bool(several or (rows["quirks"] & np.uint32(APART)).any())
+    return rows
+
+
 def run(decoder: Any, walker: str, data: bytes, pieces: list[int]) -> tuple[bytes, Source, Any]:
     """Walk `data` handed over in `pieces`; gives all rows, what was counted, where it stopped."""
     rows, at, end, why = [], 0, 0, Stop.DATA
+    source = Source(0, "x", Points(), "x")
     for size in [*pieces, len(data)]:
         end = min(len(data), end + size)
         while True:
@@ -43,13 +53,11 @@ def run(decoder: Any, walker: str, data: bytes, pieces: list[int]) -> tuple[byte
             if why == Stop.POINT:
                 decoder.add_point(*decoder.wanted, 7 + len(rows))
             elif why == Stop.FULL:
-                rows.append(decoder.take().copy())
+                rows.append(taken(decoder, source))
             else:
                 break
     decoder.flush()
-    rows.append(decoder.take().copy())
-    source = Source(0, "x", Points(), "x")
-    decoder.settle(source)
+    rows.append(taken(decoder, source))
     return np.concatenate(rows).tobytes(), source, (why, at, decoder.frames)
 
 

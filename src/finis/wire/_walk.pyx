@@ -13,7 +13,7 @@ from finis.wire.segment cimport Segment
 
 from finis.tables import SEGMENT, record_dtype
 from finis.wire.captures._api import BATCH, Arrays
-from finis.wire.source import SHOWN
+from finis.wire.source import APART as _APART, SHOWN
 from finis.wire.walk import MAX_BLOCK, MAX_CAPTURED, settle
 
 # walk.Stop
@@ -42,6 +42,7 @@ cdef enum:
     FIRST_SHOWN = 5  # source.SHOWN
     FIELDS = 8  # of an interface, in the order of add_interface
 
+cdef uint32_t APART = _APART
 cdef int64_t SECOND_NS = 1000000000
 cdef int64_t MAX_AGE_NS = 30 * SECOND_NS
 
@@ -116,6 +117,7 @@ cdef class Decoder:
     cdef Segment* out
     cdef int64_t n, full, used, n_interfaces, n_points, at
     cdef bint big, has_last
+    cdef uint32_t apart
     cdef uint32_t header_len, max_len, max_block
     cdef int64_t tick_ns, last_ns, first_seen, last_seen
     cdef uint32_t wanted_interface, wanted_ifindex
@@ -173,7 +175,7 @@ cdef class Decoder:
 
     def take(self):
         rows = self._rows[: self.n]
-        self.n = 0
+        self.n = self.apart = 0
         self._next_array()
         return rows
 
@@ -195,6 +197,7 @@ cdef class Decoder:
         memset(&self.first[0][0], 0, sizeof(self.first))
         source.rows = self.frames
         source.used = self.used
+        source.mixed = self.apart != 0
         if self.first_seen <= self.last_seen:
             source.seen(self.first_seen)
             source.seen(self.last_seen)
@@ -377,16 +380,20 @@ cdef class Decoder:
         if self.n_held or extra.fragment:
             self.with_fragments(data, row, &extra)
         else:
-            self.n += 1
-            self.used += 1
+            self.passed(row)
         return True
+
+    cdef inline void passed(self, const Segment* row) noexcept nogil:
+        """It stands where it belongs."""
+        self.n += 1
+        self.used += 1
+        self.apart |= (row.quirks & APART) | (row.point ^ self.out.point)
 
     # --- fragments -----------------------------------------------------------------------
 
     cdef void emit(self, const Segment* row) noexcept nogil:
         self.out[self.n] = row[0]
-        self.n += 1
-        self.used += 1
+        self.passed(row)
 
     cdef void drop(self, int i) noexcept nogil:
         self.n_held -= 1

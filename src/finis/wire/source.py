@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date, tzinfo
 
 from finis.records import dataclass, field
+from finis.terms import Quirk
 
 SHOWN = 5  # positions kept per kind of problem; the rest is counted
 LINES_SHOWN = 40  # of text inputs: runs of lines, so that a short file is told line by line
@@ -15,6 +16,8 @@ LINES_SHOWN = 40  # of text inputs: runs of lines, so that a short file is told 
 # Lines that another kind of reader would take: no problem where the file is read by both.
 NOT_A_FRAME = "log line within a capture"
 NOT_A_MESSAGE = "no message tag: not read"
+# Of rows that are no segment that passed by.
+APART = Quirk.DROPPED | Quirk.ICMP_ERROR
 
 
 @dataclass(slots=True)
@@ -108,6 +111,7 @@ class Source:
     first_ns: int | None = None
     last_ns: int | None = None
     dated: bool = True  # False: stamps are times of day of an unknown date
+    mixed: bool = True  # False: rows of the latest batch are of one point, none stands APART
     zone_assumed: bool = False  # stamps named no zone: read in Reading.tz
     resolution_ns: int = 1
     point_given: bool = False  # the user named the point: interfaces become parts of it

@@ -16,7 +16,7 @@ from finis.wire.decode import Row, decode_frame
 from finis.wire.fragments import MAX_HELD, Fragments
 from finis.wire.link import LinkType
 from finis.wire.outcomes import Outcome
-from finis.wire.source import SHOWN
+from finis.wire.source import APART, SHOWN
 from finis.wire.stamps import SECOND_NS, Stamp
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class FrameDecoder(Protocol):
     def walk_pcapng(self, data: Bytes, at: int) -> tuple[int, int]: ...
     def flush(self) -> None: ...
     def take(self) -> np.ndarray: ...
-    def settle(self, source: Source) -> None: ...
+    def settle(self, source: Source) -> None: ...  # before `take`
 
 
 class Decoder:
@@ -81,7 +81,7 @@ class Decoder:
         self._arrays = Arrays()
         self._rows = self._arrays.next()
         self._n = 0
-        self._used = 0
+        self._used = self._apart = 0
         self._order = "little"
         self._header_len, self._tick_ns, self._max_len = 16, 1000, MAX_CAPTURED
         self._interfaces: list[Interface] = []
@@ -118,7 +118,7 @@ class Decoder:
         """The rows collected, in an array that will be used again, see `Arrays`."""
         rows = self._rows[: self._n]
         self._rows = self._arrays.next()
-        self._n = 0
+        self._n = self._apart = 0
         return rows
 
     def flush(self) -> None:
@@ -132,6 +132,7 @@ class Decoder:
         self._first = [[] for _ in Outcome]
         source.rows = self.frames
         source.used = self._used
+        source.mixed = self._apart != 0
         if self._period is not None:
             source.seen(self._period[0])
             source.seen(self._period[1])
@@ -283,6 +284,7 @@ class Decoder:
             self._rows[self._n] = tuple(row.values())
             self._n += 1
             self._used += 1
+            self._apart |= row["quirks"] & APART | row["point"] ^ int(self._rows["point"][0])
 
 
 def settle(source: Source, counts: Iterable[int], first: Iterable[Iterable[int]]) -> None:
