@@ -19,11 +19,12 @@ import numpy as np
 
 from finis.tracking._codes cimport *
 from finis.tracking._flow cimport guess, hash_of, insert
+from finis.tracking._memory cimport finis_fetch
 from finis.tracking._rest cimport awake, forget, look_at
 from finis.tracking._rows cimport write_row, write_tail
 from finis.tracking._state cimport (
     BLOCK_BITS, FLOW_BITS, HOT_BITS, KEPT, LINE, LINE_BITS, LINES, PINS, RING, SHORT_LINE,
-    SLOT_BITS, COLD_WORDS, Cold, Conn, Ends, Flow, Half, Hot, Kept, More, Observation, Pool, Tracker, __builtin_prefetch,
+    SLOT_BITS, COLD_WORDS, Cold, Conn, Ends, Flow, Half, Hot, Kept, More, Observation, Pool, Tracker,
     flow_at, hot_at, line_at, place, slot,
 )
 from finis.tracking._store cimport drop_conn, expand, set_usual
@@ -75,7 +76,7 @@ cdef inline bint crowded(const Tracker *t) noexcept nogil:
 cdef inline void fetch_lines(const char *p, size_t size) noexcept nogil:
     cdef size_t at = 0
     while at < size:
-        __builtin_prefetch(p + at)
+        finis_fetch(p + at)
         at += LINE
 
 
@@ -85,20 +86,20 @@ cdef inline void fetch_conn(const Tracker *t, const Flow *f) noexcept nogil:
     if f.n_lines == 0:
         fetch_lines(<const char *>hot_at(t, f.lines[0]), sizeof(Hot))
     for i in range((f.n_lines if f.n_lines < LINES else LINES) - f.short_line):
-        __builtin_prefetch(line_at(t, f.lines[i]))
+        finis_fetch(line_at(t, f.lines[i]))
     if f.n_lines and f.short_line:
-        __builtin_prefetch(place(&t.ends, f.lines[f.n_lines - 1]))
+        finis_fetch(place(&t.ends, f.lines[f.n_lines - 1]))
 
 
 cdef inline void fetch_slots(const Tracker *t, const Hot *h) noexcept nogil:
     cdef int i
     for i in range(h.n_pins if h.n_pins < PINS else PINS):
-        __builtin_prefetch(slot(t, h.pins[i]))
+        finis_fetch(slot(t, h.pins[i]))
     for i in range(h.ring_n):
-        __builtin_prefetch(slot(t, h.ring[i]))
+        finis_fetch(slot(t, h.ring[i]))
     if h.cold != NOWHERE:
-        __builtin_prefetch(place(&t.colds, h.cold))
-        __builtin_prefetch(place(&t.colds, h.cold) + 64)
+        finis_fetch(place(&t.colds, h.cold))
+        finis_fetch(place(&t.colds, h.cold) + 64)
 
 
 cdef void fetch(
@@ -110,20 +111,20 @@ cdef void fetch(
     cdef const Flow *f
     for i in range(n):
         hashes[i] = hash_of(t, &rows[i])
-        __builtin_prefetch(&t.table[hashes[i] & t.mask])
+        finis_fetch(&t.table[hashes[i] & t.mask])
     for i in range(n):
         index[i] = guess(t, hashes[i])
         if index[i] != NOWHERE:
-            __builtin_prefetch(flow_at(t, index[i]))
+            finis_fetch(flow_at(t, index[i]))
     for i in range(n):
         if index[i] == NOWHERE or (i and index[i] == index[i - 1]):
             continue
         f = flow_at(t, index[i])
         fetch_conn(t, f)
         if f.before != NOWHERE:
-            __builtin_prefetch(flow_at(t, f.before))
+            finis_fetch(flow_at(t, f.before))
         if f.after != NOWHERE:
-            __builtin_prefetch(flow_at(t, f.after))
+            finis_fetch(flow_at(t, f.after))
 
 
 cdef Py_ssize_t run(Tracker *t, Segment *batch, Py_ssize_t first, Py_ssize_t n) noexcept nogil:
@@ -175,7 +176,7 @@ cdef void emit(
     cdef const Flow *f
     for i in range(n):
         if i + 24 < n:
-            __builtin_prefetch(flow_at(t, order[i + 24]))
+            finis_fetch(flow_at(t, order[i + 24]))
         if i + 16 < n:
             fetch_conn(t, flow_at(t, order[i + 16]))
         if i + 8 < n:
@@ -200,7 +201,7 @@ cdef void emit_rows(
     cdef const Flow *f
     for i in range(n):
         if i + 16 < n:
-            __builtin_prefetch(flow_at(t, order[i + 16]))
+            finis_fetch(flow_at(t, order[i + 16]))
         if i + 8 < n:
             fetch_conn(t, flow_at(t, order[i + 8]))
         f = flow_at(t, order[i])

@@ -2,6 +2,7 @@
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from finis.tracking._codes cimport NOWHERE
+from finis.tracking._memory cimport finis_fetch
 from finis.wire.segment cimport Segment
 
 
@@ -248,10 +249,6 @@ cdef extern from "state.h" nogil:
     uint32_t bit_last_fits "finis_bit_last_fits" ()
 
 
-cdef extern from *:
-    void __builtin_prefetch(const void *) noexcept nogil
-
-
 cdef enum:  # items of a chunk, as powers of two
     FLOW_BITS = 18
     LINE_BITS = 19
@@ -345,7 +342,7 @@ cdef inline uint32_t grab(Pool *p) noexcept nogil:
     else:
         p.free = (<uint32_t *>place(p, at))[0]
         if p.free != NOWHERE:
-            __builtin_prefetch(place(p, p.free))  # so that the next is at hand
+            finis_fetch(place(p, p.free))  # so that the next is at hand
     return at
 
 
