@@ -20,7 +20,7 @@ import numpy as np
 from finis.tracking._codes cimport *
 from finis.tracking._flow cimport guess, hash_of, insert
 from finis.tracking._memory cimport finis_fetch
-from finis.tracking._rest cimport awake, forget, look_at
+from finis.tracking._rest cimport awake, fetch_lines, fetch_slots, forget, look_at
 from finis.tracking._rows cimport write_row, write_tail
 from finis.tracking._state cimport (
     BLOCK_BITS, FLOW_BITS, HOT_BITS, KEPT, LINE, LINE_BITS, LINES, PINS, RING, SHORT_LINE,
@@ -73,13 +73,6 @@ cdef inline bint crowded(const Tracker *t) noexcept nogil:
     return t.n_live * 4 > <uint64_t>t.mask * 3
 
 
-cdef inline void fetch_lines(const char *p, size_t size) noexcept nogil:
-    cdef size_t at = 0
-    while at < size:
-        finis_fetch(p + at)
-        at += LINE
-
-
 cdef inline void fetch_conn(const Tracker *t, const Flow *f) noexcept nogil:
     """All that is touched when a segment of it comes."""
     cdef int i
@@ -91,17 +84,6 @@ cdef inline void fetch_conn(const Tracker *t, const Flow *f) noexcept nogil:
         finis_fetch(place(&t.ends, f.lines[f.n_lines - 1]))
 
 
-cdef inline void fetch_slots(const Tracker *t, const Hot *h) noexcept nogil:
-    cdef int i
-    for i in range(h.n_pins if h.n_pins < PINS else PINS):
-        finis_fetch(slot(t, h.pins[i]))
-    for i in range(h.ring_n):
-        finis_fetch(slot(t, h.ring[i]))
-    if h.cold != NOWHERE:
-        finis_fetch(place(&t.colds, h.cold))
-        finis_fetch(place(&t.colds, h.cold) + 64)
-
-
 cdef void fetch(
     const Tracker *t, const Segment *rows, Py_ssize_t n, uint32_t *hashes, uint32_t *index
 ) noexcept nogil:
@@ -110,6 +92,7 @@ cdef void fetch(
     cdef Py_ssize_t i
     cdef const Flow *f
     for i in range(n):
+        fetch_lines(<const char *>&rows[i + AHEAD], sizeof(Segment))
         hashes[i] = hash_of(t, &rows[i])
         finis_fetch(&t.table[hashes[i] & t.mask])
     for i in range(n):

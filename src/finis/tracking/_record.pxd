@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from finis.wire.segment cimport Segment
 from finis.tracking._codes cimport *
 from finis.tracking._slots cimport drop_slot, flags_of, hash_of_kept, kind_of, put, restore
-from finis.tracking._state cimport Conn, Half, Kept, Tracker, Undo, grab, slot
+from finis.tracking._state cimport Conn, Half, Kept, Tracker, Undo, grab, slot, unpin
 
 
 cdef inline bint over(const Conn *c) noexcept nogil:
@@ -34,10 +34,7 @@ cdef inline bint looks_like_alert(Tracker *t, const Conn *c, const Segment *s) n
 
 
 cdef inline void pin(Conn *c, Segment *s, uint32_t role) noexcept nogil:
-    cdef int i
-    for i in range(c.n_kept):
-        if c.kept_role[i] & role and c.kept_side[i] == s.side:
-            c.kept_role[i] &= <uint16_t>~role
+    unpin(c.kept_role, c.kept_side, c.n_kept, <uint16_t>role, s.side)
     s.role |= role
 
 
@@ -296,23 +293,21 @@ cdef inline void write_symbol(Conn *c, Segment *s, uint32_t form) noexcept nogil
 
 
 cdef inline void keep(Tracker *t, Conn *c, Segment *s) noexcept nogil:
-    """Append to the tail, let the ninth latest go, drop what has no role left."""
+    """Append to the tail, let the ninth latest go (the recent ones are the last), drop what has no
+    role left."""
     cdef uint32_t at = grab(&t.slots)
-    cdef int i, n = 0, recent = 0, oldest = -1
+    cdef int i, n = 0, ninth = c.n_kept - <int>RECENT
     put(t, at, s, c.point)
     c.kept[c.n_kept] = at
     c.kept_role[c.n_kept] = <uint16_t>(s.role | ROLE_RECENT)
     c.kept_side[c.n_kept] = s.side
     c.kept_sym[c.n_kept] = s.sym
     c.n_kept += 1
-    for i in range(c.n_kept):
-        if c.kept_role[i] & ROLE_RECENT:
-            recent += 1
-            if oldest < 0:
-                oldest = i
-    if recent > RECENT:
-        c.kept_role[oldest] &= <uint16_t>~<uint32_t>ROLE_RECENT
-    for i in range(c.n_kept):
+    if ninth >= 0:
+        c.kept_role[ninth] &= <uint16_t>~<uint32_t>ROLE_RECENT
+    while n < c.n_kept and c.kept_role[n] & ~ROLE_RETRANSMISSION:
+        n += 1
+    for i in range(n, c.n_kept):
         if not c.kept_role[i] & ~ROLE_RETRANSMISSION:
             drop_slot(t, c.kept[i])
             continue

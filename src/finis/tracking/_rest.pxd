@@ -10,12 +10,13 @@ from finis.tracking._coding cimport (
     store, unfolded, unfolded32,
 )
 from finis.tracking._flow cimport ends_of
+from finis.tracking._memory cimport finis_fetch
 from finis.tracking._half cimport scale_of
 from finis.tracking._rest_kept cimport load_kept, store_kept
 from finis.tracking._store cimport drop_conn, expand
 from finis.tracking._state cimport (
-    COLD_WORDS, EARLY, FIRST, LINE, LINES, SHORT_LINE, Cold, Conn, Ends, Flow, HalfHot, Hot, Tracker, flow_at, give, grab, hot_at,
-    line_at, place,
+    COLD_WORDS, EARLY, FIRST, LINE, LINES, PINS, SHORT_LINE, Cold, Conn, Ends, Flow, HalfHot, Hot,
+    Tracker, flow_at, give, grab, hot_at, line_at, place, slot,
 )
 
 cdef enum:
@@ -332,6 +333,24 @@ cdef inline void rest(Tracker *t, Hot *h) noexcept nogil:
     give(&t.hots, at)
 
 
+cdef inline void fetch_lines(const char *p, size_t size) noexcept nogil:
+    cdef size_t at = 0
+    while at < size:
+        finis_fetch(p + at)
+        at += LINE
+
+
+cdef inline void fetch_slots(const Tracker *t, const Hot *h) noexcept nogil:
+    """What an awake connection has besides its hot part."""
+    cdef int i
+    for i in range(h.n_pins if h.n_pins < PINS else PINS):
+        finis_fetch(slot(t, h.pins[i]))
+    for i in range(h.ring_n):
+        finis_fetch(slot(t, h.ring[i]))
+    if h.cold != NOWHERE:
+        fetch_lines(place(&t.colds, h.cold), sizeof(Cold))
+
+
 cdef inline void rest_one(Tracker *t) noexcept nogil:
     """Room for one more: the first that had no segment since it was looked at last."""
     cdef Hot *h
@@ -340,9 +359,19 @@ cdef inline void rest_one(Tracker *t) noexcept nogil:
         t.hand = t.hand + 1 if t.hand + 1 < t.n_awake else 0
         if h.flow != NOWHERE:
             if not h.used:
+                fetch_next(t)
                 rest(t, h)
                 return
             h.used = 0
+
+
+cdef inline void fetch_next(const Tracker *t) noexcept nogil:
+    """What is likely to be put to rest after this one, by its last segments long out of the cache."""
+    cdef const Hot *h = hot_at(t, t.hand)
+    if h.flow != NOWHERE and not h.used:
+        finis_fetch(flow_at(t, h.flow))
+        fetch_slots(t, h)
+    fetch_lines(<const char *>hot_at(t, t.hand + 1 if t.hand + 1 < t.n_awake else 0), sizeof(Hot))
 
 
 cdef inline Hot *bed(Tracker *t, uint32_t index) noexcept nogil:

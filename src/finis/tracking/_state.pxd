@@ -239,6 +239,15 @@ cdef extern from "state.h" nogil:
         uint16_t *roles, uint16_t role, uint16_t mask, uint16_t wanted
     )
     bint has_role "finis_has_role" (const uint16_t *roles, uint16_t mask, uint16_t wanted)
+    void unpin "finis_unpin" (
+        uint16_t *roles, const uint8_t *sides, int n, uint16_t role, uint16_t side
+    )
+    void part_roles "finis_part_roles" (
+        const uint16_t *held, uint16_t more, uint16_t *roles, uint8_t *sides
+    )
+    void join_roles "finis_join_roles" (
+        uint16_t *held, const uint16_t *roles, const uint8_t *sides, uint16_t less, int n
+    )
     uint32_t bit_letter "finis_bit_letter" (uint16_t seen)
     uint32_t bit_win_known "finis_bit_win_known" ()
     uint32_t bit_ack_known "finis_bit_ack_known" ()

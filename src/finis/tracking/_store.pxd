@@ -8,7 +8,7 @@ from finis.tracking._half cimport scale_of
 from finis.tracking._slots cimport drop_slot
 from finis.tracking._state cimport (
     EARLY, FIRST, PINS, RING, Cold, Conn, ConnCold, ConnHot, Flow, Half, HalfCold, HalfHot, Hot,
-    More, Tracker, flow_at, give, grab, hot_at, place,
+    More, Tracker, flow_at, give, grab, hot_at, join_roles, part_roles, place,
 )
 
 cdef enum:
@@ -60,13 +60,13 @@ cdef inline void expand(const Tracker *t, const Hot *h, Conn *c) noexcept nogil:
     memcpy(c.history + EARLY, cold.history, sizeof(c.history) - EARLY)
     memcpy(c.ending, h.ending, 2 * FIRST)
     memcpy(c.ending + FIRST, cold.ending, sizeof(c.ending) - 2 * FIRST)
-    for i in range(h.n_pins if h.n_pins < PINS else PINS):
-        c.kept[n] = h.pins[i]
-        c.kept_role[n] = h.pins_role[i] & ANY_ROLE
-        c.kept_side[n] = <uint8_t>(h.pins_role[i] >> 15)
-        c.kept_sym[n] = h.pins_sym[i]
-        n += 1
-    if h.n_pins > PINS:
+    # Eight at a time, whatever stands where there are fewer.
+    memcpy(c.kept, h.pins, sizeof(h.pins))
+    part_roles(h.pins_role, 0, c.kept_role, c.kept_side)
+    memcpy(c.kept_sym, h.pins_sym, sizeof(h.pins_sym))
+    n = h.n_pins
+    if n > PINS:
+        n = PINS
         more = more_of(t, c)
         for i in range(h.n_pins - PINS):
             c.kept[n] = more.pins[i]
@@ -74,6 +74,12 @@ cdef inline void expand(const Tracker *t, const Hot *h, Conn *c) noexcept nogil:
             c.kept_side[n] = <uint8_t>(more.pins_role[i] >> 15)
             c.kept_sym[n] = more.pins_sym[i]
             n += 1
+    if h.ring_at == 0:
+        memcpy(&c.kept[n], h.ring, sizeof(h.ring))
+        part_roles(h.ring_role, ROLE_RECENT, &c.kept_role[n], &c.kept_side[n])
+        memcpy(&c.kept_sym[n], h.ring_sym, sizeof(h.ring_sym))
+        c.n_kept = <uint8_t>(n + h.ring_n)
+        return
     for i in range(h.ring_n):
         at = (h.ring_at + i) & (RING - 1)
         c.kept[n] = h.ring[at]
@@ -117,7 +123,6 @@ cdef inline void pack(Tracker *t, uint32_t index, Conn *c) noexcept nogil:
     cdef Cold *cold
     cdef More *more
     cdef int i, n_ring = 0, n_pins
-    cdef uint16_t role
     t.n_kept += c.n_kept
     t.n_kept -= f.n_kept
     f.n_kept = c.n_kept
@@ -136,21 +141,12 @@ cdef inline void pack(Tracker *t, uint32_t index, Conn *c) noexcept nogil:
             more.pins[i - PINS] = c.kept[i]
             more.pins_role[i - PINS] = c.kept_role[i] | <uint16_t>(c.kept_side[i] << 15)
             more.pins_sym[i - PINS] = c.kept_sym[i]
-    for i in range(PINS):
-        if i < n_pins:
-            h.pins[i] = c.kept[i]
-            h.pins_role[i] = c.kept_role[i] | <uint16_t>(c.kept_side[i] << 15)
-            h.pins_sym[i] = c.kept_sym[i]
-        else:
-            h.pins_role[i] = 0
-    for i in range(RING):
-        if i < n_ring:
-            role = c.kept_role[n_pins + i] & ~<uint16_t>ROLE_RECENT
-            h.ring[i] = c.kept[n_pins + i]
-            h.ring_role[i] = role | <uint16_t>(c.kept_side[n_pins + i] << 15)
-            h.ring_sym[i] = c.kept_sym[n_pins + i]
-        else:
-            h.ring_role[i] = 0
+    memcpy(h.pins, c.kept, sizeof(h.pins))
+    join_roles(h.pins_role, c.kept_role, c.kept_side, 0, n_pins)
+    memcpy(h.pins_sym, c.kept_sym, sizeof(h.pins_sym))
+    memcpy(h.ring, &c.kept[n_pins], sizeof(h.ring))
+    join_roles(h.ring_role, &c.kept_role[n_pins], &c.kept_side[n_pins], ROLE_RECENT, n_ring)
+    memcpy(h.ring_sym, &c.kept_sym[n_pins], sizeof(h.ring_sym))
     h.ring_at = 0
     h.ring_n = <uint8_t>n_ring
     h.n_pins = <uint8_t>n_pins

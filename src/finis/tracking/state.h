@@ -266,6 +266,47 @@ static inline void finis_take_role(uint16_t *roles, uint16_t role, uint16_t mask
     memcpy(roles, &all, sizeof(all));
 }
 
+/* The same where roles and sides stand apart, of `n` segments; what follows up to the next eighth may
+   be changed, too. */
+typedef uint8_t finis_sides __attribute__((vector_size(8)));
+
+static inline void finis_unpin(uint16_t *roles, const uint8_t *sides, int n, uint16_t role,
+                               uint16_t side) {
+    for (int i = 0; i < n; i += 8) {
+        finis_roles all;
+        finis_sides who;
+        memcpy(&all, roles + i, sizeof(all));
+        memcpy(&who, sides + i, sizeof(who));
+        all &= ~((finis_roles)(__builtin_convertvector(who, finis_roles) == side) & role);
+        memcpy(roles + i, &all, sizeof(all));
+    }
+}
+
+/* Roles that hold the side as their highest bit into roles, with `more`, and sides. */
+static inline void finis_part_roles(const uint16_t *held, uint16_t more, uint16_t *roles,
+                                    uint8_t *sides) {
+    finis_roles all;
+    finis_sides who;
+    memcpy(&all, held, sizeof(all));
+    who = __builtin_convertvector(all >> 15, finis_sides);
+    all = (all & 0x7FFF) | more;
+    memcpy(roles, &all, sizeof(all));
+    memcpy(sides, &who, sizeof(who));
+}
+
+/* And back, without `less`: the first `n`, 0 for others. */
+static inline void finis_join_roles(uint16_t *held, const uint16_t *roles, const uint8_t *sides,
+                                    uint16_t less, int n) {
+    const finis_roles number = {0, 1, 2, 3, 4, 5, 6, 7};
+    finis_roles all;
+    finis_sides who;
+    memcpy(&all, roles, sizeof(all));
+    memcpy(&who, sides, sizeof(who));
+    all = (all & (uint16_t)~less) | (__builtin_convertvector(who, finis_roles) << 15);
+    all &= (finis_roles)(number < (uint16_t)n);
+    memcpy(held, &all, sizeof(all));
+}
+
 static inline int finis_has_role(const uint16_t *roles, uint16_t mask, uint16_t wanted) {
     finis_roles all;
     uint64_t found[2];
