@@ -291,9 +291,10 @@ def settle(source: Source, counts: Iterable[int], first: Iterable[Iterable[int]]
     """Enter counts and first frame numbers per `Outcome` into `source`."""
     from finis.wire.outcomes import OTHER, PROBLEM
 
-    for outcome, count, frames in zip(Outcome, counts, first, strict=True):
-        if not count:
+    for number, (count, frames) in enumerate(zip(counts, first, strict=True)):
+        if not count:  # as in nearly every batch
             continue
+        outcome = Outcome(number)
         if outcome in OTHER:
             source.count_other(OTHER[outcome], int(count))
         elif outcome in PROBLEM:
