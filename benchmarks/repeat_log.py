@@ -3,9 +3,9 @@
     python benchmarks/repeat_log.py 1m.log --times 100 | finis diagnose -
 
 Every repetition begins a second after the end of the one before, connection numbers go on, and the
-first octet of every address but those of 10/8 changes among those of its length, so that few hosts come again
-(up to 90 times).  The input is what `make_log.py` writes; connections that it leaves open are left
-out, or they would grow in number with the repetitions.
+first octet of every address but those of 10/8 changes among those of its length, so that few hosts
+come again (up to 90 times).  The input is what `make_log.py` writes; connections that it leaves
+open are left out, or they would grow in number with the repetitions.
 """
 
 from __future__ import annotations
