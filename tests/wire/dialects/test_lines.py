@@ -158,6 +158,26 @@ def test_kernel_is_the_reference(
         assert pieces[1] == whole[1]
 
 
+OCTET = st.integers(0, 255).map(str) | st.sampled_from(
+    ("0", "00", "01", "256", "300", "999", "1000")
+)
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@given(
+    st.lists(OCTET, min_size=1, max_size=5).map(".".join) | st.text("0123456789./:x", max_size=16),
+    st.sampled_from("/ .:)x\xb9\xff"),
+)
+def test_an_address_is_read_in_its_one_proper_form(wide: bool, text: str, after: str) -> None:
+    from finis.wire.dialects._lines import address
+
+    m = re.match(r"(\d+)\.(\d+)\.(\d+)\.(\d+)(?!\d)", text + after, re.ASCII)
+    value, length = 0, 0
+    if m and all(str(int(octet)) == octet and int(octet) < 256 for octet in m.groups()):
+        value, length = int.from_bytes(map(int, m.groups())), m.end()
+    assert address((text + after).encode("latin-1").ljust(32, b"/"), wide) == (value, length)
+
+
 @pytest.mark.parametrize("msg_id", FAST)
 def test_frequent_messages_are_left_to_the_reference_once(
     msg_id: str, monkeypatch: pytest.MonkeyPatch

@@ -1,15 +1,16 @@
 # What stands before a message, as the reference read it (`_syslog.Headers`).  Where only the time
 # can hang on minutes and seconds (`Headers.clocks`), headers that differ in nothing else are one.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcpy, memset
 
 from finis.wire.dialects._scan cimport LONGEST_PREFIX, digit
-from finis.wire.dialects._values cimport finis_eight
+from finis.wire.dialects._values cimport finis_differ, finis_eight
 
 cdef enum:
     HEADERS = 4096  # remembered: one for each priority and device
     GUESSES = 1024
-    PARTS = LONGEST_PREFIX // 8 + 1
+    PART = 16  # bytes that are compared at one time
+    PARTS = LONGEST_PREFIX // PART + 1
     CLOCKS = 4
     SECOND = 1000000000
 
@@ -21,9 +22,10 @@ cdef struct Clock:
 cdef struct Header:
     int length
     int parts  # 0: no header
-    uint64_t bytes[PARTS]  # with the mark behind it
-    uint64_t mask[PARTS]  # without the digits of clocks; bytes behind the mark are 0
-    uint64_t last  # mask of the last part, with clocks
+    uint8_t bytes[PARTS * PART]  # with the mark behind it
+    # A bit for each byte of a part: those up to the mark; those that are no digits of clocks.
+    uint16_t counts[PARTS]
+    uint16_t fixed[PARTS]
     int clock_count
     Clock clocks[CLOCKS]  # the device's is the last
     int behind  # offset of what stands behind the last clock
@@ -43,24 +45,29 @@ cdef inline void set_header(Header* header, const uint8_t* start, int length) no
     """The header at `start` and the mark behind it, without clocks."""
     cdef int i
     memset(header, 0, sizeof(Header))
-    header.length, header.parts = length, length // 8 + 1
+    header.length, header.parts = length, length // PART + 1
     memcpy(header.bytes, start, length + 1)
-    memset(header.mask, 255, length + 1)
-    header.last = finis_eight(&header.mask[header.parts - 1])
+    for i in range(length + 1):
+        header.counts[i // PART] |= 1 << (i % PART)
+    memcpy(header.fixed, header.counts, sizeof(header.counts))
+
+
+cdef inline void _not_fixed(Header* header, int at) noexcept:
+    header.fixed[at // PART] &= ~(1 << (at % PART))
 
 
 cdef inline void set_clock(Header* header, int at, int fraction) noexcept:
     """Not more than CLOCKS times, from left to right."""
-    cdef uint8_t* mask = <uint8_t*>header.mask
     cdef int i
     header.clocks[header.clock_count].at = at
     header.clocks[header.clock_count].fraction = fraction
     header.clock_count += 1
-    mask[at] = mask[at + 1] = mask[at + 3] = mask[at + 4] = 0
+    for i in (0, 1, 3, 4):
+        _not_fixed(header, at + i)
     for i in range(fraction):
-        mask[at + 6 + i] = 0
+        _not_fixed(header, at + 6 + i)
     header.behind = at + (6 + fraction if fraction else 5)
-    header.hour_ns = header.ts - clock_ns(<const uint8_t*>header.bytes + at, fraction)
+    header.hour_ns = header.ts - clock_ns(&header.bytes[at], fraction)
 
 
 cdef inline int64_t clock_ns(const uint8_t* p, int fraction) noexcept nogil:
@@ -85,18 +92,15 @@ cdef inline int64_t clock_ns(const uint8_t* p, int fraction) noexcept nogil:
 
 cdef inline bint is_header(Header* header, const uint8_t* start) noexcept nogil:
     """Does the line begin with this header, but for its clocks?  It then has the line's.  Up to
-    LONGEST_PREFIX + 8 bytes are read."""
-    cdef uint64_t differ = 0, other, fixed = 0
-    cdef int i, last = header.parts - 1
-    if last < 0:
+    LONGEST_PREFIX + PART bytes are read."""
+    cdef unsigned int differ = 0, fixed = 0, other
+    cdef int i
+    if header.parts == 0:
         return False
-    for i in range(last):
-        other = finis_eight(start + 8 * i) ^ finis_eight(&header.bytes[i])
-        differ |= other
-        fixed |= other & finis_eight(&header.mask[i])
-    other = (finis_eight(start + 8 * last) ^ finis_eight(&header.bytes[last])) & header.last
-    differ |= other
-    fixed |= other & finis_eight(&header.mask[last])
+    for i in range(header.parts):
+        other = finis_differ(start + PART * i, &header.bytes[PART * i])
+        differ |= other & header.counts[i]
+        fixed |= other & header.fixed[i]
     if differ == 0:
         return True
     if fixed or header.clock_count == 0:

@@ -3,6 +3,8 @@ from collections.abc import Sequence
 from finis.wire.dialects._events import Reader
 from finis.wire.dialects._packed import Packed
 
+def address(text: bytes, wide: bool) -> tuple[int, int]: ...
+
 class Lines:
     count: int
     def __init__(self, reader: Reader, columns: Sequence[str], batch: int) -> None: ...

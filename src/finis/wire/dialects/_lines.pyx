@@ -14,6 +14,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.ref cimport PyObject
 from cpython.unicode cimport PyUnicode_DecodeASCII
+cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
@@ -22,7 +23,12 @@ from finis.wire.dialects._memo cimport *
 from finis.wire.dialects._row cimport *
 from finis.wire.dialects._scan cimport *
 from finis.wire.dialects._tree cimport *
-from finis.wire.dialects._values cimport finis_octets_open
+from finis.wire.dialects._values cimport (
+    finis_forms_open,
+    finis_ipv4,
+    finis_ipv4_narrow,
+    finis_octets_open,
+)
 
 import os
 
@@ -60,8 +66,21 @@ assert MORE >= SLOTS * COPIES and sizeof(Event) < 256
 cdef int64_t NEVER = -(1 << 62)
 
 finis_octets_open()
+finis_forms_open()
 
 
+def address(bytes text, bint wide):
+    """The address that begins a text, and how many bytes write it; (0, 0): none does.  `wide`: with
+    what this processor has for it.  For tests."""
+    cdef const uint8_t* p = <const uint8_t*>PyBytes_AS_STRING(text)
+    cdef int64_t value = 0
+    if len(text) < PADDING:
+        raise ValueError("too short")
+    length = finis_ipv4(p, &value) if wide else finis_ipv4_narrow(p, &value)
+    return value, length
+
+
+@cython.final
 cdef class Lines:
     """Collects the events of one file in batches of `batch` rows.
 

@@ -2,7 +2,7 @@
 # between them.  A line that comes to an end of the tree says what the line said that the end was
 # made for, but for its values: every byte that the interpreter (`_scan.run`) asked for is the same,
 # or a digit of a value as before.  So such a line is read in one pass, whatever it is made of.
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
@@ -21,7 +21,8 @@ from finis.wire.dialects._scan cimport (
 from finis.wire.dialects._values cimport (
     duration,
     finis_again,
-    finis_eight,
+    finis_differ,
+    finis_same,
     ipv4,
     number,
     short_number,
@@ -34,12 +35,14 @@ cdef enum:
     MORE = 32  # columns that one line fills: SLOTS, each COPIES times
     NOTHING = LITERAL  # `Node.op` of a node that no value follows
     OVER = -1  # the line has ended
+    HEAD = 16  # bytes that are compared at one time
 
 cdef struct Node:
-    uint32_t at  # its bytes
-    uint16_t length  # of them, at least 1
-    uint8_t first  # the first of them
-    int8_t op  # what comes after them: NOTHING, HOST … DURATION, REST or OVER
+    uint8_t head[HEAD]  # the first of its bytes
+    uint32_t at  # all of them
+    uint16_t length  # at least 1
+    uint16_t mask  # a bit for each of `head` that counts
+    int32_t op  # what comes after them: NOTHING, HOST … DURATION, REST or OVER
     int32_t after  # a list of nodes after the value; or the end
     int32_t child  # a list of nodes for lines that go on in another way
     int32_t sibling  # the next in its list; 0: none
@@ -72,7 +75,7 @@ cdef struct Tree:
 
 cdef inline int tree_open(Tree* tree) noexcept:
     tree.nodes = <Node*>calloc(NODES, sizeof(Node))
-    tree.text = <uint8_t*>calloc(TEXT + 8, 1)
+    tree.text = <uint8_t*>calloc(TEXT + HEAD, 1)
     tree.ends = <End*>calloc(ENDS, sizeof(End))
     tree_clear(tree)
     return -1 if tree.nodes == NULL or tree.text == NULL or tree.ends == NULL else 0
@@ -95,10 +98,9 @@ cdef inline const End* follow(
     none.  At most as many bytes are read as the longest of the planted lines has, and some."""
     cdef const uint8_t* p = place[0]
     cdef const uint8_t* q
-    cdef const uint8_t* text
     cdef const Node* node
     cdef int32_t at = tree.root
-    cdef int length, op, wides = 0, narrows = 0
+    cdef int op, wides = 0, narrows = 0
     cdef int64_t value = 0
     cdef double seconds
     # Addresses and ports are often printed twice: with what they are translated to.
@@ -110,74 +112,73 @@ cdef inline const End* follow(
     cdef bint again = False
     while True:
         node = &tree.nodes[at]
-        while node.first != p[0]:
+        while finis_differ(node.head, p) & node.mask:  # of those in a list one fits at most
             if node.sibling == 0:
                 return NULL
             node = &tree.nodes[node.sibling]
-        text, length = tree.text + node.at, node.length
-        while length >= 8:
-            if finis_eight(text) != finis_eight(p):
-                return NULL
-            text += 8
-            p += 8
-            length -= 8
-        if length:
-            if (finis_eight(text) ^ finis_eight(p)) << (64 - 8 * length):
-                return NULL
-            p += length
+        if node.length > HEAD and not finis_same(
+            tree.text + node.at + HEAD, p + HEAD, node.length - HEAD
+        ):
+            return NULL
+        p += node.length
         at, op = node.after, node.op
-        if op > NOTHING and op != REST and not digit(p[0]):
-            op = NOTHING
-        if op == HOST:
+        q = NULL
+        if op == NOTHING:
+            q = p
+            at = node.child
+        elif op == HOST:
             again = host != NULL and finis_again(p, host, host_length)
             if again:
-                found.wide[wides] = last_host
-                p += host_length
+                q = p + host_length
             else:
                 q = ipv4(p, &value)
-                if q == NULL:
-                    return NULL
                 last_host = <uint64_t>1 << 32 | <uint64_t>value  # _packed.V4
-                found.wide[wides] = last_host
                 host, host_length = p, <int>(q - p)
-                p = q
+            found.wide[wides] = last_host
             wides += 1
         elif op == PORT:
             if again and port != NULL and finis_again(p, port, port_length):
-                found.narrow[narrows] = last_port
-                p += port_length
+                q = p + port_length
             else:
                 q = short_number(p, 5, &value)
-                if q == NULL or value > 65535:
+                if q != NULL and value > 65535:
                     return NULL
                 last_port = <uint16_t>value
-                found.narrow[narrows] = last_port
                 port, port_length = p, <int>(q - p)
-                p = q
+            found.narrow[narrows] = last_port
             narrows += 1
         elif op == INT:
             q = number(p, 18, &value)
-            if q == NULL:
-                return NULL
             found.wide[wides] = <uint64_t>value
             wides += 1
-            p = q
         elif op == DURATION:
             q = duration(p, &value)
-            if q == NULL:
-                return NULL
             seconds = <double>value
             memcpy(&found.wide[wides], &seconds, 8)
             wides += 1
-            p = q
-        elif op == NOTHING:
-            at = node.child
         else:
             found.rest = p if op == REST else NULL
             place[0] = p
             return &tree.ends[at]
+        if q == NULL:  # no value: it may go on in another way, but not with a digit
+            if digit(p[0]):
+                return NULL
+            wides -= op != PORT
+            narrows -= op == PORT
+            q, at = p, node.child
+            host = port = NULL
+        p = q
         if at == 0:
             return NULL
+
+
+cdef inline void _set_bytes(
+    const Tree* tree, Node* node, uint32_t at, int length
+) noexcept nogil:
+    """These bytes of `Tree.text` are the node's."""
+    node.at, node.length = at, <uint16_t>length
+    node.mask = <uint16_t>((1 << min(length, HEAD)) - 1)
+    memcpy(node.head, tree.text + at, HEAD)
 
 
 cdef inline int32_t _grown(
@@ -191,7 +192,7 @@ cdef inline int32_t _grown(
     cdef int common
     while True:
         at = list[0]
-        while at and tree.nodes[at].first != p[0]:
+        while at and tree.nodes[at].head[0] != p[0]:
             list = &tree.nodes[at].sibling
             at = list[0]
         if at == 0:
@@ -199,9 +200,9 @@ cdef inline int32_t _grown(
             tree.node_count += 1
             list[0] = at
             node = &tree.nodes[at]
-            node.at, node.length, node.first = tree.used, <uint16_t>(stop - p), p[0]
-            node.op, node.after, node.child, node.sibling = NOTHING, 0, 0, 0
             memcpy(tree.text + tree.used, p, stop - p)
+            _set_bytes(tree, node, tree.used, <int>(stop - p))
+            node.op, node.after, node.child, node.sibling = NOTHING, 0, 0, 0
             tree.used += <uint32_t>(stop - p)
             place[0] = stop
             return at
@@ -215,11 +216,10 @@ cdef inline int32_t _grown(
         if common < node.length:  # what stands below goes into a node of its own
             lower = &tree.nodes[tree.node_count]
             lower[0] = node[0]
-            lower.at += common
-            lower.length -= <uint16_t>common
-            lower.first, lower.sibling = tree.text[lower.at], 0
-            node.length, node.op, node.after = <uint16_t>common, NOTHING, 0
-            node.child = tree.node_count
+            _set_bytes(tree, lower, node.at + common, node.length - common)
+            lower.sibling = 0
+            _set_bytes(tree, node, node.at, common)
+            node.op, node.after, node.child = NOTHING, 0, tree.node_count
             tree.node_count += 1
         p += common
         if p == stop:
@@ -234,7 +234,7 @@ cdef inline bint _clash(const Tree* tree, const Node* node, int op) noexcept nog
     if op == REST or op == OVER:
         return at != 0
     while at:
-        if digit(tree.nodes[at].first):
+        if digit(tree.nodes[at].head[0]):
             return True
         at = tree.nodes[at].sibling
     return False
@@ -270,7 +270,7 @@ cdef inline void plant(
         if node.op == NOTHING:
             if _clash(tree, node, op):
                 return
-            node.op = <int8_t>op
+            node.op = op
         elif node.op != op or op == REST or op == OVER:
             return
         if op == REST or op == OVER:

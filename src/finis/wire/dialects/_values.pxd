@@ -1,5 +1,5 @@
-# Addresses and numbers, eight bytes at a time.  Up to 24 bytes after `p` are read, whatever they
-# are: callers see to it that there are so many.
+# Addresses, numbers and texts, eight or sixteen bytes at a time.  Up to 24 bytes after `p` are read,
+# whatever they are: callers see to it that there are so many.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 cdef extern from *:
@@ -7,7 +7,7 @@ cdef extern from *:
     #include <stdint.h>
     #include <string.h>
     #if defined(__SSE2__)
-    #include <emmintrin.h>
+    #include <tmmintrin.h>
     #endif
 
     /* Eight bytes, the first of them lowest. */
@@ -75,7 +75,7 @@ cdef extern from *:
 
     /* An address in its one proper form: how long it is, 0 where there is none.  Only where its
        last digit stands must be known before one can go on: it is found first. */
-    static inline int finis_ipv4(const uint8_t* p, int64_t* value) {
+    static inline int finis_ipv4_narrow(const uint8_t* p, int64_t* value) {
         unsigned first = finis_marks(p), second = first & (first - 1);
         unsigned third = second & (second - 1), fourth = third & (third - 1), one, two, three, four;
         int a, b, c, d;
@@ -95,15 +95,101 @@ cdef extern from *:
         return d;
     }
 
+    #if defined(__SSE2__)
+    /* The 81 forms of an address by where its digits end: how they are brought to four places of
+       four bytes each, and the least that octets of so many digits may be. */
+    typedef struct { uint8_t order[16]; uint16_t least[4]; uint16_t ends, dots; int length; } FinisForm;
+    static FinisForm FINIS_FORMS[256];
+    static int finis_wide;  /* has this processor SSSE3? */
+
+    /* Different for all forms: a factor found by trying. */
+    static inline unsigned finis_form(unsigned ends) { return (uint32_t)(ends * 0x372da969u) >> 24; }
+
+    static void finis_forms_open(void) {
+        static const uint16_t least[4] = {0, 0, 10, 100};
+        int i, k, n, at, place;
+        FinisForm* form;
+        FinisForm made;
+        for (i = 0; i < 256; i++) FINIS_FORMS[i].ends = 0xffff;  /* never as many bits */
+        for (i = 0; i < 81; i++) {
+            memset(&made, 0, sizeof made);
+            memset(made.order, 128, 16);
+            for (k = 0, n = i, at = 0; k < 4; k++, n /= 3, at++) {
+                for (place = 2 - n % 3; place < 3; place++)  /* hundreds, tens, ones */
+                    made.order[4 * (3 - k) + place] = (uint8_t)at++;
+                made.least[3 - k] = least[1 + n % 3];
+                made.dots = made.ends;
+                made.ends |= (uint16_t)(1 << at);
+                made.length = at;
+            }
+            form = &FINIS_FORMS[finis_form(made.ends)];
+            *form = made;
+        }
+        finis_wide = __builtin_cpu_supports("ssse3");
+    }
+
+    __attribute__((target("ssse3")))
+    static int finis_ipv4_wide(const uint8_t* p, int64_t* value) {
+        __m128i text = _mm_loadu_si128((const __m128i*)p), bad;
+        __m128i digits = _mm_sub_epi8(text, _mm_set1_epi8('0'));
+        unsigned others = (unsigned)_mm_movemask_epi8(
+            _mm_cmpeq_epi8(_mm_min_epu8(digits, _mm_set1_epi8(9)), digits)) ^ 0xffff;
+        unsigned dots = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(text, _mm_set1_epi8('.')));
+        unsigned rest = others & (others - 1), ends;
+        const FinisForm* form;
+        rest &= rest - 1;
+        rest &= rest - 1;
+        ends = others ^ (rest & (rest - 1));  /* the first four */
+        form = &FINIS_FORMS[finis_form(ends)];
+        if ((form->ends != ends) | ((dots & form->dots) != form->dots)) return 0;
+        digits = _mm_shuffle_epi8(digits, _mm_loadu_si128((const __m128i*)form->order));
+        digits = _mm_maddubs_epi16(digits, _mm_set1_epi32(1 << 16 | 10 << 8 | 100));
+        digits = _mm_madd_epi16(digits, _mm_set1_epi16(1));
+        digits = _mm_packs_epi32(digits, digits);
+        bad = _mm_or_si128(
+            _mm_subs_epu16(digits, _mm_set1_epi16(255)),
+            _mm_subs_epu16(_mm_loadl_epi64((const __m128i*)form->least), digits));
+        if (_mm_movemask_epi8(_mm_cmpeq_epi8(bad, _mm_setzero_si128())) != 0xffff) return 0;
+        *value = (int64_t)(uint32_t)_mm_cvtsi128_si32(_mm_packus_epi16(digits, digits));
+        return form->length;
+    }
+
+    static inline int finis_ipv4(const uint8_t* p, int64_t* value) {
+        return finis_wide ? finis_ipv4_wide(p, value) : finis_ipv4_narrow(p, value);
+    }
+    #else
+    static int finis_wide;
+    static void finis_forms_open(void) {}
+    static inline int finis_ipv4(const uint8_t* p, int64_t* value) {
+        return finis_ipv4_narrow(p, value);
+    }
+    #endif
+
+    /* A bit for each of 16 bytes that differs. */
+    static inline unsigned finis_differ(const uint8_t* p, const uint8_t* q) {
+    #if defined(__SSE2__)
+        return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(
+            _mm_loadu_si128((const __m128i*)p), _mm_loadu_si128((const __m128i*)q))) ^ 0xffff;
+    #else
+        uint64_t low = finis_eight(p) ^ finis_eight(q), high = finis_eight(p + 8) ^ finis_eight(q + 8);
+        const uint64_t ones = 0x0101010101010101ULL, tops = ones << 7, gather = 0x0002040810204081ULL;
+        low = (((low & ~tops) + ~tops) | low) & tops;
+        high = (((high & ~tops) + ~tops) | high) & tops;
+        return (unsigned)(low * gather >> 56) | (unsigned)(high * gather >> 56) << 8;
+    #endif
+    }
+
+    /* Are the first `length` bytes the same, at least 1?  Of both, 16 at a time are read. */
+    static inline int finis_same(const uint8_t* p, const uint8_t* q, int length) {
+        for (; length > 16; length -= 16, p += 16, q += 16)
+            if (finis_differ(p, q)) return 0;
+        return finis_differ(p, q) << (32 - length) == 0;
+    }
+
     /* Are the first `length` bytes the same, at most 15, and does no digit follow those at `p`? */
     static inline int finis_again(const uint8_t* p, const uint8_t* before, int length) {
-        static const uint8_t mask[32] = {
-            255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-        };
-        const uint8_t* of = mask + 16 - length;
-        uint64_t differ = (finis_eight(p) ^ finis_eight(before)) & finis_eight(of)
-            | (finis_eight(p + 8) ^ finis_eight(before + 8)) & finis_eight(of + 8);
-        return differ == 0 && (uint8_t)(p[length] - '0') > 9;
+        return (finis_differ(p, before) & ((1u << length) - 1)) == 0
+            && (uint8_t)(p[length] - '0') > 9;
     }
     """
     uint64_t finis_eight(const void* p) noexcept nogil
@@ -112,8 +198,12 @@ cdef extern from *:
     int finis_place(uint64_t others) noexcept nogil
     uint64_t finis_number(uint64_t digits) noexcept nogil
     int finis_ipv4(const uint8_t* p, int64_t* value) noexcept nogil
+    int finis_ipv4_narrow(const uint8_t* p, int64_t* value) noexcept nogil
+    unsigned int finis_differ(const uint8_t* p, const uint8_t* q) noexcept nogil
+    bint finis_same(const uint8_t* p, const uint8_t* q, int length) noexcept nogil
     bint finis_again(const uint8_t* p, const uint8_t* before, int length) noexcept nogil
     void finis_octets_open() noexcept
+    void finis_forms_open() noexcept
     const uint64_t FINIS_TENS[9]
 
 
