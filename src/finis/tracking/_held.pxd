@@ -13,6 +13,7 @@ cdef enum:  # `packed.SEEN`
 
 cdef enum:
     NO_SIDE = 2
+    DENIAL_BYTES = 256  # of a row: whole cache lines
     NO_CODE = 0xFFFFFFFF
 
 # --- rows given away -----------------------------------------------------------------------------
@@ -210,7 +211,7 @@ cdef inline void store_begin(Store* s) noexcept nogil:
     memset(s, 0, sizeof(Store))
     s.wait_free = NOBODY
     s.conns.bytes, s.ends.bytes, s.rests.bytes = sizeof(Conn), sizeof(Ends), sizeof(Rest)
-    s.denials.bytes = 256  # whole cache lines
+    s.denials.bytes = DENIAL_BYTES
 
 
 cdef inline void store_free(Store* s) noexcept nogil:
@@ -228,11 +229,13 @@ cdef inline void store_free(Store* s) noexcept nogil:
 
 
 cdef inline Conn* conn_at(const Store* s, uint32_t place) noexcept nogil:
-    return <Conn*>row_at(&s.conns, place)
+    return <Conn*>s.conns.chunks[place >> CHUNK_BITS] + (place & (CHUNK_ROWS - 1))
 
 
 cdef inline Denial* denial_at(const Store* s, uint32_t place) noexcept nogil:
-    return <Denial*>row_at(&s.denials, place)
+    return <Denial*>(
+        s.denials.chunks[place >> CHUNK_BITS] + (place & (CHUNK_ROWS - 1)) * DENIAL_BYTES
+    )
 
 
 # --- connections ---------------------------------------------------------------------------------

@@ -102,6 +102,7 @@ cdef int built(Flow* f, const Event* e, const Word* word, uint64_t real, int64_t
     cdef uint32_t place
     cdef Conn* c
     cdef Tie* found[KIND + 1]
+    cdef Tie* free
     if (
         not word.tcp or e.host[A] == 0 or e.host[B] == 0 or not e.has & HAS_CONN_ID
         or e.conn_id <= NAMELESS or orig < 0
@@ -109,13 +110,13 @@ cdef int built(Flow* f, const Event* e, const Word* word, uint64_t real, int64_t
         return 0
     if d.orphans and maybe_orphan(d, e.conn_id):
         return 0
-    ties_of(&d.numbers, key_of_number(e.conn_id), found)
+    free = ties_of(&d.numbers, key_of_number(e.conn_id), found)
     if found[IN_USE] != NULL or place_in(&d.numbers, found[TORN]) != NOBODY:
         return 0
     place = conn_new(s, f.lives_count)
     if (
         place == NOBODY
-        or tie_add(&d.numbers, key_of_number(e.conn_id), place, IN_USE) == NULL
+        or tie_put(&d.numbers, free, key_of_number(e.conn_id), place, IN_USE) == NULL
     ):
         return -1
     note_id(d, e.conn_id)
@@ -147,14 +148,14 @@ cdef int built(Flow* f, const Event* e, const Word* word, uint64_t real, int64_t
 cdef inline int open_tuple(Flow* f, Dev* d, uint64_t key, uint32_t place) noexcept nogil:
     """A tuple is in use by a connection."""
     cdef Tie* found[KIND + 1]
+    cdef Tie* free = ties_of(&d.ties, key, found)
     cdef uint32_t waits
-    ties_of(&d.ties, key, found)
     waits = place_in(&d.ties, found[WATCH])
     if waits != NOBODY:
         on_built(f, waits)
     if found[IN_USE] != NULL:
         found[IN_USE].place = place
-    elif tie_add(&d.ties, key, place, IN_USE) == NULL:
+    elif tie_put(&d.ties, free, key, place, IN_USE) == NULL:
         return -1
     return 0
 
@@ -195,6 +196,8 @@ cdef int teardown(
     cdef uint32_t place, waits
     cdef Conn* c
     cdef Memory* memory
+    cdef Tie* found[KIND + 1]
+    cdef Tie* free
     cdef int k
     cdef int64_t now
     cdef bint known = False
@@ -203,9 +206,10 @@ cdef int teardown(
         or not word.sure or (d.orphans and f.at - d.orphan_at > f.wait)
     ):
         return 0
-    place = find_open(d, e.conn_id)
-    if place == NOBODY:
+    free = ties_of(&d.numbers, key_of_number(e.conn_id), found)
+    if found[IN_USE] == NULL:
         return 0
+    place = found[IN_USE].place
     c = conn_at(s, place)
     if f.at < c.at - f.wait:
         return 0
@@ -227,7 +231,7 @@ cdef int teardown(
     c.event = event
     memory = d.brief if word.brief[c.orig][c.direction] else d.long_
     now = d.now.value if d.now.known else f.at
-    if number_torn(d.torn, key_of_number(e.conn_id), place, True, f.at):
+    if number_torn(d.torn, found, free, key_of_number(e.conn_id), place, f.at):
         return -1
     for k in range(c.count):  # `Device.close`, `Device.remember`
         if tuple_ended(memory, tuple_of(s, c, k), place, True, &waits, now):

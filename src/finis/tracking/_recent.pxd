@@ -101,32 +101,33 @@ cdef inline void fetch_further(const Ties* ties, const Tie* tie) noexcept nogil:
         finis_fetch(&store.waits[store.waits[tie.place].next])
 
 
-cdef inline void sweep(Ties* ties, uint64_t most) noexcept nogil:
-    """Take what is forgotten out of so many slots, at most RUN."""
-    cdef uint64_t i = ties.hand
+cdef inline void sweep(Ties* ties) noexcept nogil:
+    """Take what is forgotten out of the next RUN slots, or of all if they are fewer."""
+    cdef uint32_t most = <uint32_t>min(<uint64_t>RUN, ties.mask + 1)
+    cdef Tie* run = &ties.slots[ties.hand]  # the hand makes whole runs: none goes over the end
     cdef uint32_t j, n = 0
     cdef uint8_t gone[RUN]
-    for j in range(<uint32_t>most):
+    for j in range(most):
         gone[n] = <uint8_t>j
-        n += is_gone(ties, &ties.slots[(i + j) & ties.mask])
+        n += is_gone(ties, &run[j])
     for j in range(n):
-        fetch_gone(ties, &ties.slots[(i + gone[j]) & ties.mask])
+        fetch_gone(ties, &run[gone[j]])
+    ties.hand = (ties.hand + most) & ties.mask
+    for j in range(most // BUCKET):  # for the next time
+        finis_fetch(&ties.slots[ties.hand + BUCKET * j])
     for j in range(n):
-        fetch_further(ties, &ties.slots[(i + gone[j]) & ties.mask])
+        fetch_further(ties, &run[gone[j]])
     while n:  # the last first, as those behind what is dropped move; in a small table, all may
         n -= 1
-        if is_gone(ties, &ties.slots[(i + gone[n]) & ties.mask]):
-            drop_gone(ties, &ties.slots[(i + gone[n]) & ties.mask])
-    ties.hand = (i + most) & ties.mask
+        if is_gone(ties, &run[gone[n]]):
+            drop_gone(ties, &run[gone[n]])
 
 
 cdef inline void sweep_due(Ties* ties) noexcept nogil:
-    """There will be a new entry.  Slots may move."""
-    ties.due += ties.pace
-    if ties.due >= RUN:
-        ties.due = 0
-        if ties.count:
-            sweep(ties, min(<uint64_t>RUN, ties.mask + 1))
+    """Sweep as far as new entries ask for.  Slots may move."""
+    ties.due -= RUN
+    if ties.count:
+        sweep(ties)
 
 
 cdef inline void sweep_all(Ties* ties) noexcept nogil:
@@ -135,7 +136,7 @@ cdef inline void sweep_all(Ties* ties) noexcept nogil:
     while ties.count < before:  # what moved behind the hand is met when it comes round again
         before = ties.count
         for i in range((ties.mask + RUN) // RUN if before else 0):
-            sweep(ties, min(<uint64_t>RUN, ties.mask + 1))
+            sweep(ties)
 
 
 cdef inline void sweep_own(Memory* m) noexcept nogil:
@@ -238,9 +239,10 @@ cdef inline uint32_t head_of(const Memory* m) noexcept nogil:
 
 cdef inline void make_room(Memory* m, int64_t now) noexcept nogil:
     """There will be a new entry: a full slice is closed before its time, and some of what is
-    forgotten is dropped.  Slots may move."""
+    forgotten is dropped, from tables of several memories with the next line (`sweep_due`).  Slots
+    of an own table may move."""
     if m.ties != NULL:
-        sweep_due(m.ties)
+        m.ties.due += m.ties.pace
     else:
         sweep_own(m)
     if m.part[m.old].count >= m.most:
@@ -275,11 +277,11 @@ cdef inline uint32_t found_in(const Memory* m, uint64_t key) noexcept nogil:
 
 
 cdef inline int tie_over(
-    Memory* m, Tie** found, uint64_t key, uint32_t place, uint32_t* before
+    Memory* m, Tie** found, Tie* free, uint64_t key, uint32_t place, uint32_t* before
 ) noexcept nogil:
-    """The newest slice remembers a connection by this key, whose entries are `found`; if it has the
-    key in use, it has so no more.  `before`: the one remembered so far, NOBODY for none.  There is
-    room.  -1: no memory."""
+    """The newest slice remembers a connection by this key, whose entries are `found` (`ties_of`); if
+    it has the key in use, it has so no more.  `before`: the one remembered so far, NOBODY for none.
+    There is room.  -1: no memory."""
     cdef Tie* old = found[m.kind]
     cdef Tie* used = found[IN_USE]
     cdef uint32_t mark = head_of(m) << KIND_BITS | m.kind
@@ -296,7 +298,7 @@ cdef inline int tie_over(
     m.part[m.old].count += 1
     if used != NULL:
         used.mark = mark
-    elif tie_add(m.ties, key, place, mark) == NULL:
+    elif tie_put(m.ties, free, key, place, mark) == NULL:
         return -1
     return 0
 
@@ -307,14 +309,15 @@ cdef inline int tuple_ended(
     """A connection of this tuple ended, which `closes` it, too; -1: no memory.  `waits`: the last
     of the ring of denials that wait for what comes of this tuple, NOBODY for none."""
     cdef Tie* found[KIND + 1]
+    cdef Tie* free
     cdef uint32_t before
     make_room(m, now)
     hold(m.store, place)
-    ties_of(m.ties, key, found)
+    free = ties_of(m.ties, key, found)
     waits[0] = place_in(m.ties, found[WATCH])
     if not closes:
         found[IN_USE] = NULL
-    if tie_over(m, found, key, place, &before):
+    if tie_over(m, found, free, key, place, &before):
         return -1
     if before != NOBODY:
         release(m.store, before)
@@ -322,17 +325,14 @@ cdef inline int tuple_ended(
 
 
 cdef inline int number_torn(
-    Memory* m, uint64_t key, uint32_t place, bint closes, int64_t now
+    Memory* m, Tie** found, Tie* free, uint64_t key, uint32_t place, int64_t now
 ) noexcept nogil:
-    """The connection of this number ended; -1: no memory."""
-    cdef Tie* found[KIND + 1]
+    """The connection of this number ended; `found`: the entries of the number (`ties_of`), the one
+    in use only if the connection has it no more.  -1: no memory."""
     cdef uint32_t before
     make_room(m, now)
     conn_at(m.store, place).torn_slice = head_of(m)
-    ties_of(m.ties, key, found)
-    if not closes:
-        found[IN_USE] = NULL
-    return tie_over(m, found, key, place, &before)
+    return tie_over(m, found, free, key, place, &before)
 
 
 cdef inline int also_waits(
@@ -366,7 +366,6 @@ cdef inline int wait_for(
     cdef Store* s = m.store
     if tie == NULL or tie.mark >> KIND_BITS != head_of(m) & NO_CODE >> KIND_BITS:
         make_room(m, now)
-        tie = tie_find(m.ties, key, WATCH)  # it may have moved
         if tie == NULL:
             tie = tie_add(m.ties, key, NOBODY, 0)
             if tie == NULL:

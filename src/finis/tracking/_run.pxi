@@ -54,6 +54,10 @@ cdef int run(Flow* f, Event* events, Py_ssize_t length, Py_ssize_t* place) noexc
             elif not (f.last_known and f.last_ts == e.ts) and not on_time(f, e.ts):
                 return TIME
         f.timed = False
+        if way.dev.ties.due >= RUN:
+            sweep_due(&way.dev.ties)
+        if way.dev.numbers.due >= RUN:
+            sweep_due(&way.dev.numbers)
         word = &f.words[f.to_words[e.words]]
         taken = 0
         if word.kind == NOTHING:

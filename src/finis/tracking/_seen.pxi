@@ -108,8 +108,13 @@ cdef class TornNumbers(Recents):
             failed()
         c.event = event
         put_tuples(s, c, tuples)
-        if number_torn(&self.m, key_of_number(to_number(number)), place, False, now):
-            failed()
+        self.remember(key_of_number(to_number(number)), place, now)
+
+    cdef int remember(self, uint64_t key, uint32_t place, int64_t now) except -1:
+        cdef Tie* found[KIND + 1]
+        cdef Tie* free = ties_of(self.m.ties, key, found)
+        found[IN_USE] = NULL
+        return failed() if number_torn(&self.m, found, free, key, place, now) else 0
 
 
 cdef tuple tuples_in(const Store* s, const Conn* c):

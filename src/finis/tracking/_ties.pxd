@@ -37,9 +37,11 @@ cdef inline uint64_t bucket_of(const Ties* ties, uint64_t key) noexcept nogil:
 
 
 cdef inline void fetch_tie(const Ties* ties, uint64_t key) noexcept nogil:
+    cdef uint64_t i
     if ties.count:
-        finis_fetch(&ties.slots[bucket_of(ties, key)])
-        finis_fetch(&ties.slots[(bucket_of(ties, key) + BUCKET) & ties.mask])
+        i = bucket_of(ties, key)
+        finis_fetch(&ties.slots[i])
+        finis_fetch(&ties.slots[(i + BUCKET) & ties.mask])
 
 
 cdef inline Tie* tie_find(const Ties* ties, uint64_t key, uint32_t kind) noexcept nogil:
@@ -63,17 +65,19 @@ cdef inline bint is_gone(const Ties* ties, const Tie* tie) noexcept nogil:
     return <int32_t>(tie.mark - ties.oldest[tie.mark & KIND]) < 0
 
 
-cdef inline void ties_of(const Ties* ties, uint64_t key, Tie** found) noexcept nogil:
-    """The entries of this key by kind, NULL for none."""
+cdef inline Tie* ties_of(const Ties* ties, uint64_t key, Tie** found) noexcept nogil:
+    """The entries of this key by kind, NULL for none.  Where the next one would stand (`tie_put`)."""
     cdef uint64_t i
     cdef Tie* tie
     for i in range(KIND + 1):
         found[i] = NULL
-    if ties.count == 0:
-        return
+    if ties.slots == NULL:
+        return NULL
     i = bucket_of(ties, key)
-    while ties.slots[i].key:
+    while True:
         tie = &ties.slots[i]
+        if tie.key == 0:
+            return tie
         if tie.key == key:
             found[tie.mark & KIND] = tie
         i = (i + 1) & ties.mask
@@ -104,12 +108,27 @@ cdef inline int ties_grow(Ties* ties) noexcept nogil:
     return 0
 
 
+cdef inline bint is_full(const Ties* ties) noexcept nogil:
+    return ties.slots == NULL or 4 * ties.count > 3 * ties.mask
+
+
+cdef inline Tie* tie_put(
+    Ties* ties, Tie* free, uint64_t key, uint32_t place, uint32_t mark
+) noexcept nogil:
+    """A further entry where `ties_of` came to its end, since when nothing was added or dropped;
+    there is none of this key and kind.  NULL: no memory."""
+    if is_full(ties):
+        return tie_add(ties, key, place, mark)
+    free.key, free.place, free.mark = key, place, mark
+    ties.count += 1
+    return free
+
+
 cdef inline Tie* tie_add(Ties* ties, uint64_t key, uint32_t place, uint32_t mark) noexcept nogil:
-    """A further entry; there is none of this key and kind.  NULL: no memory."""
+    """The same where nobody has looked."""
     cdef uint64_t i
-    if ties.slots == NULL or 4 * ties.count > 3 * ties.mask:
-        if ties_grow(ties):
-            return NULL
+    if is_full(ties) and ties_grow(ties):
+        return NULL
     i = bucket_of(ties, key)
     while ties.slots[i].key:
         i = (i + 1) & ties.mask
