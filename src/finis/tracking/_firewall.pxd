@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from finis.tracking._folded cimport *
 from finis.tracking._held cimport *
+from finis.tracking._leaving cimport *
 from finis.tracking._memory cimport *
 from finis.tracking._recent cimport *
 from finis.tracking._ties cimport *

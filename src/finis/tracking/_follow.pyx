@@ -22,6 +22,7 @@ from libc.string cimport memcpy, memset
 from finis.tracking._firewall cimport *
 from finis.tracking._folded cimport *
 from finis.tracking._held cimport *
+from finis.tracking._leaving cimport *
 from finis.tracking._memory cimport *
 from finis.tracking._recent cimport *
 from finis.tracking._ties cimport *

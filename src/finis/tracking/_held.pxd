@@ -190,8 +190,10 @@ cdef struct Store:
     Pool denials
     Wait* waits
     uint32_t wait_room, wait_free
-    List done  # complete connections: Done
-    List loose  # and of complete denials without one
+    List left  # complete connections, as they will be given (`_leaving.pxd`)
+    List left_denials  # and theirs
+    List done  # complete connections after those: Done
+    List loose  # complete denials without one
     List patient  # denials in the order in which they began to wait for their connection: Waiting
     int64_t waiting  # of them, those that still do
     int64_t fresh  # denials that may still change
@@ -222,6 +224,8 @@ cdef inline void store_free(Store* s) noexcept nogil:
     free(s.patient.items)
     free(s.waits)
     free(s.limbo.items)
+    free(s.left.items)
+    free(s.left_denials.items)
     free(s.done.items)
     free(s.loose.items)
     free(s.rows_of)
@@ -263,69 +267,9 @@ cdef inline void list_place(Store* s, List* list, uint32_t place) noexcept nogil
         item[0] = place
 
 
-cdef inline void complete(Store* s, uint32_t place) noexcept nogil:
-    """Nothing holds this connection.  If it is not remembered by number either, nothing to come
-    refers to it: it leaves with its denials."""
-    cdef Conn* c = conn_at(s, place)
-    cdef uint32_t i = c.denials
-    cdef Done* done
-    if c.torn_slice >= s.numbered[c.device].slice:
-        list_place(s, &s.numbered[c.device].waiting, place)
-        return
-    c.flags |= DONE
-    done = <Done*>list_add(&s.done, sizeof(Done))
-    if done == NULL:
-        s.failed = True
-        return
-    done.place, done.denials = place, 0
-    if i == NOBODY:
-        return
-    while denial_at(s, i).waits:
-        denial_at(s, i).waits = 0
-        done.denials += 1
-        s.waiting -= 1
-        i = denial_at(s, i).next
-
-
-cdef inline void from_limbo(Store* s) noexcept nogil:
-    """The reference is done: what is referred to by nothing now is complete."""
-    cdef int64_t i
-    cdef uint32_t place
-    cdef Conn* c
-    for i in range(s.limbo.begin, s.limbo.end):
-        place = (<uint32_t*>s.limbo.items)[i]
-        c = conn_at(s, place)
-        if c.holds == 0 and not c.flags & DONE:
-            complete(s, place)
-    s.limbo.begin = s.limbo.end = 0
-
-
-cdef inline void no_longer_numbered(Store* s, Numbered* of, uint32_t slice) noexcept nogil:
-    """Slices before this one are gone."""
-    cdef List waited = of.waiting
-    cdef int64_t i
-    cdef Conn* c
-    of.slice = slice
-    memset(&of.waiting, 0, sizeof(List))
-    for i in range(waited.begin, waited.end):
-        c = conn_at(s, (<uint32_t*>waited.items)[i])
-        if c.holds == 0 and not c.flags & DONE:
-            complete(s, (<uint32_t*>waited.items)[i])  # or let it wait again
-    free(waited.items)
-
-
 cdef inline void hold(Store* s, uint32_t place) noexcept nogil:
     conn_at(s, place).holds += 1
 
-
-cdef inline void release(Store* s, uint32_t place) noexcept nogil:
-    cdef Conn* c = conn_at(s, place)
-    c.holds -= 1
-    if c.holds == 0:
-        if s.running:
-            complete(s, place)
-        else:
-            list_place(s, &s.limbo, place)
 
 # --- denials -------------------------------------------------------------------------------------
 
@@ -352,90 +296,6 @@ cdef inline void built_later(Denial* d, double after_s) noexcept nogil:
     if d.fresh and d.refusal.copy_row < 0 and not d.syn_after_s <= after_s:
         d.syn_after_s = after_s
 
-
-cdef inline void torn_later(
-    Store* s, Denial* d, int64_t row, uint32_t conn, uint8_t side, double lag_s
-) noexcept nogil:
-    """A Teardown logged after it is of the connection before it; the last one counts."""
-    if not d.fresh or d.refusal.copy_row >= 0:
-        return
-    hold(s, conn)
-    if d.late_conn != NOBODY:
-        release(s, d.late_conn)
-    d.late_row, d.late_conn, d.late_side, d.late_lag_s = row, conn, side, lag_s
-
-
-cdef inline void let_loose(Store* s, uint32_t place) noexcept nogil:
-    list_place(s, &s.loose, place)
-
-
-cdef inline void wait_for_conn(Store* s, uint32_t place) noexcept nogil:
-    """A settled denial waits for its connection to be complete."""
-    cdef Denial* d = denial_at(s, place)
-    cdef Conn* c = conn_at(s, d.conn)
-    cdef Waiting* last
-    if c.denials == NOBODY:
-        d.next = place
-    else:
-        d.next = denial_at(s, c.denials).next
-        denial_at(s, c.denials).next = place
-    c.denials = place
-    d.waits = 1
-    s.waiting += 1
-    s.told += 1
-    if s.patient.end == s.patient.room and s.patient.end - s.patient.begin > 2 * s.waiting + 4096:
-        tidy_patient(s)
-    last = <Waiting*>list_add(&s.patient, sizeof(Waiting))
-    if last == NULL:
-        s.failed = True
-    else:
-        last.row, last.place = <uint32_t>d.refusal.row, place
-    release(s, d.conn)
-
-
-cdef inline bint is_waiting(const Store* s, const Waiting* one) noexcept nogil:
-    cdef Denial* d = denial_at(s, one.place)
-    return d.waits and <uint32_t>d.refusal.row == one.row
-
-
-cdef inline void tidy_patient(Store* s) noexcept nogil:
-    """Only those that still wait."""
-    cdef Waiting* all = <Waiting*>s.patient.items
-    cdef int64_t i, to = 0
-    for i in range(s.patient.begin, s.patient.end):
-        if i + SOON < s.patient.end:
-            fetch_row(&s.denials, all[i + SOON].place)
-        if is_waiting(s, &all[i]):
-            all[to] = all[i]
-            to += 1
-    s.patient.begin, s.patient.end = 0, to
-
-
-cdef inline void settle(Store* s, uint32_t place) noexcept nogil:
-    """A denial that no line to come can change: `Denials.frame`."""
-    cdef Denial* d = denial_at(s, place)
-    cdef Denial* other
-    cdef Refusal* r = &d.refusal
-    cdef uint32_t i = d.copies, gone = d.late_conn
-    d.fresh = 0
-    s.fresh -= 1
-    while i != NOBODY:  # a copy says what its first says
-        other = denial_at(s, i)
-        i, other.copies = other.copies, NOBODY
-        other.syn_after_s, other.late_lag_s = d.syn_after_s, d.late_lag_s
-        other.late_row, other.late_conn, other.late_side = d.late_row, d.late_conn, d.late_side
-        if other.late_conn != NOBODY:
-            hold(s, other.late_conn)
-    if d.late_row >= 0 and not r.lag_s <= d.late_lag_s:
-        gone, d.conn = d.conn, d.late_conn
-        r.log_row, r.lag_s, r.side = d.late_row, d.late_lag_s, d.late_side
-        r.seen, r.why, r.pending, r.reach_s = YES, 0, 0, NAN
-    if gone != NOBODY:
-        release(s, gone)
-    if d.conn == NOBODY:
-        let_loose(s, place)
-    else:
-        wait_for_conn(s, place)
 
 # --- what waits for a denial's tuple -------------------------------------------------------------
 

@@ -160,6 +160,10 @@ cdef struct List:  # of items, appended at the end and taken from the front
     int64_t room
 
 
+cdef inline int64_t list_count(const List* list) noexcept nogil:
+    return list.end - list.begin
+
+
 cdef inline void* list_add(List* list, size_t size) noexcept nogil:
     """A new last item, to be written; NULL: no memory."""
     cdef int64_t count = list.end - list.begin
@@ -175,6 +179,14 @@ cdef inline void* list_add(List* list, size_t size) noexcept nogil:
             list.items, list.room = <char*>more, 2 * list.room + FIRST
     list.end += 1
     return list.items + (list.end - 1) * size
+
+
+cdef inline void list_begin(List* list, size_t size) noexcept nogil:
+    """What was taken from the front leaves room: the same memory is used again."""
+    cdef int64_t count = list_count(list)
+    if list.begin and count:
+        memmove(list.items, list.items + list.begin * size, count * size)
+    list.begin, list.end = 0, count
 
 # --- rows that are used again --------------------------------------------------------------------
 

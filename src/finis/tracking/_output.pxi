@@ -163,7 +163,7 @@ cdef class FastOutput:
     def complete(self):
         """How many rows `take` would give."""
         from_limbo(self.s)
-        return self.s.done.end - self.s.done.begin + self.s.loose.end - self.s.loose.begin
+        return ready_conns(self.s) + list_count(&self.s.loose)
 
     @property
     def let_go(self):
@@ -187,11 +187,10 @@ cdef class FastOutput:
         connections with their denials, and denials without."""
         cdef int64_t conns, denials, loose
         from_limbo(self.s)
-        conns = self.s.done.end - self.s.done.begin
-        loose = self.s.loose.end - self.s.loose.begin
+        conns, loose = ready_conns(self.s), list_count(&self.s.loose)
         if most is not None:
             conns, loose = min(conns, most), min(loose, most)
-        denials = loose + waiting_for(self.s, conns)
+        denials = loose + denials_of(self.s, conns)
         of_conns = self.array(packed.CONNECTION, conns)
         of_denials = self.array(packed.DENIAL, denials)
         books = [np.zeros(count, np.uint16) for count in (conns, conns, denials)]
@@ -210,6 +209,8 @@ cdef class FastOutput:
             to_denials, in_books[2] = <Refused*>&denial_bytes[0], &refused[0]
         with nogil:
             give(self.s, conns, loose, to_conns, to_denials, in_books)
+        if self.s.failed:
+            failed()
         if self.books.count(None) == len(self.books) - 1:  # no rows have codes of another
             book, whys = self.books[self.s.book]
         else:
@@ -224,102 +225,3 @@ cdef class FastOutput:
 cdef enum:
     NO_BOOK = 0xFFFF
     ALIVE = 3  # parts that are made, wait and are judged at one time
-
-
-cdef int64_t waiting_for(const Store* s, int64_t conns) noexcept nogil:
-    """How many denials leave with the first of the complete connections."""
-    cdef const Done* done = <Done*>s.done.items + s.done.begin
-    cdef int64_t i, count = 0
-    for i in range(conns):
-        count += done[i].denials
-    return count
-
-
-cdef inline void fetch_denials(const Store* s, uint32_t place) noexcept nogil:
-    """Have the processor load the denials of a connection, of which there is one, mostly."""
-    cdef uint32_t last = conn_at(s, place).denials
-    if last != NOBODY:
-        fetch_row(&s.denials, last)
-
-
-cdef int give(
-    Store* s, int64_t conns, int64_t loose, Connection* to, Refused* refused, uint16_t** books
-) noexcept nogil:
-    """Write the first complete rows, and forget them."""
-    cdef const Done* done = <Done*>s.done.items + s.done.begin
-    cdef const uint32_t* places
-    cdef int64_t i, n = 0
-    cdef uint32_t j, last, after
-    cdef Conn* c
-    cdef Told told
-    for i in range(conns):
-        if i + SOON < conns:
-            fetch_row(&s.conns, done[i + SOON].place)
-        if i + SOON // 2 < conns:
-            fetch_denials(s, done[i + SOON // 2].place)
-        c = conn_at(s, done[i].place)
-        write_connection(s, c, &to[i])
-        books[0][i] = books[1][i] = c.book
-        s.rows_of[c.book] -= 1
-        if c.flags & ENDED:
-            books[1][i] = end_book(s, c)
-            s.rows_of[books[1][i]] -= 1
-        told = told_so_far(s, c)
-        last = c.denials
-        if last != NOBODY:
-            j = denial_at(s, last).next
-            while True:
-                after = denial_at(s, j).next
-                tell_denial(&told, denial_at(s, j))
-                books[2][n] = give_denial(s, j, i, &refused[n])
-                n += 1
-                if j == last:
-                    break
-                j = after
-        to[i].first_lag_s, to[i].denials_after = told.first_lag_s, told.after
-        to[i].data_denied, to[i].acks_denied = told.data, told.acks
-        conn_give(s, done[i].place)
-    s.done.begin += conns
-    places = <uint32_t*>s.loose.items + s.loose.begin
-    for i in range(loose):
-        if i + SOON < loose:
-            fetch_row(&s.denials, places[i + SOON])
-        books[2][n] = give_denial(s, places[i], -1, &refused[n])
-        n += 1
-    s.loose.begin += loose
-    return 0
-
-
-cdef inline uint16_t give_denial(Store* s, uint32_t place, int64_t at, Refused* to) noexcept nogil:
-    cdef Denial* d = denial_at(s, place)
-    to.refusal, to.syn_after_s, to.at = d.refusal, d.syn_after_s, at
-    s.rows_of[d.book] -= 1
-    pool_give(&s.denials, place)
-    return d.book
-
-
-cdef inline void write_connection(const Store* s, const Conn* c, Connection* to) noexcept nogil:
-    """All but what denials tell."""
-    cdef Event* e = &to.start.event
-    cdef const Rest* r = rest_of(s, c)
-    memset(to, 0, sizeof(Connection))
-    e.ts = c.at if r == NULL else r.ts
-    e.line, e.conn_id, e.has = c.line, c.number, c.has
-    get_ends(s, c, e.host, e.port)
-    e.words, e.origin = c.words, c.origin
-    to.start.row, to.start.device, to.start.orig = c.row, c.device, c.orig
-    to.start.guessed = c.flags & GUESSED != 0
-    to.end.row = c.row
-    if c.flags & ENDED:
-        to.ended = 1
-        to.end.bytes, to.end.has, to.end.words = c.bytes, c.end_has, c.end_words
-        to.end.how, to.end.by = c.how, c.by
-        if r == NULL:
-            to.end.ts, to.end.line = c.ended_at, <int64_t>(<uint64_t>c.line + c.lines)
-            to.end.duration_s, to.end.origin = c.duration, c.origin
-        else:
-            to.end.ts, to.end.line = r.end_ts, r.end_line
-            to.end.duration_s, to.end.origin = r.duration_s, r.end_origin
-    if c.flags & REMOVED:
-        to.removed, to.removed_ts = 1, r.removed_ts
-    to.implied = c.flags & IMPLIED != 0

@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 
 from finis.tracking._held cimport *
+from finis.tracking._leaving cimport *
 from finis.tracking._memory cimport *
 from finis.tracking._ties cimport *
 
@@ -84,7 +85,7 @@ cdef inline void fetch_gone(const Ties* ties, const Tie* tie) noexcept nogil:
     cdef uint32_t kind = tie.mark & KIND
     cdef Store* store = (<Memory*>ties.of[kind]).store
     if kind == BRIEF or kind == LONG:
-        finis_fetch(conn_at(store, tie.place))
+        fetch_row(&store.conns, tie.place)
     elif kind == WATCH and tie.place != NOBODY:
         finis_fetch(&store.waits[tie.place])
 
@@ -96,7 +97,7 @@ cdef inline void fetch_further(const Ties* ties, const Tie* tie) noexcept nogil:
     if kind == BRIEF or kind == LONG:
         place = conn_at(store, tie.place).denials
         if place != NOBODY:
-            finis_fetch(&denial_at(store, place).next)
+            fetch_row(&store.denials, place)
     elif kind == WATCH and tie.place != NOBODY:
         finis_fetch(&store.waits[store.waits[tie.place].next])
 
