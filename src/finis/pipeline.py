@@ -290,14 +290,7 @@ class _Reading:
 
     def take(self, part: LogPart) -> None:
         """Judge connections of a log that nothing to come can change."""
-        if not self.options.keep:
-            self.verdicts.add_part(part)
-            return
-        from finis.diagnosis.engine import judge
-        from finis.tracking.events import LogTables
-
-        log = LogTables(part.connection_frame().sort("row"), part.denial_frame(), [], [])
-        self._add(judge(_correlate([], log, self.options), denials=False))
+        self.verdicts.add_part(part)
 
     def settle(self, point: PointData, final: bool) -> None:
         """Judge connections that have ended."""

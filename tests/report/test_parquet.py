@@ -16,7 +16,7 @@ from finis.wire.dialects._packed import BIT, HOSTS, PORTS, Book, Packed
 
 pytest.importorskip("finis.report._bits", reason="no kernel is built")
 
-from finis.report import parquet
+from finis.report import pages, parquet
 from finis.report._bits import distinct, packed
 
 TEXTS = st.sampled_from((None, "", "tcp", "outside", "é\x1b", "a" * 300)) | st.text(max_size=5)
@@ -63,7 +63,7 @@ def test_what_is_written_is_read(
     batches = [batch([rows[i % len(rows)] for i in part], book) for part in parts]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parquet, "GROUP_ROWS", group)
-        patch.setattr(parquet, "MOST_DISTINCT", group)
+        patch.setattr(pages, "MOST_DISTINCT", group)
         data = written(batches)
     shown = pl.concat([pl.DataFrame(schema=SCHEMA), *(b.frame() for b in batches)])
     read = pl.read_parquet(io.BytesIO(data))
@@ -88,7 +88,7 @@ def test_statistics_are_those_of_the_column(rows: list[dict[str, Any]], group: i
     pq = pytest.importorskip("pyarrow.parquet")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parquet, "GROUP_ROWS", group)
-        patch.setattr(parquet, "MOST_DISTINCT", group)
+        patch.setattr(pages, "MOST_DISTINCT", group)
         data = written([batch(rows), batch(rows[:2])])
     file = pq.ParquetFile(io.BytesIO(data))
     for number in range(file.metadata.num_row_groups):

@@ -172,10 +172,18 @@ def whatif(arguments: argparse.Namespace) -> int:
 
 def connections(arguments: argparse.Namespace) -> int:
     """`finis connections`."""
+    from finis.report.formats import packed_writer
+
     only = "" if arguments.by_point else "connections"
     with case(arguments, every_fact=False, only=only) as found:
-        frame = found.by_point if arguments.by_point else found.connections
-        return emit_table(frame, arguments, CONNECTION_COLUMNS)
+        if arguments.by_point:
+            return emit_table(found.by_point, arguments, CONNECTION_COLUMNS)
+        listing = found.verdicts.listing
+        if listing is None:
+            return emit_table(found.connections, arguments, CONNECTION_COLUMNS)
+        if arguments.format == "parquet" and (write := packed_writer("connections")) is not None:
+            return _emit(arguments, lambda stream: write(listing, stream))
+        return emit_batches(listing.frames(), arguments, CONNECTION_COLUMNS)
 
 
 def denials(arguments: argparse.Namespace) -> int:
@@ -187,9 +195,9 @@ def denials(arguments: argparse.Namespace) -> int:
 def events(arguments: argparse.Namespace) -> int:
     """`finis events`: written batch by batch, never all in memory."""
     from finis.pipeline import event_batches, event_frames
-    from finis.report.formats import event_writer
+    from finis.report.formats import packed_writer
 
-    if arguments.format == "parquet" and (write := event_writer()) is not None:
+    if arguments.format == "parquet" and (write := packed_writer("events")) is not None:
         batches = event_batches(arguments.paths, options(arguments))
         return _emit(arguments, lambda stream: write(batches, stream))
     return emit_batches(event_frames(arguments.paths, options(arguments)), arguments, EVENT_COLUMNS)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 §6, lower case
 LENGTH = 9  # 45 bits
+USED = np.uint64((1 << 5 * LENGTH) - 1)  # of a fingerprint
 FEW = 256  # ids that are spelt one by one
 
 
@@ -64,14 +65,24 @@ def ids(fingerprint: Array) -> pl.Series:
     """Short text ids; equal ones are told apart by their place in time, the first unchanged."""
     import polars as pl
 
-    used = fingerprint & np.uint64((1 << 5 * LENGTH) - 1)
-    if len(used) <= FEW or LENGTH % 3 or len(np.unique(used)) < len(used):
-        return pl.Series(_told_apart(fingerprint), dtype=pl.String)
+    used = fingerprint & USED
+    if len(used) <= FEW or len(np.unique(used)) < len(used):
+        return pl.Series(_told_apart(used), dtype=pl.String)
+    return spelt(used)
+
+
+def spelt(fingerprint: Array) -> pl.Series:
+    """Short text ids, equal ones the same."""
+    import polars as pl
+
+    if len(fingerprint) <= FEW or LENGTH % 3:
+        return pl.Series(_letters(fingerprint), dtype=pl.String)
     three = _three_letters()
     parts = [
-        three[pl.Series((used >> np.uint64(15 * n) & np.uint64(0x7FFF)).astype("u4"))].alias(f"{n}")
+        three[pl.Series((fingerprint >> np.uint64(15 * n) & np.uint64(0x7FFF)).astype("u4"))]
+        .alias(f"{n}")
         for n in range(LENGTH // 3)
-    ]
+    ]  # fmt: skip
     return pl.select(pl.concat_str(parts)).to_series()
 
 
@@ -86,15 +97,20 @@ def _three_letters() -> pl.Series:
 
 def one(fingerprint: np.uint64) -> str:
     """The id of one story alone."""
-    return _told_apart(np.array([fingerprint], np.uint64))[0]
+    return _letters(np.array([fingerprint], np.uint64))[0]
 
 
-def _told_apart(fingerprint: Array) -> list[str]:
+def _letters(fingerprint: Array) -> list[str]:
     letters = np.frombuffer(ALPHABET.encode(), np.uint8)
     shifts = (np.arange(LENGTH) * 5).astype(np.uint64)
     digits = (fingerprint[:, None] >> shifts) & np.uint64(31)
     packed = np.ascontiguousarray(letters[digits.astype(np.int64)])
     out: list[str] = packed.view(f"S{LENGTH}").reshape(-1).astype(f"U{LENGTH}").tolist()
+    return out
+
+
+def _told_apart(fingerprint: Array) -> list[str]:
+    out = _letters(fingerprint)
     if len(set(out)) < len(out):
         count: dict[str, int] = {}
         taken = set(out)

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from finis.correlation._hash cimport chained
 from finis.tracking._held cimport Connection, Refused
 from finis.tracking._memory cimport finis_fetch
 from finis.wire.dialects._row cimport (
@@ -21,14 +22,6 @@ cdef enum:
 
 cdef int64_t NEVER = -(2**63), NS = 1_000_000_000
 cdef uint64_t NAMED = _packed.NAMED
-
-
-cdef inline uint64_t chained(uint64_t state, uint64_t part) noexcept nogil:
-    """One step of `correlation.keys.mix`."""
-    cdef uint64_t z = state + part + <uint64_t>0x9E3779B97F4A7C15
-    z = (z ^ (z >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
-    z = (z ^ (z >> 27)) * <uint64_t>0x94D049BB133111EB
-    return z ^ (z >> 31)
 
 
 cdef inline uint64_t code_of(const uint64_t[::1] named, uint64_t host) noexcept nogil:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from finis.diagnosis.cutting import Cut
     from finis.diagnosis.engine import Judged
     from finis.diagnosis.findings import Finding
+    from finis.diagnosis.listed import Listing
     from finis.diagnosis.logparts import LogJudge
     from finis.diagnosis.patterns._api import PatternFinding
     from finis.tracking.parts import LogPart
@@ -51,6 +52,7 @@ class Verdicts:
         self.clocks: list[Clock] = []
         self.unmatched: list[str] = []  # ambiguous matches, in words
         self.log: LogJudge | None = None  # where only logs were read, and no rows are kept
+        self.listing: Listing | None = None  # where connections of logs are asked for, nothing else
 
     def add(self, judged: Judged) -> None:
         """Take a batch; nothing of its memory is kept."""
@@ -75,8 +77,16 @@ class Verdicts:
 
     def add_part(self, part: LogPart) -> None:
         """Take a part of a log that no capture goes with.  Nothing of its memory is kept."""
+        from finis.diagnosis.cutting import Cut
+
+        if self.only == "connections":
+            if self.listing is None:
+                from finis.diagnosis.listed import Listing
+
+                self.listing = Listing(self.cut or Cut())
+            self.listing.add(part)
+            return
         if self.log is None:
-            from finis.diagnosis.cutting import Cut
             from finis.diagnosis.logparts import LogJudge
 
             self.log = LogJudge(EXAMPLES, self.cut or Cut())
@@ -87,6 +97,8 @@ class Verdicts:
         if self.log is not None:
             self.log.finish(self.tally, logged)
             self.clocks = self.log.clocks()
+        if self.listing is not None:
+            self.clocks = self.listing.clocks()
 
     @property
     def n_connections(self) -> int:
@@ -115,6 +127,8 @@ class Verdicts:
 
     def table(self, name: str) -> pl.DataFrame:
         """tables.CONNECTIONS or tables.DENIALS, judged: connections in order of time."""
+        if self.listing is not None and name == "connections":
+            return pl.concat(self.listing.frames())
         return self._table(name, [column.name for column in TABLES[name]])
 
     def numbers(self, name: str) -> pl.Series:

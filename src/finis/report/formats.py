@@ -64,10 +64,11 @@ def write_batches(frames: Iterator[pl.DataFrame], form: str, target: IO[bytes]) 
         raise UsageError(f"a table cannot be written as {form}: use {', '.join(TABLE_FORMATS)}")
 
 
-def event_writer() -> Any:
-    """`finis.report.parquet.write_events`, None where no kernel is built."""
+def packed_writer(table: str) -> Any:
+    """What of `finis.report.parquet` writes events or connections of logs, None where no kernel is
+    built."""
     found = kernel("finis.report.parquet")
-    return None if found is None else found.write_events
+    return None if found is None else getattr(found, f"write_{table}")
 
 
 def visible(frame: pl.DataFrame) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
 from finis.wire.dialects import _packed
+from finis.wire.dialects._dotted cimport LONGEST, dotted
 
 cdef extern from *:
     """
@@ -48,23 +49,8 @@ cdef extern from *:
 
 cdef enum:
     NULLABLE = 2
-    LONGEST = 15  # characters of a dotted address
 
 cdef uint64_t V4 = _packed.V4, NAMED = _packed.NAMED
-cdef uint8_t OCTETS[256][4]  # digits, and in the last byte how many
-
-
-cdef int _octets() except -1:
-    cdef int i, k
-    for i in range(256):
-        text = str(i).encode()
-        for k in range(len(text)):
-            OCTETS[i][k] = text[k]
-        OCTETS[i][3] = len(text)
-    return 0
-
-
-_octets()
 
 
 cdef void release_schema(ArrowSchema* schema) noexcept nogil:
@@ -91,18 +77,6 @@ cdef void drop_array(capsule) noexcept:
     if array.release != NULL:
         array.release(array)
     free(array)
-
-
-cdef inline uint8_t* dotted(uint8_t* p, uint32_t number) noexcept nogil:
-    cdef int shift = 24
-    while True:
-        memcpy(p, OCTETS[number >> shift & 255], 4)
-        p += OCTETS[number >> shift & 255][3]
-        if shift == 0:
-            return p
-        p[0] = b"."
-        p += 1
-        shift -= 8
 
 
 cdef class Hosts:
