@@ -65,10 +65,16 @@ class Options:
     progress: Progress | None = None
     stop: Callable[[], bool] | None = None  # asked after each batch: read no further?
     keep: bool = True  # hold every judged row; False: only what findings and patterns need
+    first: int = 0  # … and so many rows of each table, the first
     every_fact: bool = True  # … with all that rules read, so that any row can be explained
     only: str = ""  # connections or denials: that table is asked for and nothing else
     lossy: bool = False  # the only capture is known to miss segments
     batch: int = BATCH  # ended connections judged together; fewer are judged at the end
+
+    @property
+    def tidy(self) -> bool:
+        """Are rows of tables asked for, so that they stand in order and have their ids?"""
+        return self.keep or self.first > 0
 
 
 class SeveralPointsError(Exception):

@@ -272,7 +272,7 @@ class _Reading:
             from finis.diagnosis.cutting import Cut
 
             cut = Cut(options.since, options.until, options.hosts, options.ports)
-        return Verdicts(keep=options.keep, cut=cut, only=options.only)
+        return Verdicts(keep=options.keep, first=options.first, cut=cut, only=options.only)
 
     @cached_property
     def settling(self) -> Settling:
@@ -281,10 +281,10 @@ class _Reading:
         return Settling(self.options, self._add)
 
     def parts(self, intake: Intake) -> bool:
-        """Are logs judged a part at a time?  Where nothing else is read, and no row is kept, or
-        none of denials, of which the whole log tells more."""
+        """Are logs judged a part at a time?  Where nothing else is read, and not all rows are kept
+        with all that is known of them."""
         options = self.options
-        if not intake.only_logs or (options.keep and options.only != "connections"):
+        if not intake.only_logs or (options.keep and not options.only):
             return False
         return options.batch != NEVER and intake.log.streams
 
@@ -340,7 +340,7 @@ def _correlate(points: Any, log: LogTables, options: Options) -> Stories:
         points,
         log.connections,
         log.denials,
-        CorrelationOptions(options.date, tidy=options.keep),
+        CorrelationOptions(options.date, tidy=options.tidy),
     )
 
 

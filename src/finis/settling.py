@@ -88,10 +88,10 @@ class Settling:
 
     def _judge(self, point: PointData) -> Judged:
         losses = frozenset([point.name] if self.lossy else [])
-        keep = self.asked.keep
-        columns = COLUMNS | TABLE if keep else COLUMNS
-        wanted = None if keep and self.asked.every_fact else columns
-        options = Options(self.asked.date, lossy=losses, tidy=keep, columns=wanted)
+        tidy = self.asked.tidy
+        columns = COLUMNS | TABLE if tidy else COLUMNS
+        wanted = None if self.asked.keep and self.asked.every_fact else columns
+        options = Options(self.asked.date, lossy=losses, tidy=tidy, columns=wanted)
         stories = correlate([point], pl.DataFrame(), pl.DataFrame(), options)
         if stories.facts is not None:
             self.rows += stories.facts.count

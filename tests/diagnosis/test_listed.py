@@ -4,8 +4,6 @@ whatever the runs."""
 from __future__ import annotations
 
 import io
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,7 +17,6 @@ from finis.diagnosis.cutting import Cut
 from finis.diagnosis.kinds import Verdict
 from finis.diagnosis.listed import LISTED, Codes, Laid, Listing, Texts
 from finis.diagnosis.runs import Runs
-from finis.pipeline import Options, read
 from finis.tracking.packed import CONNECTION
 from finis.wire.dialects._packed import BIT, NAMED, V4
 
@@ -167,45 +164,3 @@ def test_what_is_written_is_what_frames_hold(
     read_again = pl.read_parquet(io.BytesIO(out.getvalue()))
     assert read_again.schema == frame.schema
     assert read_again.equals(frame)
-
-
-def lines(count: int) -> str:
-    """Connections that overlap, of two devices, some by name, some whose Built or Teardown is not
-    there, and denials after them."""
-    out = []
-    for n in range(count):
-        host, ts = f"fw{n % 2}", f"2024-03-01T00:{n // 60 % 60:02}:{n % 60:02}Z"
-        client = f"10.0.{n % 7}.{n % 250 + 1}" if n % 5 else f"web-{n % 3}"
-        ends = (f"outside:198.51.100.{n % 9 + 1}/443 (198.51.100.{n % 9 + 1}/443)",
-                f"inside:{client}/{1024 + n} (203.0.113.{n % 4 + 1}/{1024 + n})")  # fmt: skip
-        if n % 11:
-            out.append(f"{ts} {host} : %ASA-6-302013: Built outbound TCP connection {n} for "
-                       f"{ends[0]} to {ends[1]}")  # fmt: skip
-        if n >= 9 and n % 6:
-            old = n - 9
-            was = f"10.0.{old % 7}.{old % 250 + 1}" if old % 5 else f"web-{old % 3}"
-            reason = ("TCP FINs", "TCP Reset-I", "SYN Timeout", "Connection timeout")[n % 4]
-            out.append(
-                f"{ts} fw{old % 2} : %ASA-6-302014: Teardown TCP connection {old} for "
-                f"outside:198.51.100.{old % 9 + 1}/443 to inside:{was}/{1024 + old} duration "
-                f"0:00:09 bytes {n % 3 * 100} {reason}"
-            )
-        if n >= 12 and n % 4 == 0:
-            old = n - 9
-            out.append(
-                f"{ts} fw{old % 2} : %ASA-6-106015: Deny TCP (no connection) from "
-                f"198.51.100.{old % 9 + 1}/443 to 10.0.{old % 7}.{old % 250 + 1}/{1024 + old} "
-                "flags PSH ACK  on interface outside"
-            )
-    return "\n".join(out) + "\n"
-
-
-@pytest.mark.parametrize("options", [{}, {"hosts": ("10.0.3.4", "web-1")}, {"ports": (1034,)}])
-def test_the_list_is_the_table(tmp_path: Path, options: dict[str, Any]) -> None:
-    path = tmp_path / "asa.log"
-    path.write_text(lines(700))
-    every = read(path, Options(**options)).connections
-    some = read(path, Options(**options, only="connections"))
-    assert some.verdicts.listing is not None
-    assert every.height
-    assert some.connections.equals(every)

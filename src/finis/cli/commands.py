@@ -77,9 +77,11 @@ def case(arguments: argparse.Namespace, *, again: bool = False, **settings: Any)
     a second time, so standard input is spooled.  `settings`: further Options."""
     from finis.cli.interrupt import interruptible
     from finis.cli.progress import Bar
+    from finis.cli.spared import spare
     from finis.cli.spool import spooled
     from finis.pipeline import read
 
+    spare()
     made = replace(options(arguments), **settings)
     with spooled(arguments.paths, again) as paths:
         with Bar(paths) as bar, interruptible() as stopped:
@@ -107,8 +109,12 @@ def say_uncompiled() -> None:
 
 def diagnose(arguments: argparse.Namespace) -> int:
     """`finis diagnose`."""
-    # The JSON lists rows; other formats need findings only.
-    with case(arguments, keep=arguments.format == "json", every_fact=False) as found:
+    first = 0  # rows: the JSON lists some, other formats none
+    if arguments.format == "json":
+        from finis.report.diagnosis import LISTED
+
+        first = LISTED
+    with case(arguments, keep=False, first=first) as found:
         from finis.report.diagnosis import document, facts  # where much is read, meanwhile
 
         if arguments.format == "json":
@@ -178,18 +184,17 @@ def connections(arguments: argparse.Namespace) -> int:
     with case(arguments, every_fact=False, only=only) as found:
         if arguments.by_point:
             return emit_table(found.by_point, arguments, CONNECTION_COLUMNS)
-        listing = found.verdicts.listing
-        if listing is None:
-            return emit_table(found.connections, arguments, CONNECTION_COLUMNS)
-        if arguments.format == "parquet" and (write := packed_writer("connections")) is not None:
-            return _emit(arguments, lambda stream: write(listing, stream))
-        return emit_batches(listing.frames(), arguments, CONNECTION_COLUMNS)
+        verdicts = found.verdicts
+        write = packed_writer("connections") if arguments.format == "parquet" else None
+        if verdicts.listing is None or write is None:
+            return emit_batches(verdicts.frames("connections"), arguments, CONNECTION_COLUMNS)
+        return _emit(arguments, lambda stream: write(verdicts.listing, stream))
 
 
 def denials(arguments: argparse.Namespace) -> int:
     """`finis denials`."""
     with case(arguments, every_fact=False, only="denials") as found:
-        return emit_table(found.denials, arguments, DENIAL_COLUMNS)
+        return emit_batches(found.verdicts.frames("denials"), arguments, DENIAL_COLUMNS)
 
 
 def events(arguments: argparse.Namespace) -> int:

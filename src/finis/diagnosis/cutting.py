@@ -42,6 +42,20 @@ class Cut:
             )
         return found
 
+    def refusals(self, part: LogPart) -> Array:
+        """Per denial of a part."""
+        event = part.denials["refusal"]["event"]
+        stamps = np.where(event["has"] & BIT["ts"] != 0, event["ts"], NEVER)
+        found = self._timely(stamps, stamps)
+        if self.hosts:
+            asked = np.array([part.book.host(text) for text in self.hosts], "u8")
+            found &= np.isin(event["a_h"], asked) | np.isin(event["b_h"], asked)
+        if self.ports:
+            found &= np.logical_or.reduce(
+                [np.isin(event[n], self.ports) & (event["has"] & BIT[n] != 0) for n in PORTS[:2]]
+            )
+        return found
+
     def denials(self, rows: Chunk, names: Names) -> Array:
         """Per denial (`refused.REFUSED`)."""
         found = self._timely(rows["ts"], rows["ts"])

@@ -22,11 +22,11 @@ from finis.diagnosis.coded import NEVER, Names
 from finis.diagnosis.cutting import Cut
 from finis.diagnosis.engine import catalogue
 from finis.diagnosis.kinds import ByWord, ConnectionKinds
-from finis.diagnosis.logrows import Reader, number, said
+from finis.diagnosis.logrows import Columns, Reader, number, said
 from finis.diagnosis.partrows import judged
 from finis.diagnosis.runs import Runs, in_order
-from finis.diagnosis.spill import folder, no_room
-from finis.records import dataclass
+from finis.diagnosis.spill import folder, no_room, picked
+from finis.records import dataclass, replace
 from finis.tables import CONNECTIONS, polars_schema
 from finis.terms import Confidence, word
 from finis.tracking.parts import CONNECTION, LogPart
@@ -149,15 +149,19 @@ class Codes:
 
 
 class Listing:
-    """All connections of logs that are read a part at a time."""
+    """Connections of logs that are read a part at a time: all of them, or the first `most` (None:
+    all) in the order of the table.  `kinds`: of another reader of the same parts."""
 
-    def __init__(self, cut: Cut) -> None:
-        self.cut = cut
-        self.kinds = ConnectionKinds()
+    def __init__(
+        self, cut: Cut, most: int | None = None, kinds: ConnectionKinds | None = None
+    ) -> None:
+        self.cut, self.most = cut, most
+        self.kinds = kinds or ConnectionKinds()
         self.texts = Texts()
         self.devices: list[str] = []
         self._devices: dict[str, int] = {}
         self._runs = Runs(LISTED)
+        self.first = np.empty(0, LISTED)
         self._reader = Reader(Names(), self.kinds)
         self._reasons = ByWord(lambda told: self.texts.number(told[_REASON]))
         self._hosts: tuple[Book | None, Codes | None] = (None, None)
@@ -169,16 +173,36 @@ class Listing:
         if not len(part.connections):
             return
         columns = self._reader.columns(part)
+        shown = self.cut.connections(part, columns) if self.cut else None
+        rows = self._rows(part, columns.kind)
+        tell_apart(rows)
+        self._runs.add(rows if shown is None else rows[np.isin(rows["row"], columns.number[shown])])
+
+    def add_first(self, part: LogPart, columns: Columns, shown: Array | None) -> None:
+        """Take what may be among the first `most`; `shown`: which of it are asked for, None for
+        all."""
+        assert self.most is not None
+        at = np.arange(len(columns.kind)) if shown is None else np.flatnonzero(shown)
+        begin, number = columns.begin[at], columns.number[at]
+        if len(self.first) == self.most:
+            last = self.first[-1]
+            may = (begin < last["begin"]) | ((begin == last["begin"]) & (number < last["row"]))
+            at = at[may]
+        elif len(at) > self.most:
+            at = at[np.lexsort((number, begin))[: self.most]]
+        if not len(at):
+            return
+        some = replace(part, connections=picked(part.connections, at))
+        rows = np.concatenate([self.first, self._rows(some, columns.kind[at])])
+        self.first = in_order(rows)[: self.most]
+
+    def _rows(self, part: LogPart, kind: Array) -> Array:
+        """The connections of a part, which are of these kinds, in order."""
         rows = np.empty(len(part.connections), LISTED)
         connections = np.ascontiguousarray(part.connections).view(np.uint8)
         self._fill(connections, self._codes(part), rows.view(np.uint8))
-        rows["verdict"] = self.kinds.judged(columns.kind, lambda at: judged(part, at).connections)
-        shown = self.cut.connections(part, columns) if self.cut else None
-        order = in_order(rows)
-        tell_apart(order)
-        if shown is not None:
-            order = order[np.isin(order["row"], rows["row"][shown])]
-        self._runs.add(order)
+        rows["verdict"] = self.kinds.judged(kind, lambda at: judged(part, at).connections)
+        return in_order(rows)
 
     def _codes(self, part: LogPart) -> Codes:
         book, known = self._hosts
@@ -219,6 +243,12 @@ class Listing:
             yield pl.DataFrame(schema=SCHEMA)
         for rows in self.chunks():
             yield self.frame(rows)
+
+    def head(self) -> pl.DataFrame:
+        """tables.CONNECTIONS of the first `most`."""
+        rows = self.first.copy()
+        tell_apart(rows)
+        return self.frame(rows)
 
     def frame(self, rows: Array) -> pl.DataFrame:
         """tables.CONNECTIONS of some rows."""
@@ -336,8 +366,9 @@ def fill(rows: Array, codes: Codes, out: Array) -> None:
 def _place(hosts: Array, codes: Codes) -> Array:
     """The place of named hosts in `Codes`; the one beyond the end for all else."""
     last = len(codes.numbers) - 1
-    place: Array = np.where(hosts >= NAMED, hosts - np.uint64(NAMED), last)
-    return np.minimum(place, last).astype(int)
+    place = np.where(hosts >= NAMED, hosts - np.uint64(NAMED), last)
+    out: Array = np.minimum(place, last).astype(int)
+    return out
 
 
 def _names(to: Array, code: dict[str, Array], device: Array, when: Array, codes: Codes) -> Array:

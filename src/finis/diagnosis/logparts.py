@@ -28,6 +28,8 @@ from finis.diagnosis.kinds import (
     Verdict,
     with_whole,
 )
+from finis.diagnosis.listed import Listing
+from finis.diagnosis.listeddenials import ListedDenials
 from finis.diagnosis.logrows import NO_PORT, Columns, Kept, Reader
 from finis.diagnosis.partrows import (
     Row,
@@ -52,10 +54,11 @@ HOSTS_MOST = 1 << 21  # half of the hosts whose connections are counted; further
 
 class LogJudge:
     """Judges the parts of logs.  `limit`: examples of a finding; `cut`: what is asked for.  Cut
-    after judging: a verdict may rest on lines outside."""
+    after judging: a verdict may rest on lines outside.  `first`: how many connections are listed,
+    and all denials if there are any; `only_denials`: these are listed and nothing is told."""
 
-    def __init__(self, limit: int, cut: Cut) -> None:
-        self.cut = cut
+    def __init__(self, limit: int, cut: Cut, first: int = 0, *, only_denials: bool = False) -> None:
+        self.cut, self.only_denials = cut, only_denials
         self.names = Names()
         self.kinds, self.denial_kinds = ConnectionKinds(), DenialKinds()
         self.connections = Coded("connections", limit, self.names)
@@ -67,6 +70,10 @@ class LogJudge:
         self.kept = Kept(self.names)
         self.refused = Refusals(self.names, self.denial_kinds)
         self.devices: dict[str, int] = {}  # the first connection of each
+        self.listing = Listing(cut, first, self.kinds) if first else None
+        self.listed: ListedDenials | None = None
+        if first or only_denials:
+            self.listed = ListedDenials(self.refused, self.denial_kinds.verdicts)
 
     def add(self, part: LogPart) -> None:
         """Take a part; its memory may be used again."""
@@ -74,11 +81,20 @@ class LogJudge:
         if len(part.connections):
             verdict = self._connections(part)
         if len(part.denials):
+            if self.listed is not None:
+                self.listed.copies.add(part, self.cut.refusals(part) if self.cut else None)
             self.refused.add(part, verdict, [one.cause for one in self.kinds.verdicts])
 
     def _connections(self, part: LogPart) -> Array:
         rows = self.reader.columns(part)
         verdict = self.kinds.judged(rows.kind, lambda at: judged(part, at).connections)
+        self.openers.add(rows.orig_h, rows.nothing)
+        if not self.only_denials:
+            self._tell_connections(part, rows, verdict)
+        self._met_devices(part, rows)
+        return verdict
+
+    def _tell_connections(self, part: LogPart, rows: Columns, verdict: Array) -> None:
         verdicts = self.kinds.verdicts
         members = Members(
             verdict=verdict,
@@ -100,16 +116,15 @@ class LogJudge:
         def alone(at: Array) -> LogPart:
             return replace(part.bare(), connections=picked(part.connections, at))
 
-        self.openers.add(rows.orig_h, rows.nothing)
         shown = self.cut.connections(part, rows) if self.cut else None
         _add(self.connections, members, shown, verdicts, tell, alone)
+        if self.listing is not None:
+            self.listing.add_first(part, rows, shown)
         if shown is not None:
             self.asked.add(rows.orig_h[shown])
         self.targets.add(rows.target if shown is None else rows.target[shown])
         failed = self.kept.add(part, rows, verdict, shown)
         self.refused.met[("src_h",)].add(slot_keys(failed))  # a host's failures are counted as one
-        self._met_devices(part, rows)
-        return verdict
 
     def _met_devices(self, part: LogPart, rows: Columns) -> None:
         for code in np.flatnonzero(np.bincount(rows.device)).tolist():
@@ -130,6 +145,10 @@ class LogJudge:
             whole = counted.of(rows, begin, known[rows["device"]])
             self._refusals(number, rows, codes, whole)
             begin += len(rows)
+        if self.listed is not None:
+            self.listed.finish()
+        if self.only_denials:
+            return
         self.connections.give(tally.connections, self.kinds.verdicts, stories, _connection_whom)
         self.denials.give(tally.denials, self.denial_kinds.verdicts, refusals, _denial_whom)
 
@@ -146,6 +165,17 @@ class LogJudge:
             with_whole(rows["kind"], whole),
             lambda at: judged_denials(self.refused.some(number, at), whole.only(at)),
         )
+        shown = self.cut.denials(rows, self.names) if self.cut else None
+        if self.listed is not None:
+            self.listed.add(number, rows["row"], found, shown)
+        if not self.only_denials:
+            self._tell_denials(number, rows, codes, whole, found, shown)
+
+    def _tell_denials(
+        self, number: int, rows: Chunk, codes: LogPart, whole: Population, found: Array,
+        shown: Array | None,
+    ) -> None:  # fmt: skip
+        kinds = self.denial_kinds
         src, src_p, dst, dst_p = (rows[name] for name in ("src", "src_p", "dst", "dst_p"))
         members = Members(
             verdict=found,
@@ -168,7 +198,6 @@ class LogJudge:
         def alone(at: Array) -> LogPart:
             return self.refused.some(number, at)
 
-        shown = self.cut.denials(rows, self.names) if self.cut else None
         _add(self.denials, members, shown, kinds.verdicts, tell, alone)
         every = np.ones(len(rows), bool)
         self.refused.tell(rows, found, kinds.verdicts, every if shown is None else shown)

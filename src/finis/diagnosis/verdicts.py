@@ -21,7 +21,7 @@ from finis.diagnosis.tally import Tally
 from finis.tables import CONNECTIONS, DENIALS, STORY_FACTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from finis.correlation.stories import Clock, Stories
     from finis.diagnosis.cutting import Cut
@@ -33,19 +33,23 @@ if TYPE_CHECKING:
     from finis.tracking.parts import LogPart
 
 TABLES = {"connections": CONNECTIONS, "denials": DENIALS}
+_ORDER = {"connections": PLACE, "denials": ("row",)}
 
 
 class Verdicts:
     """All verdicts.  `keep`: hold the rows of the tables too, not just what findings need;
-    `cut`: what is asked for of logs that come in parts; `only`: the table that is asked for, and
-    no findings."""
+    `first`: how many of each table, whatever is kept; `cut`: what is asked for of logs that come
+    in parts; `only`: the table that is asked for, and no findings."""
 
-    def __init__(self, *, keep: bool = True, cut: Cut | None = None, only: str = "") -> None:
-        self.keep = keep
+    def __init__(
+        self, *, keep: bool = True, first: int = 0, cut: Cut | None = None, only: str = ""
+    ) -> None:
+        self.keep, self.first = keep, first
         self.cut = cut
         self.only = only
         self.tally = Tally()
         self.rows = {"connections": Rows(), "denials": Rows()}
+        self.heads: dict[str, pl.DataFrame] = {}  # the first rows of each, in order
         self.numbered = 0  # rows of all batches, cut or not
         self.stories: Stories | None = None  # of the only batch, while there is no other
         self.batches = 0
@@ -71,29 +75,61 @@ class Verdicts:
         for name, frame in (("connections", connections), ("denials", judged.denials)):
             if self.only and self.only != name:
                 frame = frame.clear()
+            if self.first:
+                self._hold_first(name, frame)
             if not self.keep:
                 frame = frame.select(n for n in frame.columns if n in (*READS[name], *PLACED))
             self.rows[name].add(frame)
 
+    def _hold_first(self, name: str, frame: pl.DataFrame) -> None:
+        """Of these rows, which stand in order, those that may be among the first of all."""
+        order = [column for column in _ORDER[name] if column in frame.columns]
+        columns = [column.name for column in TABLES[name]]
+        frame = frame.select(*columns, *(n for n in order if n not in columns))
+        held = self.heads.get(name)
+        if held is not None:
+            if held.height == self.first and order:
+                frame = frame.filter(pl.col(order[0]) <= held[order[0]][-1])
+            frame = pl.concat([held, frame]).sort(order, maintain_order=True)
+        self.heads[name] = frame.head(self.first)
+
+    def head(self, name: str, count: int) -> pl.DataFrame:
+        """The first rows of `table`."""
+        if self.log is not None and self.log.listing is not None and self.log.listed is not None:
+            if name == "connections":
+                return self.log.listing.head().head(count)
+            return next(self.log.listed.frames(self.first)).head(count)
+        if self.first:
+            return self.heads[name].select(c.name for c in TABLES[name]).head(count)
+        return self.table(name).head(count)
+
     def add_part(self, part: LogPart) -> None:
         """Take a part of a log that no capture goes with.  Nothing of its memory is kept."""
+        self.in_parts()
+        if self.listing is not None:
+            self.listing.add(part)
+        if self.log is not None:
+            self.log.add(part)
+
+    def in_parts(self) -> None:
+        """Only logs are read, and come in parts."""
         from finis.diagnosis.cutting import Cut
 
-        if self.only == "connections":
-            if self.listing is None:
-                from finis.diagnosis.listed import Listing
-
-                self.listing = Listing(self.cut or Cut())
-            self.listing.add(part)
+        if self.listing is not None or self.log is not None:
             return
-        if self.log is None:
+        cut = self.cut or Cut()
+        if self.only == "connections":
+            from finis.diagnosis.listed import Listing
+
+            self.listing = Listing(cut)
+        else:
             from finis.diagnosis.logparts import LogJudge
 
-            self.log = LogJudge(EXAMPLES, self.cut or Cut())
-        self.log.add(part)
+            self.log = LogJudge(EXAMPLES, cut, self.first, only_denials=self.only == "denials")
 
     def end_of_log(self, logged: dict[str, bool]) -> None:
         """All parts have come.  `logged`: whose connections are logged, by device."""
+        self.in_parts()
         if self.log is not None:
             self.log.finish(self.tally, logged)
             self.clocks = self.log.clocks()
@@ -127,9 +163,15 @@ class Verdicts:
 
     def table(self, name: str) -> pl.DataFrame:
         """tables.CONNECTIONS or tables.DENIALS, judged: connections in order of time."""
-        if self.listing is not None and name == "connections":
-            return pl.concat(self.listing.frames())
-        return self._table(name, [column.name for column in TABLES[name]])
+        return pl.concat(self.frames(name))
+
+    def frames(self, name: str) -> Iterator[pl.DataFrame]:
+        """The same a part at a time; at least one, perhaps empty."""
+        if name == "connections" and self.listing is not None:
+            return self.listing.frames()
+        if name == "denials" and self.log is not None and self.log.listed is not None:
+            return self.log.listed.frames()
+        return iter([self._table(name, [column.name for column in TABLES[name]])])
 
     def numbers(self, name: str) -> pl.Series:
         """Which rows of a single batch were asked for."""
@@ -143,7 +185,7 @@ class Verdicts:
         rows = self.rows[name]
         if self.batches < 2:
             return rows.lazy().select(columns).collect()
-        order = PLACE if name == "connections" else ("row",)
+        order = _ORDER[name]
         every = rows.lazy().select(*columns, *(n for n in order if n not in columns))
         if not _in_order(rows.lazy().select(order).collect()):
             every = every.sort(order)

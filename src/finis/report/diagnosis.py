@@ -184,7 +184,6 @@ def _pattern(number: int, found: PatternFinding) -> list[Block]:
 
 def facts(case: Case) -> dict[str, Any]:
     """The same as JSON values."""
-    connections, denials = case.connections, case.denials
     return {
         "finis": VERSION,
         "sources": [source_facts(source) for source in case.sources],
@@ -202,8 +201,8 @@ def facts(case: Case) -> dict[str, Any]:
         },
         "patterns": [pattern_fact(found) for found in case.patterns],
         "findings": [finding_fact(finding) for finding in case.found],
-        "connections": connections.head(LISTED).to_dicts(),
-        "denials": denials.head(LISTED).to_dicts(),
+        "connections": case.verdicts.head("connections", LISTED).to_dicts(),
+        "denials": case.verdicts.head("denials", LISTED).to_dicts(),
     }
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -39,29 +41,61 @@ def stamps(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def write_batches(frames: Iterator[pl.DataFrame], form: str, target: IO[bytes]) -> None:
-    """Write a table that comes in batches; `form` is one of TABLE_FORMATS except text.
-
-    CSV and JSON lines are streamed; JSON, Parquet and Arrow hold the table once."""
+    """Write a table that comes in batches, at least one; `form` is one of TABLE_FORMATS except
+    text.  Memory holds a few of them."""
     import polars as pl
 
-    if form in ("csv", "jsonl"):
+    if form == "csv":
         for number, frame in enumerate(frames):
-            shown = visible(stamps(frame))
-            if form == "jsonl":
-                shown.write_ndjson(target)
-            else:
-                flat = shown.with_columns(pl.col(pl.List(pl.String)).list.join("; "))
-                guarded(flat).write_csv(target, include_header=number == 0)
-        return
-    whole = pl.concat(list(frames), how="vertical")
-    if form == "parquet":
-        whole.write_parquet(target, compression_level=LEVEL, row_group_size=GROUP_ROWS)
-    elif form == "arrow":
-        whole.write_ipc(target)
+            flat = visible(stamps(frame)).with_columns(pl.col(pl.List(pl.String)).list.join("; "))
+            guarded(flat).write_csv(target, include_header=number == 0)
+    elif form == "jsonl":
+        for frame in frames:
+            visible(stamps(frame)).write_ndjson(target)
     elif form == "json":
-        target.write(to_json(stamps(whole).to_dicts()).encode())
+        _write_json(frames, target)
+    elif form == "parquet":
+        with _lazily(frames) as table:
+            table.sink_parquet(target, compression_level=LEVEL, row_group_size=GROUP_ROWS)
+    elif form == "arrow":
+        with _lazily(frames) as table:
+            table.sink_ipc(target)
     else:
         raise UsageError(f"a table cannot be written as {form}: use {', '.join(TABLE_FORMATS)}")
+
+
+def _write_json(frames: Iterator[pl.DataFrame], target: IO[bytes]) -> None:
+    """`to_json` of all rows, a batch at a time."""
+    between = b"[\n"
+    for frame in frames:
+        if frame.height:
+            rows = to_json(stamps(frame).to_dicts())
+            target.write(between + rows[2:-3].encode())  # without its own brackets
+            between = b",\n"
+    target.write(b"[]\n" if between == b"[\n" else b"\n]\n")
+
+
+@contextmanager
+def _lazily(frames: Iterator[pl.DataFrame]) -> Iterator[pl.LazyFrame]:
+    """Frames as one table that is never whole in memory.  What making them raises is raised."""
+    from polars.io.plugins import register_io_source
+
+    first = next(frames)
+    raised: list[BaseException] = []
+
+    def source(columns: list[str] | None, *_: Any) -> Iterator[pl.DataFrame]:
+        try:
+            for frame in chain([first], frames):
+                yield frame if columns is None else frame.select(columns)
+        except BaseException as error:
+            raised.append(error)
+
+    table: pl.LazyFrame = register_io_source(source, schema=first.schema)
+    try:
+        yield table
+    finally:
+        if raised:
+            raise raised[0]
 
 
 def packed_writer(table: str) -> Any:

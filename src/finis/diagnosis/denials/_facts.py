@@ -6,7 +6,7 @@ of one second: lag 0 means "the same second", and -5 … 0 a Teardown logged jus
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import combinations, permutations
 
 import polars as pl
 
@@ -93,15 +93,15 @@ def _written(have: str, lack: str = "") -> list[str]:
     """Every way to write a set of flags that has all of `have` and none of `lack`."""
     needed, banned = (sum(_BITS[flag] for flag in flags.split()) for flags in (have, lack))
     asked = needed | banned
-    return [text for bits, text in _WAYS if bits & asked == needed]
+    return [text for bits, texts in _WAYS.items() if bits & asked == needed for text in texts]
 
 
 # Comparing whole texts with a set is many times faster than searching each text.
-_WAYS = [
-    (sum(_BITS[flag] for flag in way), " ".join(way))
+_WAYS = {
+    sum(_BITS[flag] for flag in some): [" ".join(way) for way in permutations(some)]
     for size in range(len(_BITS) + 1)
-    for way in permutations(_BITS, size)
-]
+    for some in combinations(_BITS, size)
+}
 _flags = pl.col("flags")
 
 
