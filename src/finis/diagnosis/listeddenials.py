@@ -14,11 +14,12 @@ from finis.diagnosis.engine import catalogue
 from finis.diagnosis.kinds import Verdict
 from finis.diagnosis.logrows import said
 from finis.diagnosis.runs import Runs
-from finis.diagnosis.spill import Spill, picked
+from finis.diagnosis.spill import Shelf, Spill, picked
 from finis.records import replace
 from finis.tables import DENIALS, polars_schema
 from finis.terms import Confidence, word
 from finis.tracking.parts import CONNECTION, DENIAL, LogPart
+from finis.wire.dialects._packed import Book
 
 if TYPE_CHECKING:
     from finis.diagnosis.refused import Refusals
@@ -40,16 +41,19 @@ class Copies:
         self.first = Spill(np.dtype("i8"))  # rows of their firsts
         self.rows = Spill(np.dtype("i8"))
         self._denials, self._connections = Spill(DENIAL), Spill(CONNECTION)
-        self.parts: list[tuple[int, int, LogPart]] = []  # the first rows of both, and the codes
+        self.parts: list[tuple[int, int, int, LogPart]] = []  # first rows, book, other codes
+        self._books = Shelf()
 
     def add(self, part: LogPart, shown: Array | None) -> None:
         """Keep the copies of a part, whose memory may be used again; `shown`: which denials are
         asked for, None for all."""
         copied = part.denials["refusal"]["copy_row"] >= 0
         denials = picked(part.denials, np.flatnonzero(copied if shown is None else copied & shown))
-        self.parts.append((self._denials.rows, self._connections.rows, part.bare()))
         if not len(denials):
             return
+        begins = self._denials.rows, self._connections.rows
+        codes = replace(part.bare(), book=Book())
+        self.parts.append((*begins, self._books.put(part.book), codes))
         self.rows.add(denials["refusal"]["row"].copy())
         self.first.add(denials["refusal"]["copy_row"].copy())
         known = denials["at"] >= 0
@@ -60,13 +64,13 @@ class Copies:
 
     def some(self, part: int, at: Array) -> LogPart:
         """Some copies of a part, with the connections they belong to."""
-        denials_from, connections_from, codes = self.parts[part]
+        denials_from, connections_from, number, codes = self.parts[part]
         denials = self._denials.at(denials_from + at)
         known = denials["at"] >= 0
         used, place = np.unique(denials["at"][known], return_inverse=True)
         denials["at"][known] = place
-        return replace(codes, connections=self._connections.at(connections_from + used),
-                       denials=denials)  # fmt: skip
+        connections, book = self._connections.at(connections_from + used), self._books.get(number)
+        return replace(codes, book=book, connections=connections, denials=denials)
 
 
 class ListedDenials:
@@ -104,7 +108,7 @@ class ListedDenials:
         firsts, found = (np.concatenate(part) for part in zip(*self._of_first, strict=True))
         order = np.argsort(firsts)
         firsts, found = firsts[order], found[order]
-        begins = [begin for begin, _, _ in self.copies.parts]
+        begins = [begin for begin, *_ in self.copies.parts]
         for part, ends in enumerate(pairwise([*begins, self.copies.rows.rows])):
             rows, first = (one.between(*ends) for one in (self.copies.rows, self.copies.first))
             place = np.minimum(np.searchsorted(firsts, first), len(firsts) - 1)
