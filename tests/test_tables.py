@@ -44,7 +44,7 @@ def lines(count: int) -> str:
         if n >= 9 and n % 6:
             old = n - 9
             was = f"10.0.{old % 7}.{old % 250 + 1}" if old % 5 else f"web-{old % 3}"
-            reason = ("TCP FINs", "TCP Reset-I", "TCP Reset-O", "Flow closed by inspection")[n % 4]
+            reason = ("TCP FINs", "TCP Reset-I", "TCP Reset-O", "SYN Timeout")[n % 4]
             out.append(
                 f"{ts} fw{old % 2} : %ASA-6-302014: Teardown TCP connection {old} for "
                 f"outside:198.51.100.{old % 9 + 1}/443 to inside:{was}/{1024 + old} duration "

@@ -104,6 +104,19 @@ def test_firewall_timer_is_the_shortest_life() -> None:
     assert embryonic.title == "embryonic timer of fw: about 30 s"
 
 
+def test_timers_of_two_firewalls() -> None:
+    """Polars 2.1 panicked where all rows of several groups fitted."""
+    rows = [
+        {"teardown": "syn-timeout", "log_duration_s": life, "device": device}
+        for n in range(20)
+        for device, life in (("fw1", 30.0), ("fw2", 20.0))
+    ]
+    assert [one.title for one in found("PAT102", connections(rows))] == [
+        "embryonic timer of fw1: about 30 s",
+        "embryonic timer of fw2: about 20 s",
+    ]
+
+
 @pytest.mark.parametrize(
     "rows",
     [

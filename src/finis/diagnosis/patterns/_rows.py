@@ -86,7 +86,8 @@ def summed(rows: pl.LazyFrame) -> Summary:
 
 
 def first(condition: pl.Expr | None = None) -> pl.Expr:
-    """Rows that serve as examples of a group: the earliest of those that fit."""
+    """Rows that serve as examples of a group: the earliest of those that fit.  The condition must
+    not look at the group as a whole: Polars 2.1 panics if it does and every row fits."""
     row, begin, tie = (
         pl.col(name) if condition is None else pl.col(name).filter(condition)
         for name in ("row", *PLACE)
