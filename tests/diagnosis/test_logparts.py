@@ -171,6 +171,13 @@ def test_what_is_counted_in_shares_is_the_same(monkeypatch: pytest.MonkeyPatch) 
     assert said(packed(events, 1)) == want
 
 
+def test_denials_are_judged_alike_in_any_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = lines(3)
+    want = said(packed(events, 1))
+    monkeypatch.setattr(logparts, "AT_ONCE", 10)
+    assert said(packed(events, 1)) == want
+
+
 def test_many_rows_for_patterns_wait_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     events = lines(3)
     want = said(packed(events, 1))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ from finis.diagnosis.partrows import (
     Row,
     apart,
     judged,
-    judged_denials,
+    judged_refusals,
     of_connection,
     refusals,
     stories,
@@ -45,11 +45,23 @@ from finis.diagnosis.population import Counted
 from finis.diagnosis.refused import Refusals, slot_keys
 from finis.diagnosis.spill import Chunk, picked
 from finis.diagnosis.tally import Tally, addressed, whom_columns
+from finis.records import dataclass
 from finis.tracking.parts import LogPart
 
 Array = np.ndarray
+AT_ONCE = 1 << 19  # denials judged together
 SHARE = 1 << 21  # denials whose hosts are told apart at one time
 HOSTS_MOST = 1 << 21  # half of the hosts whose connections are counted; further ones are not
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Denials of the part of that number, and what the whole log tells of each."""
+
+    number: int
+    rows: Chunk
+    codes: LogPart
+    whole: Population
 
 
 class LogJudge:
@@ -139,12 +151,16 @@ class LogJudge:
         device."""
         columns = self.refused.rows.columns
         counted = Counted(columns["tuple"], columns["src"], self.refused.targets, self.openers)
-        begin = 0
-        for number, rows, codes in self.refused.parts():
+        begin, waiting, rows = 0, [], 0
+        for number, some, codes in self.refused.parts():
             known = np.array([logged.get(name, False) for name in codes.devices] or [False])
-            whole = counted.of(rows, begin, known[rows["device"]])
-            self._refusals(number, rows, codes, whole)
-            begin += len(rows)
+            whole = counted.of(some, begin, known[some["device"]])
+            waiting.append(_Waiting(number, some, codes, whole))
+            begin, rows = begin + len(some), rows + len(some)
+            if rows > AT_ONCE:
+                self._refusals(waiting)
+                waiting, rows = [], 0
+        self._refusals(waiting)
         if self.listed is not None:
             self.listed.finish()
         if self.only_denials:
@@ -158,24 +174,36 @@ class LogJudge:
             pl.DataFrame({"device": sorted(self.devices, key=self.devices.__getitem__)})
         )
 
-    def _refusals(self, number: int, rows: Chunk, codes: LogPart, whole: Population) -> None:
-        """Judge denials of the part of that number."""
-        kinds = self.denial_kinds
-        found = kinds.judged(
-            with_whole(rows["kind"], whole),
-            lambda at: judged_denials(self.refused.some(number, at), whole.only(at)),
-        )
-        shown = self.cut.denials(rows, self.names) if self.cut else None
-        if self.listed is not None:
-            self.listed.add(number, rows["row"], found, shown)
-        if not self.only_denials:
-            self._tell_denials(number, rows, codes, whole, found, shown)
+    def _refusals(self, waiting: list[_Waiting]) -> None:
+        """Judge denials of some parts: what is met first in any of them all at once."""
+        if not waiting:
+            return
+        kinds = np.concatenate([with_whole(one.rows["kind"], one.whole) for one in waiting])
+        ends = np.cumsum([len(one.rows) for one in waiting])
 
-    def _tell_denials(
-        self, number: int, rows: Chunk, codes: LogPart, whole: Population, found: Array,
-        shown: Array | None,
-    ) -> None:  # fmt: skip
-        kinds = self.denial_kinds
+        def judge(at: Array) -> pl.DataFrame:
+            mine = np.split(at, np.searchsorted(at, ends[:-1]))
+            begins = [0, *ends[:-1].tolist()]
+            rows = [
+                row
+                for one, some, begin in zip(waiting, mine, begins, strict=True)
+                for row in (self._apart(one, some - begin) if len(some) else ())
+            ]
+            return judged_refusals(rows)
+
+        found = self.denial_kinds.judged(kinds, judge)
+        for one, verdicts in zip(waiting, np.split(found, ends[:-1]), strict=True):
+            shown = self.cut.denials(one.rows, self.names) if self.cut else None
+            if self.listed is not None:
+                self.listed.add(one.number, one.rows["row"], verdicts, shown)
+            if not self.only_denials:
+                self._tell_denials(one, verdicts, shown)
+
+    def _apart(self, one: _Waiting, at: Array) -> list[Row]:
+        return apart(self.refused.some(one.number, at), one.whole.only(at))
+
+    def _tell_denials(self, one: _Waiting, found: Array, shown: Array | None) -> None:
+        kinds, rows = self.denial_kinds, one.rows
         src, src_p, dst, dst_p = (rows[name] for name in ("src", "src_p", "dst", "dst_p"))
         members = Members(
             verdict=found,
@@ -187,17 +215,15 @@ class LogJudge:
             last_ns=rows["ts"],
             telling=2 * rows["known"] + rows["over"] + _sure(kinds)[found],
             product=rows["device"],
-            products=[codes.products.get(name) for name in codes.devices],
+            products=[one.codes.products.get(name) for name in one.codes.devices],
             named=_named(kinds, "denials"),
             packets=rows["hits"],
         )
 
-        def tell(at: Array) -> list[Row]:
-            return apart(self.refused.some(number, at), whole.only(at))
-
         def alone(at: Array) -> LogPart:
-            return self.refused.some(number, at)
+            return self.refused.some(one.number, at)
 
+        tell = partial(self._apart, one)
         _add(self.denials, members, shown, kinds.verdicts, tell, alone)
         every = np.ones(len(rows), bool)
         self.refused.tell(rows, found, kinds.verdicts, every if shown is None else shown)

@@ -32,11 +32,6 @@ def judged(part: LogPart, at: Array, denials: pl.DataFrame | None = None) -> Jud
     return engine.judge(replace(stories, table=stories.table.with_columns(counted)))
 
 
-def judged_denials(part: LogPart, whole: Population) -> pl.DataFrame:
-    """The denials of a part, judged."""
-    return _judged_denials(part, whole).denials
-
-
 def _judged_denials(part: LogPart, whole: Population) -> Judged:
     denials = part.denial_frame().with_columns(
         pl.Series("repeats", whole.repeats),
@@ -86,6 +81,16 @@ def stories(rows: Sequence[Row]) -> list[Story]:
         for number, place in zip(group.numbers, group.places.tolist(), strict=True):
             out[number] = found.story(place)
     return [out[number] for number in range(len(rows))]
+
+
+def judged_refusals(rows: Sequence[Row]) -> pl.DataFrame:
+    """The verdicts of denials, in order."""
+    frames = []
+    for group in _together(rows):
+        assert group.whole is not None
+        found = _judged_denials(group.part, group.whole).denials
+        frames.append(found.select("cause", "harm", "confidence", number=pl.Series(group.numbers)))
+    return pl.concat(frames).sort("number")
 
 
 def refusals(rows: Sequence[Row]) -> list[Refusal]:
