@@ -14,15 +14,14 @@ from finis.diagnosis.engine import catalogue
 from finis.diagnosis.kinds import Verdict
 from finis.diagnosis.logrows import said
 from finis.diagnosis.runs import Runs
-from finis.diagnosis.spill import Shelf, Spill, picked
-from finis.records import replace
+from finis.diagnosis.spill import Spill, picked
+from finis.diagnosis.waiting import Waiting
 from finis.tables import DENIALS, polars_schema
 from finis.terms import Confidence, word
-from finis.tracking.parts import CONNECTION, DENIAL, LogPart
-from finis.wire.dialects._packed import Book
+from finis.tracking.parts import LogPart
 
 if TYPE_CHECKING:
-    from finis.diagnosis.refused import Refusals
+    pass
 
 Array = np.ndarray
 # `row`: as the table is sorted by; `part`, `at`: of whom it is; `copy`: 1 of `Copies`, else 0.
@@ -40,9 +39,7 @@ class Copies:
     def __init__(self) -> None:
         self.first = Spill(np.dtype("i8"))  # rows of their firsts
         self.rows = Spill(np.dtype("i8"))
-        self._denials, self._connections = Spill(DENIAL), Spill(CONNECTION)
-        self.parts: list[tuple[int, int, int, LogPart]] = []  # first rows, book, other codes
-        self._books = Shelf()
+        self.waiting = Waiting()
 
     def add(self, part: LogPart, shown: Array | None) -> None:
         """Keep the copies of a part, whose memory may be used again; `shown`: which denials are
@@ -51,32 +48,15 @@ class Copies:
         denials = picked(part.denials, np.flatnonzero(copied if shown is None else copied & shown))
         if not len(denials):
             return
-        begins = self._denials.rows, self._connections.rows
-        codes = replace(part.bare(), book=Book())
-        self.parts.append((*begins, self._books.put(part.book), codes))
         self.rows.add(denials["refusal"]["row"].copy())
         self.first.add(denials["refusal"]["copy_row"].copy())
-        known = denials["at"] >= 0
-        used, place = np.unique(denials["at"][known], return_inverse=True)
-        denials["at"][known] = place
-        self._denials.add(denials)
-        self._connections.add(picked(part.connections, used))
-
-    def some(self, part: int, at: Array) -> LogPart:
-        """Some copies of a part, with the connections they belong to."""
-        denials_from, connections_from, number, codes = self.parts[part]
-        denials = self._denials.at(denials_from + at)
-        known = denials["at"] >= 0
-        used, place = np.unique(denials["at"][known], return_inverse=True)
-        denials["at"][known] = place
-        connections, book = self._connections.at(connections_from + used), self._books.get(number)
-        return replace(codes, book=book, connections=connections, denials=denials)
+        self.waiting.add(part, denials)
 
 
 class ListedDenials:
     """All denials of a log in order of row.  `refused`: where those wait that are no copies."""
 
-    def __init__(self, refused: Refusals, verdicts: Sequence[Verdict]) -> None:
+    def __init__(self, refused: Waiting, verdicts: Sequence[Verdict]) -> None:
         self.refused, self.verdicts = refused, verdicts
         self.copies = Copies()
         self._runs = Runs(PLACED)
@@ -108,8 +88,7 @@ class ListedDenials:
         firsts, found = (np.concatenate(part) for part in zip(*self._of_first, strict=True))
         order = np.argsort(firsts)
         firsts, found = firsts[order], found[order]
-        begins = [begin for begin, *_ in self.copies.parts]
-        for part, ends in enumerate(pairwise([*begins, self.copies.rows.rows])):
+        for part, ends in enumerate(pairwise(self.copies.waiting.ends)):
             rows, first = (one.between(*ends) for one in (self.copies.rows, self.copies.first))
             place = np.minimum(np.searchsorted(firsts, first), len(firsts) - 1)
             at = np.flatnonzero(firsts[place] == first)
@@ -124,7 +103,7 @@ class ListedDenials:
             parts = []
             for copy, part in np.unique(rows[["copy", "part"]]).tolist():
                 mine = rows[(rows["copy"] == copy) & (rows["part"] == part)]
-                source = self.copies if copy else self.refused
+                source = self.copies.waiting if copy else self.refused
                 frame = source.some(part, mine["at"].astype(np.int64)).denial_frame()
                 parts.append(frame.with_columns(self._told(mine["verdict"])))
             yield pl.concat(parts).sort("row").select(list(SCHEMA))

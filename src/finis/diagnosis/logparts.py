@@ -55,7 +55,7 @@ HOSTS_MOST = 1 << 21  # half of the hosts whose connections are counted; further
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Unjudged:
     """Denials of the part of that number, and what the whole log tells of each."""
 
     number: int
@@ -85,7 +85,7 @@ class LogJudge:
         self.listing = Listing(cut, first, self.kinds) if first else None
         self.listed: ListedDenials | None = None
         if first or only_denials:
-            self.listed = ListedDenials(self.refused, self.denial_kinds.verdicts)
+            self.listed = ListedDenials(self.refused.waiting, self.denial_kinds.verdicts)
 
     def add(self, part: LogPart) -> None:
         """Take a part; its memory may be used again."""
@@ -155,7 +155,7 @@ class LogJudge:
         for number, some, codes in self.refused.parts():
             known = np.array([logged.get(name, False) for name in codes.devices] or [False])
             whole = counted.of(some, begin, known[some["device"]])
-            waiting.append(_Waiting(number, some, codes, whole))
+            waiting.append(_Unjudged(number, some, codes, whole))
             begin, rows = begin + len(some), rows + len(some)
             if rows > AT_ONCE:
                 self._refusals(waiting)
@@ -174,7 +174,7 @@ class LogJudge:
             pl.DataFrame({"device": sorted(self.devices, key=self.devices.__getitem__)})
         )
 
-    def _refusals(self, waiting: list[_Waiting]) -> None:
+    def _refusals(self, waiting: list[_Unjudged]) -> None:
         """Judge denials of some parts: what is met first in any of them all at once."""
         if not waiting:
             return
@@ -199,10 +199,10 @@ class LogJudge:
             if not self.only_denials:
                 self._tell_denials(one, verdicts, shown)
 
-    def _apart(self, one: _Waiting, at: Array) -> list[Row]:
-        return apart(self.refused.some(one.number, at), one.whole.only(at))
+    def _apart(self, one: _Unjudged, at: Array) -> list[Row]:
+        return apart(self.refused.waiting.some(one.number, at), one.whole.only(at))
 
-    def _tell_denials(self, one: _Waiting, found: Array, shown: Array | None) -> None:
+    def _tell_denials(self, one: _Unjudged, found: Array, shown: Array | None) -> None:
         kinds, rows = self.denial_kinds, one.rows
         src, src_p, dst, dst_p = (rows[name] for name in ("src", "src_p", "dst", "dst_p"))
         members = Members(
@@ -221,7 +221,7 @@ class LogJudge:
         )
 
         def alone(at: Array) -> LogPart:
-            return self.refused.some(one.number, at)
+            return self.refused.waiting.some(one.number, at)
 
         tell = partial(self._apart, one)
         _add(self.denials, members, shown, kinds.verdicts, tell, alone)

@@ -15,7 +15,8 @@ from finis.diagnosis.counting import NO_CODE, codes, counter, slots
 from finis.diagnosis.kinds import ByWord, DenialKinds, Numbers, Verdict, denial_keys, shown
 from finis.diagnosis.logrows import NO_PORT, host, kernels, number, translated, when
 from finis.diagnosis.patterns._api import READS
-from finis.diagnosis.spill import CHUNK, Chunk, Columnar, Made, Shelf, Spill, picked, scanned
+from finis.diagnosis.spill import CHUNK, Chunk, Columnar, Made, Spill, picked, scanned
+from finis.diagnosis.waiting import Waiting
 from finis.records import dataclass, replace
 from finis.tables import DENIAL_FACTS, DENIALS, polars_schema
 from finis.tracking.packed import SEEN
@@ -41,9 +42,6 @@ _WORDS = ("device", "file", "kind", "msg_id", "proto", "flags", "seen_before", "
           "teardown")  # fmt: skip
 
 
-_NO_BOOK = _packed.Book()
-
-
 class Refusals:
     """All denials of a log but copies, part by part."""
 
@@ -51,9 +49,7 @@ class Refusals:
         self.names, self.kinds = names, kinds
         self.rows = Columnar(REFUSED)
         self.targets = Spill(np.dtype("u8"))  # `_target` of every row
-        self._denials, self._connections = Spill(DENIAL), Spill(CONNECTION)
-        self._parts: list[tuple[int, int, int, LogPart]] = []  # first rows, book, other codes
-        self._books = Shelf()  # a log whose words never come again fills one after another
+        self.waiting = Waiting()
         # How often hosts, and hosts with ports, were refused at most; and who was most often.
         self.met = {columns: slots(SLOT_BITS) for columns in _SLOTS}
         self.most = {column: counter(MOST_HOSTS) for column in ("src_h", "dst_h")}
@@ -73,17 +69,7 @@ class Refusals:
         self.targets.add(_target(rows))
         for columns, met in self.met.items():
             met.add(slot_keys(*(rows[_SLOTS[columns][n]] for n in range(len(columns)))))
-        used = np.zeros(len(part.connections) + 1, bool)
-        used[denials["at"]] = True  # -1: the one beyond the end
-        used = used[:-1]
-        place = np.cumsum(used) - 1
-        known = denials["at"] >= 0
-        denials["at"][known] = place[denials["at"][known]]
-        begins = self._denials.rows, self._connections.rows
-        codes = replace(part.bare(), book=_NO_BOOK)
-        self._parts.append((*begins, self._books.put(part.book), codes))
-        self._denials.add(denials)
-        self._connections.add(picked(part.connections, np.flatnonzero(used)))
+        self.waiting.add(part, denials)
 
     def _packed(self, part: LogPart, causes: Array) -> Array:
         words, hows = self.kinds.codes(part)
@@ -99,21 +85,9 @@ class Refusals:
 
     def parts(self) -> Iterator[tuple[int, Chunk, LogPart]]:
         """The parts as they came: its number, its denials (REFUSED), its codes without the book."""
-        begins = [begin for begin, *_ in self._parts]
-        chunks = self.rows.chunks(np.diff([*begins, self._denials.rows]).tolist())
-        for at, (chunk, (*_, part)) in enumerate(zip(chunks, self._parts, strict=True)):
-            yield at, chunk, part
-
-    def some(self, part: int, at: Array) -> LogPart:
-        """Some denials of a part, with the connections they belong to."""
-        denials_from, connections_from, number, codes = self._parts[part]
-        denials = self._denials.at(denials_from + at)
-        known = denials["at"] >= 0
-        used, place = np.unique(denials["at"][known], return_inverse=True)
-        denials["at"][known] = place
-        connections = self._connections.at(connections_from + used)
-        book = self._books.get(number)
-        return replace(codes, book=book, connections=connections, denials=denials)
+        chunks = self.rows.chunks(np.diff(self.waiting.ends).tolist())
+        for at, (chunk, told) in enumerate(zip(chunks, self.waiting.codes, strict=True)):
+            yield at, chunk, told
 
     # --- for patterns ----------------------------------------------------------------------
 
