@@ -311,7 +311,10 @@ class _Counts(Whole):
             port = [p.fill_null(int(NO_PORT)).cast(pl.UInt64).to_numpy() for p in ports]
             return pl.Series(met.get(slot_keys(_codes(host), *port)) >= least)
 
-        return rows.filter(pl.map_batches(list(columns), may, return_dtype=pl.Boolean))
+        # A column, since a filter would be handed on to whoever reads the rows; elementwise, since
+        # all rows would be gathered before they are asked.
+        asked = pl.map_batches(list(columns), may, return_dtype=pl.Boolean, is_elementwise=True)
+        return rows.with_columns(may=asked).filter("may").drop("may")
 
     def foremost(self, rows: pl.LazyFrame, column: str) -> tuple[Any, int] | None:
         codes, counts, _ = self.judge.refused.most[column].items()
