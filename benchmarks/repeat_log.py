@@ -57,8 +57,7 @@ def main() -> None:
 
     stamps = [(m.start(1), m[1]) for m in STAMP.finditer(text)]
     at_stamp = np.array([at for at, _ in stamps])
-    known = {stamp: stamp for _, stamp in stamps}
-    seconds = {s: int(_parsed(s).timestamp()) for s in known}
+    seconds = {stamp: int(_parsed(stamp).timestamp()) for stamp in {stamp for _, stamp in stamps}}
     when = np.array([seconds[stamp] for _, stamp in stamps])
     length = int(when[-1] - when[0]) + 1
     numbers = np.array(places(NUMBER, text))

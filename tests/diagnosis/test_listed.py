@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finis.correlation import keys, naming
-from finis.diagnosis import listed, runs
+from finis.diagnosis import listed, runs, spill
 from finis.diagnosis.cutting import Cut
 from finis.diagnosis.kinds import Verdict
 from finis.diagnosis.listed import LISTED, Codes, Laid, Listing, Texts
@@ -96,7 +96,7 @@ def in_runs(parts: list[np.ndarray]) -> Runs:
 @given(some_runs(), st.integers(1, 30), st.sampled_from([0, 1000, 1 << 20]), st.integers(1, 7))
 def test_runs_are_merged(parts: list[np.ndarray], size: int, held: int, step: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "IN_MEMORY_BYTES", held)
+        patch.setattr(spill, "BUFFER_BYTES", held)
         patch.setattr(runs, "STEP", step)
         made = in_runs(parts)
         chunks = [chunk.copy() for chunk in made.chunks(size)]

@@ -58,7 +58,7 @@ def test_things_come_back_from_the_shelf() -> None:
 
 
 def columnar(counts: list[int]) -> Columnar:
-    out = Columnar(KIND)
+    out = Columnar.of(KIND)
     for count in counts:
         out.add(rows(out.rows, count))
     return out

@@ -8,11 +8,10 @@ import numpy as np
 
 from finis.correlation._hash cimport blake2b, chained
 from finis.tracking._held cimport Connection
-from finis.tracking._memory cimport finis_fetch
+from finis.tracking._memory cimport fetch_lines
 from finis.wire.dialects._dotted cimport LONGEST, dotted
 from finis.wire.dialects._row cimport (
-    A, B, Event, HAS_A_MAPPED_P, HAS_A_P, HAS_B_MAPPED_P, HAS_B_P, HAS_BYTES, HAS_CONN_ID,
-    HAS_DURATION, HAS_TS,
+    A, B, Event, HAS_A_MAPPED_P, HAS_A_P, HAS_BYTES, HAS_CONN_ID, HAS_DURATION, HAS_TS,
 )  # fmt: skip
 
 from finis.correlation import keys, naming
@@ -35,7 +34,7 @@ cdef enum:
     GUESSED = 512
 
 cdef int64_t NEVER = -(2**63)
-cdef uint64_t V4 = _packed.V4, NAMED = _packed.NAMED, V4_PREFIX = keys.V4_PREFIX
+cdef uint64_t NAMED = _packed.NAMED, V4_PREFIX = keys.V4_PREFIX
 LETTERS = naming.ALPHABET.encode()
 cdef const uint8_t* ALPHABET = <const uint8_t*><const char*>LETTERS
 cdef int LENGTH = naming.LENGTH
@@ -160,10 +159,7 @@ def fill(const uint8_t[::1] rows, codes, uint8_t[::1] out):
         for i in range(count):
             if i + AHEAD < count:
                 c = every + i + AHEAD
-                finis_fetch(c)
-                finis_fetch(<char*>c + 64)
-                finis_fetch(<char*>c + 128)
-                finis_fetch(<char*>c + 192)
+                fetch_lines(c, sizeof(Connection))
             c, r = every + i, <Listed*>&out[0] + i
             e = &c.start.event
             a, b = (B, A) if c.start.orig == 1 else (A, B)

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from finis.correlation._hash cimport chained
 from finis.tracking._held cimport Connection, Refused
-from finis.tracking._memory cimport finis_fetch
+from finis.tracking._memory cimport fetch_lines, finis_fetch
 from finis.wire.dialects._row cimport (
     A, B, Event, HAS_A_P, HAS_B_P, HAS_BYTES, HAS_DURATION, HAS_HIT_COUNT, HAS_LINE, HAS_TS
 )  # fmt: skip
@@ -74,10 +74,7 @@ def fill(
         for i in range(count):
             if i + AHEAD < count:
                 c = every + i + AHEAD
-                finis_fetch(c)
-                finis_fetch(<char*>c + 64)
-                finis_fetch(<char*>c + 128)
-                finis_fetch(<char*>c + 192)
+                fetch_lines(c, sizeof(Connection))
             c = every + i
             e = &c.start.event
             a, b = (B, A) if c.start.orig == 1 else (A, B)
@@ -202,10 +199,7 @@ def fill_denials(
         for i in range(count):
             if i + AHEAD < count:
                 d = every + i + AHEAD
-                finis_fetch(d)
-                finis_fetch(<char*>d + 64)
-                finis_fetch(<char*>d + 128)
-                finis_fetch(<char*>d + 192)
+                fetch_lines(d, sizeof(Refused))
                 if 0 <= d.at < conns:
                     finis_fetch(<char*>(of + d.at) + sizeof(Connection) - 64)
             d, r = every + i, rows + i

@@ -8,7 +8,6 @@ hosts are all that Parquet needs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -25,7 +24,7 @@ from finis.diagnosis.kinds import ByWord, ConnectionKinds
 from finis.diagnosis.logrows import Columns, Reader, number, said
 from finis.diagnosis.partrows import judged
 from finis.diagnosis.runs import Runs, in_order
-from finis.diagnosis.spill import folder, no_room, picked
+from finis.diagnosis.spill import CHUNK, Appended, picked
 from finis.records import dataclass, replace
 from finis.tables import CONNECTIONS, polars_schema
 from finis.terms import Confidence, word
@@ -60,7 +59,6 @@ NUMBERS = {
 HOSTS = ("orig_h", "resp_h", "orig_mapped_h", "resp_mapped_h")
 ORIENTATIONS = ("log", "guessed")
 SCHEMA = polars_schema(CONNECTIONS)
-CHUNK = 1 << 17  # rows put in order at a time
 _REASON = _packed.WORDS.index("reason")
 
 
@@ -72,7 +70,7 @@ class Texts:
         self.most = most
         self._numbers: dict[str, int] = {}
         self._texts = [""]
-        self._path: Path | None = None
+        self._file = Appended()
         self._bytes = 0
 
     def number(self, text: str | None) -> int:
@@ -86,27 +84,16 @@ class Texts:
             at = self._numbers[text] = len(self._texts)
             self._texts.append(text)
             return at
-        return self._write(text.encode("utf-8", "replace"))
-
-    def _write(self, data: bytes) -> int:
-        try:
-            if self._path is None:
-                self._path = folder(self) / "texts"
-            with self._path.open("ab") as file:
-                file.write(len(data).to_bytes(8, "little") + data)
-        except OSError as error:
-            raise no_room(self._path, error) from None
-        at = self._bytes
-        self._bytes += 8 + len(data)
-        return self.most + 1 + at
+        data = text.encode("utf-8", "replace")
+        number = self.most + 1 + self._bytes
+        self._bytes = self._file.add([len(data).to_bytes(8, "little"), data])
+        return number
 
     def text(self, at: int) -> str | None:
         """The text of a number."""
         if at <= self.most:
             return self._texts[at] if at else None
-        assert self._path is not None
-        with self._path.open("rb") as file:
-            file.seek(at - self.most - 1)
+        with self._file.at(at - self.most - 1) as file:
             return file.read(int.from_bytes(file.read(8), "little")).decode()
 
 

@@ -158,7 +158,7 @@ class Kept:
     def __init__(self, names: Names) -> None:
         self.names = names
         self.hows, self.devices, self.files = Numbers(), Numbers(), Numbers()
-        self.some, self.ended = Columnar(KEPT), Columnar(SIDED)
+        self.some, self.ended = Columnar.of(KEPT), Columnar.of(SIDED)
         self.seconds = slots(SLOT_BITS)
         self.often = Spill(np.dtype("u8"))  # of what may have come MIN_CONNECTIONS times
         self.period = Period()

@@ -24,7 +24,7 @@ class Counted:
         """A key (u8, 0: nothing to count) of every denial for each; `openers`: connections by who
         opened them, marked those without data."""
         self.openers = openers
-        self.repeats, _ = _times(tuples)
+        [self.repeats] = _times(tuples)
         self.denied, self.fanout = _times(sources, _first(targets))
 
     def of(self, rows: Chunk, begin: int, logged: Array) -> Population:
@@ -45,16 +45,17 @@ class Counted:
         )
 
 
-def _times(keys: Spill, marked: Array | None = None) -> tuple[Array, Array]:
-    """How often the key of every row comes, and how often in rows that are marked (u4)."""
-    out = np.zeros((2, keys.rows), "u4")
+def _times(keys: Spill, marked: Array | None = None) -> Array:
+    """How often (u4) the key of every row comes, and, where some are `marked`, how often in these:
+    one row or two."""
+    out = np.zeros((1 if marked is None else 2, keys.rows), "u4")
     for share in _shares(keys):
         counts = counter(SHARE, forget=False)
         for at, some in share():
             counts.add(some, None if marked is None else marked[at])
         for at, some in share():
-            out[:, at] = counts.get(some)
-    return out[0], out[1]
+            out[:, at] = counts.get(some)[: len(out)]
+    return out
 
 
 def _first(keys: Spill) -> Array:

@@ -15,7 +15,7 @@ from finis.diagnosis.counting import NO_CODE, codes, counter, slots
 from finis.diagnosis.kinds import ByWord, DenialKinds, Numbers, Verdict, denial_keys, shown
 from finis.diagnosis.logrows import NO_PORT, host, kernels, number, translated, when
 from finis.diagnosis.patterns._api import READS
-from finis.diagnosis.spill import CHUNK, Chunk, Columnar, Made, Spill, picked, scanned
+from finis.diagnosis.spill import Chunk, Columnar, Made, Spill, picked, scanned
 from finis.diagnosis.waiting import Waiting
 from finis.records import dataclass, replace
 from finis.tables import DENIAL_FACTS, DENIALS, polars_schema
@@ -47,7 +47,7 @@ class Refusals:
 
     def __init__(self, names: Names, kinds: DenialKinds) -> None:
         self.names, self.kinds = names, kinds
-        self.rows = Columnar(REFUSED)
+        self.rows = Columnar.of(REFUSED)
         self.targets = Spill(np.dtype("u8"))  # `_target` of every row
         self.waiting = Waiting()
         # How often hosts, and hosts with ports, were refused at most; and who was most often.
@@ -244,13 +244,10 @@ class Judged:
 
     def lazy(self, rows: Columnar, told: Sequence[tuple[Any, ...]]) -> pl.LazyFrame:
         """The columns READS of packed rows; `told`: what numbers of words say."""
-
-        every = {**rows.columns, "code": self.codes}
+        every = Columnar({**rows.columns, "code": self.codes})
 
         def chunks() -> Iterator[Chunk]:
-            for begin in range(0, self.codes.rows, CHUNK):
-                some = Chunk(every, begin, min(begin + CHUNK, self.codes.rows))
-                yield some.only(some["code"] != NO_CODE)
+            return (some.only(some["code"] != NO_CODE) for some in every)
 
         words = self._meant(told)
         return scanned(chunks, _columns, _PACKED, self.shown).join(words, on="code").select(

@@ -4,15 +4,13 @@ memory does not grow with them."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from finis.diagnosis.spill import folder, no_room, picked
+from finis.diagnosis.spill import Spill, picked
 
 Array = np.ndarray
-IN_MEMORY_BYTES = 32 << 20  # more go to disk
 STEP = 256  # rows of a run between two whose place in the order is held
 
 
@@ -30,12 +28,13 @@ class Runs:
 
     def __init__(self, kind: np.dtype[Any]) -> None:
         self.kind = kind
-        self.rows = 0
+        self._rows = Spill(kind)
         self._runs: list[tuple[int, int]] = []  # where each begins and ends
         self._marks: list[Array] = []  # every STEP-th row of each: its begin and row
-        self._held: list[Array] = []
-        self._written = 0  # rows on disk, before those held
-        self._path: Path | None = None
+
+    @property
+    def rows(self) -> int:
+        return self._rows.rows
 
     def add(self, rows: Array) -> None:
         """Take a run, which must not be changed any more."""
@@ -43,21 +42,7 @@ class Runs:
             return
         self._runs.append((self.rows, self.rows + len(rows)))
         self._marks.append(np.stack([rows[name][::STEP] for name in ("begin", "row")]))
-        self._held.append(rows)
-        self.rows += len(rows)
-        if (self.rows - self._written) * self.kind.itemsize > IN_MEMORY_BYTES:
-            self._write()
-
-    def _write(self) -> None:
-        try:
-            if self._path is None:
-                self._path = folder(self) / "runs"
-            with self._path.open("ab") as file:
-                for rows in self._held:
-                    rows.tofile(file)
-        except OSError as error:
-            raise no_room(self._path, error) from None
-        self._held, self._written = [], self.rows
+        self._rows.add(rows)
 
     def chunks(self, size: int) -> Iterator[Array]:
         """All rows in order, `size` at a time but for the last."""
@@ -77,27 +62,13 @@ class Runs:
 
     def _merged(self, size: int) -> Iterator[Array]:
         """All rows in order, some `size` at a time."""
-        left = [_Left(self, begin, end, marks)
+        left = [_Left(self._rows, begin, end, marks)
                 for (begin, end), marks in zip(self._runs, self._marks, strict=True)]  # fmt: skip
         for bound in _bounds(self._marks, max(size // STEP, 1)):
             parts = [rows for run in left if len(rows := run.before(bound))]
             left = [run for run in left if run.any]
             if parts:
                 yield parts[0] if len(parts) == 1 else in_order(np.concatenate(parts))
-
-    def read(self, begin: int, end: int) -> Array:
-        """Rows by number."""
-        if begin < self._written:
-            assert self._path is not None
-            return np.fromfile(
-                self._path, self.kind, end - begin, offset=begin * self.kind.itemsize
-            )
-        at = begin - self._written
-        for rows in self._held:
-            if at < len(rows):
-                return rows[at : at + end - begin]
-            at -= len(rows)
-        return np.empty(0, self.kind)
 
 
 def _bounds(marks: list[Array], step: int) -> Iterator[tuple[int, int] | None]:
@@ -112,7 +83,7 @@ def _bounds(marks: list[Array], step: int) -> Iterator[tuple[int, int] | None]:
 class _Left:
     """What is left of a run."""
 
-    def __init__(self, of: Runs, begin: int, end: int, marks: Array) -> None:
+    def __init__(self, of: Spill, begin: int, end: int, marks: Array) -> None:
         self.of, self.at, self.end = of, begin, end
         self.marks, self.begin = marks, begin
         self.read = np.empty(0, of.kind)  # rows before `at` that were not asked for yet
@@ -127,7 +98,7 @@ class _Left:
         if bound is not None:
             to = min(self.begin + STEP * _first_from(self.marks[0], self.marks[1], bound), self.end)
         if to > self.at:
-            rows = self.of.read(self.at, to)
+            rows = self.of.between(self.at, to)
             self.read = rows if not len(self.read) else np.concatenate([self.read, rows])
             self.at = to
         count = len(self.read)

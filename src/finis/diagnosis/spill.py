@@ -6,7 +6,7 @@ import pickle
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import polars as pl
@@ -46,6 +46,32 @@ def picked(rows: Array, at: Array) -> Array:
     return out
 
 
+class Appended:
+    """A file of things one after another, in a temporary folder that goes with this."""
+
+    def __init__(self) -> None:
+        self.path: Path | None = None  # once there is anything
+
+    def add(self, things: Iterable[bytes | memoryview]) -> int:
+        """Write them; where they end."""
+        try:
+            if self.path is None:
+                self.path = folder(self) / "things"
+            with self.path.open("ab") as file:
+                for thing in things:
+                    file.write(thing)
+                return file.tell()
+        except OSError as error:
+            raise no_room(self.path, error) from None
+
+    def at(self, begin: int) -> IO[bytes]:
+        """To be read from there."""
+        assert self.path is not None
+        file = self.path.open("rb")
+        file.seek(begin)
+        return file
+
+
 class Spill:
     """Packed rows of one dtype in the order they come; given back by number, any number of
     times."""
@@ -56,7 +82,7 @@ class Spill:
         self.rows = 0
         self._buffer: list[Array] = []
         self._waiting = 0  # rows in the buffer
-        self._path: Path | None = None
+        self._file = Appended()
 
     def add(self, rows: Array) -> None:
         """Take rows, which must not be changed any more."""
@@ -66,26 +92,16 @@ class Spill:
         self.rows += len(rows)
         self._waiting += len(rows)
         if self._waiting * self.kind.itemsize * self.share > BUFFER_BYTES:
-            self._write()
-
-    def _write(self) -> None:
-        try:
-            if self._path is None:
-                self._path = folder(self) / "rows"
-            with self._path.open("ab") as file:
-                for rows in self._buffer:
-                    rows.tofile(file)
-        except OSError as error:
-            raise no_room(self._path, error) from None
-        self._buffer, self._waiting = [], 0
+            self._file.add(np.ascontiguousarray(some).view("u1").data for some in self._buffer)
+            self._buffer, self._waiting = [], 0
 
     def at(self, numbers: Array) -> Array:
         """Rows by number, in that order."""
         out = np.empty(len(numbers), self.kind)
         written = self.rows - self._waiting
         on_disk = numbers < written
-        if on_disk.any() and self._path is not None:
-            file = np.memmap(self._path, self.kind, "r")
+        if on_disk.any() and self._file.path is not None:
+            file = np.memmap(self._file.path, self.kind, "r")
             out[on_disk] = file[numbers[on_disk]]
         if not on_disk.all():
             out[~on_disk] = self._memory()[numbers[~on_disk] - written]
@@ -95,10 +111,10 @@ class Spill:
         """Rows by number, the last one excluded."""
         written = self.rows - self._waiting
         memory = self._memory()[max(begin - written, 0) : max(end - written, 0)]
-        if begin >= written or self._path is None:
+        if begin >= written or self._file.path is None:
             return memory
         count, offset = min(end, written) - begin, begin * self.kind.itemsize
-        disk = np.fromfile(self._path, self.kind, count, offset=offset)
+        disk = np.fromfile(self._file.path, self.kind, count, offset=offset)
         return np.concatenate([disk, memory]) if len(memory) else disk
 
     def _memory(self) -> Array:
@@ -116,8 +132,8 @@ class Shelf:
 
     def __init__(self) -> None:
         self._kept: list[Any] = []  # the latest
-        self._ends: list[int] = []  # where each of the others ends on disk
-        self._path: Path | None = None
+        self._ends = [0]  # where each of the others ends on disk, and the next begins
+        self._file = Appended()
         self._read: tuple[int, Any] = (-1, None)  # what was last fetched from there
 
     def put(self, thing: Any) -> int:
@@ -125,36 +141,30 @@ class Shelf:
         if not self._kept or self._kept[-1] is not thing:
             self._kept.append(thing)
             if len(self._kept) > AT_HAND:
-                self._write(pickle.dumps(self._kept.pop(0), pickle.HIGHEST_PROTOCOL))
-        return len(self._ends) + len(self._kept) - 1
+                told = pickle.dumps(self._kept.pop(0), pickle.HIGHEST_PROTOCOL)
+                self._ends.append(self._file.add([told]))
+        return len(self._ends) + len(self._kept) - 2
 
     def get(self, number: int) -> Any:
-        if number >= len(self._ends):
-            return self._kept[number - len(self._ends)]
-        if self._read[0] != number and self._path is not None:
-            begin = self._ends[number - 1] if number else 0
-            with self._path.open("rb") as file:
-                file.seek(begin)
-                self._read = number, pickle.loads(file.read(self._ends[number] - begin))
+        written = len(self._ends) - 1
+        if number >= written:
+            return self._kept[number - written]
+        if self._read[0] != number:
+            with self._file.at(self._ends[number]) as file:
+                self._read = number, pickle.load(file)
         return self._read[1]
-
-    def _write(self, told: bytes) -> None:
-        try:
-            if self._path is None:
-                self._path = folder(self) / "things"
-            with self._path.open("ab") as file:
-                file.write(told)
-                self._ends.append(file.tell())
-        except OSError as error:
-            raise no_room(self._path, error) from None
 
 
 class Columnar:
     """Packed rows, of which every column waits for itself: a reader reads only what it needs."""
 
-    def __init__(self, kind: np.dtype[Any]) -> None:
+    def __init__(self, columns: Mapping[str, Spill]) -> None:
+        self.columns = columns
+
+    @classmethod
+    def of(cls, kind: np.dtype[Any]) -> Columnar:
         names = kind.names or ()
-        self.columns = {name: Spill(kind[name], len(names)) for name in names}
+        return cls({name: Spill(kind[name], len(names)) for name in names})
 
     @property
     def rows(self) -> int:

@@ -49,6 +49,15 @@ cdef enum:
     FIRST = 64  # slots of a new table, items of a new array
     NOBODY = 0xFFFFFFFF  # no place
 
+
+
+cdef inline void fetch_lines(const void* p, size_t count) noexcept nogil:
+    """So many bytes, a constant, from the cache line on in which they begin."""
+    cdef size_t at
+    for at in range(0, count, 64):
+        finis_fetch(<const char*>p + at)
+
+
 # --- tables --------------------------------------------------------------------------------------
 
 cdef struct Table:
