@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,8 @@ def spooled(paths: list[str], again: bool) -> Iterator[list[str]]:
     if not again or "-" not in paths:
         yield paths
         return
+    import tempfile  # takes long to load
+
     with tempfile.TemporaryDirectory(prefix="finis-") as folder:
         held = Path(folder) / "stdin"
         with held.open("wb") as out:

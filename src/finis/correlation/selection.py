@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from finis.errors import UsageError
+from finis.lazily import regex
 from finis.words import endpoint
 
 if TYPE_CHECKING:
     import polars as pl
 
-_BETWEEN = re.compile(r"\s*(?:<->|->|→|>|,|\s|(?<=\d)-(?=[\[\w]))\s*")
-_ENDPOINT = re.compile(
-    r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>\d{1,5}))?$"
-)
+_BETWEEN = regex(r"\s*(?:<->|->|→|>|,|\s|(?<=\d)-(?=[\[\w]))\s*")
+_ENDPOINT = regex(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>\d{1,5}))?$")
 LISTED = 12
 
 

@@ -321,7 +321,7 @@ def judge_table(
     rules = [cause for cause in causes.values() if cause.table == table]
     if frame.is_empty():
         return frame, frame.select(pl.lit(True).alias(cause.id) for cause in rules)
-    shown = _evaluate(frame, rules)
+    shown = _evaluate(_answered(frame, table), rules)
     holds = shown.select(cause.id for cause in rules)
     primary = _primary(shown, rules, _beaten_by(tuple(causes.values())))
     sure = _code(shown, rules, primary, "confidence")
@@ -343,6 +343,15 @@ def judge_table(
     if table == "connections":
         frame = frame.with_columns(_contributing(frame, shown, rules))
     return frame, holds
+
+
+def _answered(frame: pl.DataFrame, table: str) -> pl.DataFrame:
+    """With what many rules of the table ask, answered once."""
+    if table != "denials":
+        return frame
+    from finis.diagnosis.denials import _facts
+
+    return _facts.answered(frame)
 
 
 FEW = 1024  # rows: putting a question to Polars costs more than answering it

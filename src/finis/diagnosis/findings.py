@@ -6,7 +6,6 @@ do not hide among thousands of harmless ones, nor frighten on behalf of them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
@@ -17,6 +16,7 @@ import polars as pl
 from finis.correlation.stories import Proof
 from finis.diagnosis.cause import Alternative, Cause, Claim, claim_line, harm_sentence
 from finis.diagnosis.missing import Where
+from finis.lazily import regex
 from finis.records import dataclass, field
 from finis.terms import Confidence, Harm, word
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TOP_HOSTS = 20
 EXAMPLES = 3
-PLACEHOLDER = re.compile(r"\{(client|client_p|client_if|server|server_p|server_if)\}")
+PLACEHOLDER = regex(r"\{(client|client_p|client_if|server|server_p|server_if)\}")
 
 
 @dataclass(frozen=True, slots=True)

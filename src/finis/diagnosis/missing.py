@@ -7,15 +7,15 @@ client's port changes with every connection.  Sources: Cisco ASA command referen
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from finis.lazily import regex
 from finis.records import dataclass
 
 _ASA_BUFFER_BYTES = 33_554_432
 _SNAPLEN_BYTES = 192  # IPv6, TCP with all options, and the head of a TLS record
-_PLAIN = re.compile(r"[A-Za-z0-9_.:%-]{1,255}")
+_PLAIN = regex(r"[A-Za-z0-9_.:%-]{1,255}")
 
 
 def plain(value: Any, otherwise: str) -> str:

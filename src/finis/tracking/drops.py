@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any
 
+from finis.lazily import regex
 from finis.terms import Flag, Quirk
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from finis.wire.source import Source
 
 UNKNOWN = "asp-drop"  # the capture gave no reason
-_NAME = re.compile(r"\(?([A-Za-z][A-Za-z0-9_-]{1,63})\)?")
+_NAME = regex(r"\(?([A-Za-z][A-Za-z0-9_-]{1,63})\)?")
 _WORDS = {
     Flag.SYN: "SYN",
     Flag.FIN: "FIN",

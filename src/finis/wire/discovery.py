@@ -8,13 +8,14 @@ from collections import Counter
 from pathlib import Path
 
 from finis.errors import InputError
+from finis.lazily import regex
 from finis.records import dataclass, replace
 
 # Endings that say how a file is stored or which one of a rotation it is, not where it was taken;
 # `tcpdump -C` appends the number to the ending (``inside.pcap2``).
-_SUFFIX = re.compile(r"\.(gz|zst|xz|bz2|(pcapng|pcap|cap|dmp|ntar)\d*|txt|log|text|out)$", re.I)
-_APART = re.compile(r"([._-](\d{8}[T_-]?\d{0,6}|\d+))+$")
-_NUMBER = re.compile(r"([._-]?(\d{8}[T_-]?\d{0,6}|\d+))+$")
+_SUFFIX = regex(r"\.(gz|zst|xz|bz2|(pcapng|pcap|cap|dmp|ntar)\d*|txt|log|text|out)$", re.I)
+_APART = regex(r"([._-](\d{8}[T_-]?\d{0,6}|\d+))+$")
+_NUMBER = regex(r"([._-]?(\d{8}[T_-]?\d{0,6}|\d+))+$")
 
 
 @dataclass(frozen=True, slots=True)

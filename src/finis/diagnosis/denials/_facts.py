@@ -1,7 +1,8 @@
 """Conditions that several causes of denials share, so that each is decided in one place.
 
-All are Polars expressions over tables.DENIALS + DENIAL_FACTS.  A firewall's log has a resolution
-of one second: lag 0 means "the same second", and -5 … 0 a Teardown logged just after the denial.
+All are Polars expressions over tables.DENIALS + DENIAL_FACTS and the columns of `answered`.  A
+firewall's log has a resolution of one second: lag 0 means "the same second", and -5 … 0 a Teardown
+logged just after the denial.
 """
 
 from __future__ import annotations
@@ -110,36 +111,63 @@ def flags(have: str, lack: str = "") -> pl.Expr:
     return _flags.is_in(_written(have, lack))
 
 
+# What many causes ask is answered once: these conditions in full, by the name of the column that
+# stands for each, which `answered` adds.
+IN_FULL: dict[str, pl.Expr] = {}
+
+
+def _shared(name: str, condition: pl.Expr) -> pl.Expr:
+    IN_FULL[name] = condition
+    return pl.col(_column(name))
+
+
+def _column(name: str) -> str:
+    return f"{name}?"  # no fact is named so
+
+
+def answered(denials: pl.DataFrame) -> pl.DataFrame:
+    """The denials with the columns that the conditions here and those of causes rest on."""
+    return denials.with_columns(asked.alias(_column(name)) for name, asked in IN_FULL.items())
+
+
 # The forms of a refused segment.  They exclude each other.
-syn_ack = flags("SYN ACK")
-syn = flags("SYN", "ACK")
-rst = flags("RST", "SYN")
-bare_rst = flags("RST", "SYN ACK")
-rst_ack = flags("RST ACK", "SYN")
-fin = flags("FIN ACK", "SYN RST")
-fin_data = flags("FIN PSH ACK", "SYN RST")
+syn_ack = _shared("syn_ack", flags("SYN ACK"))
+syn = _shared("syn", flags("SYN", "ACK"))
+rst = _shared("rst", flags("RST", "SYN"))
+bare_rst = _shared("bare_rst", flags("RST", "SYN ACK"))
+rst_ack = _shared("rst_ack", flags("RST ACK", "SYN"))
+fin = _shared("fin", flags("FIN ACK", "SYN RST"))
+fin_data = _shared("fin_data", flags("FIN PSH ACK", "SYN RST"))
 _bare = flags("ACK", "SYN RST FIN PSH")  # a full-sized data segment looks so, too …
 _carries = (pl.col("segment_payload") > 0).fill_null(False)  # … and a capture tells them apart
-data = flags("PSH ACK", "SYN RST FIN") | (_bare & _carries)
-ack = _bare & ~_carries
-no_ack_bit = flags("", "SYN RST ACK")  # FIN alone, nothing, FIN PSH URG: no stack sends these
+data = _shared("data", flags("PSH ACK", "SYN RST FIN") | (_bare & _carries))
+ack = _shared("ack", _bare & ~_carries)
+# FIN alone, nothing, FIN PSH URG: no stack sends these
+no_ack_bit = _shared("no_ack_bit", flags("", "SYN RST ACK"))
 _established = _flags.is_in(
     [*_written("ACK"), *_written("RST", "ACK"), *_written("FIN", "ACK RST")]
 )
 
 # A segment refused because it meets no connection in the firewall's table (ASA 106015 and such).
 # 106001 refuses by policy unless the segment is one that only an open connection may carry.
-state = (kind("state") | (msg("106001") & _established) | drop_group("state")) & (
-    pl.col("proto").str.to_lowercase() == "tcp"
-).fill_null(True)
-policy = kind("policy") | (msg("106001") & ~_established.fill_null(False)) | drop_group("policy")
+state = _shared(
+    "state",
+    (kind("state") | (msg("106001") & _established) | drop_group("state"))
+    & (pl.col("proto").str.to_lowercase() == "tcp").fill_null(True),
+)
+policy = _shared(
+    "policy",
+    kind("policy") | (msg("106001") & ~_established.fill_null(False)) | drop_group("policy"),
+)
 
 # Open now; where a Teardown is given, tracking found that the denial belongs to that older one.
-pending = (pl.col("pending_syn").fill_null(False) & pl.col("teardown").is_null()) | (
+_pending = (pl.col("pending_syn").fill_null(False) & pl.col("teardown").is_null()) | (
     pl.col("teardown") == word(Teardown.STILL_OPEN)
 ).fill_null(False)
-known = pl.col("teardown").is_not_null() & ~pending  # a connection of the tuple was removed before
-unknown_tuple = pl.col("teardown").is_null() & ~pending
+pending = _shared("pending", _pending)
+# A connection of the tuple was removed before.
+known = _shared("known", pl.col("teardown").is_not_null() & ~_pending)
+unknown_tuple = _shared("unknown_tuple", pl.col("teardown").is_null() & ~_pending)
 never = unknown_tuple & (pl.col("seen_before") == "no")
 lag = pl.col("lag_s")
 late = (lag <= LATE_S).fill_null(True)

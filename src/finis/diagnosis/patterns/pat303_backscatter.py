@@ -53,7 +53,8 @@ class Backscatter(Pattern):
     def find(
         cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
-        answer = _facts.state & _facts.unknown_tuple & (_facts.syn_ack | _facts.rst)
+        asked = _facts.IN_FULL
+        answer = asked["state"] & asked["unknown_tuple"] & (asked["syn_ack"] | asked["rst"])
         rows = distinct(denials).filter(answer & pl.col("src_h").is_not_null())
         source = ["src_h", "src_p"]
         rows = whole.likely(rows, source, MIN_TARGETS)

@@ -58,7 +58,9 @@ class RstStorm(Pattern):
     def find(
         cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
-        stray = _facts.state & _facts.unknown_tuple & _facts.rst & pl.col("dst_h").is_not_null()
+        asked = _facts.IN_FULL
+        stray = asked["state"] & asked["unknown_tuple"] & asked["rst"]
+        stray &= pl.col("dst_h").is_not_null()
         rows = distinct(denials).filter(stray)
         target = ["dst_h", "dst_p"]
         rows = whole.likely(rows, target, MIN_IN_A_MINUTE)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from finis.lazily import regex
 from finis.wire.captures._points import MAX_POINTS, InterfacePoints
 from finis.wire.captures._text import bits, oldform
 from finis.wire.captures._text.clock import STAMP, Clock
@@ -36,26 +37,26 @@ NAME = "asa-text"
 
 MAX_DROPS = 1024  # distinct drop reasons kept per file
 
-_FRAME = re.compile(r"\s*(?:(?P<number>\d{1,10}):\s+)?" + STAMP + r"(?=\s|$)")
-_COUNT = re.compile(r"\s*\d{1,10} packets? (?:captured|shown)\b")
-_HEADER = re.compile(
+_FRAME = regex(r"\s*(?:(?P<number>\d{1,10}):\s+)?" + STAMP + r"(?=\s|$)")
+_COUNT = regex(r"\s*\d{1,10} packets? (?:captured|shown)\b")
+_HEADER = regex(
     r"\s*capture (?P<name>[\w.+-]{1,64}) (?:type (?P<type>[\w-]{1,32})|interface |access-list |\[)"
 )
-_PROMPT = re.compile(r"\s*(?:[A-Za-z0-9][\w.()/@:-]{0,80}[#>]|>)(?: |$)(?P<command>.{0,200})")
-_SHOW = re.compile(r" ?sh\w{0,2} cap\w{0,4} (?P<name>[\w.+-]{1,64})")
-_VLAN = re.compile(r"vlan#(\d{1,4}) P\d")
-_DROP = re.compile(r"Drop-reason: \((?P<name>[\w.+-]{1,64})\)")
-_HEX = re.compile(r"\s*0x[0-9a-fA-F]{4}:?\s")  # for sniffing only
+_PROMPT = regex(r"\s*(?:[A-Za-z0-9][\w.()/@:-]{0,80}[#>]|>)(?: |$)(?P<command>.{0,200})")
+_SHOW = regex(r" ?sh\w{0,2} cap\w{0,4} (?P<name>[\w.+-]{1,64})")
+_VLAN = regex(r"vlan#(\d{1,4}) P\d")
+_DROP = regex(r"Drop-reason: \((?P<name>[\w.+-]{1,64})\)")
+_HEX = regex(r"\s*0x[0-9a-fA-F]{4}:?\s")  # for sniffing only
 # Lines an ASA prints around frames that say nothing about a segment.
-_PREAMBLE = re.compile(
+_PREAMBLE = regex(
     r"\s*(?:Target:|Hardware:|Cisco Adaptive Security|Cisco Firepower|ASLR enabled|Software Version"
     r"|Compiled on|match |access-list |\d+ bytes|Type help|Logoff|Syntax error)"
 )
-_TRACE = re.compile(r"\s*(?:Phase|Result):")
-_SYSLOG = re.compile(r"%(?:ASA|FTD|PIX|FWSM|NGIPS)[-<]")
+_TRACE = regex(r"\s*(?:Phase|Result):")
+_SYSLOG = regex(r"%(?:ASA|FTD|PIX|FWSM|NGIPS)[-<]")
 
 # What a terminal may have put on a line of its own, without indenting it.
-_WRAPPED = re.compile(r"<[a-z]|win \d|ack \d|Drop-|\(DF\)|\(ttl |802\.1Q |\d{1,10}:\d{1,10}\(")
+_WRAPPED = regex(r"<[a-z]|win \d|ack \d|Drop-|\(DF\)|\(ttl |802\.1Q |\d{1,10}:\d{1,10}\(")
 
 
 def sniff(head: bytes) -> float:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from finis.lazily import regex
 from finis.wire.captures._points import MAX_POINTS, InterfacePoints
 from finis.wire.captures._text import bits, oldform
 from finis.wire.captures._text.clock import STAMP, Clock
@@ -32,24 +33,24 @@ if TYPE_CHECKING:
 NAME = "tcpdump-text"
 
 
-_FRAME = re.compile(
+_FRAME = regex(
     r"\s*(?:(?P<number>\d{1,10})\s+)?"
     r"(?:" + STAMP + r"|(?P<epoch>\d{1,10})\.(?P<digits>\d{6,9}))(?=\s)"
 )
-_BODY = re.compile(
+_BODY = regex(
     r"\s+(?:[\w.@:-]{1,64}\s+(?:In|Out|B|M|P)\s|IP6?\s|ARP,|arp\s|[0-9a-f:]{11,17}\s|(?:In|Out)\s)"
 )
-_HEX = re.compile(r"\s*0x[0-9a-f]{4}:?\s")
-_INTERFACE = re.compile(r"(?P<name>[\w.@:-]{1,64}) (?:In|Out|B|M|P) ")
-_VLAN = re.compile(r"\bvlan[# ](\d{1,4})\b")
-_MAC = re.compile(r"[0-9a-fA-F]{1,2}(?::[0-9a-fA-F]{1,2}){5}$")
-_MESSAGE = re.compile(
+_HEX = regex(r"\s*0x[0-9a-f]{4}:?\s")
+_INTERFACE = regex(r"(?P<name>[\w.@:-]{1,64}) (?:In|Out|B|M|P) ")
+_VLAN = regex(r"\bvlan[# ](\d{1,4})\b")
+_MAC = regex(r"[0-9a-fA-F]{1,2}(?::[0-9a-fA-F]{1,2}){5}$")
+_MESSAGE = regex(
     r"\s*(?:tcpdump: |reading from |listening on |dropped privs|(?P<count>\d{1,10}) packets? "
     r"(?P<what>captured|received by filter|dropped by (?:kernel|interface)))"
 )
-_LISTENING = re.compile(r"\s*(?:tcpdump: )?listening on ")
+_LISTENING = regex(r"\s*(?:tcpdump: )?listening on ")
 
-_SEGMENT = re.compile(
+_SEGMENT = regex(
     r": Flags \[(?P<flags>[^\]]{1,16})\]"
     r"(?:, cksum 0x(?P<cksum>[0-9a-f]{1,4}) \((?P<verdict>[^)]{0,60})\))?"
     r"(?:, seq (?P<seq>\d{1,10})(?::(?P<end>\d{1,10}))?)?"
@@ -59,12 +60,12 @@ _SEGMENT = re.compile(
     r"(?:, options \[(?P<options>[^\]]{0,1000})\]?)?"
     r"(?:, length (?P<len>\d{1,10}))?"
 )
-_IPV4 = re.compile(
+_IPV4 = regex(
     r"ttl (?P<ttl>\d{1,3}), id (?P<id>\d{1,5}), offset (?P<offset>\d{1,5}), "
     r"flags \[(?P<flags>[^\]]{0,20})\](?:, proto:? [\w-]{1,20} \(\d{1,3}\))?"
     r", length:? (?P<len>\d{1,5})"
 )
-_IPV6 = re.compile(
+_IPV6 = regex(
     r"hlim (?P<ttl>\d{1,3}), next-header [\w-]{1,20} \(\d{1,3}\) payload length:? (?P<len>\d{1,7})"
 )
 _LETTERS = {

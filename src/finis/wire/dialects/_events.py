@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from finis import tables
+from finis.lazily import regex
 from finis.records import dataclass, field
 from finis.terms import EventKind, word
 from finis.wire.dialects import _syslog
@@ -123,8 +124,8 @@ def blank(kind: EventKind, proto: str | None) -> Row:
 _KEYWORDS = frozenset(
     ("to", "on", "from", "src", "dst", "flags", "for", "by", "duration", "bytes", "interface")
 )
-_PLAIN_NAME = re.compile(r"[\w.$*-]+(?:%[\w.-]+)?")
-_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}", re.ASCII)
+_PLAIN_NAME = regex(r"[\w.$*-]+(?:%[\w.-]+)?")
+_IPV4 = regex(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}", re.ASCII)
 _HOSTS_CACHED = 131_072
 _PORTS_CACHED = 70_000
 PROTOCOLS = {
@@ -203,7 +204,7 @@ def _interface(text: str) -> str:
     return text.rstrip(".")  # where a sentence ends with its name
 
 
-_GROUP_TAG = re.compile(r"^\d{1,5}:[^,()]{1,64}$|,\s*\d{1,5}(?::[^,()]{1,64})?$")
+_GROUP_TAG = regex(r"^\d{1,5}:[^,()]{1,64}$|,\s*\d{1,5}(?::[^,()]{1,64})?$")
 
 
 def who(text: str) -> str | None:
@@ -298,7 +299,7 @@ class Shape:
 
 _SOCKET = r"(?:[\w.-]{1,64}:)?([0-9A-Fa-f:.]{2,45}|[\w.-]{1,64})/(\d{1,5})(?=[\s(,;])"
 _PIECES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
-    (re.compile(pattern), names)
+    (regex(pattern), names)
     for pattern, names in (
         (r"^Built (inbound|outbound)\s", ("direction",)),
         (r"\bconnection (\d{1,18})\s", ("conn_id",)),
@@ -312,7 +313,7 @@ _PIECES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         (rf"\b(?:to|dst) {_SOCKET}", ("b_h", "b_p")),
     )
 )
-_TAIL = re.compile(r"\bbytes \d{1,18}\s+(\S.*)$", re.DOTALL)
+_TAIL = regex(r"\bbytes \d{1,18}\s+(\S.*)$", re.DOTALL)
 
 
 def salvage(row: Row, body: str, values: Values) -> None:
@@ -339,9 +340,9 @@ def salvage(row: Row, body: str, values: Values) -> None:
 
 # --- lines to rows -------------------------------------------------------------------------------
 
-_REPEATED = re.compile(r"message repeated (\d{1,6}) times: \[")
-_BLANKS = re.compile(r"\s{3,}")
-_RFC5424_TAIL = re.compile(r"(?:- ){1,3}(?:\[[^\]]{0,1024}\] )?")
+_REPEATED = regex(r"message repeated (\d{1,6}) times: \[")
+_BLANKS = regex(r"\s{3,}")
+_RFC5424_TAIL = regex(r"(?:- ){1,3}(?:\[[^\]]{0,1024}\] )?")
 _IDS_COUNTED = 4096  # ids counted on their own; a hostile file could name ten million
 _UNREADABLE = {
     "partial": "event with unreadable fields, kept in part",

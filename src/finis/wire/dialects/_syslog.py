@@ -16,6 +16,7 @@ from itertools import chain
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from finis.lazily import regex
 from finis.records import dataclass
 
 if TYPE_CHECKING:
@@ -48,26 +49,26 @@ MONTHS = {
 }
 _MONTH = r"(?:[Jj]an|[Ff]eb|[Mm]ar|[Aa]pr|[Mm]ay|[Jj]un|[Jj]ul|[Aa]ug|[Ss]ep|[Oo]ct|[Nn]ov|[Dd]ec)"
 _CLOCK = r"(\d\d?):(\d\d):(\d\d)(?:[.,](\d{1,9}))?"
-STAMP = re.compile(
+STAMP = regex(
     rf"(?<![\w.])(?:(\d{{4}})[-/](\d\d)[-/](\d\d)[T ]{_CLOCK} ?(Z|[+-]\d\d:?\d\d)?"
     rf"|(?:(\d{{4}})\s+)?({_MONTH})\s+(\d\d?)\s+(?:(\d{{4}})\s+)?{_CLOCK}"
     rf"(?:\s+(\d{{4}})(?![\w.:]))?)"
 )
 _MINUTE, _MINUTE_NAMED = 5, 14  # groups of STAMP; before it the hour, after it second, fraction
-_ZONE = re.compile(r"\s?(?:([A-Z]{1,5})|([+-]\d\d:?\d\d))(?=[\s:]|$)")
-_FRAME = re.compile(rb"([1-9]\d{0,4}) (?=<\d{1,3}>)")
-_FRAME_CUT = re.compile(rb"(?:[1-9]\d{0,4}(?: (?:<\d{0,3})?)?)?")  # a chunk may end inside one
-_PRI = re.compile(r"<\d{1,3}>")
-_NOT_HOST = re.compile(
+_ZONE = regex(r"\s?(?:([A-Z]{1,5})|([+-]\d\d:?\d\d))(?=[\s:]|$)")
+_FRAME = regex(rb"([1-9]\d{0,4}) (?=<\d{1,3}>)")
+_FRAME_CUT = regex(rb"(?:[1-9]\d{0,4}(?: (?:<\d{0,3})?)?)?")  # a chunk may end inside one
+_PRI = regex(r"<\d{1,3}>")
+_NOT_HOST = regex(
     r"<\d{1,3}>.*|[\d:*-]+:?|(?i:(?:local\d|kern|user|daemon|auth\w*|syslog|mail|cron)\.\w+:?)"
     r"|(?i:mon|tue|wed|thu|fri|sat|sun),?|-+|.*\[\d*\]:?"
 )
-_DOTTED = re.compile(r"[0-9a-fA-F:.]*[0-9a-fA-F.]")
-_RFC5424 = re.compile(r"<\d{1,3}>\d{1,2} $")
+_DOTTED = regex(r"[0-9a-fA-F:.]*[0-9a-fA-F.]")
+_RFC5424 = regex(r"<\d{1,3}>\d{1,2} $")
 # Structured data; what it holds (time quality, origin) is neither the device nor its clock.
-_STRUCTURED = re.compile(r"(?<=[\s\]])\[[\w@.-]{1,64}(?: (?:[^\]\\]|\\.){0,1024})?\]")
-_WITH_PORT = re.compile(r"(\d+\.\d+\.\d+\.\d+):\d+")
-_QUOTE_END = re.compile(r'(?<!")"(?:""")*(?!")')
+_STRUCTURED = regex(r"(?<=[\s\]])\[[\w@.-]{1,64}(?: (?:[^\]\\]|\\.){0,1024})?\]")
+_WITH_PORT = regex(r"(\d+\.\d+\.\d+\.\d+):\d+")
+_QUOTE_END = regex(r'(?<!")"(?:""")*(?!")')
 
 
 Block = tuple[bytes, int, int]  # of these bytes those from … to …

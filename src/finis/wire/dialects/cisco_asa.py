@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from finis.lazily import regex
 from finis.terms import EventKind, Firewall, Teardown, word
 from finis.wire.dialects import _events, _rows
 from finis.wire.dialects._events import AT, Fields, Row, Values, get, put
@@ -29,7 +30,7 @@ FIREWALL = Firewall("ASA")
 
 # "%ASA-6-302013:", "%ASA-session-6-302013:", "%FTD<Up>-4-…", "%FTD--6-…", also without colon.
 _TAG = r"%(?:ASA|FTD|PIX|FWSM|NGIPS)[^%\s]{0,40}?-(?:[A-Za-z]{1,24}-)?([0-7n])-(\d{6,7})\b"
-TAG = re.compile(_TAG + r"(?:\s?:)?\s*")
+TAG = regex(_TAG + r"(?:\s?:)?\s*")
 
 # --- why a connection was torn down: phrase of 302014 → our word, and who caused it --------------
 # "side": an endpoint, named by its interface or by security level (I the higher, O the lower).
@@ -84,7 +85,7 @@ REASONS: dict[str, tuple[Teardown, str]] = {
         (_T.CLUSTER, "device"),
     "Unknown": (_T.UNKNOWN, "unknown"),
 }  # fmt: skip
-_SQUEEZE = re.compile(r"[\s-]+")
+_SQUEEZE = regex(r"[\s-]+")
 
 
 def _key(phrase: str) -> str:
@@ -95,8 +96,8 @@ def _key(phrase: str) -> str:
 _REASON_OF = {_key(phrase): (word(code), who) for phrase, (code, who) in REASONS.items()}
 _RESET = word(Teardown.RESET_SIDE_UNKNOWN)
 _NOT_KNOWN = (word(Teardown.UNKNOWN), "unknown")
-_INTERNAL = re.compile(r" (?:\S{1,64}:RX\[\d{1,9}\]|max-rate \S{1,64})")
-_USER_AT_END = re.compile(r"(?:^| )\(((?:[^()]|\([^()]*\))*+)\)$")
+_INTERNAL = regex(r" (?:\S{1,64}:RX\[\d{1,9}\]|max-rate \S{1,64})")
+_USER_AT_END = regex(r"(?:^| )\(((?:[^()]|\([^()]*\))*+)\)$")
 
 
 @lru_cache(4096)
@@ -385,7 +386,7 @@ MESSAGES = _events.messages(
 
 # --- FTD connection events: "Key: value, …" ------------------------------------------------------
 
-_FTD_FIELD = re.compile(
+_FTD_FIELD = regex(
     r"(?:^|,\s)\s*(AccessControlRuleAction|AccessControlRuleReason|AccessControlRuleName|SrcIP"
     r"|DstIP|SrcPort|DstPort|Protocol|IngressInterface|EgressInterface|User|ConnectionDuration"
     r"|InitiatorBytes|ResponderBytes):\s([^,]*)"
@@ -440,11 +441,11 @@ def _sizes(row: Row, found: dict[str, str]) -> None:
 
 # --- lines copied from ASDM: "6|Jan 24 2022|12:59:03|302014|10.1.1.1|80|10.2.2.2|500|Teardown …" -
 
-_ASDM = re.compile(
+_ASDM = regex(
     r"(?:\d{1,9}\|)?([0-7])\|([A-Z][a-z]{2} \d\d? \d{4})[| ](\d\d:\d\d:\d\d)\|(\d{6})"
     r"(?::|(?:\|[^|]{0,255}){4}\|)\s*"
 )
-_ASDM_LINE = re.compile(rb"^" + _ASDM.pattern.encode(), re.MULTILINE)
+_ASDM_LINE = regex(rb"^" + _ASDM.pattern.encode(), re.MULTILINE)
 
 
 def _as_syslog(line: str) -> str:
@@ -479,7 +480,7 @@ GRAMMAR = _events.Grammar(
 
 # --- the dialect ---------------------------------------------------------------------------------
 
-_TAGGED_LINE = re.compile(rb"^[^\n]{0,4096}?" + _TAG.encode(), re.MULTILINE)
+_TAGGED_LINE = regex(rb"^[^\n]{0,4096}?" + _TAG.encode(), re.MULTILINE)
 
 
 def sniff(head: bytes) -> float:

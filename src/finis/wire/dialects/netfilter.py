@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from finis.lazily import regex
 from finis.terms import EventKind, Firewall, Teardown, word
 from finis.wire.dialects import _syslog
 from finis.wire.dialects._api import BATCH, Events, Hosts
@@ -50,15 +51,15 @@ _EVENT = (
     r"\[(NEW|UPDATE|DESTROY)\][ \t]+(?:ipv[46][ \t]+\d{1,3}[ \t]+)?"
     r"([a-z][\w-]{1,15})[ \t]+\d{1,3}[ \t]"
 )
-EVENT = re.compile(_EVENT)
+EVENT = regex(_EVENT)
 # ``-o timestamp``: seconds and microseconds; old releases pad the latter with blanks behind it.
-_EPOCH = re.compile(r"\[(\d{1,11})\.(\d{1,6})[ \t]*\][ \t]*$")
-_STATE = re.compile(r"[ \t]*(?:(\d{1,10})[ \t]+)?(?:([A-Z][A-Z_0-9]{2,15})[ \t]+)?(?=src=)")
-_BRACKETS = re.compile(r"\[(start|stop)=([^\]]{1,64})\]")
-_PAIR = re.compile(r"(?:^|\s)(src|dst|sport|dport|packets|delta-time|id)=([^\s\[\]]{1,45})(?=\s|$)")
-_FLAGS = re.compile(r"\[([A-Z_]{3,16})\]")
-_LISTED = re.compile(rb"^(?:ipv[46] +\d+ )?tcp +6 +\d+ [A-Z_]+ +src=", re.MULTILINE)
-_XML = re.compile(rb"<flow(?: type=\"\w+\")?>\s*<meta direction=")
+_EPOCH = regex(r"\[(\d{1,11})\.(\d{1,6})[ \t]*\][ \t]*$")
+_STATE = regex(r"[ \t]*(?:(\d{1,10})[ \t]+)?(?:([A-Z][A-Z_0-9]{2,15})[ \t]+)?(?=src=)")
+_BRACKETS = regex(r"\[(start|stop)=([^\]]{1,64})\]")
+_PAIR = regex(r"(?:^|\s)(src|dst|sport|dport|packets|delta-time|id)=([^\s\[\]]{1,45})(?=\s|$)")
+_FLAGS = regex(r"\[([A-Z_]{3,16})\]")
+_LISTED = regex(rb"^(?:ipv[46] +\d+ )?tcp +6 +\d+ [A-Z_]+ +src=", re.MULTILINE)
+_XML = regex(rb"<flow(?: type=\"\w+\")?>\s*<meta direction=")
 _NOT_EVENTS = "a listing of the connection table (conntrack -L), not its events"
 _XML_SAID = "conntrack -o xml is not read: leave xml out"
 _NO_TIME = "event without a time: run conntrack -E with -o timestamp,id"
@@ -200,24 +201,24 @@ def _port(text: str | None) -> int | None:
 # --- packets that met a log rule -----------------------------------------------------------------
 
 _LOG = r"IN=([^\s=]{0,15}) OUT=([^\s=]{0,15}) "
-LOG = re.compile(_LOG)
-_INNER = re.compile(r" \[(SRC=[^\[\]]*)\]?")
-_OPTIONS = re.compile(r" OPT \([^)]*\)?")
-_FIELD = re.compile(r"(?:^|\s)(SRC|DST|PROTO|SPT|DPT|TYPE|CODE)=(\S{1,64})(?=\s)")
-_WORDS = re.compile(r"RES=0x[0-9A-Fa-f]{2} ((?:[A-Z]{3} )*)URGP=")
+LOG = regex(_LOG)
+_INNER = regex(r" \[(SRC=[^\[\]]*)\]?")
+_OPTIONS = regex(r" OPT \([^)]*\)?")
+_FIELD = regex(r"(?:^|\s)(SRC|DST|PROTO|SPT|DPT|TYPE|CODE)=(\S{1,64})(?=\s)")
+_WORDS = regex(r"RES=0x[0-9A-Fa-f]{2} ((?:[A-Z]{3} )*)URGP=")
 _ORDER = ("SYN", "FIN", "RST", "PSH", "ACK", "URG")
 # "kernel: ", or as RFC 5424 has it: program, process, message id, structured data.
-_KERNEL = re.compile(
+_KERNEL = regex(
     r"\bkernel(?:(?:\[\d{1,10}\])?:[ \t]?|(?: [\w-]{1,64}){2} (?:-|\[[^\]]{0,512}\]) \ufeff?)"
 )
-_SECONDS = re.compile(r"[ \t]*(?:<\d{1,3}>)?\[[ \t]*\d{1,10}\.\d{1,9}\](?:\[[^\]]{1,12}\])?[ \t]?")
-_DATED = re.compile(
+_SECONDS = regex(r"[ \t]*(?:<\d{1,3}>)?\[[ \t]*\d{1,10}\.\d{1,9}\](?:\[[^\]]{1,12}\])?[ \t]?")
+_DATED = regex(
     r"[ \t]*(?:<\d{1,3}>)?"
     r"\[([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\][ \t]?"
 )
-_KMSG = re.compile(r"\d{1,4},\d{1,12},\d{1,18},[^;]{1,64};")
-_UNIX = re.compile(r"(\d{9,11})\.(\d{1,9}) (\S{1,255}) ")
-_REPEATED = re.compile(r"message repeated (\d{1,6}) times: \[ ?")
+_KMSG = regex(r"\d{1,4},\d{1,12},\d{1,18},[^;]{1,64};")
+_UNIX = regex(r"(\d{9,11})\.(\d{1,9}) (\S{1,255}) ")
+_REPEATED = regex(r"message repeated (\d{1,6}) times: \[ ?")
 PROTOCOLS = {"ICMPv6": "icmp6", "2": "igmp", "47": "gre", "89": "ospf", "112": "vrrp"}
 
 # What the author of a rule lets its prefix say, by word.
@@ -234,8 +235,8 @@ SPOOFED = frozenset(("spoof", "spoofed", "spoofing", "rpfilter", "martian", "bog
 LIMITED = frozenset(("limit", "limited", "flood", "ratelimit", "connlimit", "synflood"))
 _NOT_A_VERDICT = "log rule whose prefix says neither drop nor accept: kept as an observation"
 # VyOS and EdgeOS: [ruleset-number-D], [ruleset-default-A]
-_VYOS = re.compile(r"-(?:default|\d{1,7})-([ADR])\]")
-_SPLIT = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])")
+_VYOS = regex(r"-(?:default|\d{1,7})-([ADR])\]")
+_SPLIT = regex(r"[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])")
 
 
 @lru_cache(4096)
@@ -454,8 +455,8 @@ def _stranger(line: str) -> str:
 
 # --- the dialect ---------------------------------------------------------------------------------
 
-_EVENT_LINE = re.compile(rb"^[^\n]{0,512}?" + _EVENT.encode(), re.MULTILINE)
-_LOG_LINE = re.compile(rb"^[^\n]{0,1024}?" + _LOG.encode() + rb"[^\n]{0,512}?SRC=", re.MULTILINE)
+_EVENT_LINE = regex(rb"^[^\n]{0,512}?" + _EVENT.encode(), re.MULTILINE)
+_LOG_LINE = regex(rb"^[^\n]{0,1024}?" + _LOG.encode() + rb"[^\n]{0,512}?SRC=", re.MULTILINE)
 _HEAD_LINES = 2000
 
 

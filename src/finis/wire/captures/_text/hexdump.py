@@ -6,8 +6,7 @@ they agree with the text about the endpoints.
 
 from __future__ import annotations
 
-import re
-
+from finis.lazily import regex
 from finis.wire.captures._text import bits
 from finis.wire.captures._text.rows import Row
 from finis.wire.decode import Decoded, decode_frame
@@ -16,7 +15,7 @@ from finis.wire.link import LinkType
 MAX_BYTES = 65_536 + 64  # of one frame
 
 # An offset, then up to 16 groups of one or two bytes parted by single blanks; text may follow.
-_LINE = re.compile(
+_LINE = regex(
     r"\s*0x(?P<offset>[0-9a-fA-F]{4,5}):?\s{1,8}"
     r"(?P<groups>[0-9a-fA-F]{2}(?:[0-9a-fA-F]{2})?(?: [0-9a-fA-F]{2}(?:[0-9a-fA-F]{2})?){0,15})"
     r"(?=\s|$)"

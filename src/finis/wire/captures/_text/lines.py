@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from finis.lazily import regex
 
 if TYPE_CHECKING:
     from finis.wire.captures._api import Readable
@@ -19,7 +20,7 @@ _TOO_LONG = "line too long, read to 64 KiB"
 _BLANKS: dict[int, str] = dict.fromkeys((0x09, 0x0B, 0x0C, 0xA0, 0x1680, 0x202F, 0x205F), " ")
 _BLANKS |= dict.fromkeys((*range(0x2000, 0x200B), 0x3000), " ")
 _BLANKS |= dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF), "")
-_PAGER = re.compile(r"\s*<--- More --->\s?")
+_PAGER = regex(r"\s*<--- More --->\s?")
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 

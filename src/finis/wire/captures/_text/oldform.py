@@ -9,8 +9,7 @@ over: the form does not show whether the network card was still to fill it in.
 
 from __future__ import annotations
 
-import re
-
+from finis.lazily import regex
 from finis.wire.captures._text import bits
 from finis.wire.captures._text.options import options
 from finis.wire.captures._text.rows import U32, Row, too_large
@@ -26,7 +25,7 @@ LETTERS = {
 }
 
 # Every repetition is bounded or a negated class up to its closing mark: linear in the line.
-_SEGMENT = re.compile(
+_SEGMENT = regex(
     r"(?P<flags>[SFRPWE]{1,6}|\.)(?= |,|$)"
     r"(?: ?\[(?:tcp sum ok|bad tcp cksum [^\]|]{0,60})\])?"
     r"(?:,? cksum 0x[0-9a-f]{1,4} \([^)]{0,80}\)\)?,?)?"
@@ -36,7 +35,7 @@ _SEGMENT = re.compile(
     r"(?: urg (?P<urg>\d{1,10}))?"
     r"(?: <(?P<options>[^>]{0,400})>?)?"
 )
-_IP = re.compile(r"\(ttl (\d{1,3}), id (\d{1,5})(?:, len (\d{1,5}))?")
+_IP = regex(r"\(ttl (\d{1,3}), id (\d{1,5})(?:, len (\d{1,5}))?")
 
 UNREADABLE = "TCP segment unreadable"
 NO_FLAGS = "TCP header cut off before the flags"
