@@ -19,14 +19,14 @@ import zstandard
 from finis.report._bits import NONE, delta, dense, distinct, packed, translated
 from finis.report.formats import LEVEL
 from finis.wire.dialects._packed import Book
-from finis.wire.dialects._texts import plain
+from finis.wire.dialects._texts import apart, plain
 
 LONGEST_BOUND = 64  # bytes of a text in the statistics
 MOST_DISTINCT = 1 << 13  # in a dictionary of numbers
 FARTHEST = 1 << 48  # numbers that lie farther apart are not told by their differences
 BOOLEAN, INT64, DOUBLE, BYTES = 0, 2, 5, 6  # Type
-_PLAIN, _RLE, _DELTA, _DICTIONARY = 0, 3, 5, 8  # Encoding
-_ZSTD = 6
+_PLAIN, _RLE, _DELTA, _LENGTHS_APART, _DICTIONARY = 0, 3, 5, 6, 8  # Encoding
+_UNCOMPRESSED, _ZSTD = 0, 6
 Array = np.ndarray
 
 
@@ -102,6 +102,7 @@ class Column:
         self.pages: list[bytes] = []
         self.plain_size = 0
         self.dictionary_size = 0
+        self.codec = _ZSTD
         self.bounds: tuple[bytes, bytes] | None = None  # the least and the greatest value
         levels = varint(count << 1) + b"\1" if levels is None else levels
         self.levels = struct.pack("<I", len(levels)) + levels
@@ -143,8 +144,14 @@ class Column:
         return self._data(values, _PLAIN)
 
     def delta(self, values: Array) -> Column:
-        """Numbers (i8) by their differences; they lie less than FARTHEST apart."""
+        """Numbers (i8) by their differences; they lie less than FARTHEST apart.  What is left of
+        them is hardly to be compressed."""
+        self.codec = _UNCOMPRESSED
         return self._data(delta(values), _DELTA)
+
+    def apart(self, lengths: Array, texts: bytes) -> Column:
+        """Texts one after another, after their lengths (i8)."""
+        return self._data(delta(lengths) + texts, _LENGTHS_APART)
 
     def _data(self, values: bytes, encoding: int) -> Column:
         header = Struct().i32(1, self.count).i32(2, encoding).i32(3, _RLE).i32(4, _RLE)
@@ -153,7 +160,7 @@ class Column:
         return self
 
     def _page(self, kind: int, data: bytes, field: int, special: Struct) -> None:
-        body = _compressor().compress(data)
+        body = data if self.codec == _UNCOMPRESSED else _compressor().compress(data)
         header = Struct().i32(1, kind).i32(2, len(data)).i32(3, len(body)).struct(field, special)
         start = header.end()
         self.plain_size += len(start) + len(data)
@@ -164,7 +171,7 @@ class Column:
         size = sum(map(len, self.pages))
         meta = Struct().i32(1, self.kind)
         meta.list(2, 5, [varint(n << 1) for n in sorted({_RLE, _PLAIN, self.encoding})])
-        meta.list(3, 8, [thrift_text(self.name)]).i32(4, _ZSTD).i64(5, self.count)
+        meta.list(3, 8, [thrift_text(self.name)]).i32(4, self.codec).i64(5, self.count)
         meta.i64(6, self.plain_size).i64(7, size).i64(9, offset + self.dictionary_size)
         if self.dictionary_size:
             meta.i64(11, offset)
@@ -268,7 +275,7 @@ def hosts(hosts: Array, book: Book) -> Column:
         few, codes = coded
         texts = plain(few, book.hosts)
         return column.dictionary(texts, len(few), packed(codes, width_of(len(few))))
-    return column.plain(plain(found, book.hosts))
+    return column.apart(*apart(found, book.hosts)) if len(found) else column.plain(b"")
 
 
 def width_of(few: int) -> int:

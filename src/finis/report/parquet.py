@@ -1,29 +1,24 @@
-"""Tables of logs as Parquet, written straight from packed rows, in groups that are encoded side
+"""Parquet files, and events straight from packed rows, in groups that are encoded side
 by side while the rows of the next are put together."""
 
 from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
-import numpy as np
-
-from finis.diagnosis import listed
-from finis.diagnosis._listed import plain_ids
 from finis.report import pages
 from finis.report._bits import spread
 from finis.report.formats import GROUP_ROWS
 from finis.report.pages import BOOLEAN, BYTES, DOUBLE, INT64, Array, Column, Struct
-from finis.tables import CONNECTIONS, EVENTS
+from finis.tables import EVENTS
 from finis.version import VERSION
 from finis.wire.dialects._packed import BIT, HOSTS, ORIGIN, WORDS, Book, Packed
 
 if TYPE_CHECKING:
-    from finis.diagnosis.listed import Listing
     from finis.tables import Column as Described
     from finis.wire.dialects._api import Events
 
@@ -32,7 +27,7 @@ _TYPES = {"text": BYTES, "i8": INT64, "ts": INT64, "f8": DOUBLE, "bool": BOOLEAN
 Encode = Callable[[], tuple[int, dict[str, Column]]]  # how many rows, their columns by name
 
 
-class _Writer:
+class Writer:
     """A file of one table.  Groups are encoded while the rows of the next are put together."""
 
     def __init__(self, target: IO[bytes], name: str, columns: tuple[Described, ...]) -> None:
@@ -99,8 +94,10 @@ _SPREAD = (*BIT, *HOSTS, "has", "words", "origin")
 
 
 def _events(parts: list[Array], book: Book) -> tuple[int, dict[str, Column]]:
-    """The columns of rows that share a book."""
+    """The columns of rows that share a book; these are let go, so that their memory is used
+    again."""
     of = spread(parts, _SPREAD)
+    parts.clear()
     words, origins = of["words"], of["origin"]
     out = {name: pages.numbers(of[name], of["has"], bit) for name, bit in BIT.items()}
     for name in HOSTS:
@@ -120,7 +117,7 @@ def _events(parts: list[Array], book: Book) -> tuple[int, dict[str, Column]]:
 def write_events(batches: Iterable[Events], target: IO[bytes]) -> None:
     """tables.EVENTS as one Parquet file, in row groups of some GROUP_ROWS rows.  Memory holds
     three of them."""
-    writer = _Writer(target, "events", EVENTS)
+    writer = Writer(target, "events", EVENTS)
     parts: list[Array] = []
     book = Book()
     with ThreadPoolExecutor(WORKERS, "writing") as pool:
@@ -139,57 +136,3 @@ def write_events(batches: Iterable[Events], target: IO[bytes]) -> None:
 
 def _rows(parts: list[Array]) -> int:
     return sum(map(len, parts))
-
-
-# --- connections ---------------------------------------------------------------------------------
-
-_LISTED = ("name", "again", "reason", "device", "verdict", "has",
-           *listed.HOSTS, *listed.NUMBERS.values())  # fmt: skip
-
-
-def _connections(rows: Array, of: Listing) -> tuple[int, dict[str, Column]]:
-    """The columns of LISTED rows; what was not translated is one column twice."""
-    told = spread([rows], _LISTED)
-    has, bits = told["has"], listed.BIT
-    ids = Column(BYTES, len(rows)).plain(plain_ids(told["name"], told["again"]))
-    out = {
-        "conn_id": ids,
-        "device": _said(told["device"], of.devices),
-        "teardown_reason": pages.words(told["reason"], of.texts.text),
-        "orientation": _said((has & bits["guessed"] != 0).astype("u4"), listed.ORIENTATIONS),
-    }
-    for name, words in of.verdicts().items():
-        out[name] = _said(told["verdict"], words)
-    for side in ("orig", "resp"):
-        one, other = told[f"{side}_h"], told[f"{side}_mapped_h"]
-        out[f"{side}_h"] = pages.hosts(*of.named(one))
-        same = np.array_equal(one, other)
-        out[f"{side}_mapped_h"] = out[f"{side}_h"] if same else pages.hosts(*of.named(other))
-    for name, source in listed.NUMBERS.items():
-        if name.endswith("_mapped_p") and _alike(told, name.replace("_mapped", ""), name):
-            out[name] = out[name.replace("_mapped", "")]
-        else:
-            out[name] = pages.numbers(told[source], has, bits[source])
-    return len(rows), out
-
-
-def _alike(of: dict[str, Array], one: str, other: str) -> bool:
-    """Do two columns of numbers hold the same?"""
-    has, bits = of["has"], listed.BIT
-    same = (has & bits[one] != 0) == (has & bits[other] != 0)
-    return bool(same.all()) and np.array_equal(of[one], of[other])
-
-
-def _said(codes: Array, texts: Sequence[str]) -> Column:
-    some = pages.used(codes)
-    return pages.said(BYTES, codes, {code: texts[code] for code in some}, some[-1] + 1)
-
-
-def write_connections(listing: Listing, target: IO[bytes]) -> None:
-    """tables.CONNECTIONS of logs as one Parquet file, in row groups of GROUP_ROWS rows.  Memory
-    holds three of them."""
-    writer = _Writer(target, "connections", CONNECTIONS)
-    with ThreadPoolExecutor(WORKERS, "writing") as pool:
-        for rows in listing.chunks(GROUP_ROWS):
-            writer.group(partial(_connections, rows, listing), pool)
-        writer.end()
