@@ -64,10 +64,10 @@ def _said(codes: Array, texts: Sequence[str]) -> Column:
 
 
 def write_connections(listing: Listing, target: IO[bytes]) -> None:
-    """tables.CONNECTIONS of logs as one Parquet file, in row groups of GROUP_ROWS rows.  Memory
-    holds three of them."""
+    """tables.CONNECTIONS of logs as one Parquet file, in row groups of some GROUP_ROWS rows.
+    Memory holds three of them."""
     writer = Writer(target, "connections", CONNECTIONS)
     with ThreadPoolExecutor(WORKERS, "writing") as pool:
-        for rows in listing.chunks(GROUP_ROWS):
+        for rows in listing.blocks(GROUP_ROWS):
             writer.group(partial(_connections, rows, listing), pool)
         writer.end()
