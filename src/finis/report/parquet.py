@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from finis.tables import Column as Described
     from finis.wire.dialects._api import Events
 
-WORKERS = 2
+ALIVE = 2  # groups that are encoded or wait for it
 _TYPES = {"text": BYTES, "i8": INT64, "ts": INT64, "f8": DOUBLE, "bool": BOOLEAN}
 Encode = Callable[[], tuple[int, dict[str, Column]]]  # how many rows, their columns by name
 
 
 class Writer:
-    """A file of one table.  Groups are encoded while the rows of the next are put together."""
+    """A file of one table.  Groups are encoded and written while the rows of the next are put
+    together."""
 
     def __init__(self, target: IO[bytes], name: str, columns: tuple[Described, ...]) -> None:
         self.target = target
@@ -37,7 +38,7 @@ class Writer:
         self.groups: list[bytes] = []
         self.rows = 0
         self.offset = 0
-        self.waiting: deque[Future[tuple[int, dict[str, Column]]]] = deque()
+        self.waiting: deque[Future[None]] = deque()
         self.empty: dict[tuple[int, int], Column] = {}  # columns of nulls: type, rows
         self._put(b"PAR1")
 
@@ -47,11 +48,16 @@ class Writer:
 
     def group(self, encode: Encode, pool: ThreadPoolExecutor) -> None:
         """One row group; a column that nobody makes is null."""
-        if len(self.waiting) == WORKERS:
-            self._write(*self.waiting.popleft().result())
-        self.waiting.append(pool.submit(encode))
+        if len(self.waiting) == ALIVE:
+            self.waiting.popleft().result()
+        before = self.waiting[-1] if self.waiting else None
+        self.waiting.append(pool.submit(self._next, encode, before))
 
-    def _write(self, count: int, made: dict[str, Column]) -> None:
+    def _next(self, encode: Encode, before: Future[None] | None) -> None:
+        """Write a group after the one before it."""
+        count, made = encode()
+        if before is not None:
+            before.result()
         chunks, plain_size, start = [], 0, self.offset
         for name, kind in self.types.items():
             column = (made[name] if name in made else self._nothing(kind, count)).named(name)
@@ -71,7 +77,7 @@ class Writer:
     def end(self) -> None:
         """What still waits, and the footer."""
         while self.waiting:
-            self._write(*self.waiting.popleft().result())
+            self.waiting.popleft().result()
         schema = [Struct().text(4, self.name).i32(5, len(self.columns)).end()]
         for column in self.columns:
             element = Struct().i32(1, self.types[column.name]).i32(3, 1).text(4, column.name)
@@ -116,11 +122,11 @@ def _events(parts: list[Array], book: Book) -> tuple[int, dict[str, Column]]:
 
 def write_events(batches: Iterable[Events], target: IO[bytes]) -> None:
     """tables.EVENTS as one Parquet file, in row groups of some GROUP_ROWS rows.  Memory holds
-    three of them."""
+    three of them.  Following takes one core, reading and writing the other."""
     writer = Writer(target, "events", EVENTS)
     parts: list[Array] = []
     book = Book()
-    with ThreadPoolExecutor(WORKERS, "writing") as pool:
+    with ThreadPoolExecutor(1, "writing") as pool:
         for events in batches:
             part = events if isinstance(events, Packed) else Packed.of(events)
             if parts and (part.book is not book or _rows(parts) + len(part) > GROUP_ROWS):

@@ -15,7 +15,7 @@ from finis.report import pages
 from finis.report._bits import spread
 from finis.report.formats import GROUP_ROWS
 from finis.report.pages import BYTES, Array, Column
-from finis.report.parquet import WORKERS, Writer
+from finis.report.parquet import ALIVE, Writer
 from finis.tables import CONNECTIONS
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def write_connections(listing: Listing, target: IO[bytes]) -> None:
     """tables.CONNECTIONS of logs as one Parquet file, in row groups of some GROUP_ROWS rows.
     Memory holds three of them."""
     writer = Writer(target, "connections", CONNECTIONS)
-    with ThreadPoolExecutor(WORKERS, "writing") as pool:
+    with ThreadPoolExecutor(ALIVE, "writing") as pool:
         for rows in listing.blocks(GROUP_ROWS):
             writer.group(partial(_connections, rows, listing), pool)
         writer.end()
