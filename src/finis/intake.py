@@ -365,10 +365,11 @@ class Intake:
     def events(self) -> Iterator[Events]:
         """The events of all logs, merged by time and followed, copies marked.  Of much input,
         lines are read in a thread of their own while events are followed in this one."""
-        from finis.tracking.events import merge
+        from finis.tracking.merging import merge
 
         logs = [item for item in self.inputs if item[1].kind == "log"]
-        for events in ahead(merge(self._feed(*item, len(logs) > OPEN_AT_ONCE) for item in logs)):
+        merged = merge(self._feed(*item, len(logs) > OPEN_AT_ONCE) for item in logs)
+        for events in ahead(merged, much=self.large):
             self.log.feed(events)
             yield events
 

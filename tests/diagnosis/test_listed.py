@@ -135,7 +135,7 @@ def test_what_is_written_is_what_frames_hold(
     parts: list[np.ndarray], group: int, data: st.DataObject
 ) -> None:
     pages = pytest.importorskip("finis.report.pages", reason="no kernel is built")
-    parquet = pytest.importorskip("finis.report.parquet")
+    parquet = pytest.importorskip("finis.report.parquetlisted")
     listing = Listing(Cut())
     listing.devices += ["fw", "other"]
     listing.kinds.verdicts += [Verdict("END102", "harmful", 1, ("END310", "END605")),

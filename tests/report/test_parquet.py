@@ -17,7 +17,7 @@ from finis.wire.dialects._packed import BIT, HOSTS, PORTS, Book, Packed
 pytest.importorskip("finis.report._bits", reason="no kernel is built")
 
 from finis.report import pages, parquet
-from finis.report._bits import distinct, packed
+from finis.report._bits import NONE, delta, dense, distinct, packed, spread, translated
 
 TEXTS = st.sampled_from((None, "", "tcp", "outside", "é\x1b", "a" * 300)) | st.text(max_size=5)
 ADDRESSES = st.sampled_from((None, "10.0.0.1", "255.255.255.255", "web-1", "2001:db8::1"))
@@ -152,3 +152,119 @@ def test_distinct(numbers: list[int], most: int) -> None:
     assert coded is not None
     assert coded[0].tolist() == few
     assert [few[code] for code in coded[1]] == numbers
+
+
+def unpacked(data: bytes, width: int, count: int) -> list[int]:
+    """Numbers of a run as `packed` has it."""
+    head = at = shift = 0
+    while True:
+        head |= (data[at] & 127) << shift
+        at, shift = at + 1, shift + 7
+        if data[at - 1] < 128:
+            break
+    body = int.from_bytes(data[at:], "little")
+    assert head & 1 or head // 2 == count
+    return [body >> (i * width if head & 1 else 0) & ((1 << width) - 1) for i in range(count)]
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 2**16 - 1)] * 3), max_size=200), st.integers(0, 200))
+def test_rows_become_columns(values: list[tuple[int, int, int]], cut: int) -> None:
+    kind = np.dtype([("a", "u2"), ("b", "u4"), ("c", "i8"), ("d", "u2")])
+    rows = np.array([(a, b, -c, a ^ b) for a, b, c in values], kind)
+    parts = [rows[:cut], rows[cut:]]
+    columns = spread(parts, ("a", "b", "c"))
+    assert list(columns) == ["a", "b", "c"]
+    for name, column in columns.items():
+        assert column.dtype == kind[name] and column.tolist() == rows[name].tolist()
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2**64 - 1)), max_size=200))
+def test_values_that_are_there(rows: list[tuple[int, int]]) -> None:
+    has, values = (np.array([row[i] for row in rows], kind) for i, kind in ((0, "u4"), (1, "u8")))
+    for given_has, there in ((has, (has & 2) != 0), (None, values != 0)):
+        levels, found = dense(values, given_has, 2)
+        assert found.tolist() == values[there].tolist()
+        if levels is None:
+            assert there.all()
+        else:
+            assert unpacked(levels, 1, len(rows)) == there.astype(int).tolist()
+        _, ports = dense(values.astype("u2"), given_has, 2)
+        if given_has is not None:
+            assert ports.tolist() == values[there].astype("u2").tolist()
+
+
+@given(st.lists(st.integers(0, 9), max_size=200), st.integers(0, 31), st.data())
+def test_codes_by_a_table(codes: list[int], width: int, data: st.DataObject) -> None:
+    entry = st.just(NONE) | st.integers(0, (1 << width) - 1)
+    table = data.draw(st.lists(entry, min_size=10, max_size=10))
+    levels, absent, numbers = translated(np.array(codes, "u4"), np.array(table, "u4"), width)
+    told = [table[code] for code in codes]
+    found = [number for number in told if number != NONE]
+    assert absent == len(told) - len(found)
+    assert unpacked(levels, 1, len(told)) == [number != NONE for number in told]
+    assert unpacked(numbers, width, len(found)) == found
+    with pytest.raises(ValueError, match="table"):
+        translated(np.array([*codes, 10], "u4"), np.array(table, "u4"), width)
+
+
+def undone(data: bytes) -> list[int]:
+    """What DELTA_BINARY_PACKED tells, as its description says."""
+    at = 0
+
+    def number() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            value |= (data[at] & 127) << shift
+            at, shift = at + 1, shift + 7
+            if data[at - 1] < 128:
+                return value
+
+    block, miniblocks, count, first = number(), number(), number(), number()
+    out = [(first >> 1) ^ -(first & 1)]
+    while len(out) < count:
+        least = number()
+        least = (least >> 1) ^ -(least & 1)
+        widths = data[at : at + miniblocks]
+        at += miniblocks
+        for width in widths:
+            if len(out) >= count:
+                break
+            size = block // miniblocks
+            body = int.from_bytes(data[at : at + size * width // 8], "little")
+            assert len(data) >= at + size * width // 8
+            at += size * width // 8
+            for i in range(min(size, count - len(out))):
+                out.append(out[-1] + least + (body >> i * width & ((1 << width) - 1)))
+    assert at == len(data)
+    return out[:count]
+
+
+@given(
+    st.lists(st.integers(0, 300), max_size=400) | st.lists(st.integers(0, 2**48 - 1), max_size=300),
+    st.integers(-(2**63), 2**63 - 2**48),
+)
+def test_differences(numbers: list[int], least: int) -> None:
+    numbers = [least + number for number in numbers]
+    assert undone(delta(np.array(numbers, "i8"))) == numbers
+
+
+def test_differences_that_are_too_great() -> None:
+    with pytest.raises(ValueError, match="apart"):
+        delta(np.array([-(2**62), 2**62, 0], "i8"))
+
+
+def test_words_that_never_come_again() -> None:
+    """Hostile lines fill a book with each batch: groups are written, and nothing is lost."""
+    batches = []
+    for number in range(6):
+        rows = [
+            dict.fromkeys(SCHEMA)
+            | {"ts": i, "line": i * 2**40, "conn_id": (-1) ** i * 2**61, "acl": f"{number}:{i}",
+               "a_h": f"host-{number}-{i}", "b_h": f"10.{number}.{i >> 8}.{i & 255}",
+               "file": f"f{i}", "a_p": i * 7919 % 65_536}
+            for i in range(500)
+        ]  # fmt: skip
+        batches.append(batch(rows))
+    read = pl.read_parquet(io.BytesIO(written(batches)))
+    assert read.equals(pl.concat([one.frame() for one in batches]))

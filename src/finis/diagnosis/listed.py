@@ -224,6 +224,10 @@ class Listing:
         """All rows (LISTED) in the order of the table, `size` at a time but for the last."""
         return self._runs.chunks(size)
 
+    def blocks(self, size: int) -> Iterator[Array]:
+        """The same, some `size` at a time."""
+        return self._runs.blocks(size)
+
     def frames(self) -> Iterator[pl.DataFrame]:
         """tables.CONNECTIONS in order, a chunk at a time; at least one, perhaps empty."""
         if not self.count:

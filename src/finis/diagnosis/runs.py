@@ -48,7 +48,7 @@ class Runs:
         """All rows in order, `size` at a time but for the last."""
         room = np.empty(min(size, self.rows), self.kind)
         have = 0
-        for rows in self._merged(size):
+        for rows in self.blocks(size):
             at = 0
             while at < len(rows):
                 count = min(len(rows) - at, size - have)
@@ -60,8 +60,8 @@ class Runs:
         if have:
             yield room[:have]
 
-    def _merged(self, size: int) -> Iterator[Array]:
-        """All rows in order, some `size` at a time."""
+    def blocks(self, size: int) -> Iterator[Array]:
+        """The same, some `size` at a time."""
         left = [_Left(self._rows, begin, end, marks)
                 for (begin, end), marks in zip(self._runs, self._marks, strict=True)]  # fmt: skip
         for bound in _bounds(self._marks, max(size // STEP, 1)):

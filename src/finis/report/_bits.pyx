@@ -1,8 +1,9 @@
-"""Kernel: bits of a Parquet page (https://parquet.apache.org/docs/file-format/data-pages/encodings)."""
+"""Kernel: packed rows to columns, and these to bits of a Parquet page
+(https://parquet.apache.org/docs/file-format/data-pages/encodings)."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memset
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
 
 import os
 
@@ -16,9 +17,20 @@ cdef extern from *:
         uint64_t x = ((uint64_t)m ^ (uint64_t)(m >> 64)) * (seed | 1);
         return (uint32_t)(x >> 32);
     }
+    static inline int finis_bits(uint64_t number) {
+        return number ? 64 - __builtin_clzll(number) : 0;
+    }
     """
     uint32_t finis_spread(uint64_t number, uint64_t seed) noexcept nogil
+    int finis_bits(uint64_t number) noexcept nogil
 
+cdef enum:
+    TILE = 64  # rows that stay in the nearest cache
+    BLOCK = 128  # differences that share their least one
+    MINIBLOCK = 32  # of them share their width
+
+cdef uint32_t ABSENT = 0xFFFFFFFF
+NONE = ABSENT  # in the table of `translated`
 cdef uint64_t SEED = int.from_bytes(os.urandom(8), "little")  # nobody outside knows what collides
 
 
@@ -38,6 +50,7 @@ def packed(codes, int width):
     cdef bytes out = PyBytes_FromStringAndSize(NULL, 10 + groups * width + 8)
     cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(out)
     cdef uint8_t* p = start
+    cdef uint8_t* end
     cdef uint64_t bits = 0
     cdef uint32_t part
     cdef int have = 0
@@ -57,20 +70,19 @@ def packed(codes, int width):
                 p += 1
         else:
             p = varint(p, <uint64_t>groups << 1 | 1)
-            memset(p, 0, groups * width + 8)
+            end = p + groups * width
             for i in range(count):
                 bits |= <uint64_t>numbers[i] << have
                 have += width
-                while have >= 8:
-                    p[0] = <uint8_t>bits
-                    p += 1
-                    bits >>= 8
-                    have -= 8
-            if have:
-                p[0] = <uint8_t>bits
-                p += 1
+                memcpy(p, &bits, 8)
+                p += have >> 3
+                bits >>= have & 56
+                have &= 7
             # Groups are of eight numbers: what is missing in the last is zeros.
-            p += groups * width - (count * width + 7) // 8
+            if p < end:
+                memset(p, 0, end - p)
+                p[0] = <uint8_t>bits
+            p = end
     return out[: p - start]
 
 
@@ -93,6 +105,9 @@ def distinct(numbers, Py_ssize_t most):
     with nogil:
         for i in range(count):
             number = given[i]
+            if i and number == given[i - 1]:
+                out[i] = out[i - 1]
+                continue
             at = finis_spread(number, SEED) & mask
             while places[at] and kept[places[at] - 1] != number:
                 at = (at + 1) & mask
@@ -105,3 +120,251 @@ def distinct(numbers, Py_ssize_t most):
                 places[at] = <uint32_t>found
             out[i] = places[at] - 1
     return None if over else (unlike[:found], codes)
+
+
+# --- rows to columns -----------------------------------------------------------------------------
+
+
+cdef struct Field:
+    Py_ssize_t offset
+    Py_ssize_t size  # 2, 4 or 8
+    uint8_t* out
+
+
+def spread(list parts, names):
+    """Columns of rows that come in several arrays of one packed type: name → array.  A row is read
+    once, and no bytes between its values are touched."""
+    cdef Py_ssize_t count = sum(map(len, parts)), at = 0, step, i, tile, stop, have
+    cdef int k, found = 0
+    cdef Field fields[32]
+    cdef Field* f
+    cdef const uint8_t* base
+    cdef const uint8_t* p
+    cdef uint8_t* q
+    cdef const uint8_t[::1] bytes_of
+    cdef uint8_t[::1] room
+    if len(names) > 32:
+        raise ValueError("too many columns")
+    kind = parts[0].dtype
+    step = kind.itemsize
+    out = {}
+    for name in names:
+        of, offset = kind.fields[name][:2]
+        if of.itemsize not in (2, 4, 8):
+            raise ValueError("not a number")
+        out[name] = np.empty(count, of)
+        f = &fields[found]
+        f.offset, f.size, f.out = offset, of.itemsize, NULL
+        if count:
+            room = out[name].view(np.uint8)
+            f.out = &room[0]
+        found += 1
+    for part in parts:
+        if part.dtype != kind:
+            raise ValueError("of another type")
+        have = len(part)
+        if have == 0:
+            continue
+        bytes_of = np.ascontiguousarray(part).view(np.uint8)
+        base = &bytes_of[0]
+        with nogil:
+            tile = 0
+            while tile < have:
+                stop = min(tile + TILE, have)
+                for k in range(found):
+                    f = &fields[k]
+                    p = base + tile * step + f.offset
+                    q = f.out + (at + tile) * f.size
+                    if f.size == 8:
+                        for i in range(stop - tile):
+                            memcpy(q + 8 * i, p + i * step, 8)
+                    elif f.size == 4:
+                        for i in range(stop - tile):
+                            memcpy(q + 4 * i, p + i * step, 4)
+                    else:
+                        for i in range(stop - tile):
+                            memcpy(q + 2 * i, p + i * step, 2)
+                tile = stop
+        at += have
+    return out
+
+
+# --- values that are there -----------------------------------------------------------------------
+
+
+ctypedef fused Value:
+    uint16_t
+    uint64_t
+
+
+def dense(values, has, uint32_t bit):
+    """Which values (u2, or of eight bytes) are there, as levels (see `packed`; None: all of them),
+    and these as u8.  One is there where `has` (u4) has the bit; without `has`, where it is not 0."""
+    if values.dtype.itemsize == 8:
+        return _dense[uint64_t](values.view(np.uint64), has, bit)
+    return _dense[uint16_t](values, has, bit)
+
+
+cdef _dense(const Value[::1] values, has, uint32_t bit):
+    cdef Py_ssize_t i, count = values.shape[0], found = 0
+    cdef bint plainly = has is None
+    cdef const uint32_t[::1] marks = np.empty(0, np.uint32) if plainly else has
+    if not plainly and marks.shape[0] != count:
+        raise ValueError("as many as there are values")
+    with nogil:
+        if plainly:
+            for i in range(count):
+                found += values[i] != 0
+        else:
+            for i in range(count):
+                found += (marks[i] & bit) != 0
+    if found == count:
+        return None, np.asarray(values).astype(np.uint64, copy=False)
+    kept = np.empty(found + 1, np.uint64)  # one more, which may be written
+    cdef uint64_t[::1] out = kept
+    cdef Py_ssize_t groups = (count + 7) // 8
+    cdef bytes levels = PyBytes_FromStringAndSize(NULL, 10 + groups)
+    cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(levels)
+    cdef uint8_t* p = start
+    cdef uint32_t byte = 0
+    cdef bint there
+    if not found:
+        p = varint(p, <uint64_t>count << 1)
+        p[0] = 0
+        return levels[: p + 1 - start], kept[:0]
+    found = 0
+    with nogil:
+        p = varint(p, <uint64_t>groups << 1 | 1)
+        for i in range(count):
+            there = values[i] != 0 if plainly else (marks[i] & bit) != 0
+            out[found] = values[i]
+            found += there
+            byte |= <uint32_t>there << (i & 7)
+            if i & 7 == 7:
+                p[0] = <uint8_t>byte
+                p += 1
+                byte = 0
+        if count & 7:
+            p[0] = <uint8_t>byte
+            p += 1
+    return levels[: p - start], kept[:found]
+
+
+def translated(const uint32_t[::1] codes, const uint32_t[::1] table, int width):
+    """What the table says of codes, numbers of `width` bits, as `packed` has them; and which of
+    them are not ABSENT, as levels.  (levels, how many are absent, numbers)"""
+    cdef Py_ssize_t i, count = codes.shape[0], groups = (count + 7) // 8, absent = 0
+    cdef uint32_t most = <uint32_t>table.shape[0], one, byte = 0
+    cdef uint64_t bits = 0
+    cdef int have = 0
+    cdef bint there, wrong = False
+    if not 0 <= width <= 31:
+        raise ValueError("no width")
+    cdef bytes levels = PyBytes_FromStringAndSize(NULL, 10 + groups)
+    cdef bytes numbers = PyBytes_FromStringAndSize(NULL, 10 + groups * width + 8)
+    cdef uint8_t* first = <uint8_t*>PyBytes_AS_STRING(levels)
+    cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(numbers)
+    cdef uint8_t* l = first
+    cdef uint8_t* p = start
+    cdef uint8_t* body
+    with nogil:
+        for i in range(count):
+            if codes[i] >= most:
+                wrong = True
+                break
+            absent += table[codes[i]] == ABSENT
+    if wrong:
+        raise ValueError("a code that the table does not have")
+    with nogil:
+        l = varint(l, <uint64_t>groups << 1 | 1)
+        groups = (count - absent + 7) // 8
+        p = body = varint(p, <uint64_t>groups << 1 | 1)
+        for i in range(count):
+            one = table[codes[i]]
+            there = one != ABSENT
+            byte |= <uint32_t>there << (i & 7)
+            if i & 7 == 7:
+                l[0] = <uint8_t>byte
+                l += 1
+                byte = 0
+            bits |= <uint64_t>(one if there else 0) << have
+            have += width if there else 0
+            memcpy(p, &bits, 8)
+            p += have >> 3
+            bits >>= have & 56
+            have &= 7
+        if count & 7:
+            l[0] = <uint8_t>byte
+            l += 1
+        # Groups are of eight numbers: what is missing in the last is zeros.
+        memcpy(p, &bits, 8)
+        if have:
+            p += 1
+        while p < body + groups * width:
+            p[0] = 0
+            p += 1
+    return levels[: l - first], absent, numbers[: p - start]
+
+
+def delta(const int64_t[::1] numbers):
+    """Numbers as DELTA_BINARY_PACKED: blocks of BLOCK differences, each in as few bits as the
+    greatest of MINIBLOCK of them needs.  For numbers that lie less than 2⁴⁸ apart."""
+    cdef Py_ssize_t i, count = numbers.shape[0], at, length, blocks
+    cdef uint64_t differences[BLOCK]
+    cdef uint64_t least, most, bits
+    cdef int k, width, have
+    cdef bint over = False
+    blocks = (max(count - 1, 0) + BLOCK - 1) // BLOCK
+    scratch = np.empty(40 + blocks * (10 + BLOCK // MINIBLOCK + BLOCK * 7) + 8, np.uint8)
+    cdef uint8_t[::1] room = scratch
+    cdef uint8_t* start = &room[0]
+    cdef uint8_t* p = start
+    cdef uint8_t* widths
+    with nogil:
+        p = varint(p, BLOCK)
+        p = varint(p, BLOCK // MINIBLOCK)
+        p = varint(p, <uint64_t>count)
+        p = varint(p, zigzag(numbers[0] if count else 0))
+        at = 1
+        while at < count:
+            length = min(BLOCK, count - at)
+            least = <uint64_t>numbers[at] - <uint64_t>numbers[at - 1]
+            for i in range(length):
+                differences[i] = <uint64_t>numbers[at + i] - <uint64_t>numbers[at + i - 1]
+                if <int64_t>differences[i] < <int64_t>least:
+                    least = differences[i]
+            for i in range(BLOCK):
+                differences[i] = differences[i] - least if i < length else 0
+            p = varint(p, zigzag(<int64_t>least))
+            widths = p
+            p += BLOCK // MINIBLOCK
+            for k in range(BLOCK // MINIBLOCK):
+                widths[k] = 0
+                if k * MINIBLOCK >= length:
+                    continue
+                most = 0
+                for i in range(k * MINIBLOCK, (k + 1) * MINIBLOCK):
+                    most |= differences[i]
+                width = finis_bits(most)
+                if width > 56:
+                    over = True
+                    break
+                widths[k] = <uint8_t>width
+                bits, have = 0, 0
+                for i in range(k * MINIBLOCK, (k + 1) * MINIBLOCK):
+                    bits |= differences[i] << have
+                    have += width
+                    memcpy(p, &bits, 8)
+                    p += have >> 3
+                    bits >>= have & 56
+                    have &= 7
+            if over:
+                break
+            at += length
+    if over:
+        raise ValueError("too far apart")
+    return scratch[: p - start].tobytes()
+
+
+cdef inline uint64_t zigzag(int64_t number) noexcept nogil:
+    return <uint64_t>number << 1 ^ <uint64_t>(number >> 63)

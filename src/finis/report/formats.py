@@ -98,10 +98,12 @@ def _lazily(frames: Iterator[pl.DataFrame]) -> Iterator[pl.LazyFrame]:
             raise raised[0]
 
 
+_PACKED = {"events": "parquet", "connections": "parquetlisted"}
+
+
 def packed_writer(table: str) -> Any:
-    """What of `finis.report.parquet` writes events or connections of logs, None where no kernel is
-    built."""
-    found = kernel("finis.report.parquet")
+    """What writes events or connections of logs as Parquet, None where no kernel is built."""
+    found = kernel(f"finis.report.{_PACKED[table]}")
     return None if found is None else getattr(found, f"write_{table}")
 
 

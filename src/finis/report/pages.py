@@ -16,16 +16,17 @@ from typing import Any
 import numpy as np
 import zstandard
 
-from finis.report._bits import distinct, packed
+from finis.report._bits import NONE, delta, dense, distinct, packed, translated
 from finis.report.formats import LEVEL
 from finis.wire.dialects._packed import Book
-from finis.wire.dialects._texts import plain
+from finis.wire.dialects._texts import apart, plain
 
 LONGEST_BOUND = 64  # bytes of a text in the statistics
-MOST_DISTINCT = 1 << 13  # in a dictionary of numbers or addresses
+MOST_DISTINCT = 1 << 13  # in a dictionary of numbers
+FARTHEST = 1 << 48  # numbers that lie farther apart are not told by their differences
 BOOLEAN, INT64, DOUBLE, BYTES = 0, 2, 5, 6  # Type
-_PLAIN, _RLE, _DICTIONARY = 0, 3, 8  # Encoding
-_ZSTD = 6
+_PLAIN, _RLE, _DELTA, _LENGTHS_APART, _DICTIONARY = 0, 3, 5, 6, 8  # Encoding
+_UNCOMPRESSED, _ZSTD = 0, 6
 Array = np.ndarray
 
 
@@ -92,16 +93,18 @@ def thrift_text(value: str) -> bytes:
 class Column:
     """One column of a row group: its values as pages."""
 
-    def __init__(self, name: str, kind: int, present: Array | None, count: int) -> None:
-        self.name = name
+    def __init__(self, kind: int, count: int, levels: bytes | None = None, nulls: int = 0) -> None:
+        """`levels`: which values are there, as `_bits.packed` has it; None: all of them."""
+        self.name = ""
         self.kind = kind
         self.count = count  # with nulls
+        self.nulls = nulls
         self.pages: list[bytes] = []
         self.plain_size = 0
         self.dictionary_size = 0
-        self.nulls = 0 if present is None else count - int(np.count_nonzero(present))
+        self.codec = _ZSTD
         self.bounds: tuple[bytes, bytes] | None = None  # the least and the greatest value
-        levels = varint(count << 1) + b"\1" if present is None else packed(present, 1)
+        levels = varint(count << 1) + b"\1" if levels is None else levels
         self.levels = struct.pack("<I", len(levels)) + levels
 
     def named(self, name: str) -> Column:
@@ -110,14 +113,14 @@ class Column:
         out.name = name
         return out
 
-    def dictionary(self, values: bytes, few: int, codes: Array) -> Column:
-        """Values as codes of a few distinct ones, these in plain encoding."""
+    def dictionary(self, values: bytes, few: int, codes: bytes) -> Column:
+        """Values as codes of a few distinct ones, these in plain encoding; `codes` as
+        `_bits.packed` has them."""
         if not few:
             return self.plain(b"")
         self._page(2, values, 7, Struct().i32(1, few).i32(2, _PLAIN))
         self.dictionary_size = len(self.pages[0])
-        width = (few - 1).bit_length()
-        return self._data(bytes([width]) + packed(codes, width), _DICTIONARY)
+        return self._data(bytes([width_of(few)]) + codes, _DICTIONARY)
 
     def bounded(self, values: Sequence[Any] | Array) -> Column:
         """Statistics, by which readers leave row groups out; `values`: each at least once."""
@@ -140,6 +143,16 @@ class Column:
     def plain(self, values: bytes) -> Column:
         return self._data(values, _PLAIN)
 
+    def delta(self, values: Array) -> Column:
+        """Numbers (i8) by their differences; they lie less than FARTHEST apart.  What is left of
+        them is hardly to be compressed."""
+        self.codec = _UNCOMPRESSED
+        return self._data(delta(values), _DELTA)
+
+    def apart(self, lengths: Array, texts: bytes) -> Column:
+        """Texts one after another, after their lengths (i8)."""
+        return self._data(delta(lengths) + texts, _LENGTHS_APART)
+
     def _data(self, values: bytes, encoding: int) -> Column:
         header = Struct().i32(1, self.count).i32(2, encoding).i32(3, _RLE).i32(4, _RLE)
         self._page(0, self.levels + values, 5, header)
@@ -147,7 +160,7 @@ class Column:
         return self
 
     def _page(self, kind: int, data: bytes, field: int, special: Struct) -> None:
-        body = _compressor().compress(data)
+        body = data if self.codec == _UNCOMPRESSED else _compressor().compress(data)
         header = Struct().i32(1, kind).i32(2, len(data)).i32(3, len(body)).struct(field, special)
         start = header.end()
         self.plain_size += len(start) + len(data)
@@ -158,7 +171,7 @@ class Column:
         size = sum(map(len, self.pages))
         meta = Struct().i32(1, self.kind)
         meta.list(2, 5, [varint(n << 1) for n in sorted({_RLE, _PLAIN, self.encoding})])
-        meta.list(3, 8, [thrift_text(self.name)]).i32(4, _ZSTD).i64(5, self.count)
+        meta.list(3, 8, [thrift_text(self.name)]).i32(4, self.codec).i64(5, self.count)
         meta.i64(6, self.plain_size).i64(7, size).i64(9, offset + self.dictionary_size)
         if self.dictionary_size:
             meta.i64(11, offset)
@@ -191,73 +204,80 @@ def _plain_values(values: Sequence[Any], kind: int) -> bytes:
     return struct.pack(f"<{len(values)}q", *values)
 
 
-def nothing(name: str, kind: int, count: int) -> Column:
+def nothing(kind: int, count: int) -> Column:
     """A column of nulls."""
-    return Column(name, kind, np.zeros(count, "u4"), count).plain(b"")
+    return Column(kind, count, varint(count << 1) + b"\0", count).plain(b"")
 
 
-def said(name: str, kind: int, codes: Array, told: Mapping[int, Any], most: int) -> Column:
-    """A column that follows from a code in each row; `told`: the code's value, `most`: codes."""
+def said(kind: int, codes: Array, told: Mapping[int, Any], most: int) -> Column:
+    """A column that follows from a code (u4) in each row; `told`: the value of each code that is
+    used, `most`: codes there may be."""
     unlike: dict[Any, int] = {}
-    index = np.zeros(most, "u4")
-    null = np.zeros(most, bool)
+    index = np.full(most, NONE, "u4")
+    nulls = False
     for code, value in told.items():
         if value is None:
-            null[code] = True
+            nulls = True
         else:
             index[code] = unlike.setdefault(value, len(unlike))
-    present = ~null[codes] if null.any() else None
-    column = Column(name, kind, present, len(codes))
-    if present is not None:
-        codes = codes[present]
-    values = list(unlike)
-    column.bounded(values)
-    return column.dictionary(_plain_values(values, kind), len(values), index[codes])
+    values, few, count = list(unlike), len(unlike), len(codes)
+    if not few:
+        return nothing(kind, count)
+    column = Column(kind, count)
+    numbers = b""
+    if nulls:
+        levels, absent, numbers = translated(codes, index, width_of(few))
+        column = Column(kind, count, levels, absent)
+    if few == 1:
+        numbers = varint(count - column.nulls << 1)
+    elif not nulls:
+        numbers = packed(index[codes], width_of(few))
+    return column.bounded(values).dictionary(_plain_values(values, kind), few, numbers)
 
 
-def words(name: str, numbers: Array, text: Callable[[int], str | None]) -> Column:
+def used(codes: Array) -> list[int]:
+    """The distinct ones of these codes, in order."""
+    out: list[int] = np.flatnonzero(np.bincount(codes, minlength=1)).tolist()
+    return out
+
+
+def words(numbers: Array, text: Callable[[int], str | None]) -> Column:
     """A column of numbers (u8) that stand for texts, 0 for none."""
     coded = distinct(numbers, len(numbers))
     assert coded is not None
     few, codes = coded
     told = {at: text(int(number)) for at, number in enumerate(few)}
-    return said(name, BYTES, codes, told, len(few))
+    return said(BYTES, codes, told, len(few))
 
 
-def numbers(name: str, values: Array, present: Array, most: int) -> Column:
-    """A column of values; `most`: as many distinct ones are worth a dictionary."""
+def numbers(values: Array, has: Array, bit: int) -> Column:
+    """A column of values (i8, f8 or u2), there where `has` (u4) has the bit."""
     kind = DOUBLE if values.dtype.kind == "f" else INT64
-    column, values = _present(name, kind, values, present)
-    values = values.astype("<f8" if kind == DOUBLE else "<i8", copy=False)
-    if (coded := distinct(values.view("u8"), most)) is not None:
+    levels, found = dense(values, has, bit)
+    column = Column(kind, len(values), levels, len(values) - len(found))
+    coded = distinct(found, min(MOST_DISTINCT, len(found) // 4))
+    there = (found if coded is None else coded[0]).view("<f8" if kind == DOUBLE else "<i8")
+    ends = [there.min().item(), there.max().item()] if len(there) else []
+    column.bounded(ends)
+    if coded is not None:
         few, codes = coded
-        few = few.view(values.dtype)
-        column.bounded(_ends(few))
-        return column.dictionary(few.tobytes(), len(few), codes)
-    column.bounded(_ends(values))
-    return column.plain(values.tobytes())
+        return column.dictionary(few.tobytes(), len(few), packed(codes, width_of(len(few))))
+    if kind == INT64 and ends and ends[1] - ends[0] < FARTHEST:
+        return column.delta(there)
+    return column.plain(there.tobytes())
 
 
-def _ends(values: Array) -> list[Any]:
-    return [values.min().item(), values.max().item()] if len(values) else []
-
-
-def hosts(name: str, hosts: Array, book: Book) -> Column:
-    """A column of host words, 0 for none."""
-    column, hosts = _present(name, BYTES, hosts, hosts != 0)
-    if (coded := distinct(hosts, worth(len(hosts)))) is not None:
+def hosts(hosts: Array, book: Book) -> Column:
+    """A column of host words (u8), 0 for none."""
+    levels, found = dense(hosts, None, 0)
+    column = Column(BYTES, len(hosts), levels, len(hosts) - len(found))
+    if (coded := distinct(found, len(found) // 2)) is not None:
         few, codes = coded
-        return column.dictionary(plain(few, book.hosts), len(few), codes)
-    return column.plain(plain(hosts, book.hosts))
+        texts = plain(few, book.hosts)
+        return column.dictionary(texts, len(few), packed(codes, width_of(len(few))))
+    return column.apart(*apart(found, book.hosts)) if len(found) else column.plain(b"")
 
 
-def _present(name: str, kind: int, values: Array, present: Array) -> tuple[Column, Array]:
-    """A column, and the values that it has."""
-    everywhere = bool(present.all())
-    values = np.ascontiguousarray(values) if everywhere else values[present]
-    return Column(name, kind, None if everywhere else present, len(present)), values
-
-
-def worth(count: int) -> int:
-    """As many distinct values of these are worth a dictionary."""
-    return min(MOST_DISTINCT, count // 4)
+def width_of(few: int) -> int:
+    """Bits of a code of so many values."""
+    return (few - 1).bit_length() if few else 0

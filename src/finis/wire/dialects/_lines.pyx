@@ -55,7 +55,7 @@ cdef enum:
     LEAVE = -3  # to the reference
 
 cdef enum:
-    SPARE = 8  # buffers that are used again
+    SPARE = 24  # buffers that are used again: some are held until a table is written
     TALLIED = 4096  # ids counted between two calls
     # Bytes behind a line's start that may be read: more than any line of the tree is long.
     MARGIN = 4096

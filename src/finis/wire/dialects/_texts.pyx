@@ -8,6 +8,8 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
+import numpy as np
+
 from finis.wire.dialects import _packed
 from finis.wire.dialects._dotted cimport LONGEST, dotted
 
@@ -148,28 +150,46 @@ cdef class Hosts:
 def plain(hosts, list names):
     """Host words (u8, none of them 0) as Parquet writes text: its length in four bytes before it."""
     cdef const uint64_t[::1] words = hosts
-    cdef list texts = [name.encode("utf-8", "replace") for name in names]
-    cdef Py_ssize_t i, size = words.shape[0] * (LONGEST + 4) + 4
-    cdef uint8_t* p
-    cdef uint8_t* end
-    cdef uint32_t length
-    for i in range(words.shape[0]):
+    return laid(words, names, 4, np.empty(words.shape[0], np.int64))
+
+
+def apart(hosts, list names):
+    """The same as the length of each (i8), and all texts one after another."""
+    cdef const uint64_t[::1] words = hosts
+    lengths = np.empty(words.shape[0], np.int64)
+    return lengths, laid(words, names, 0, lengths)
+
+
+cdef bytes laid(const uint64_t[::1] words, list names, int head, int64_t[::1] lengths):
+    """Texts with so many bytes before each, 0 or 4, for its length."""
+    cdef Py_ssize_t i, count = words.shape[0], size = count * (LONGEST + head) + 4
+    cdef dict texts = {}  # those that are used: a book may hold many more
+    cdef bytes name
+    for i in range(count):
         if words[i] >= NAMED:
-            size += len(<bytes>texts[words[i] - NAMED])
+            if words[i] not in texts:
+                texts[words[i]] = (<str>names[words[i] - NAMED]).encode("utf-8", "replace")
+            size += len(<bytes>texts[words[i]])
+        elif words[i] < V4:
+            raise ValueError("no host")
     cdef bytes out = PyBytes_FromStringAndSize(NULL, size)
     cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(out)
-    p = start
-    for i in range(words.shape[0]):
-        if words[i] >= NAMED:
-            name = <bytes>texts[words[i] - NAMED]
-            end = p + 4 + len(<bytes>name)
-            memcpy(p + 4, <const uint8_t*><bytes>name, len(<bytes>name))
-        elif words[i] >= V4:
-            end = dotted(p + 4, <uint32_t>(words[i] - V4))
-        else:
-            raise ValueError("no host")
-        length = <uint32_t>(end - p - 4)
-        p[0], p[1] = <uint8_t>length, <uint8_t>(length >> 8)
-        p[2], p[3] = <uint8_t>(length >> 16), <uint8_t>(length >> 24)
-        p = end
+    cdef uint8_t* p = start
+    cdef uint8_t* end
+    cdef uint32_t length
+    with nogil:
+        for i in range(count):
+            if words[i] < NAMED:
+                end = dotted(p + head, <uint32_t>(words[i] - V4))
+            else:
+                with gil:
+                    name = <bytes>texts[words[i]]
+                    end = p + head + len(name)
+                    memcpy(p + head, <const uint8_t*>name, len(name))
+            length = <uint32_t>(end - p - head)
+            lengths[i] = length
+            if head:
+                p[0], p[1] = <uint8_t>length, <uint8_t>(length >> 8)
+                p[2], p[3] = <uint8_t>(length >> 16), <uint8_t>(length >> 24)
+            p = end
     return out[: p - start]
