@@ -2,9 +2,10 @@
 
 The module's docstring is its documentation page and has the sections `SECTIONS`.  The class
 declares what it explains (`table`), the condition (`where`, a Polars expression over
-`tables.CONNECTIONS` + `tables.STORY_FACTS`, or `tables.DENIALS` + `tables.DENIAL_FACTS`; null
-counts as false), how sure it is and how harmful (constants or expressions), what it beats, and
-how one example of it is put into words with its proof.
+`tables.CONNECTIONS` + `tables.STORY_FACTS`, or `tables.DENIALS` + `tables.DENIAL_FACTS` and
+what `denials._facts.answered` adds; null counts as false), how sure it is and how harmful
+(constants or expressions), what it beats, and how one example of it is put into words with its
+proof.
 """
 
 from __future__ import annotations
