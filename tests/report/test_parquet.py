@@ -121,16 +121,21 @@ def test_readers_leave_groups_out() -> None:
         assert read.equals(pl.read_parquet(io.BytesIO(data)).filter(chosen))
 
 
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    """The number (ULEB128) that begins there, and where it ends."""
+    value = shift = 0
+    while True:
+        value |= (data[at] & 127) << shift
+        at, shift = at + 1, shift + 7
+        if data[at - 1] < 128:
+            return value, at
+
+
 @given(st.lists(st.integers(0, 2**32 - 1), max_size=300), st.integers(0, 32))
 def test_bits(numbers: list[int], width: int) -> None:
     numbers = [number & ((1 << width) - 1) for number in numbers]
     data = packed(np.array(numbers, "u4"), width)
-    head = at = shift = 0
-    while True:
-        head |= (data[at] & 127) << shift
-        at, shift = at + 1, shift + 7
-        if data[at - 1] < 128:
-            break
+    head, at = varint(data, 0)
     body = int.from_bytes(data[at:], "little")
     if head & 1:
         assert len(data) - at == head // 2 * width and head // 2 * 8 >= len(numbers)
@@ -156,12 +161,7 @@ def test_distinct(numbers: list[int], most: int) -> None:
 
 def unpacked(data: bytes, width: int, count: int) -> list[int]:
     """Numbers of a run as `packed` has it."""
-    head = at = shift = 0
-    while True:
-        head |= (data[at] & 127) << shift
-        at, shift = at + 1, shift + 7
-        if data[at - 1] < 128:
-            break
+    head, at = varint(data, 0)
     body = int.from_bytes(data[at:], "little")
     assert head & 1 or head // 2 == count
     return [body >> (i * width if head & 1 else 0) & ((1 << width) - 1) for i in range(count)]
@@ -213,12 +213,8 @@ def undone(data: bytes) -> list[int]:
 
     def number() -> int:
         nonlocal at
-        value = shift = 0
-        while True:
-            value |= (data[at] & 127) << shift
-            at, shift = at + 1, shift + 7
-            if data[at - 1] < 128:
-                return value
+        value, at = varint(data, at)
+        return value
 
     block, miniblocks, count, first = number(), number(), number(), number()
     out = [(first >> 1) ^ -(first & 1)]

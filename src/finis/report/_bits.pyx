@@ -43,6 +43,32 @@ cdef uint8_t* varint(uint8_t* p, uint64_t value) noexcept nogil:
     return p + 1
 
 
+cdef struct Bits:  # numbers one after another
+    uint8_t* p  # of what is not written yet; seven bytes behind the last number may be, too
+    uint64_t held
+    int have  # bits of it, less than eight
+
+
+cdef inline Bits put(Bits to, uint64_t number, int width) noexcept nogil:
+    """With a number of `width` bits, 0 to 56.  By value, and written from a copy: what has an
+    address would be read again after each byte that is written."""
+    cdef uint64_t held = to.held | number << to.have
+    memcpy(to.p, &held, 8)
+    to.have += width
+    to.p += to.have >> 3
+    to.held = held >> (to.have & 56)
+    to.have &= 7
+    return to
+
+
+cdef inline uint8_t* filled(Bits to, uint8_t* end) noexcept nogil:
+    """Zeros up to there."""
+    if to.p < end:
+        memset(to.p, 0, end - to.p)
+        to.p[0] = <uint8_t>to.held
+    return end
+
+
 def packed(codes, int width):
     """Numbers of `width` bits, 0 to 32 (u4), as one run of the RLE and bit-packing hybrid."""
     cdef const uint32_t[::1] numbers = np.ascontiguousarray(codes, np.uint32)
@@ -50,10 +76,8 @@ def packed(codes, int width):
     cdef bytes out = PyBytes_FromStringAndSize(NULL, 10 + groups * width + 8)
     cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(out)
     cdef uint8_t* p = start
-    cdef uint8_t* end
-    cdef uint64_t bits = 0
+    cdef Bits bits
     cdef uint32_t part
-    cdef int have = 0
     cdef bint same = True
     if not 0 <= width <= 32:
         raise ValueError("no width")
@@ -70,19 +94,11 @@ def packed(codes, int width):
                 p += 1
         else:
             p = varint(p, <uint64_t>groups << 1 | 1)
-            end = p + groups * width
+            bits.p, bits.held, bits.have = p, 0, 0
             for i in range(count):
-                bits |= <uint64_t>numbers[i] << have
-                have += width
-                memcpy(p, &bits, 8)
-                p += have >> 3
-                bits >>= have & 56
-                have &= 7
+                bits = put(bits, numbers[i], width)
             # Groups are of eight numbers: what is missing in the last is zeros.
-            if p < end:
-                memset(p, 0, end - p)
-                p[0] = <uint8_t>bits
-            p = end
+            p = filled(bits, p + groups * width)
     return out[: p - start]
 
 
@@ -223,10 +239,10 @@ cdef _dense(const Value[::1] values, has, uint32_t bit):
     kept = np.empty(found + 1, np.uint64)  # one more, which may be written
     cdef uint64_t[::1] out = kept
     cdef Py_ssize_t groups = (count + 7) // 8
-    cdef bytes levels = PyBytes_FromStringAndSize(NULL, 10 + groups)
+    cdef bytes levels = PyBytes_FromStringAndSize(NULL, 10 + groups + 8)
     cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(levels)
     cdef uint8_t* p = start
-    cdef uint32_t byte = 0
+    cdef Bits bits
     cdef bint there
     if not found:
         p = varint(p, <uint64_t>count << 1)
@@ -235,18 +251,13 @@ cdef _dense(const Value[::1] values, has, uint32_t bit):
     found = 0
     with nogil:
         p = varint(p, <uint64_t>groups << 1 | 1)
+        bits.p, bits.held, bits.have = p, 0, 0
         for i in range(count):
             there = values[i] != 0 if plainly else (marks[i] & bit) != 0
             out[found] = values[i]
             found += there
-            byte |= <uint32_t>there << (i & 7)
-            if i & 7 == 7:
-                p[0] = <uint8_t>byte
-                p += 1
-                byte = 0
-        if count & 7:
-            p[0] = <uint8_t>byte
-            p += 1
+            bits = put(bits, there, 1)
+        p = filled(bits, p + groups)
     return levels[: p - start], kept[:found]
 
 
@@ -254,19 +265,17 @@ def translated(const uint32_t[::1] codes, const uint32_t[::1] table, int width):
     """What the table says of codes, numbers of `width` bits, as `packed` has them; and which of
     them are not ABSENT, as levels.  (levels, how many are absent, numbers)"""
     cdef Py_ssize_t i, count = codes.shape[0], groups = (count + 7) // 8, absent = 0
-    cdef uint32_t most = <uint32_t>table.shape[0], one, byte = 0
-    cdef uint64_t bits = 0
-    cdef int have = 0
+    cdef uint32_t most = <uint32_t>table.shape[0], one
+    cdef Bits known, told
     cdef bint there, wrong = False
     if not 0 <= width <= 31:
         raise ValueError("no width")
-    cdef bytes levels = PyBytes_FromStringAndSize(NULL, 10 + groups)
+    cdef bytes levels = PyBytes_FromStringAndSize(NULL, 10 + groups + 8)
     cdef bytes numbers = PyBytes_FromStringAndSize(NULL, 10 + groups * width + 8)
     cdef uint8_t* first = <uint8_t*>PyBytes_AS_STRING(levels)
     cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(numbers)
     cdef uint8_t* l = first
     cdef uint8_t* p = start
-    cdef uint8_t* body
     with nogil:
         for i in range(count):
             if codes[i] >= most:
@@ -277,32 +286,18 @@ def translated(const uint32_t[::1] codes, const uint32_t[::1] table, int width):
         raise ValueError("a code that the table does not have")
     with nogil:
         l = varint(l, <uint64_t>groups << 1 | 1)
+        known.p, known.held, known.have = l, 0, 0
+        l += groups
         groups = (count - absent + 7) // 8
-        p = body = varint(p, <uint64_t>groups << 1 | 1)
+        p = varint(p, <uint64_t>groups << 1 | 1)
+        told.p, told.held, told.have = p, 0, 0
         for i in range(count):
             one = table[codes[i]]
             there = one != ABSENT
-            byte |= <uint32_t>there << (i & 7)
-            if i & 7 == 7:
-                l[0] = <uint8_t>byte
-                l += 1
-                byte = 0
-            bits |= <uint64_t>(one if there else 0) << have
-            have += width if there else 0
-            memcpy(p, &bits, 8)
-            p += have >> 3
-            bits >>= have & 56
-            have &= 7
-        if count & 7:
-            l[0] = <uint8_t>byte
-            l += 1
-        # Groups are of eight numbers: what is missing in the last is zeros.
-        memcpy(p, &bits, 8)
-        if have:
-            p += 1
-        while p < body + groups * width:
-            p[0] = 0
-            p += 1
+            known = put(known, there, 1)
+            told = put(told, one if there else 0, width if there else 0)
+        filled(known, l)
+        p = filled(told, p + groups * width)
     return levels[: l - first], absent, numbers[: p - start]
 
 
@@ -311,8 +306,9 @@ def delta(const int64_t[::1] numbers):
     greatest of MINIBLOCK of them needs.  For numbers that lie less than 2⁴⁸ apart."""
     cdef Py_ssize_t i, count = numbers.shape[0], at, length, blocks
     cdef uint64_t differences[BLOCK]
-    cdef uint64_t least, most, bits
-    cdef int k, width, have
+    cdef uint64_t least, most
+    cdef Bits bits
+    cdef int k, width
     cdef bint over = False
     blocks = (max(count - 1, 0) + BLOCK - 1) // BLOCK
     scratch = np.empty(40 + blocks * (10 + BLOCK // MINIBLOCK + BLOCK * 7) + 8, np.uint8)
@@ -350,14 +346,10 @@ def delta(const int64_t[::1] numbers):
                     over = True
                     break
                 widths[k] = <uint8_t>width
-                bits, have = 0, 0
+                bits.p, bits.held, bits.have = p, 0, 0
                 for i in range(k * MINIBLOCK, (k + 1) * MINIBLOCK):
-                    bits |= differences[i] << have
-                    have += width
-                    memcpy(p, &bits, 8)
-                    p += have >> 3
-                    bits >>= have & 56
-                    have &= 7
+                    bits = put(bits, differences[i], width)
+                p = bits.p  # whole bytes
             if over:
                 break
             at += length
