@@ -13,7 +13,8 @@ from typing import Any
 import polars as pl
 
 from finis.tables import EVENTS
-from finis.tracking.events import LogOptions, LogTables, LogTracker, merge
+from finis.tracking.events import LogOptions, LogTables, LogTracker
+from finis.tracking.merging import merge
 
 START = 1_600_000_000
 NS = 1_000_000_000

@@ -50,7 +50,6 @@ cdef enum:
     NOBODY = 0xFFFFFFFF  # no place
 
 
-
 cdef inline void fetch_lines(const void* p, size_t count) noexcept nogil:
     """So many bytes, a constant, from the cache line on in which they begin."""
     cdef size_t at

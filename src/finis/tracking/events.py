@@ -1,7 +1,7 @@
 """Events to connections and denials: the log's side of tracking.
 
-Feed batches in order of time (`merge` makes one stream of several files).  Per device the open
-connections are held by the firewall's number, the ended ones by tuple for as long as a segment
+Feed batches in order of time (`merging.merge` makes one stream of several files).  Per device the
+open connections are held by the firewall's number, the ended ones by tuple for as long as a segment
 may still refer to them (`finis.tracking.devices`); everything else goes straight into columns.
 A line that comes twice (relays, overlapping files, both units of a pair) is counted once.
 """
@@ -40,7 +40,6 @@ from finis.tracking.eventrow import (
     TS,
 )
 from finis.tracking.lives import Lives
-from finis.tracking.merging import merge
 from finis.tracking.output import LOG, REFUSED, Output
 from finis.tracking.parts import LogPart
 from finis.tracking.recent import Budget
@@ -51,7 +50,7 @@ from finis.words import duration, stamp
 if TYPE_CHECKING:
     from finis.wire.dialects._api import Events
 
-__all__ = ["DeviceSummary", "LogOptions", "LogTables", "LogTracker", "merge"]
+__all__ = ["DeviceSummary", "LogOptions", "LogTables", "LogTracker"]
 
 _BUILT, _TEARDOWN, _DENY = (
     word(kind) for kind in (EventKind.BUILT, EventKind.TEARDOWN, EventKind.DENY)

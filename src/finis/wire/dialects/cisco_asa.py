@@ -441,11 +441,12 @@ def _sizes(row: Row, found: dict[str, str]) -> None:
 
 # --- lines copied from ASDM: "6|Jan 24 2022|12:59:03|302014|10.1.1.1|80|10.2.2.2|500|Teardown …" -
 
-_ASDM = regex(
+_ASDM_HEAD = (
     r"(?:\d{1,9}\|)?([0-7])\|([A-Z][a-z]{2} \d\d? \d{4})[| ](\d\d:\d\d:\d\d)\|(\d{6})"
     r"(?::|(?:\|[^|]{0,255}){4}\|)\s*"
 )
-_ASDM_LINE = regex(rb"^" + _ASDM.pattern.encode(), re.MULTILINE)
+_ASDM = regex(_ASDM_HEAD)
+_ASDM_LINE = regex(rb"^" + _ASDM_HEAD.encode(), re.MULTILINE)
 
 
 def _as_syslog(line: str) -> str:
