@@ -296,10 +296,10 @@ def test_ends_that_no_timer_decides(tmp_path: Path) -> None:
 
 
 def test_peak_and_mean(tmp_path: Path) -> None:
-    """Four ends a second apart, kept 2 s: two at a time (an entry that expires makes room)."""
+    """Four ends 1.1 s apart, kept 2 s: two at a time (an entry that expires makes room)."""
     log = Log(exact=True)
     for n in range(4):
-        log.life(20 + n, n, client=f"192.0.2.{n + 1}/40000")
+        log.life(20 + 1.1 * n, n, client=f"192.0.2.{n + 1}/40000")
     log.life(110, 9, client="192.0.2.99/1")
     device = log.ask(tmp_path)
     row = at(device, "linger", 2)
@@ -307,6 +307,18 @@ def test_peak_and_mean(tmp_path: Path) -> None:
     assert row["mean_extra"] == pytest.approx(4 * 2 / 100)  # the last one ends with the log
     assert at(device, "linger", 3600)["peak_extra"] == 5
     assert (row["peak_today"], at(device, "linger", 3600)["peak_then"]) == (4, 5)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_what_goes_and_comes_under_one_stamp_counts_together(tmp_path: Path, exact: bool) -> None:
+    """Kept 2 s, three are there at once from 22.3 to 22.7; in whole seconds the first goes under
+    the stamp under which the last comes."""
+    log = Log(exact=exact)
+    for n, end in enumerate((20.7, 21.6, 22.3)):
+        log.life(end, n, lived=0.1, client=f"192.0.2.{n + 1}/40000")
+    row = at(log.ask(tmp_path), "linger", 2)
+    assert (row["peak_extra"], row["peak_then"]) == (3, 3)
+    assert row["peak_today"] == 1
 
 
 def test_reuse_ends_an_entry_and_is_counted(tmp_path: Path) -> None:
@@ -412,7 +424,7 @@ def naive(lines: list[tuple[float, str, int, str]], linger: float) -> tuple[int,
         if later and min(later) < end:
             reused, end = reused + 1, min(later)
         kept.append((entry.torn, end))
-    peak = max((sum(a <= t < b for a, b in kept) for t, _ in kept), default=0)
+    peak = max((sum(a <= t <= b and a < b for a, b in kept) for t, _ in kept), default=0)
     last = max(t for t, *_ in lines)
     return hits, peak, sum(min(b, last) - a for a, b in kept), reused
 

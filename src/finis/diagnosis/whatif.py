@@ -375,12 +375,13 @@ class _Entries:
         self.other_ends = np.sort(_ns(rest["torn_ns"]))
 
     def peak(self, ends: Nanoseconds) -> int:
-        """Most entries of the whole table at one time, these ending at `ends` (sorted)."""
+        """Most entries of the whole table at one time, these ending at `ends` (sorted).  What ends
+        under the stamp under which another begins may have been there with it, and counts."""
         if not len(self.built):
             return 0
         began = np.searchsorted(self.built, self.built, "right")
-        gone = np.searchsorted(ends, self.built, "right")
-        gone += np.searchsorted(self.other_ends, self.built, "right")
+        gone = np.searchsorted(ends, self.built, "left")
+        gone += np.searchsorted(self.other_ends, self.built, "left")
         return int((began - gone).max())
 
 
@@ -441,9 +442,10 @@ def _row(
     ports = int(((entries.port_next < NEVER) & (entries.port_next < ends)).sum())
     ends = np.minimum(ends, entries.next)  # the new connection takes the entry's place
     kept_ns = np.clip(np.minimum(ends, log.last_ns) - entries.torn, 0, None)
+    stays = ends > entries.torn
+    torn, gone = entries.torn[stays], np.sort(ends[stays], kind="stable")
+    kept = np.searchsorted(torn, torn, "right") - np.searchsorted(gone, torn, "left")
     ends = np.sort(ends, kind="stable")
-    began = np.searchsorted(entries.torn, entries.torn, "right")
-    kept = began - np.searchsorted(ends, entries.torn, "right")
     forms = _counts(absorbed, "form")
     return {
         "device": log.name,
