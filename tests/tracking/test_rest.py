@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from finis.terms import Flag, Quirk
 from finis.tracking.reference import ReferenceTracker
-from tests.tracking.test_kernel import DTYPE, SECOND, Talk, run, smooth
+from tests.tracking.test_kernel import DTYPE, LIMITS, SECOND, Talk, run, run_asking, smooth
 
 kernel = pytest.importorskip("finis.tracking._kernel")
 
@@ -50,6 +50,88 @@ def test_nothing_is_lost_however_large_the_numbers(seed: int, awake: int) -> Non
     rows["ts_ns"][pick.randrange(len(rows)) :] += pick.choice(LEAPS)
     expected = run(ReferenceTracker(), rows, [])
     assert run(kernel.KernelTracker(awake=awake), rows, []) == expected
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, 2**32), st.integers(1, 4), st.sampled_from(LIMITS))
+def test_so_many_interleave_that_all_are_at_rest(
+    seed: int, awake: int, limits: dict[str, int]
+) -> None:
+    """Handshakes, then data and ACKs, a segment of each in turn, with something unusual now and
+    then: most connections are at rest as their segments, from a SYN alone to more than there is
+    room for."""
+    pick = random.Random(seed)
+    rows = in_turn(pick)
+    cuts = sorted(pick.choices(range(len(rows) + 1), k=pick.randrange(4)))
+    expected = run(ReferenceTracker(**limits), rows, cuts)
+    assert run(kernel.KernelTracker(awake=awake, **limits), rows, cuts) == expected
+    if not limits:
+        some = kernel.KernelTracker(awake=awake, parts=True)
+        got = run_asking(some, rows, cuts, pick)
+        assert got[-1] == expected[-1]
+        assert got[: len(cuts) + 1] == expected[: len(cuts) + 1]
+
+
+def in_turn(pick: random.Random) -> np.ndarray:  # type: ignore[type-arg]
+    ports = pick.choice([2, 10, 40])
+    odd = pick.choice([0.0, 0.01, 0.05])
+    step_ns = pick.choice([100, 30_000, 400_000, 5_000_000])
+    data = pick.choice([0.2, 0.5, 0.9])
+    wide, snapped, flaw = pick.random() < 0.3, pick.choice([0, int(Quirk.NO_PAYLOAD)]), ""
+    sent = [[pick.choice([0, 2**32 - 150, 5000]), pick.choice([7, 2**32 - 60])] for _ in range(ports)]
+    seen = [[0, 0] for _ in range(ports)]
+    order = [port for _ in range(pick.randrange(1, 26)) for port in pick.sample(range(ports), ports)]
+    rows = np.zeros(len(order), DTYPE)
+    turns = [0] * ports
+    now = 1_700_000_000 * SECOND
+    for row, port in zip(rows, order, strict=True):
+        turn, flaw = turns[port], pick.choice(FLAWS) if pick.random() < odd else ""
+        turns[port] += 1
+        now += step_ns * pick.choice([0, 1, 1, 1, 2])
+        side = turn % 2 if turn < 3 else pick.randrange(2)
+        length = pick.choice([1, 31, 100, 1460]) if turn > 2 and pick.random() < data else 0
+        flags = [Flag.SYN, Flag.SYN | Flag.ACK, Flag.ACK][min(turn, 2)]
+        ends = [(int(wide), MAPPED | 0x0A000001, 40000 + port), (0, MAPPED | 0x0A000002, 443)]
+        row["src_hi"], row["src_lo"], row["src_p"] = ends[side]
+        row["dst_hi"], row["dst_lo"], row["dst_p"] = ends[1 - side]
+        row["ts_ns"], row["ttl"], row["win"] = now, 64 - side, pick.choice([500, 500, 501])
+        row["seq"], row["ip_id"] = sent[port][side], pick.randrange(3)
+        sent[port][side] = (sent[port][side] + length + bool(flags & Flag.SYN)) % 2**32
+        if turn and pick.random() < 0.9:  # else an ACK that is behind
+            seen[port][1 - side] = sent[port][1 - side]
+        row["ack"] = seen[port][1 - side] if turn else 0
+        row["payload_len"], row["ip_len"] = length, length + (60 if flags & Flag.SYN else 52)
+        row["quirks"] = int(Quirk.HAS_TS | Quirk.DF) | (snapped if length else 0)
+        row["tsval"], row["tsecr"] = now // 1_000_000 % 2**32, now // 1_000_001 % 2**32
+        if flags & Flag.SYN:
+            row["mss"], row["wscale"] = 1460, 7
+            row["quirks"] |= Quirk.HAS_MSS | Quirk.HAS_WSCALE | Quirk.SACK_PERMITTED
+        elif length and not snapped:
+            row["head"], row["head_len"], row["payload_hash"] = turn, min(length, 8), now % 5
+        row["flags"] = int(flags | pick.choice([0, Flag.PSH, Flag.URG]))
+        spoil(row, flaw, pick)
+    rows["frame"] = np.arange(1, len(rows) + 1)
+    return rows
+
+
+FLAWS = ["seq", "ack", "win", "ts_ns", "flags", "quirks", "alert", "point", "file", "payload_len",
+         "sack_left", "ttl", "ack behind", "frame"]  # fmt: skip
+
+
+def spoil(row: np.void, flaw: str, pick: random.Random) -> None:
+    """Something unusual."""
+    if flaw in ("seq", "payload_len"):
+        row[flaw] = (int(row[flaw]) + pick.choice([1, -1, 300, 70_000])) % 2**24
+    elif flaw == "ack behind":
+        row["ack"] = (int(row["ack"]) - pick.choice([1, 50, 2**30])) % 2**32
+    elif flaw == "ts_ns":
+        row[flaw] += pick.choice([-1, -SECOND, 70 * SECOND, 400 * SECOND])
+    elif flaw == "flags":
+        row[flaw] ^= int(pick.choice([Flag.SYN, Flag.FIN, Flag.RST, Flag.ACK]))
+    elif flaw == "quirks":
+        row[flaw] ^= 1 << pick.randrange(24)
+    elif flaw:
+        row[flaw] = pick.choice([0, 1, 2, 3])
 
 
 def interleaved(connections: int, rounds: int) -> list[np.ndarray]:  # type: ignore[type-arg]

@@ -19,6 +19,8 @@ cdef enum:
     HAS_TS = 1 << 5
     HAS_WSCALE = 1 << 6
     HAS_MSS = 1 << 7
+    SACK_PERMITTED = 1 << 8
+    DF = 1 << 10
     BAD_CHECKSUM = 1 << 13
     COPY = 1 << 18
     RELATIVE_SEQ = 1 << 20

@@ -76,16 +76,22 @@ cdef inline bint is_mapped(uint64_t hi, uint64_t lo) noexcept nogil:
 
 cdef inline void set_tuple(Tracker *t, Flow *f, const Conn *c) noexcept nogil:
     """Addresses and ports of a connection; `f.wide` says whether it had a `struct Ends` before."""
-    cdef Ends *e
     f.orig_p, f.resp_p, f.vlan = c.orig_p, c.resp_p, c.vlan
+    set_ends(t, f, c.orig_hi, c.orig_lo, c.resp_hi, c.resp_lo)
+
+
+cdef inline void set_ends(
+    Tracker *t, Flow *f, uint64_t orig_hi, uint64_t orig_lo, uint64_t resp_hi, uint64_t resp_lo
+) noexcept nogil:
+    cdef Ends *e
     if not f.wide:
-        if is_mapped(c.orig_hi, c.orig_lo) and is_mapped(c.resp_hi, c.resp_lo):
-            f.orig, f.resp = <uint32_t>c.orig_lo, <uint32_t>c.resp_lo
+        if is_mapped(orig_hi, orig_lo) and is_mapped(resp_hi, resp_lo):
+            f.orig, f.resp = <uint32_t>orig_lo, <uint32_t>resp_lo
             return
         f.wide = 1
         f.orig = grab(&t.ends)
     e = <Ends *>place(&t.ends, f.orig)
-    e.orig_hi, e.orig_lo, e.resp_hi, e.resp_lo = c.orig_hi, c.orig_lo, c.resp_hi, c.resp_lo
+    e.orig_hi, e.orig_lo, e.resp_hi, e.resp_lo = orig_hi, orig_lo, resp_hi, resp_lo
 
 
 cdef inline int side_of(const Tracker *t, const Flow *f, const Segment *s) noexcept nogil:

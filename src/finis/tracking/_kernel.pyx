@@ -24,7 +24,7 @@ from finis.tracking._rest cimport awake, fetch_lines, fetch_slots, forget, look_
 from finis.tracking._rows cimport write_row, write_tail
 from finis.tracking._state cimport (
     BLOCK_BITS, FLOW_BITS, HOT_BITS, KEPT, LINE, LINE_BITS, LINES, PINS, RING, SHORT_LINE,
-    SLOT_BITS, COLD_WORDS, Cold, Conn, Ends, Flow, Half, Hot, Kept, More, Observation, Pool, Tracker,
+    SLOT_BITS, COLD_WORDS, Cold, Conn, Ends, Flow, Half, Hot, Kept, More, Notes, Observation, Pool, Tracker,
     flow_at, hot_at, line_at, place, slot,
 )
 from finis.tracking._store cimport drop_conn, expand, set_usual
@@ -50,6 +50,7 @@ assert (MAX_HOLES, MAX_SYMBOLS, MAX_HISTORY, RECENT, COPY_NS, MAX_PAYLOAD) == (
 assert (len(states.State), len(states.Stimulus)) == (FIN_RESET + 1, STIMULI)
 assert <int>RING == <int>RECENT and sizeof(Hot) % 64 == 0 and sizeof(Cold) // 8 == COLD_WORDS <= 64
 assert sizeof(Kept) == sizeof(Flow) == 64 and sizeof(Ends) == SHORT_LINE
+assert sizeof(Notes) <= LINE == 64
 assert record_dtype(SEGMENT).itemsize == (sizeof(Segment) + 7) // 8 * 8 == sizeof(Segment)
 assert record_dtype(OBSERVATION).itemsize == sizeof(Observation)
 
@@ -78,6 +79,10 @@ cdef inline void fetch_conn(const Tracker *t, const Flow *f) noexcept nogil:
     cdef int i
     if f.n_lines == 0:
         fetch_lines(<const char *>hot_at(t, f.lines[0]), sizeof(Hot))
+    elif f.noted:
+        finis_fetch(line_at(t, f.lines[0]))
+        finis_fetch(line_at(t, f.lines[f.n_lines - 1]))
+        return
     for i in range((f.n_lines if f.n_lines < LINES else LINES) - f.short_line):
         finis_fetch(line_at(t, f.lines[i]))
     if f.n_lines and f.short_line:
@@ -129,6 +134,8 @@ cdef Py_ssize_t run(Tracker *t, Segment *batch, Py_ssize_t first, Py_ssize_t n) 
                 follow_limited(t, s, hashes[i - first])
             s.sym = 0
             i += 1
+        t.crowd += t.missed - (t.crowd >> 3)
+        t.missed = 0
     return n
 
 

@@ -12,8 +12,10 @@ from finis.tracking._coding cimport (
 from finis.tracking._flow cimport ends_of
 from finis.tracking._memory cimport finis_fetch
 from finis.tracking._half cimport scale_of
+from finis.tracking._notes cimport count_notes, gather_notes
+from finis.tracking._replay cimport replay
 from finis.tracking._rest_kept cimport load_kept, store_kept
-from finis.tracking._store cimport drop_conn, expand
+from finis.tracking._store cimport drop_conn, drop_parts, expand
 from finis.tracking._state cimport (
     COLD_WORDS, EARLY, FIRST, LINE, LINES, PINS, SHORT_LINE, Cold, Conn, Ends, Flow, HalfHot, Hot,
     Tracker, flow_at, give, grab, hot_at, line_at, place, slot,
@@ -354,6 +356,7 @@ cdef inline void fetch_slots(const Tracker *t, const Hot *h) noexcept nogil:
 cdef inline void rest_one(Tracker *t) noexcept nogil:
     """Room for one more: the first that had no segment since it was looked at last."""
     cdef Hot *h
+    t.missed += 1
     while True:
         h = hot_at(t, t.hand)
         t.hand = t.hand + 1 if t.hand + 1 < t.n_awake else 0
@@ -391,8 +394,16 @@ cdef inline void awaken(Tracker *t, uint32_t index) noexcept nogil:
     """Make the hot part of a connection that is at rest."""
     cdef Flow *f = flow_at(t, index)
     cdef Hot *h
+    cdef int n
     if t.hots.n_free == 0:  # it writes to `rested`
         rest_one(t)
+    if f.noted:
+        n = count_notes(t, f)
+        gather_notes(t, f, t.rested)
+        give_lines(t, f)
+        f.noted = 0
+        replay(t, f, bed(t, index), t.rested, n)
+        return
     gather(t, f, t.rested)
     give_lines(t, f)
     h = bed(t, index)
@@ -412,6 +423,12 @@ cdef inline void look_at(Tracker *t, const Flow *f, Conn *c) noexcept nogil:
     cdef Hot h
     if f.n_lines == 0:
         expand(t, hot_at(t, f.lines[0]), c)
+        return
+    if f.noted:
+        gather_notes(t, f, t.rested)
+        replay(t, f, &h, t.rested, count_notes(t, f))
+        expand(t, &h, c)
+        drop_parts(t, c)
         return
     gather(t, f, t.rested)
     load_conn(t, f, &h, t.rested)

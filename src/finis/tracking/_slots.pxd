@@ -49,7 +49,12 @@ cdef inline uint8_t kind_of(const Kept *k) noexcept nogil:
 
 cdef inline void put(Tracker *t, uint32_t at, const Segment *s, uint16_t point) noexcept nogil:
     """Write `s` into the slot, without reading there: it is hardly ever in the cache."""
-    cdef Kept *k = slot(t, at)
+    if keep_usual(slot(t, at), s, point):
+        put_unusual(t, slot(t, at), s, point)
+
+
+cdef inline uint64_t keep_usual(Kept *k, const Segment *s, uint16_t point) noexcept nogil:
+    """All of `s` that most segments have; whether it has more."""
     cdef uint32_t overhead = s.ip_len - s.payload_len
     cdef uint64_t unusual
     k.ts_ns = s.ts_ns
@@ -69,22 +74,30 @@ cdef inline void put(Tracker *t, uint32_t at, const Segment *s, uint16_t point) 
     k.ttl = s.ttl
     k.alert_desc = s.alert_desc
     k.alert_head = <uint8_t>(s.alert | s.head_len << 4)
-    if unusual:
-        put_unusual(t, k, s, point)
+    return unusual
+
+
+cdef inline bint is_bare(const Segment *s, uint16_t point) noexcept nogil:
+    """Does what is unusual in it fit where others have payload?"""
+    return not (
+        s.ip_len - s.payload_len > 255 or s.flags > 0x1FF or s.alert > 15 or s.head_len > 15
+        or s.point != point or s.head | s.payload_hash
+    )
 
 
 cdef inline void put_unusual(
     Tracker *t, Kept *k, const Segment *s, uint16_t point
 ) noexcept nogil:
-    if (
-        s.ip_len - s.payload_len > 255 or s.flags > 0x1FF or s.alert > 15 or s.head_len > 15
-        or s.point != point or s.head | s.payload_hash
-    ):
-        k.marks |= WIDE
-        k.wide_hash = s.payload_hash
-        k.wide = grab(&t.blocks)
-        (<Segment *>place(&t.blocks, k.wide))[0] = s[0]
+    if is_bare(s, point):
+        keep_bare(k, s)
         return
+    k.marks |= WIDE
+    k.wide_hash = s.payload_hash
+    k.wide = grab(&t.blocks)
+    (<Segment *>place(&t.blocks, k.wide))[0] = s[0]
+
+
+cdef inline void keep_bare(Kept *k, const Segment *s) noexcept nogil:
     k.marks |= BARE
     k.sack_left = s.sack_left
     k.sack_right = s.sack_right
@@ -112,7 +125,7 @@ cdef inline void restore(
         s.side = <uint8_t>side
         s.sym = 0
         return
-    s.ts_ns = k.ts_ns
+    tell(k, s)
     if side == 0:
         s.src_hi, s.src_lo, s.src_p = c.orig_hi, c.orig_lo, c.orig_p
         s.dst_hi, s.dst_lo, s.dst_p = c.resp_hi, c.resp_lo, c.resp_p
@@ -120,6 +133,16 @@ cdef inline void restore(
         s.src_hi, s.src_lo, s.src_p = c.resp_hi, c.resp_lo, c.resp_p
         s.dst_hi, s.dst_lo, s.dst_p = c.orig_hi, c.orig_lo, c.orig_p
     s.conn = c.conn
+    s.role = 0
+    s.point = c.point
+    s.vlan = c.vlan
+    s.side = <uint8_t>side
+    s.sym = 0
+
+
+cdef inline void tell(const Kept *k, Segment *s) noexcept nogil:
+    """The fields of the row that are in the slot, which is not a wide one."""
+    s.ts_ns = k.ts_ns
     s.seq = k.seq
     s.ack = k.ack
     s.payload_len = k.payload_len
@@ -128,20 +151,15 @@ cdef inline void restore(
     s.tsecr = k.tsecr
     s.quirks = k.quirks
     s.frame = k.frame
-    s.role = 0
     s.file = k.file
-    s.point = c.point
     s.flags = flags_of(k)
     s.win = k.win
-    s.vlan = c.vlan
     s.ip_id = k.ip_id
     s.ttl = k.ttl
     s.head_len = k.alert_head >> 4
     s.alert = k.alert_head & 15
     s.alert_desc = k.alert_desc
     s.kind = kind_of(k)
-    s.side = <uint8_t>side
-    s.sym = 0
     if k.marks < BARE:
         s.head = k.head
         s.payload_hash = k.payload_hash

@@ -132,10 +132,24 @@ cdef extern from "state.h" nogil:
         int64_t touched_ns
         uint64_t conn
         uint32_t lines[5]
-        uint8_t waiting, n_kept, n_lines, wide, short_line
+        uint8_t waiting, n_kept, n_lines, wide, short_line, noted
 
     struct Ends:
         uint64_t orig_hi, orig_lo, resp_hi, resp_lo
+
+    struct Notes:
+        uint32_t seq[2]
+        uint32_t una[2]
+        uint32_t tsval[2]
+        uint32_t frame
+        uint16_t win[2]
+        uint16_t ip_id[2]
+        uint16_t file, size
+        uint16_t quirks[4]
+        uint8_t ttl[2]
+        uint8_t overhead[2]
+        uint8_t last[4]
+        uint8_t n, acked, pushed
 
     struct Hot:
         uint64_t orig_hi, orig_lo, resp_hi, resp_lo
@@ -295,6 +309,8 @@ cdef struct Tracker:
     Pool blocks  # rows that do not fit a slot; pins beyond those of the hot part
     uint32_t n_awake  # at most
     uint32_t hand  # the hot part that is looked at next for one to put to rest
+    uint32_t crowd  # an eighth of it: how many of 32 segments come to none that is awake, averaged
+    uint32_t missed  # of those followed together
     uint64_t *table  # hash, index + 1; 0: empty
     const uint8_t *states
     const uint8_t *tls_ports

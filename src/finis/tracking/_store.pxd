@@ -1,7 +1,8 @@
 # A connection's two parts put together for the general code, and taken apart again.
-from libc.stdint cimport int8_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
+from finis.wire.segment cimport Segment
 from finis.tracking._codes cimport *
 from finis.tracking._flow cimport set_tuple
 from finis.tracking._half cimport scale_of
@@ -42,6 +43,38 @@ cdef inline void begin_store(Tracker *t, Conn *c) noexcept nogil:
     memcpy(&c.halves[1].cold_part, &t.usual.halves[1], sizeof(HalfCold))
     c.cold = NOWHERE
     c.halves[0].wscale = c.halves[1].wscale = NO_SCALE
+
+
+cdef inline void begin_conn(
+    Tracker *t, Conn *c, const Segment *s, uint64_t conn, bint from_resp, int64_t gap,
+    bint unanswered
+) noexcept nogil:
+    """A connection that begins with `s`, which is still to be taken."""
+    begin_store(t, c)
+    c.orientation = 2 if begins_by_syn(s) else 0
+    if from_resp:
+        c.orig_hi, c.orig_lo, c.orig_p = s.dst_hi, s.dst_lo, s.dst_p
+        c.resp_hi, c.resp_lo, c.resp_p = s.src_hi, s.src_lo, s.src_p
+        c.history[0] = c'^'
+        c.n_history = 1
+    else:
+        c.orig_hi, c.orig_lo, c.orig_p = s.src_hi, s.src_lo, s.src_p
+        c.resp_hi, c.resp_lo, c.resp_p = s.dst_hi, s.dst_lo, s.dst_p
+    c.conn = conn
+    c.point = s.point
+    c.vlan = s.vlan
+    c.file = s.file
+    c.first_ns = s.ts_ns
+    c.last_ns = s.ts_ns
+    c.first_frame = s.frame
+    c.reuse_gap_ns = gap
+    c.reuse_unanswered = unanswered
+    c.midstream = (s.flags & (F_SYN | F_ACK | F_RST)) != F_SYN
+    c.relative = s.quirks & RELATIVE_SEQ
+
+
+cdef inline bint begins_by_syn(const Segment *s) noexcept nogil:
+    return s.flags & F_SYN and not s.flags & F_RST
 
 
 cdef inline void expand(const Tracker *t, const Hot *h, Conn *c) noexcept nogil:
@@ -119,14 +152,17 @@ cdef inline bint is_odd(const Half *x) noexcept nogil:
 cdef inline void pack(Tracker *t, uint32_t index, Conn *c) noexcept nogil:
     """Store it, awake; a cold part is made if something in it is not as usual."""
     cdef Flow *f = flow_at(t, index)
-    cdef Hot *h = hot_at(t, f.lines[0])
-    cdef Cold *cold
-    cdef More *more
-    cdef int i, n_ring = 0, n_pins
     t.n_kept += c.n_kept
     t.n_kept -= f.n_kept
     f.n_kept = c.n_kept
     set_tuple(t, f, c)
+    pack_parts(t, hot_at(t, f.lines[0]), c)
+
+
+cdef inline void pack_parts(Tracker *t, Hot *h, Conn *c) noexcept nogil:
+    cdef Cold *cold
+    cdef More *more
+    cdef int i, n_ring = 0, n_pins
     while n_ring < c.n_kept and c.kept_role[c.n_kept - 1 - n_ring] & ROLE_RECENT:
         n_ring += 1
     n_pins = c.n_kept - n_ring
@@ -181,6 +217,15 @@ cdef inline void pack(Tracker *t, uint32_t index, Conn *c) noexcept nogil:
 cdef inline void drop_conn(Tracker *t, uint32_t index, const Conn *c) noexcept nogil:
     """Give back all it holds; it is awake, and `c` is what `expand` made of it."""
     cdef Flow *f = flow_at(t, index)
+    drop_parts(t, c)
+    hot_at(t, f.lines[0]).flow = NOWHERE
+    give(&t.hots, f.lines[0])
+    if f.wide:
+        give(&t.ends, f.orig)
+    give(&t.flows, index)
+
+
+cdef inline void drop_parts(Tracker *t, const Conn *c) noexcept nogil:
     cdef int i
     for i in range(c.n_kept):
         drop_slot(t, c.kept[i])
@@ -188,8 +233,3 @@ cdef inline void drop_conn(Tracker *t, uint32_t index, const Conn *c) noexcept n
         give(&t.blocks, c.more)
     if c.cold != NOWHERE:
         give(&t.colds, c.cold)
-    hot_at(t, f.lines[0]).flow = NOWHERE
-    give(&t.hots, f.lines[0])
-    if f.wide:
-        give(&t.ends, f.orig)
-    give(&t.flows, index)

@@ -4,14 +4,15 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from finis.wire.segment cimport Segment
 from finis.tracking._codes cimport *
 from finis.tracking._connection cimport take
-from finis.tracking._flow cimport erase, find, insert, set_tuple, side_of
+from finis.tracking._flow cimport erase, find, insert, set_ends, side_of
+from finis.tracking._notes cimport NOT_NOTED, begins_notes, note, note_syn
 from finis.tracking._record cimport flip, over, strike
 from finis.tracking._plain cimport plain_segment
 from finis.tracking._rest cimport awaken, bed
 from finis.tracking._state cimport (
     Conn, Flow, Half, Hot, Queue, Tracker, flow_at, grab, hot_at,
 )
-from finis.tracking._store cimport begin_store, expand, pack
+from finis.tracking._store cimport begin_conn, begins_by_syn, expand, pack
 
 
 cdef inline void unlink(Tracker *t, Flow *f) noexcept nogil:
@@ -102,44 +103,35 @@ cdef inline uint32_t open_conn(
     Tracker *t, Conn *c, const Segment *s, uint32_t hash, int64_t gap, bint unanswered
 ) noexcept nogil:
     """A new connection in `c`, with a place to store it."""
+    cdef bint from_resp = (s.flags & F_ACK) != 0 if begins_by_syn(s) else sender_is_resp(t, s)
+    cdef uint32_t index = open_flow(t, s, hash, from_resp)
+    begin_conn(t, c, s, flow_at(t, index).conn, from_resp, gap, unanswered)
+    bed(t, index).used = 1
+    return index
+
+
+cdef inline uint32_t open_flow(
+    Tracker *t, const Segment *s, uint32_t hash, bint from_resp
+) noexcept nogil:
+    """A place in the table for a new connection."""
     cdef uint32_t index
     cdef Flow *f
-    cdef bint from_resp, by_syn
     while t.n_live >= t.max_live:
         evict(t)
     if t.queues[0].n >= t.max_embryonic:
         evict(t)
     index = grab(&t.flows)
-    begin_store(t, c)
-    by_syn = s.flags & F_SYN and not s.flags & F_RST
-    from_resp = (s.flags & F_ACK) != 0 if by_syn else sender_is_resp(t, s)
-    c.orientation = 2 if by_syn else 0
+    f = flow_at(t, index)
+    f.conn, f.point, f.vlan = t.count, s.point, s.vlan
+    f.waiting, f.n_kept, f.wide, f.noted = NONE, 0, 0, 0
     if from_resp:
-        c.orig_hi, c.orig_lo, c.orig_p = s.dst_hi, s.dst_lo, s.dst_p
-        c.resp_hi, c.resp_lo, c.resp_p = s.src_hi, s.src_lo, s.src_p
-        c.history[0] = c'^'
-        c.n_history = 1
+        f.orig_p, f.resp_p = s.dst_p, s.src_p
+        set_ends(t, f, s.dst_hi, s.dst_lo, s.src_hi, s.src_lo)
     else:
-        c.orig_hi, c.orig_lo, c.orig_p = s.src_hi, s.src_lo, s.src_p
-        c.resp_hi, c.resp_lo, c.resp_p = s.dst_hi, s.dst_lo, s.dst_p
-    c.conn = t.count
-    c.point = s.point
-    c.vlan = s.vlan
-    c.file = s.file
-    c.first_ns = s.ts_ns
-    c.last_ns = s.ts_ns
-    c.first_frame = s.frame
-    c.reuse_gap_ns = gap
-    c.reuse_unanswered = unanswered
-    c.midstream = (s.flags & (F_SYN | F_ACK | F_RST)) != F_SYN
-    c.relative = s.quirks & RELATIVE_SEQ
+        f.orig_p, f.resp_p = s.src_p, s.dst_p
+        set_ends(t, f, s.src_hi, s.src_lo, s.dst_hi, s.dst_lo)
     t.count += 1
     t.n_live += 1
-    f = flow_at(t, index)
-    f.conn, f.point = c.conn, c.point
-    f.waiting, f.n_kept, f.wide = NONE, 0, 0
-    set_tuple(t, f, c)
-    bed(t, index).used = 1
     insert(t, <uint64_t>hash << 32 | (index + 1))
     return index
 
@@ -242,7 +234,7 @@ cdef inline uint32_t find_live(
 cdef inline void follow(Tracker *t, Segment *s, uint32_t hash, uint32_t likely) noexcept nogil:
     """ReferenceTracker._segment"""
     cdef uint32_t index
-    cdef int side = 0
+    cdef int side = 0, queue
     cdef Flow *f
     cdef Hot *h
     if s.ts_ns > t.now_ns:
@@ -253,10 +245,22 @@ cdef inline void follow(Tracker *t, Segment *s, uint32_t hash, uint32_t likely) 
         evict(t)
     index = find_live(t, s, hash, likely, &side)
     if index == NOWHERE:
-        follow_any(t, s, hash, index, side)
+        if begins_notes(t, s):
+            index = open_flow(t, s, hash, False)
+            f = flow_at(t, index)
+            note_syn(t, f, s)
+            wait(t, index, f, 0)
+        else:
+            follow_any(t, s, hash, index, side)
         return
     f = flow_at(t, index)
     if f.n_lines:
+        if f.noted:
+            queue = note(t, f, s, side)
+            if queue != NOT_NOTED:
+                t.missed += 1
+                wait(t, index, f, <uint8_t>queue)
+                return
         awaken(t, index)
     h = hot_at(t, f.lines[0])
     h.used = 1

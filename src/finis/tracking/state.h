@@ -186,11 +186,32 @@ struct Flow {
     uint8_t n_kept;
     uint8_t n_lines; /* 0: awake */
     uint8_t wide : 1, /* its addresses are not those of IPv4 */
-        short_line : 1; /* the last line is a short one */
+        short_line : 1, /* the last line is a short one */
+        noted : 1; /* at rest as its segments, see `struct Notes` */
 };
 
 struct Ends { /* in the same pool as short lines */
     uint64_t orig_hi, orig_lo, resp_hi, resp_lo;
+};
+
+/* The first line of a young connection that is at rest as its segments, which are coded in the lines
+   that follow: what the next one is likely to be, by side (by side and with or without data), and
+   what it may be without more than this being known.  Of the SYN alone there is a `struct Kept`
+   instead. */
+struct Notes {
+    uint32_t seq[2]; /* SND.NXT */
+    uint32_t una[2];
+    uint32_t tsval[2];
+    uint32_t frame;
+    uint16_t win[2], ip_id[2];
+    uint16_t file;
+    uint16_t size; /* bytes in the other lines */
+    uint16_t quirks[4];
+    uint8_t ttl[2], overhead[2];
+    uint8_t last[4]; /* the latest ACK and the latest data: which one of all, from 0 */
+    uint8_t n;       /* segments */
+    uint8_t acked;   /* bits by side: it sent an ACK after the SYNs */
+    uint8_t pushed;  /* its latest data had PSH */
 };
 
 /* The whole of a connection, while the general code is at work on it. */

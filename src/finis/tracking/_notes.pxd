@@ -1,0 +1,246 @@
+# Young connections at rest as their segments: a SYN, its SYN ACK, the ACK that completes the
+# handshake, and then plain ones (see `_plain.pxd`).  Each is written down behind the one before it
+# and followed when the connection is awakened; until then what it will turn out to be is known from
+# the few numbers of `struct Notes`.  Wherever in doubt the answer is NOT_NOTED, before anything was
+# changed, and the connection is awakened.
+#
+# That pays where a segment hardly ever finds its connection awake: `t.crowd` says so.
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from finis.wire.segment cimport Segment
+from finis.tracking._codes cimport *
+from finis.tracking._half cimport diff
+from finis.tracking._rest_kept cimport ACK_MARKS, DATA_MARKS, Trail, load_one, store_one
+from finis.tracking._slots cimport is_bare, keep_bare, keep_usual
+from finis.tracking._state cimport (
+    LINE, LINES, RING, Flow, Kept, Notes, Tracker, grab, line_at,
+)
+
+cdef enum:
+    ODD_NOTE = (
+        NO_SEQ | NO_WIN | NO_TTL | BAD_CHECKSUM | COPY | RELATIVE_SEQ | TRUNCATED_HEADER
+    )
+    KINDS_OF_FLAGS = F_SYN | F_FIN | F_RST | F_ACK
+    OF_OPTIONS = HAS_MSS | HAS_WSCALE | SACK_PERMITTED  # quirks of SYNs alone
+    NOT_NOTED = 3  # no queue
+    HANDSHAKE = 3  # segments
+    NOTE = 128  # bytes of one at most, with some to spare
+    CROWDED = 64  # `t.crowd` of a quarter of the segments
+
+
+# --- what the next is likely to be ---------------------------------------------------------------
+
+cdef inline void begin_trail_of_notes(Notes *notes) noexcept nogil:
+    cdef int i
+    memset(notes, 0, sizeof(Notes))
+    for i in range(2):
+        notes.ttl[i] = 64
+        notes.overhead[i] = 60
+        notes.quirks[i] = HAS_TS | OF_OPTIONS | DF
+
+
+cdef inline void trail_of(const Notes *notes, int64_t ts_ns, Trail *trail) noexcept nogil:
+    """`ts_ns`: of the latest."""
+    cdef int i
+    trail.ts_ns, trail.frame, trail.file = ts_ns, notes.frame, notes.file
+    for i in range(2):
+        trail.seq[i], trail.tsval[i] = notes.seq[i], notes.tsval[i]
+        trail.win[i], trail.ip_id[i] = notes.win[i], notes.ip_id[i]
+        trail.ttl[i], trail.overhead[i] = notes.ttl[i], notes.overhead[i]
+        trail.marks[i] = ACK_MARKS
+        trail.marks[2 + i] = DATA_MARKS if notes.pushed >> i & 1 else DATA_MARKS & ~F_PSH
+    if notes.n == 0:
+        trail.marks[0] = F_SYN | K_SYN << 9
+    elif notes.n == 1:
+        trail.marks[1] = F_SYN | F_ACK | K_SYN_ACK << 9
+    for i in range(4):
+        trail.quirks[i] = notes.quirks[i]
+
+
+cdef inline void go_on_with(Notes *notes, int side, const Kept *k) noexcept nogil:
+    """After this segment."""
+    cdef int which = side + (2 if k.payload_len else 0)
+    notes.frame, notes.file = k.frame, k.file
+    notes.tsval[side], notes.win[side], notes.ip_id[side] = k.tsval, k.win, k.ip_id + 1
+    notes.ttl[side], notes.overhead[side] = k.ttl, k.overhead
+    notes.quirks[which] = <uint16_t>k.quirks
+    notes.seq[side] = k.seq + k.payload_len
+    if k.marks & F_SYN:
+        notes.seq[side] += 1
+        notes.una[side] = k.seq
+        notes.overhead[side] = k.overhead - 8  # without the options of a SYN
+        notes.quirks[side] = <uint16_t>(k.quirks & ~<uint32_t>OF_OPTIONS)
+        notes.quirks[2 + side] = notes.quirks[side]
+        notes.pushed |= 1 << side
+    elif k.payload_len:
+        notes.pushed &= <uint8_t>~(1 << side)
+        notes.pushed |= (1 if k.marks & F_PSH else 0) << side
+    if k.marks & F_ACK:
+        notes.una[1 - side] = k.ack
+    notes.n += 1
+
+
+# --- writing -------------------------------------------------------------------------------------
+
+cdef inline bint write(
+    Tracker *t, Flow *f, Notes *notes, int64_t before_ns, int side, const Kept *k
+) noexcept nogil:
+    """Write it down behind those before it, the latest of which was at `before_ns`; False: no room."""
+    cdef Trail trail
+    cdef uint8_t[NOTE] bytes
+    cdef int size, at = notes.size & (LINE - 1), line = (notes.size >> 6) + 1, some
+    trail_of(notes, before_ns, &trail)
+    size = <int>(store_one(t, k, side, 0, 0, &trail, bytes) - bytes)
+    if notes.size + size > (LINES - 1) * LINE:
+        return False
+    some = size if size < LINE - at else LINE - at
+    if at == 0:
+        f.lines[line] = grab(&t.lines)
+        f.n_lines += 1
+    memcpy(line_at(t, f.lines[line]) + at, bytes, some)
+    if size > some:
+        f.lines[line + 1] = grab(&t.lines)
+        f.n_lines += 1
+        memcpy(line_at(t, f.lines[line + 1]), bytes + some, size - some)
+    notes.size += <uint16_t>size
+    go_on_with(notes, side, k)
+    return True
+
+
+cdef inline bint frequent(const Tracker *t, const Segment *s, uint32_t frame) noexcept nogil:
+    """Would a connection be awake of which `frame` was the latest?"""
+    return s.frame - frame <= t.n_awake
+
+
+cdef inline bint may_be_noted(const Tracker *t, const Segment *s) noexcept nogil:
+    return (
+        s.ts_ns == t.now_ns and s.win != 0 and s.alert == AL_NONE and not s.quirks & ODD_NOTE
+    )
+
+
+cdef inline bint begins_notes(const Tracker *t, const Segment *s) noexcept nogil:
+    """A SYN of a connection that is not known."""
+    return (
+        t.crowd >= CROWDED and s.flags & KINDS_OF_FLAGS == F_SYN and s.payload_len == 0
+        and may_be_noted(t, s) and is_bare(s, s.point)
+        and (s.src_p != s.dst_p or s.src_lo != s.dst_lo or s.src_hi != s.dst_hi)
+    )
+
+
+cdef inline void began(Segment *s, const Flow *f, int side, uint8_t kind) noexcept nogil:
+    """What following it says of the segment."""
+    s.side, s.conn, s.role, s.kind = <uint8_t>side, f.conn, 0, kind
+
+
+cdef inline void note_syn(Tracker *t, Flow *f, Segment *s) noexcept nogil:
+    cdef Kept *k
+    began(s, f, 0, K_SYN)
+    f.noted, f.short_line, f.n_lines = 1, 0, 1
+    f.lines[0] = grab(&t.lines)
+    k = <Kept *>line_at(t, f.lines[0])
+    if keep_usual(k, s, f.point):
+        keep_bare(k, s)
+    f.n_kept = 1
+    t.n_kept += 1
+    t.missed += 1
+
+
+cdef inline int note_answer(Tracker *t, Flow *f, Segment *s, int side) noexcept nogil:
+    """The SYN ACK."""
+    cdef Notes *notes = <Notes *>line_at(t, f.lines[0])
+    cdef Kept first = (<const Kept *>notes)[0], k
+    if (
+        side == 0 or s.flags & KINDS_OF_FLAGS != F_SYN | F_ACK or s.ack != first.seq + 1
+        or s.payload_len or not may_be_noted(t, s) or not is_bare(s, f.point)
+        or frequent(t, s, first.frame)
+    ):
+        return NOT_NOTED
+    began(s, f, side, K_SYN_ACK)
+    if keep_usual(&k, s, f.point):
+        keep_bare(&k, s)
+    begin_trail_of_notes(notes)
+    write(t, f, notes, t.epoch_ns, 0, &first)
+    write(t, f, notes, first.ts_ns, side, &k)
+    f.n_kept = 2
+    t.n_kept += 1
+    return 0
+
+
+cdef inline int note(Tracker *t, Flow *f, Segment *s, int side) noexcept nogil:
+    """Write it down if it is plain; the queue in which its connection waits then, or NOT_NOTED."""
+    cdef Notes *notes = <Notes *>line_at(t, f.lines[0])
+    cdef Kept k
+    cdef int32_t past
+    cdef uint8_t kind = K_DATA if s.payload_len else K_ACK
+    if f.n_lines == 1:
+        return note_answer(t, f, s, side)
+    past = diff(s.ack, notes.una[1 - side])
+    if (
+        s.flags & KINDS_OF_FLAGS != F_ACK or s.seq != notes.seq[side] or past < 0
+        or diff(s.ack, notes.seq[1 - side]) > 0 or not may_be_noted(t, s)
+        or frequent(t, s, notes.frame)
+    ):
+        return NOT_NOTED
+    if notes.n < HANDSHAKE:
+        if side or s.payload_len or s.ack != notes.seq[1]:
+            return NOT_NOTED
+    elif past == 0 and s.payload_len == 0:
+        if s.ts_ns - f.touched_ns <= COPY_NS:
+            return NOT_NOTED  # perhaps a copy
+        if notes.acked >> side & 1:
+            if s.win != notes.win[side]:
+                kind = K_WINDOW_UPDATE
+            elif s.ack != notes.seq[1 - side]:
+                return NOT_NOTED  # a duplicate ACK
+    began(s, f, side, kind)
+    if keep_usual(&k, s, f.point) or not write(t, f, notes, f.touched_ns, side, &k):
+        return NOT_NOTED
+    notes.acked |= <uint8_t>(1 << side)
+    notes.last[side + (2 if s.payload_len else 0)] = notes.n - 1
+    t.n_kept -= f.n_kept
+    f.n_kept = kept_of(notes)
+    t.n_kept += f.n_kept
+    return 2
+
+
+cdef inline uint8_t kept_of(const Notes *notes) noexcept nogil:
+    """How many of them are kept: the recent ones, and of others the handshake and the latest ACK
+    and data of each side."""
+    cdef int others = <int>notes.n - RING, i, n = 0
+    if others <= 0:
+        return notes.n
+    n = RING + (others if others < HANDSHAKE else HANDSHAKE)
+    for i in range(4):
+        n += HANDSHAKE <= notes.last[i] < others
+    return <uint8_t>n
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+cdef inline int count_notes(const Tracker *t, const Flow *f) noexcept nogil:
+    return 1 if f.n_lines == 1 else (<const Notes *>line_at(t, f.lines[0])).n
+
+
+cdef inline void gather_notes(const Tracker *t, const Flow *f, uint8_t *p) noexcept nogil:
+    """To `p`, so that the lines can be given back."""
+    cdef int i
+    if f.n_lines == 1:
+        memcpy(p, line_at(t, f.lines[0]), LINE)
+    for i in range(1, f.n_lines):
+        memcpy(p, line_at(t, f.lines[i]), LINE)
+        p += LINE
+
+
+cdef inline const uint8_t *read_note(
+    Tracker *t, Notes *notes, int64_t before_ns, Kept *k, int *side, const uint8_t *p
+) noexcept nogil:
+    """The next of several."""
+    cdef Trail trail
+    cdef uint16_t role = 0
+    cdef uint8_t sym = 0
+    trail_of(notes, before_ns, &trail)
+    p = load_one(t, k, &role, &sym, &trail, p)
+    side[0] = role >> 15
+    go_on_with(notes, side[0], k)
+    return p
