@@ -55,7 +55,9 @@ assert record_dtype(SEGMENT).itemsize == (sizeof(Segment) + 7) // 8 * 8 == sizeo
 assert record_dtype(OBSERVATION).itemsize == sizeof(Observation)
 
 cdef enum:
-    AHEAD = 32  # segments whose connections are fetched into the cache together
+    AHEAD = 32  # segments followed between two looks at the room there is
+    STEP = 16  # segments between two steps in which what a segment will touch is fetched
+    RING_AHEAD = 64
     AWAKE = 256  # connections that are not at rest: few enough for a cache, enough for most traffic
 
 
@@ -89,54 +91,70 @@ cdef inline void fetch_conn(const Tracker *t, const Flow *f) noexcept nogil:
         finis_fetch(place(&t.ends, f.lines[f.n_lines - 1]))
 
 
-cdef void fetch(
-    const Tracker *t, const Segment *rows, Py_ssize_t n, uint32_t *hashes, uint32_t *index
+cdef struct Ahead:
+    # Hashes of the segments to come, and of which connections they most likely are: a ring.
+    uint32_t[RING_AHEAD] hashes
+    uint32_t[RING_AHEAD] index
+
+
+cdef inline void fetch_ahead(
+    const Tracker *t, const Segment *batch, Py_ssize_t i, Py_ssize_t n, Ahead *ahead
 ) noexcept nogil:
-    """Hashes of the rows, and of which connections they most likely are; what following them will
-    touch is on its way into the cache."""
-    cdef Py_ssize_t i
+    """What following the segments after `i` will touch is on its way into the cache when they are
+    followed: first their places in the table, then who that is, then the connections."""
+    cdef Py_ssize_t at = i + 3 * STEP
+    cdef uint32_t index
     cdef const Flow *f
-    for i in range(n):
-        fetch_lines(<const char *>&rows[i + AHEAD], sizeof(Segment))
-        hashes[i] = hash_of(t, &rows[i])
-        finis_fetch(&t.table[hashes[i] & t.mask])
-    for i in range(n):
-        index[i] = guess(t, hashes[i])
-        if index[i] != NOWHERE:
-            finis_fetch(flow_at(t, index[i]))
-    for i in range(n):
-        if index[i] == NOWHERE or (i and index[i] == index[i - 1]):
-            continue
-        f = flow_at(t, index[i])
-        fetch_conn(t, f)
-        if f.before != NOWHERE:
-            finis_fetch(flow_at(t, f.before))
-        if f.after != NOWHERE:
-            finis_fetch(flow_at(t, f.after))
+    if at < n:
+        fetch_lines(<const char *>&batch[at + STEP], sizeof(Segment))
+        ahead.hashes[at & (RING_AHEAD - 1)] = hash_of(t, &batch[at])
+        finis_fetch(&t.table[ahead.hashes[at & (RING_AHEAD - 1)] & t.mask])
+    at -= STEP
+    if i >= -2 * STEP and at < n:
+        index = guess(t, ahead.hashes[at & (RING_AHEAD - 1)])
+        ahead.index[at & (RING_AHEAD - 1)] = index
+        if index != NOWHERE:
+            finis_fetch(flow_at(t, index))
+    at -= STEP
+    if i < -STEP or at >= n:
+        return
+    index = ahead.index[at & (RING_AHEAD - 1)]
+    if index == NOWHERE or (at and index == ahead.index[(at - 1) & (RING_AHEAD - 1)]):
+        return
+    f = flow_at(t, index)
+    fetch_conn(t, f)
+    if f.before != NOWHERE:
+        finis_fetch(flow_at(t, f.before))
+    if f.after != NOWHERE:
+        finis_fetch(flow_at(t, f.after))
 
 
 cdef Py_ssize_t run(Tracker *t, Segment *batch, Py_ssize_t first, Py_ssize_t n) noexcept nogil:
     """Follow rows from `first`; the row at which something must grow, or `n`."""
-    cdef Py_ssize_t i = first, end
-    cdef uint32_t[AHEAD] hashes, index
+    cdef Py_ssize_t i, end
+    cdef Ahead ahead
     cdef Segment *s
+    batch += first
+    n -= first
+    for i in range(-3 * STEP, 0):
+        fetch_ahead(t, batch, i, n, &ahead)
+    i = 0
     while i < n:
         if not room(t):
-            return i
+            break
         end = i + AHEAD if i + AHEAD < n else n
-        first = i
-        fetch(t, batch + first, end - first, hashes, index)
         while i < end:
+            fetch_ahead(t, batch, i, n, &ahead)
             s = &batch[i]
             if 0 < s.ts_ns <= SPAN_NS and s.payload_len <= MAX_PAYLOAD:
-                follow(t, s, hashes[i - first], index[i - first])
+                follow(t, s, ahead.hashes[i & (RING_AHEAD - 1)], ahead.index[i & (RING_AHEAD - 1)])
             else:
-                follow_limited(t, s, hashes[i - first])
+                follow_limited(t, s, ahead.hashes[i & (RING_AHEAD - 1)])
             s.sym = 0
             i += 1
         t.crowd += t.missed - (t.crowd >> 3)
         t.missed = 0
-    return n
+    return first + i
 
 
 cdef void follow_limited(Tracker *t, Segment *s, uint32_t hash) noexcept nogil:
