@@ -28,7 +28,7 @@ from finis.tracking._state cimport (
     flow_at, hot_at, line_at, place, slot,
 )
 from finis.tracking._store cimport drop_conn, expand, set_usual
-from finis.tracking._table cimport follow, leave
+from finis.tracking._table cimport follow, leave_all
 from finis.tracking._verdict cimport conclude
 from finis.wire.segment cimport Segment
 
@@ -81,10 +81,6 @@ cdef inline void fetch_conn(const Tracker *t, const Flow *f) noexcept nogil:
     cdef int i
     if f.n_lines == 0:
         fetch_lines(<const char *>hot_at(t, f.lines[0]), sizeof(Hot))
-    elif f.noted:
-        finis_fetch(line_at(t, f.lines[0]))
-        finis_fetch(line_at(t, f.lines[f.n_lines - 1]))
-        return
     for i in range((f.n_lines if f.n_lines < LINES else LINES) - f.short_line):
         finis_fetch(line_at(t, f.lines[i]))
     if f.n_lines and f.short_line:
@@ -122,7 +118,11 @@ cdef inline void fetch_ahead(
     if index == NOWHERE or (at and index == ahead.index[(at - 1) & (RING_AHEAD - 1)]):
         return
     f = flow_at(t, index)
-    fetch_conn(t, f)
+    if f.n_lines and f.noted:  # it will hardly be awakened
+        finis_fetch(line_at(t, f.lines[0]))
+        finis_fetch(line_at(t, f.lines[f.n_lines - 1]))
+    else:
+        fetch_conn(t, f)
     if f.before != NOWHERE:
         finis_fetch(flow_at(t, f.before))
     if f.after != NOWHERE:
@@ -382,10 +382,9 @@ cdef class KernelTracker:
         return parts[0] if parts else self._part(np.empty(0, np.uint32))
 
     def drain(self, *, most=PART):
-        cdef int which
-        for which in range(3):
-            while self.t.queues[which].first != NOWHERE:
-                leave(&self.t, self.t.queues[which].first)
+        with nogil:
+            leave_all(&self.t)
+        self._set_table(_SMALL_TABLE)
         order = self._done()
         for at in range(0, len(order), most):
             yield self._part(order[at : at + most])
@@ -521,7 +520,8 @@ cdef class KernelTracker:
         cdef Py_ssize_t i, n = 0
         cdef uint64_t[::1] entries
         old = self.table
-        self.table = np.zeros(size, np.uint64)
+        self.table = np.empty(size, np.uint64)  # in large pages, which np.zeros does not ask for
+        self.table[:] = 0
         self.t.table = <uint64_t *>address(self.table)
         self.t.mask = size - 1
         if old is None or not self.t.n_live:

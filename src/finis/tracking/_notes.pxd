@@ -10,9 +10,14 @@ from libc.string cimport memcpy, memset
 
 from finis.wire.segment cimport Segment
 from finis.tracking._codes cimport *
+from finis.tracking._coding cimport (
+    code32_bytes, code32_of, code_bytes, code_of, folded, folded32, store,
+)
 from finis.tracking._half cimport diff
-from finis.tracking._rest_kept cimport ACK_MARKS, DATA_MARKS, Trail, load_one, store_one
-from finis.tracking._slots cimport is_bare, keep_bare, keep_usual
+from finis.tracking._rest_kept cimport (
+    ACK_MARKS, DATA_MARKS, OTHER_IP_ID, OTHER_WIN, PAYLOAD, RESP, Trail, load_one, store_one,
+)
+from finis.tracking._slots cimport is_bare, keep_bare, keep_usual, too_much
 from finis.tracking._state cimport (
     LINE, LINES, RING, Flow, Kept, Notes, Tracker, grab, line_at,
 )
@@ -89,11 +94,94 @@ cdef inline bint write(
     """Write it down behind those before it, the latest of which was at `before_ns`; False: no room."""
     cdef Trail trail
     cdef uint8_t[NOTE] bytes
-    cdef int size, at = notes.size & (LINE - 1), line = (notes.size >> 6) + 1, some
     trail_of(notes, before_ns, &trail)
-    size = <int>(store_one(t, k, side, 0, 0, &trail, bytes) - bytes)
+    if not append(t, f, notes, bytes, <int>(store_one(t, k, side, 0, 0, &trail, bytes) - bytes)):
+        return False
+    go_on_with(notes, side, k)
+    return True
+
+
+cdef inline bint is_usual(
+    const Notes *notes, const Flow *f, const Segment *s, int side, bint payload
+) noexcept nogil:
+    """Is there nothing in it, besides numbers that always differ, but what the trail suggests?"""
+    cdef uint32_t flags = F_ACK
+    cdef uint64_t unusual
+    if s.payload_len and notes.pushed >> side & 1:
+        flags = F_ACK | F_PSH
+    memcpy(&unusual, &s.sack_left, sizeof(uint64_t))  # and sack_right
+    return (
+        s.quirks == notes.quirks[side + (2 if s.payload_len else 0)] and s.flags == flags
+        and s.ack == notes.seq[1 - side] and s.ttl == notes.ttl[side] and s.file == notes.file
+        and s.ip_len - s.payload_len == notes.overhead[side]
+        and s.head_len == (8 if payload else 0) and s.alert_desc == 0
+        and not unusual | too_much(&s.src_p) | (s.point ^ f.point)
+    )
+
+
+cdef inline bint write_usual(
+    Tracker *t, Flow *f, Notes *notes, int side, const Segment *s, bint payload
+) noexcept nogil:
+    """`write` and what `store_one` makes of such a segment, from the row."""
+    cdef uint8_t[NOTE] bytes
+    cdef uint8_t *p = bytes + 2
+    cdef uint64_t ts = folded(s.ts_ns - f.touched_ns)
+    cdef uint32_t frame = s.frame - notes.frame
+    cdef uint32_t tsval = folded32(s.tsval - notes.tsval[side])
+    cdef uint32_t tsecr = folded32(s.tsecr - notes.tsval[1 - side])
+    cdef uint32_t ts_code = code_of(ts), len_code = code32_of(s.payload_len)
+    cdef uint32_t frame_code = (frame > 0xFF) + (frame > 0xFFFF) + (frame > 0xFFFFFF)
+    cdef uint32_t tsval_code = code32_of(tsval), tsecr_code = code32_of(tsecr)
+    cdef uint32_t front = (
+        ts_code | frame_code << 3 | len_code << 5 | tsval_code << 7 | tsecr_code << 9
+    )
+    store(p, ts)
+    p += code_bytes(ts_code)
+    store(p, frame)
+    p += frame_code + 1
+    store(p, s.payload_len)
+    p += code32_bytes(len_code)
+    store(p, tsval)
+    p += code32_bytes(tsval_code)
+    store(p, tsecr)
+    p += code32_bytes(tsecr_code)
+    if s.ip_id != notes.ip_id[side]:
+        front |= OTHER_IP_ID
+        store(p, s.ip_id)
+        p += 2
+    if s.win != notes.win[side]:
+        front |= OTHER_WIN
+        store(p, s.win)
+        p += 2
+    if payload:
+        front |= PAYLOAD
+        store(p, s.head)
+        store(p + 8, s.payload_hash)
+        p += 16
+    if side:
+        front |= RESP
+    bytes[0], bytes[1] = <uint8_t>front, <uint8_t>(front >> 8)
+    if not append(t, f, notes, bytes, <int>(p - bytes)):
+        return False
+    notes.frame, notes.tsval[side], notes.win[side] = s.frame, s.tsval, s.win
+    notes.ip_id[side] = s.ip_id + 1
+    notes.seq[side] += s.payload_len
+    notes.una[1 - side] = s.ack
+    notes.n += 1
+    return True
+
+
+cdef inline bint append(
+    Tracker *t, Flow *f, Notes *notes, const uint8_t *bytes, int size
+) noexcept nogil:
+    """`NOTE` bytes may be read, of which `size` are told; False: no room."""
+    cdef int at = notes.size & (LINE - 1), line = (notes.size >> 6) + 1, some
     if notes.size + size > (LINES - 1) * LINE:
         return False
+    if at and at <= LINE - 32 and size <= 32:  # no call for a number of bytes not known before
+        memcpy(line_at(t, f.lines[line]) + at, bytes, 32)
+        notes.size += <uint16_t>size
+        return True
     some = size if size < LINE - at else LINE - at
     if at == 0:
         f.lines[line] = grab(&t.lines)
@@ -104,7 +192,6 @@ cdef inline bint write(
         f.n_lines += 1
         memcpy(line_at(t, f.lines[line + 1]), bytes + some, size - some)
     notes.size += <uint16_t>size
-    go_on_with(notes, side, k)
     return True
 
 
@@ -172,6 +259,7 @@ cdef inline int note(Tracker *t, Flow *f, Segment *s, int side) noexcept nogil:
     cdef Notes *notes = <Notes *>line_at(t, f.lines[0])
     cdef Kept k
     cdef int32_t past
+    cdef bint payload
     cdef uint8_t kind = K_DATA if s.payload_len else K_ACK
     if f.n_lines == 1:
         return note_answer(t, f, s, side)
@@ -194,7 +282,11 @@ cdef inline int note(Tracker *t, Flow *f, Segment *s, int side) noexcept nogil:
             elif s.ack != notes.seq[1 - side]:
                 return NOT_NOTED  # a duplicate ACK
     began(s, f, side, kind)
-    if keep_usual(&k, s, f.point) or not write(t, f, notes, f.touched_ns, side, &k):
+    payload = (s.head | s.payload_hash) != 0
+    if kind != K_WINDOW_UPDATE and is_usual(notes, f, s, side, payload):
+        if not write_usual(t, f, notes, side, s, payload):
+            return NOT_NOTED
+    elif keep_usual(&k, s, f.point) or not write(t, f, notes, f.touched_ns, side, &k):
         return NOT_NOTED
     notes.acked |= <uint8_t>(1 << side)
     notes.last[side + (2 if s.payload_len else 0)] = notes.n - 1
