@@ -65,24 +65,51 @@ cdef inline void trail_of(const Notes *notes, int64_t ts_ns, Trail *trail) noexc
 
 cdef inline void go_on_with(Notes *notes, int side, const Kept *k) noexcept nogil:
     """After this segment."""
-    cdef int which = side + (2 if k.payload_len else 0)
-    notes.frame, notes.file = k.frame, k.file
-    notes.tsval[side], notes.win[side], notes.ip_id[side] = k.tsval, k.win, k.ip_id + 1
-    notes.ttl[side], notes.overhead[side] = k.ttl, k.overhead
-    notes.quirks[which] = <uint16_t>k.quirks
-    notes.seq[side] = k.seq + k.payload_len
+    notes.file, notes.ttl[side], notes.overhead[side] = k.file, k.ttl, k.overhead
     if k.marks & F_SYN:
-        notes.seq[side] += 1
-        notes.una[side] = k.seq
-        notes.overhead[side] = k.overhead - 8  # without the options of a SYN
-        notes.quirks[side] = <uint16_t>(k.quirks & ~<uint32_t>OF_OPTIONS)
-        notes.quirks[2 + side] = notes.quirks[side]
-        notes.pushed |= 1 << side
-    elif k.payload_len:
+        go_on_after_syn(notes, side, k)
+        return
+    notes.quirks[side + (2 if k.payload_len else 0)] = <uint16_t>k.quirks
+    if k.payload_len:
         notes.pushed &= <uint8_t>~(1 << side)
         notes.pushed |= (1 if k.marks & F_PSH else 0) << side
+    foretell(notes, side, k.payload_len)
+    notes.frame, notes.tsval[side], notes.win[side] = k.frame, k.tsval, k.win
+    notes.ip_id[side] = k.ip_id + 1
+    go_on_by(notes, side, k.payload_len, k.ack)
+
+
+cdef inline void go_on_after_syn(Notes *notes, int side, const Kept *k) noexcept nogil:
+    notes.overhead[side] = k.overhead - 8  # without the options of a SYN
+    notes.quirks[side] = <uint16_t>(k.quirks & ~<uint32_t>OF_OPTIONS)
+    notes.quirks[2 + side] = notes.quirks[side]
+    notes.pushed |= 1 << side
+    notes.frame, notes.tsval[side], notes.win[side] = k.frame, k.tsval, k.win
+    notes.ip_id[side] = k.ip_id + 1
+    notes.seq[side], notes.una[side] = k.seq + 1, k.seq
     if k.marks & F_ACK:
         notes.una[1 - side] = k.ack
+    notes.n += 1
+
+
+cdef inline void foretell(Notes *notes, int side, uint32_t payload_len) noexcept nogil:
+    """As long as nothing else is known of the other side it is taken to be like this one."""
+    cdef int other = 1 - side
+    if not notes.acked >> other & 1:
+        notes.overhead[other] = notes.overhead[side]
+    if payload_len and notes.last[2 + other] == 0:
+        notes.quirks[2 + other] = notes.quirks[2 + side]
+        notes.pushed &= <uint8_t>(1 << side)
+        notes.pushed |= <uint8_t>(notes.pushed >> side << other)
+
+
+cdef inline void go_on_by(
+    Notes *notes, int side, uint32_t payload_len, uint32_t ack
+) noexcept nogil:
+    notes.seq[side] += payload_len
+    notes.una[1 - side] = ack
+    notes.acked |= <uint8_t>(1 << side)
+    notes.last[side + (2 if payload_len else 0)] = notes.n
     notes.n += 1
 
 
@@ -163,11 +190,10 @@ cdef inline bint write_usual(
     bytes[0], bytes[1] = <uint8_t>front, <uint8_t>(front >> 8)
     if not append(t, f, notes, bytes, <int>(p - bytes)):
         return False
+    foretell(notes, side, s.payload_len)
     notes.frame, notes.tsval[side], notes.win[side] = s.frame, s.tsval, s.win
     notes.ip_id[side] = s.ip_id + 1
-    notes.seq[side] += s.payload_len
-    notes.una[1 - side] = s.ack
-    notes.n += 1
+    go_on_by(notes, side, s.payload_len, s.ack)
     return True
 
 
@@ -288,8 +314,6 @@ cdef inline int note(Tracker *t, Flow *f, Segment *s, int side) noexcept nogil:
             return NOT_NOTED
     elif keep_usual(&k, s, f.point) or not write(t, f, notes, f.touched_ns, side, &k):
         return NOT_NOTED
-    notes.acked |= <uint8_t>(1 << side)
-    notes.last[side + (2 if s.payload_len else 0)] = notes.n - 1
     t.n_kept -= f.n_kept
     f.n_kept = kept_of(notes)
     t.n_kept += f.n_kept
