@@ -20,6 +20,7 @@ import numpy as np
 from finis.tracking._codes cimport *
 from finis.tracking._flow cimport guess, hash_of, insert
 from finis.tracking._memory cimport finis_fetch
+from finis.tracking._notes cimport last_line
 from finis.tracking._rest cimport awake, fetch_lines, fetch_slots, forget, look_at
 from finis.tracking._rows cimport write_row, write_tail
 from finis.tracking._state cimport (
@@ -120,7 +121,7 @@ cdef inline void fetch_ahead(
     f = flow_at(t, index)
     if f.n_lines and f.noted:  # it will hardly be awakened
         finis_fetch(line_at(t, f.lines[0]))
-        finis_fetch(line_at(t, f.lines[f.n_lines - 1]))
+        finis_fetch(last_line(t, f))
     else:
         fetch_conn(t, f)
     if f.before != NOWHERE:

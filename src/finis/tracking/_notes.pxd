@@ -1,11 +1,11 @@
-# Young connections at rest as their segments: a SYN, its SYN ACK, the ACK that completes the
-# handshake, and then plain ones (see `_plain.pxd`).  Each is written down behind the one before it
-# and followed when the connection is awakened; until then what it will turn out to be is known from
-# the few numbers of `struct Notes`.  Wherever in doubt the answer is NOT_NOTED, before anything was
-# changed, and the connection is awakened.
+# Segments that come to a connection at rest and are not followed until it is awakened: of a young
+# one all there were (the SYN, its SYN ACK, the ACK that completes the handshake), and then plain ones
+# (see `_plain.pxd`).  Each is written down behind the one before it; what following it will say of
+# it is known from the few numbers of `struct Notes`.  Wherever in doubt the answer is NOT_NOTED,
+# before anything was changed, and the connection is awakened.
 #
 # That pays where a segment hardly ever finds its connection awake: `t.crowd` says so.
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from finis.wire.segment cimport Segment
@@ -14,12 +14,14 @@ from finis.tracking._coding cimport (
     code32_bytes, code32_of, code_bytes, code_of, folded, folded32, store,
 )
 from finis.tracking._half cimport diff
+from finis.tracking._plain cimport HOLDING
 from finis.tracking._rest_kept cimport (
     ACK_MARKS, DATA_MARKS, OTHER_IP_ID, OTHER_WIN, PAYLOAD, RESP, Trail, load_one, store_one,
 )
 from finis.tracking._slots cimport is_bare, keep_bare, keep_usual, too_much
 from finis.tracking._state cimport (
-    LINE, LINES, RING, Flow, Kept, Notes, Tracker, grab, line_at,
+    EARLY, LINE, LINES, RING, Flow, HalfHot, Hot, Kept, Notes, Tracker, bit_ack_known, bit_letter,
+    bit_win_known, give, grab, line_at, slot,
 )
 
 cdef enum:
@@ -31,19 +33,16 @@ cdef enum:
     NOT_NOTED = 3  # no queue
     HANDSHAKE = 3  # segments
     NOTE = 128  # bytes of one at most, with some to spare
+    DIRECT = LINES - 2  # lines
+    ALL_NOTES = DIRECT * LINE + LINE - 4  # bytes of a connection that begins with them
+    MORE_NOTES = 2 * (LINE - 4)  # bytes besides what there was
+    NO_LAST = 127
+    A_PIN = -1
+    LASTS = ROLE_LAST_DATA | ROLE_LAST_ACK
     CROWDED = 64  # `t.crowd` of a quarter of the segments
 
 
 # --- what the next is likely to be ---------------------------------------------------------------
-
-cdef inline void begin_trail_of_notes(Notes *notes) noexcept nogil:
-    cdef int i
-    memset(notes, 0, sizeof(Notes))
-    for i in range(2):
-        notes.ttl[i] = 64
-        notes.overhead[i] = 60
-        notes.quirks[i] = HAS_TS | OF_OPTIONS | DF
-
 
 cdef inline void trail_of(const Notes *notes, int64_t ts_ns, Trail *trail) noexcept nogil:
     """`ts_ns`: of the latest."""
@@ -55,7 +54,9 @@ cdef inline void trail_of(const Notes *notes, int64_t ts_ns, Trail *trail) noexc
         trail.ttl[i], trail.overhead[i] = notes.ttl[i], notes.overhead[i]
         trail.marks[i] = ACK_MARKS
         trail.marks[2 + i] = DATA_MARKS if notes.pushed >> i & 1 else DATA_MARKS & ~F_PSH
-    if notes.n == 0:
+    if notes.base:
+        pass
+    elif notes.n == 0:
         trail.marks[0] = F_SYN | K_SYN << 9
     elif notes.n == 1:
         trail.marks[1] = F_SYN | F_ACK | K_SYN_ACK << 9
@@ -97,7 +98,7 @@ cdef inline void foretell(Notes *notes, int side, uint32_t payload_len) noexcept
     cdef int other = 1 - side
     if not notes.acked >> other & 1:
         notes.overhead[other] = notes.overhead[side]
-    if payload_len and notes.last[2 + other] == 0:
+    if payload_len and notes.last[2 + other] == NO_LAST:
         notes.quirks[2 + other] = notes.quirks[2 + side]
         notes.pushed &= <uint8_t>(1 << side)
         notes.pushed |= <uint8_t>(notes.pushed >> side << other)
@@ -109,7 +110,7 @@ cdef inline void go_on_by(
     notes.seq[side] += payload_len
     notes.una[1 - side] = ack
     notes.acked |= <uint8_t>(1 << side)
-    notes.last[side + (2 if payload_len else 0)] = notes.n
+    notes.last[side + (2 if payload_len else 0)] = <int8_t>notes.n
     notes.n += 1
 
 
@@ -201,23 +202,14 @@ cdef inline bint append(
     Tracker *t, Flow *f, Notes *notes, const uint8_t *bytes, int size
 ) noexcept nogil:
     """`NOTE` bytes may be read, of which `size` are told; False: no room."""
-    cdef int at = notes.size & (LINE - 1), line = (notes.size >> 6) + 1, some
-    if notes.size + size > (LINES - 1) * LINE:
+    cdef int left = left_in_line(notes)
+    if notes.size + size > (notes.base + MORE_NOTES if notes.base else ALL_NOTES):
         return False
-    if at and at <= LINE - 32 and size <= 32:  # no call for a number of bytes not known before
-        memcpy(line_at(t, f.lines[line]) + at, bytes, 32)
+    if left >= 32 and size <= 32:  # no call for a number of bytes not known before
+        memcpy(last_line(t, f) + LINE - left, bytes, 32)
         notes.size += <uint16_t>size
-        return True
-    some = size if size < LINE - at else LINE - at
-    if at == 0:
-        f.lines[line] = grab(&t.lines)
-        f.n_lines += 1
-    memcpy(line_at(t, f.lines[line]) + at, bytes, some)
-    if size > some:
-        f.lines[line + 1] = grab(&t.lines)
-        f.n_lines += 1
-        memcpy(line_at(t, f.lines[line + 1]), bytes + some, size - some)
-    notes.size += <uint16_t>size
+    else:
+        append_bytes(t, f, notes, bytes, size)
     return True
 
 
@@ -272,7 +264,7 @@ cdef inline int note_answer(Tracker *t, Flow *f, Segment *s, int side) noexcept 
     began(s, f, side, K_SYN_ACK)
     if keep_usual(&k, s, f.point):
         keep_bare(&k, s)
-    begin_trail_of_notes(notes)
+    begin_notes(notes)
     write(t, f, notes, t.epoch_ns, 0, &first)
     write(t, f, notes, first.ts_ns, side, &k)
     f.n_kept = 2
@@ -296,12 +288,14 @@ cdef inline int note(Tracker *t, Flow *f, Segment *s, int side) noexcept nogil:
         or frequent(t, s, notes.frame)
     ):
         return NOT_NOTED
-    if notes.n < HANDSHAKE:
+    if s.ts_ns - f.touched_ns <= COPY_NS and (
+        notes.odd or (past == 0 and s.payload_len == 0)
+    ):
+        return NOT_NOTED  # perhaps a copy
+    if notes.n < HANDSHAKE and not notes.base:
         if side or s.payload_len or s.ack != notes.seq[1]:
             return NOT_NOTED
     elif past == 0 and s.payload_len == 0:
-        if s.ts_ns - f.touched_ns <= COPY_NS:
-            return NOT_NOTED  # perhaps a copy
         if notes.acked >> side & 1:
             if s.win != notes.win[side]:
                 kind = K_WINDOW_UPDATE
@@ -321,31 +315,185 @@ cdef inline int note(Tracker *t, Flow *f, Segment *s, int side) noexcept nogil:
 
 
 cdef inline uint8_t kept_of(const Notes *notes) noexcept nogil:
-    """How many of them are kept: the recent ones, and of others the handshake and the latest ACK
-    and data of each side."""
-    cdef int others = <int>notes.n - RING, i, n = 0
-    if others <= 0:
-        return notes.n
-    n = RING + (others if others < HANDSHAKE else HANDSHAKE)
+    """How many are kept: the recent ones, and of others what lasts and the latest ACK and data of
+    each side."""
+    cdef int others = notes.n - RING if notes.n > RING else 0, i, at
+    cdef int n = notes.n - others + notes.n_lasting
+    cdef uint32_t lasting = notes.lasting
+    for i in range(RING if others > RING else others):
+        n += lasting >> i & 1
     for i in range(4):
-        n += HANDSHAKE <= notes.last[i] < others
+        at = notes.last[i]
+        n += at < others and (at < 0 or at >= RING or not lasting >> at & 1)
     return <uint8_t>n
+
+
+# --- what may follow what there was --------------------------------------------------------------
+
+cdef inline bint notes_after(const Tracker *t, const Hot *h, Notes *notes) noexcept nogil:
+    """The notes of a connection that is awake, none having been written; False: none may be."""
+    cdef const HalfHot *x
+    cdef const HalfHot *r
+    cdef uint32_t known = bit_ack_known() | bit_win_known()
+    cdef int i, missing = 0
+    memset(notes, 0, sizeof(Notes))
+    if h.plain != 3 or h.relative:
+        return False
+    for i in range(2):
+        x, r = &h.halves[i], &h.halves[1 - i]
+        if (
+            x.last_win0 or diff(x.una, x.low) < 0 or diff(x.nxt, x.una) < 0
+            or x.nxt - x.low > FAR // 2
+        ):
+            return False
+        if x.bits & known == known:
+            if x.last_ack != r.una:
+                return False
+            notes.acked |= <uint8_t>(1 << i)
+        missing += (x.bits & bit_letter(H_A) == 0) + (x.bits & bit_letter(H_D) == 0)
+        notes.seq[i], notes.una[i], notes.win[i] = x.nxt, x.una, x.win
+    if missing and h.n_history + missing > EARLY:
+        return False
+    notes.odd = h.odd != 0
+    notes.frame, notes.file = h.last_frame, h.last_file
+    return notes_of_kept(t, h, notes)
+
+
+cdef inline bint notes_of_kept(const Tracker *t, const Hot *h, Notes *notes) noexcept nogil:
+    cdef int i, side, at
+    cdef uint32_t role
+    for i in range(4):
+        notes.last[i] = NO_LAST
+    for i in range(h.n_pins):
+        role = h.pins_role[i]
+        if role & HOLDING & ~LASTS:
+            notes.n_lasting += 1
+        elif not is_last(notes, role, A_PIN):
+            return False
+    for i in range(h.ring_n):
+        at = (h.ring_at + i) & (RING - 1)
+        role = h.ring_role[at]
+        if role & HOLDING & ~LASTS:
+            notes.lasting |= <uint8_t>(1 << i)
+        elif role & LASTS and not is_last(notes, role, i):
+            return False
+        side = role >> 15
+        go_on_like(notes, side, slot(t, h.ring[at]))
+    notes.n = h.ring_n
+    return True
+
+
+cdef inline bint is_last(Notes *notes, uint32_t role, int at) noexcept nogil:
+    """Note which latest one it is; False if it is not one of them, or two."""
+    cdef int which = (role >> 15) + (2 if role & ROLE_LAST_DATA else 0)
+    if role & LASTS == 0 or role & LASTS == LASTS:
+        return False
+    notes.last[which] = <int8_t>at
+    return True
+
+
+cdef inline void go_on_like(Notes *notes, int side, const Kept *k) noexcept nogil:
+    """The next of this side is like this one."""
+    notes.tsval[side], notes.ip_id[side] = k.tsval, k.ip_id + 1
+    notes.ttl[side], notes.overhead[side] = k.ttl, k.overhead
+    notes.quirks[side + (2 if k.payload_len else 0)] = <uint16_t>k.quirks
+    if k.payload_len:
+        notes.pushed &= <uint8_t>~(1 << side)
+        notes.pushed |= (1 if k.marks & F_PSH else 0) << side
+
+
+cdef inline void rest_with_notes(
+    Tracker *t, Flow *f, Notes *notes, const uint8_t *p, int size
+) noexcept nogil:
+    """Spread what there is over lines, so that notes may follow."""
+    f.noted, f.short_line, f.n_lines = 1, 0, 0
+    append_line(t, f)
+    append_bytes(t, f, notes, p, size)
+    notes.base = <uint16_t>size
+    (<Notes *>line_at(t, f.lines[0]))[0] = notes[0]
+
+
+# --- lines ---------------------------------------------------------------------------------------
+# First the one with the notes, then DIRECT full ones, then a chain of which the last is known: in
+# front of each stands the number of the one before it.
+
+cdef inline int left_in_line(const Notes *notes) noexcept nogil:
+    """Bytes that are free in the last line; 0: a new one is needed."""
+    if notes.size < DIRECT * LINE:
+        return -<int>notes.size & (LINE - 1)
+    return (LINE - 4) - 1 - (notes.size - DIRECT * LINE + LINE - 4 - 1) % (LINE - 4)
+
+
+cdef inline char *last_line(const Tracker *t, const Flow *f) noexcept nogil:
+    return line_at(t, f.lines[(f.n_lines if f.n_lines < LINES else LINES) - 1])
+
+
+cdef inline void append_line(Tracker *t, Flow *f) noexcept nogil:
+    cdef uint32_t at = grab(&t.lines)
+    if f.n_lines < LINES:
+        f.lines[f.n_lines] = at
+    else:
+        (<uint32_t *>line_at(t, at))[0] = f.lines[LINES - 1]
+        f.lines[LINES - 1] = at
+    f.n_lines += 1
+
+
+cdef inline void append_bytes(
+    Tracker *t, Flow *f, Notes *notes, const uint8_t *bytes, int size
+) noexcept nogil:
+    cdef int left = left_in_line(notes), some
+    while size:
+        if left == 0:
+            append_line(t, f)
+            left = LINE if f.n_lines <= DIRECT + 1 else LINE - 4
+        some = size if size < left else left
+        memcpy(last_line(t, f) + LINE - left, bytes, some)
+        notes.size += <uint16_t>some
+        bytes += some
+        size -= some
+        left = 0
+
+
+cdef inline void gather_notes(const Tracker *t, const Flow *f, uint8_t *p) noexcept nogil:
+    """All but the first to `p`; of a SYN alone the first."""
+    cdef int i, n = f.n_lines
+    cdef uint32_t at = f.lines[LINES - 1]
+    cdef const char *line
+    if n == 1:
+        memcpy(p, line_at(t, f.lines[0]), LINE)
+    for i in range(1, n if n < DIRECT + 1 else DIRECT + 1):
+        memcpy(p + (i - 1) * LINE, line_at(t, f.lines[i]), LINE)
+    for i in range(n - DIRECT - 2, -1, -1):
+        line = line_at(t, at)
+        memcpy(p + DIRECT * LINE + i * (LINE - 4), line + 4, LINE - 4)
+        at = (<const uint32_t *>line)[0]
+
+
+cdef inline void give_notes(Tracker *t, const Flow *f) noexcept nogil:
+    """Its lines are free again."""
+    cdef int i, n = f.n_lines
+    cdef uint32_t at = f.lines[LINES - 1], before
+    for i in range(n if n < DIRECT + 1 else DIRECT + 1):
+        give(&t.lines, f.lines[i])
+    for i in range(n - DIRECT - 1):
+        before = (<const uint32_t *>line_at(t, at))[0]
+        give(&t.lines, at)
+        at = before
 
 
 # --- reading -------------------------------------------------------------------------------------
 
-cdef inline int count_notes(const Tracker *t, const Flow *f) noexcept nogil:
-    return 1 if f.n_lines == 1 else (<const Notes *>line_at(t, f.lines[0])).n
-
-
-cdef inline void gather_notes(const Tracker *t, const Flow *f, uint8_t *p) noexcept nogil:
-    """To `p`, so that the lines can be given back."""
+cdef inline void begin_notes(Notes *notes) noexcept nogil:
+    """Of a connection that begins with a SYN."""
     cdef int i
-    if f.n_lines == 1:
-        memcpy(p, line_at(t, f.lines[0]), LINE)
-    for i in range(1, f.n_lines):
-        memcpy(p, line_at(t, f.lines[i]), LINE)
-        p += LINE
+    memset(notes, 0, sizeof(Notes))
+    notes.lasting = (1 << HANDSHAKE) - 1
+    for i in range(4):
+        notes.last[i] = NO_LAST
+    for i in range(2):
+        notes.ttl[i] = 64
+        notes.overhead[i] = 60
+        notes.quirks[i] = HAS_TS | OF_OPTIONS | DF
 
 
 cdef inline const uint8_t *read_note(

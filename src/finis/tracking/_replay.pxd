@@ -5,7 +5,7 @@ from libc.string cimport memset
 from finis.wire.segment cimport Segment
 from finis.tracking._connection cimport take
 from finis.tracking._flow cimport ends_of
-from finis.tracking._notes cimport HANDSHAKE, begin_trail_of_notes, read_note
+from finis.tracking._notes cimport HANDSHAKE, begin_notes, notes_after, read_note
 from finis.tracking._plain cimport plain_segment
 from finis.tracking._slots cimport tell
 from finis.tracking._state cimport Conn, Ends, Flow, Hot, Kept, Notes, Tracker
@@ -27,36 +27,41 @@ cdef inline void address(const Tracker *t, const Flow *f, Segment *s) noexcept n
 
 
 cdef inline void replay(
-    Tracker *t, const Flow *f, Hot *h, const uint8_t *p, int n
+    Tracker *t, const Flow *f, Hot *h, const uint8_t *p, int n, bint young
 ) noexcept nogil:
-    """Follow its `n` segments; they were counted when they came."""
+    """Follow these `n` segments, which were counted when they came; `young`: all there were, and
+    nothing is in `h`."""
     cdef Segment[2] ends
     cdef Segment *s
     cdef Notes notes
     cdef Kept k
     cdef Conn *c = &t.at_hand
-    cdef int64_t before_ns = t.epoch_ns
+    cdef int64_t before_ns = t.epoch_ns if young else h.last_ns
     cdef uint64_t n_kept = t.n_kept
-    cdef int i, side = 0
+    cdef int i, side = 0, begins = HANDSHAKE if young else 0
     address(t, f, ends)
-    begin_trail_of_notes(&notes)
+    if young:
+        begin_notes(&notes)
+    else:
+        notes_after(t, h, &notes)
+        notes.base = 1
     for i in range(n):
-        if n == 1:
+        if young and n == 1:
             k = (<const Kept *>p)[0]
         else:
             p = read_note(t, &notes, before_ns, &k, &side, p)
         before_ns = k.ts_ns
         s = &ends[side]
         tell(&k, s)
-        if i == 0:
-            begin_conn(t, c, s, f.conn, False, -1, False)
-        elif i >= HANDSHAKE:
+        if i >= begins:
             if h.plain >> side & 1 and plain_segment(
                 t, h, s, side, &h.halves[side], &h.halves[1 - side]
             ):
                 continue
             expand(t, h, c)
+        elif i == 0:
+            begin_conn(t, c, s, f.conn, False, -1, False)
         take(t, c, s, side)
-        if i == n - 1 or i >= HANDSHAKE - 1:
+        if i == n - 1 or i >= begins - 1:
             pack_parts(t, h, c)
     t.n_kept = n_kept

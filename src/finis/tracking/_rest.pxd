@@ -12,13 +12,15 @@ from finis.tracking._coding cimport (
 from finis.tracking._flow cimport ends_of
 from finis.tracking._memory cimport finis_fetch
 from finis.tracking._half cimport scale_of
-from finis.tracking._notes cimport count_notes, gather_notes
+from finis.tracking._notes cimport (
+    ALL_NOTES, CROWDED, gather_notes, give_notes, notes_after, rest_with_notes,
+)
 from finis.tracking._replay cimport replay
 from finis.tracking._rest_kept cimport load_kept, store_kept
 from finis.tracking._store cimport drop_conn, drop_parts, expand
 from finis.tracking._state cimport (
     COLD_WORDS, EARLY, FIRST, LINE, LINES, PINS, SHORT_LINE, Cold, Conn, Ends, Flow, HalfHot, Hot,
-    Tracker, flow_at, give, grab, hot_at, line_at, place, slot,
+    Notes, Tracker, flow_at, give, grab, hot_at, line_at, place, slot,
 )
 
 cdef enum:
@@ -308,6 +310,9 @@ cdef inline void give_lines(Tracker *t, const Flow *f) noexcept nogil:
     """Its lines are free again."""
     cdef int i, n = f.n_lines if f.n_lines <= LINES else LINES - 1
     cdef uint32_t at, following
+    if f.noted:
+        give_notes(t, f)
+        return
     if f.short_line:
         n -= 1
         give(&t.ends, f.lines[n])
@@ -328,7 +333,16 @@ cdef inline void rest(Tracker *t, Hot *h) noexcept nogil:
     """Put to rest what is awake."""
     cdef Flow *f = flow_at(t, h.flow)
     cdef uint32_t at = f.lines[0]
-    spread(t, f, t.rested, store_all(t, h, t.rested) - t.rested)
+    cdef Notes notes
+    cdef bint noted = (
+        t.crowd >= CROWDED and f.waiting == 2 and h.last_ns == f.touched_ns
+        and notes_after(t, h, &notes)
+    )
+    cdef size_t size = store_all(t, h, t.rested) - t.rested
+    if noted and size <= 2 * ALL_NOTES:
+        rest_with_notes(t, f, &notes, t.rested, <int>size)
+    else:
+        spread(t, f, t.rested, size)
     if h.cold != NOWHERE:
         give(&t.colds, h.cold)
     h.flow = NOWHERE
@@ -394,20 +408,36 @@ cdef inline void awaken(Tracker *t, uint32_t index) noexcept nogil:
     """Make the hot part of a connection that is at rest."""
     cdef Flow *f = flow_at(t, index)
     cdef Hot *h
-    cdef int n
+    cdef Notes notes
+    cdef bint alone
     if t.hots.n_free == 0:  # it writes to `rested`
         rest_one(t)
     if f.noted:
-        n = count_notes(t, f)
+        notes = (<const Notes *>line_at(t, f.lines[0]))[0]
         gather_notes(t, f, t.rested)
-        give_lines(t, f)
+        alone = f.n_lines == 1
+        give_notes(t, f)
         f.noted = 0
-        replay(t, f, bed(t, index), t.rested, n)
+        awaken_noted(t, f, bed(t, index), &notes, alone)
         return
     gather(t, f, t.rested)
     give_lines(t, f)
     h = bed(t, index)
     load_kept(t, h, load_conn(t, f, h, t.rested))
+
+
+cdef inline void awaken_noted(
+    Tracker *t, const Flow *f, Hot *h, const Notes *notes, bint alone
+) noexcept nogil:
+    """From `rested`, and follow what was written down since; `alone`: a SYN."""
+    cdef const uint8_t *p = t.rested
+    if alone:
+        replay(t, f, h, p, 1, True)
+    elif notes.base:
+        load_kept(t, h, load_conn(t, f, h, p))
+        replay(t, f, h, p + notes.base, notes.n - h.ring_n, False)
+    else:
+        replay(t, f, h, p, notes.n, True)
 
 
 cdef inline Hot *awake(Tracker *t, uint32_t index) noexcept nogil:
@@ -426,7 +456,7 @@ cdef inline void look_at(Tracker *t, const Flow *f, Conn *c) noexcept nogil:
         return
     if f.noted:
         gather_notes(t, f, t.rested)
-        replay(t, f, &h, t.rested, count_notes(t, f))
+        awaken_noted(t, f, &h, <const Notes *>line_at(t, f.lines[0]), f.n_lines == 1)
         expand(t, &h, c)
         drop_parts(t, c)
         return

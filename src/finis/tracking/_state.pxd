@@ -144,12 +144,12 @@ cdef extern from "state.h" nogil:
         uint32_t frame
         uint16_t win[2]
         uint16_t ip_id[2]
-        uint16_t file, size
+        uint16_t file, size, base
         uint16_t quirks[4]
         uint8_t ttl[2]
         uint8_t overhead[2]
-        uint8_t last[4]
-        uint8_t n, acked, pushed
+        int8_t last[4]
+        uint8_t n, lasting, n_lasting, acked, pushed, odd
 
     struct Hot:
         uint64_t orig_hi, orig_lo, resp_hi, resp_lo

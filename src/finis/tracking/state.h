@@ -194,9 +194,9 @@ struct Ends { /* in the same pool as short lines */
     uint64_t orig_hi, orig_lo, resp_hi, resp_lo;
 };
 
-/* The first line of a young connection that is at rest as its segments, which are coded in the lines
-   that follow: what the next one is likely to be, by side (by side and with or without data), and
-   what it may be without more than this being known.  Of the SYN alone there is a `struct Kept`
+/* The first line of a connection that is at rest with segments not yet followed, which lie coded in
+   the lines after it: what the next one is likely to be, by side (by side and with or without data),
+   and what it may be without more than this being known.  Of a SYN alone there is a `struct Kept`
    instead. */
 struct Notes {
     uint32_t seq[2]; /* SND.NXT */
@@ -205,13 +205,17 @@ struct Notes {
     uint32_t frame;
     uint16_t win[2], ip_id[2];
     uint16_t file;
-    uint16_t size; /* bytes in the other lines */
+    uint16_t size; /* bytes in the other lines, of which */
+    uint16_t base; /* are the connection as it was before, 0: there was none */
     uint16_t quirks[4];
     uint8_t ttl[2], overhead[2];
-    uint8_t last[4]; /* the latest ACK and the latest data: which one of all, from 0 */
-    uint8_t n;       /* segments */
-    uint8_t acked;   /* bits by side: it sent an ACK after the SYNs */
-    uint8_t pushed;  /* its latest data had PSH */
+    int8_t last[4];     /* latest ACK and latest data: which of `n`, -1: a pinned one, 127: none */
+    uint8_t n;          /* recent segments, from those that the connection had before on */
+    uint8_t lasting;    /* bits: which of the first 8 are kept for good */
+    uint8_t n_lasting;  /* pinned ones kept for good */
+    uint8_t acked : 2,  /* by side: it sent an ACK besides SYNs */
+        pushed : 2,     /* by side: its latest data had PSH */
+        odd : 1;        /* as in CONN_HOT */
 };
 
 /* The whole of a connection, while the general code is at work on it. */
