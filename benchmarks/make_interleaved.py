@@ -1,10 +1,13 @@
 """Writes captures that strain a flow table: all connections open at the same time.
 
     python benchmarks/make_interleaved.py 2m.pcap --connections 2000000 --rounds 10
+    python benchmarks/make_interleaved.py 2m.pcap --connections 2000000 --begin 500000
     python benchmarks/make_interleaved.py flood.pcap --connections 20000 --flood 20000000
 
 Each round sends one packet of every connection, in an order drawn anew: SYN, SYN ACK, ACK, then
-data and ACKs in turn; none is closed.  With `--flood` that many SYNs of distinct tuples, none of
+data and ACKs in turn; none is closed.  With `--begin` so many at a time complete their handshakes:
+where more than 2**20 begin at once, the trackers' ceiling of embryonic connections is met, and what
+is measured is that.  With `--flood` that many SYNs of distinct tuples, none of
 them answered, go by between the rounds after the handshakes.  Time advances by 1 µs a packet.
 """
 
@@ -29,6 +32,7 @@ FRAME = np.dtype([
 START = 1_700_000_000
 BYTES = 100  # payload of a data segment, of which none is captured
 PIECE = 1 << 18
+HANDSHAKE = 3  # packets
 
 
 class Writer:
@@ -73,13 +77,21 @@ def main() -> None:
     parser.add_argument("path", type=Path)
     parser.add_argument("--connections", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--begin", type=int, default=0)
     parser.add_argument("--flood", type=int, default=0)
     options = parser.parse_args()
     random = np.random.default_rng(1)
     flooded = 0
     with options.path.open("wb") as file:
         writer = Writer(file)
-        for step in range(options.rounds):
+        begin = options.begin or options.connections
+        for first in range(0, options.connections, begin):
+            some = np.arange(first, min(first + begin, options.connections))
+            for step in range(HANDSHAKE if options.begin else 0):
+                order = random.permutation(some)
+                for at in range(0, len(order), PIECE):
+                    writer.write(order[at : at + PIECE], 0x0A000000, step)
+        for step in range(HANDSHAKE if options.begin else 0, options.rounds):
             order = random.permutation(options.connections)
             for at in range(0, len(order), PIECE):
                 writer.write(order[at : at + PIECE], 0x0A000000, step)

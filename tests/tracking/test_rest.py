@@ -78,9 +78,11 @@ def in_turn(pick: random.Random) -> np.ndarray:  # type: ignore[type-arg]
     step_ns = pick.choice([100, 30_000, 400_000, 5_000_000])
     data = pick.choice([0.2, 0.5, 0.9])
     wide, snapped, flaw = pick.random() < 0.3, pick.choice([0, int(Quirk.NO_PAYLOAD)]), ""
-    sent = [[pick.choice([0, 2**32 - 150, 5000]), pick.choice([7, 2**32 - 60])] for _ in range(ports)]
+    base = [pick.choice([0, 2**32 - 150, 5000]), pick.choice([7, 2**32 - 60])]
+    sent = [list(base) for _ in range(ports)]
     seen = [[0, 0] for _ in range(ports)]
-    order = [port for _ in range(pick.randrange(1, 26)) for port in pick.sample(range(ports), ports)]
+    rounds = pick.randrange(1, 26)
+    order = [port for _ in range(rounds) for port in pick.sample(range(ports), ports)]
     rows = np.zeros(len(order), DTYPE)
     turns = [0] * ports
     now = 1_700_000_000 * SECOND
@@ -175,6 +177,23 @@ def test_an_open_connection_takes_no_more_than_400_bytes() -> None:
     assert len(found.rows) == connections
     assert found.rows["tail_n"].tolist() == [10] * connections
     assert one.held_bytes < 1 << 20
+
+
+def test_many_that_go_on_for_long_are_those_of_the_reference() -> None:
+    """Longer than what a connection at rest takes without being awakened, several times."""
+    rows = np.concatenate(interleaved(40, 60))
+    rows["payload_hash"] = np.where(rows["payload_len"], rows["frame"] % 7, 0)
+    expected = run(ReferenceTracker(), rows, [])
+    for awake in (1, 20):
+        assert run(kernel.KernelTracker(awake=awake), rows, []) == expected
+
+
+def test_one_that_goes_on_for_long_takes_no_more_than_640_bytes() -> None:
+    one = kernel.KernelTracker(awake=64)
+    connections = 20_000
+    for rows in interleaved(connections, 40):
+        one.feed(rows)
+        assert one.held_bytes < 640 * connections + (1 << 20)
 
 
 def test_what_only_sent_a_syn_takes_half_of_that() -> None:
