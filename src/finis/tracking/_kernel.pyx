@@ -2,8 +2,8 @@
 `_verdict.pxd` and `_table.pxd` mirror the modules of the readable tracker function by function;
 names and reasons are explained there.  `state.h` and `_store.pxd` say how a connection is stored,
 `_slots.pxd` how its kept segments are, `_rest.pxd` and `_rest_kept.pxd` how all that is while it
-is at rest, `_flow.pxd` how it is found.  `_plain.pxd` is the short way that most segments take,
-`_rows.pxd` what leaves.  This is the loop and its Python side.
+is at rest, `_notes.pxd` and `_replay.pxd` what becomes of segments that come then, `_flow.pxd` how
+it is found.  `_plain.pxd` is the short way that most segments take, `_rows.pxd` what leaves.  This is the loop and its Python side.
 
 The loop allocates nothing: when one of its stores is empty it returns, Python adds a chunk, and the
 loop goes on.

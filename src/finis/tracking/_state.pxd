@@ -310,7 +310,7 @@ cdef struct Tracker:
     uint32_t n_awake  # at most
     uint32_t hand  # the hot part that is looked at next for one to put to rest
     uint32_t crowd  # an eighth of it: how many of 32 segments come to none that is awake, averaged
-    uint32_t missed  # of those followed together
+    uint32_t missed  # the same of those followed since
     uint64_t *table  # hash, index + 1; 0: empty
     const uint8_t *states
     const uint8_t *tls_ports

@@ -6,7 +6,7 @@
    leaves its default: at the first FIN or RST, at a retransmission, a zero window.  `struct Conn`
    is both together, as the readable tracker knows it: see `_store.pxd`.  A limited number is awake,
    those that had segments last; of the others all this lies in a few lines of bytes: see
-   `_rest.pxd`. */
+   `_rest.pxd`, where many interleave with segments not yet followed: see `_notes.pxd`. */
 
 #ifndef FINIS_TRACKING_STATE_H
 #define FINIS_TRACKING_STATE_H
