@@ -174,11 +174,17 @@ cdef void follow_limited(Tracker *t, Segment *s, uint32_t hash) noexcept nogil:
     s.ts_ns, s.payload_len = ts_ns, payload_len
 
 
-cdef void emit(
+cdef inline Py_ssize_t most_kept(const Flow *f) noexcept nogil:
+    """How many kept segments it may hand on.  What is known of one at rest as its segments was
+    foreseen, not counted: no room in memory depends on it."""
+    return KEPT if f.n_lines and f.noted else f.n_kept
+
+
+cdef uint32_t emit(
     Tracker *t, const uint32_t *order, Py_ssize_t n, Observation *rows, Segment *tail
 ) noexcept nogil:
-    """Turn these connections into rows and give back what they held.  No more than one other has
-    to be put to rest for it."""
+    """Turn these connections into rows and give back what they held; how many segments they kept.
+    No more than one other has to be put to rest for it."""
     cdef Py_ssize_t i
     cdef uint32_t at = 0
     cdef Conn *c = &t.at_hand
@@ -198,6 +204,7 @@ cdef void emit(
         write_tail(t, c, tail + at)
         at += c.n_kept
         drop_conn(t, order[i], c)
+    return at
 
 
 cdef void emit_rows(
@@ -216,9 +223,10 @@ cdef void emit_rows(
         f = flow_at(t, order[i])
         look_at(t, f, c)
         conclude(t, c)
-        c.n_kept = f.n_kept
+        if not f.noted:
+            c.n_kept = f.n_kept
         write_row(c, at, &rows[i])
-        at += f.n_kept
+        at += c.n_kept
 
 
 cdef Py_ssize_t emit_tails(
@@ -422,7 +430,7 @@ cdef class KernelTracker:
         if self.parts:
             return self._asked_part(order)
         for i in range(n):
-            kept += flow_at(&self.t, index[i]).n_kept
+            kept += most_kept(flow_at(&self.t, index[i]))
         found, their = self.made.pop(0)  # the longest ago
         if len(found) < n:
             found = np.empty(max(n, len(found) + len(found) // 4), _OBSERVATION)
@@ -433,7 +441,7 @@ cdef class KernelTracker:
         if n:
             self._make_room()
             with nogil:
-                emit(&self.t, &index[0], n, rows, tail)
+                kept = emit(&self.t, &index[0], n, rows, tail)
         return Observations(found[:n], their[:kept])
 
     def _asked_part(self, order):
