@@ -136,6 +136,10 @@ def tables_page() -> str:
         "",
         "Null means not observable; `none`, 0 or false is an observed absence. Times are UTC."
         " Written by `python -m finis.diagnosis.pages` from `src/finis/tables.py`.",
+        "",
+        "The Parquet files of finis are read by DuckDB, Polars and PyArrow as they are. Spark knows"
+        " no nanoseconds: with `spark.sql.legacy.parquet.nanosAsLong=true` it reads times as"
+        " integers, nanoseconds since 1970.",
     ]
     for name, (what, columns) in TABLES.items():
         out += ["", f"## {name}", "", f"{what[0].upper()}{what[1:]}.", ""]
