@@ -6,7 +6,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finis.correlation.correlate import correlate
@@ -60,7 +60,7 @@ def refused(pick: random.Random) -> dict[str, object]:
     }  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.integers(1, 40), st.integers(0, 6), st.integers(0, 3))
 def test_rubbish_is_survived(seed: int, count: int, lines: int, points: int) -> None:
     pick = random.Random(seed)

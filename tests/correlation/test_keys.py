@@ -46,7 +46,7 @@ _ADDRESSES = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(_ADDRESSES, max_size=20), st.sampled_from((0, 32)), st.sampled_from(("0", "1")))
 def test_addresses_are_those_of_the_standard_library(
     texts: list[str | None], few: int, pure: str
@@ -76,7 +76,7 @@ def test_few_and_many_are_read_alike() -> None:
         assert (hi[0], lo[0], good[0]) == tuple(part[at] for part in many), HOSTILE[at]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.text(max_size=9) | st.integers(100, 300).map("é".__mul__), max_size=9))
 def test_texts_have_the_same_hash_by_kernel_and_by_reference(texts: list[str]) -> None:
     series = pl.Series("t", texts, pl.String)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finis.correlation import placing, twins
@@ -159,7 +159,7 @@ def seen(world: dict, **options: object) -> tuple[list[Sent], object]:  # type: 
     return sent, correlate(made, log(), denials())
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(worlds)
 def test_offsets_and_losses_are_found(world: dict) -> None:  # type: ignore[type-arg]
     sent, case = seen(world)
@@ -181,7 +181,7 @@ def test_offsets_and_losses_are_found(world: dict) -> None:  # type: ignore[type
         assert found == lost, "everything was kept: nothing is beyond judgement"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(worlds)
 def test_order_of_points_changes_nothing(world: dict) -> None:  # type: ignore[type-arg]
     _, one = seen(world | {"far_first": False})
@@ -191,7 +191,7 @@ def test_order_of_points_changes_nothing(world: dict) -> None:  # type: ignore[t
     assert dict(one.pairings) == dict(two.pairings)  # type: ignore[attr-defined]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30)
 @given(worlds)
 def test_twins_in_bulk_are_what_pairing_one_by_one_finds(world: dict) -> None:  # type: ignore[type-arg]
     world |= {"loss": 0.0, "mapped": "192.0.2.1:40000"}
@@ -204,7 +204,7 @@ def test_twins_in_bulk_are_what_pairing_one_by_one_finds(world: dict) -> None:  
     assert bulk.clocks == single.clocks  # type: ignore[attr-defined]
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20)
 @given(worlds)
 def test_shape_alone_never_identifies(world: dict) -> None:  # type: ignore[type-arg]
     world |= {"mapped": "203.0.113.9:1024"}

@@ -59,7 +59,6 @@ def codes() -> Codes:
                  np.array([0, 7, 9], np.uint64))  # fmt: skip
 
 
-@settings(deadline=None)
 @given(rows=connections())
 def test_kernel_is_the_reference(rows: np.ndarray) -> None:
     found = []
@@ -92,7 +91,6 @@ def in_runs(parts: list[np.ndarray]) -> Runs:
     return made
 
 
-@settings(deadline=None)
 @given(some_runs(), st.integers(1, 30), st.sampled_from([0, 1000, 1 << 20]), st.integers(1, 7))
 def test_runs_are_merged(parts: list[np.ndarray], size: int, held: int, step: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -107,7 +105,6 @@ def test_runs_are_merged(parts: list[np.ndarray], size: int, held: int, step: in
     assert found.tobytes() == every.tobytes()
 
 
-@settings(deadline=None)
 @given(some_runs())
 def test_ids_are_told_apart_as_the_reference_does(parts: list[np.ndarray]) -> None:
     rows = np.concatenate([np.empty(0, LISTED), *parts])
@@ -129,7 +126,7 @@ def test_texts_beyond_the_bound_wait_on_disk() -> None:
     assert numbers[0] == numbers[4] and numbers[2] != numbers[5]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(some_runs(), st.integers(1, 50), st.data())
 def test_what_is_written_is_what_frames_hold(
     parts: list[np.ndarray], group: int, data: st.DataObject

@@ -141,7 +141,7 @@ FACTS = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(FACTS), max_size=40, unique=True), st.data())
 def test_any_facts_give_one_verdict_that_can_be_told(names: list[str], data: st.DataObject) -> None:
     values = {name: data.draw(_values(name), name) for name in names}

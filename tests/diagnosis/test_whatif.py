@@ -465,7 +465,7 @@ def played(lines: list[tuple[float, str, int, str]], folder: Path) -> Device:
 
 
 @given(lines=traffic())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 def test_equal_to_the_reference(
     tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[float, str, int, str]]
 ) -> None:
@@ -479,7 +479,7 @@ def test_equal_to_the_reference(
 
 
 @given(lines=traffic())
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 def test_longer_absorbs_and_costs_no_less(
     tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[float, str, int, str]]
 ) -> None:

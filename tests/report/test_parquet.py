@@ -49,7 +49,7 @@ def written(batches: list[Any]) -> bytes:
     return out.getvalue()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(ROW, min_size=1, max_size=8),
     st.lists(st.lists(st.integers(0, 7), min_size=1, max_size=60), max_size=6),
@@ -82,7 +82,7 @@ def test_others_read_it_too() -> None:
     assert pl.DataFrame(pl.from_arrow(table)).equals(pl.concat([packed_rows.frame()] * 2))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(ROW, min_size=1, max_size=30), st.integers(1, 40))
 def test_statistics_are_those_of_the_column(rows: list[dict[str, Any]], group: int) -> None:
     pq = pytest.importorskip("pyarrow.parquet")

@@ -40,7 +40,7 @@ def test_nothing_gives_empty_tables_of_the_right_shape() -> None:
 # --- several files -----------------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(size=st.integers(1, 40), cut=st.integers(0, 60), seed=st.integers(0, 5))
 def test_batch_size_and_rotation_do_not_matter(size: int, cut: int, seed: int) -> None:
     lines = log(seed=seed)
@@ -53,7 +53,7 @@ def test_batch_size_and_rotation_do_not_matter(size: int, cut: int, seed: int) -
     assert sized.denials.equals(whole.denials)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(order=st.permutations(range(4)), seed=st.integers(0, 5), size=st.sampled_from((3, 16, 999)))
 def test_order_of_files_does_not_matter(order: list[int], seed: int, size: int) -> None:
     dealt: list[list[Line]] = [[], [], [], []]
@@ -67,7 +67,7 @@ def test_order_of_files_does_not_matter(order: list[int], seed: int, size: int) 
     assert first.connections["teardown"].ne("still-open").all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 5), size=st.sampled_from((3, 16, 999)), later=st.integers(0, 30))
 def test_a_file_read_twice_changes_no_count(seed: int, size: int, later: int) -> None:
     lines = log(seed=seed)
@@ -201,7 +201,7 @@ ODD = st.one_of(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(
         st.fixed_dictionaries(

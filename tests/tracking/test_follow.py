@@ -100,7 +100,7 @@ def followed(lines: list[Line], fast: bool, options: LogOptions, size: int) -> t
     return copies, frames, tables.notes, tables.devices, tracker.events
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(event(), min_size=1, max_size=40),
     st.sampled_from((LogOptions(), SMALL)),
@@ -132,7 +132,7 @@ def parts_of(
 
 
 @pytest.mark.parametrize("codes", [_packed.MOST, 4])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(event(), min_size=1, max_size=60),
     st.sampled_from((LogOptions(), SMALL)),

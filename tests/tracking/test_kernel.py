@@ -206,7 +206,7 @@ LIMITS = [{}, {"max_connections": 1}, {"max_connections": 2, "linger_ns": SECOND
 AWAKE = [1, 1, 2, 2048]  # the fewer, the more often connections are put to rest
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(traffic(), st.sampled_from(LIMITS), st.sampled_from(AWAKE), st.data())
 def test_kernel_is_the_reference(
     rows: np.ndarray,  # type: ignore[type-arg]
@@ -220,7 +220,7 @@ def test_kernel_is_the_reference(
     assert got == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.integers(0, 2**32),
     st.integers(1, 150),
@@ -237,7 +237,7 @@ def test_kernel_is_the_reference_where_little_happens(
     assert run(kernel.KernelTracker(awake=awake, **limits), rows, cuts) == expected
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(traffic(), st.data())
 def test_where_the_batches_are_cut_does_not_matter(
     rows: np.ndarray,  # type: ignore[type-arg]
@@ -296,7 +296,7 @@ def run_asking(
     return out
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(
     traffic() | st.builds(smooth, st.randoms(use_true_random=False), st.integers(1, 150)),
     st.sampled_from(LIMITS), st.sampled_from(AWAKE), st.data(),

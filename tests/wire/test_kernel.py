@@ -102,7 +102,7 @@ def test_each_kind_of_frame_cut_anywhere(linktype: int, frame: bytes) -> None:
 
 
 @given(seed=st.integers(0, 2**32), linktype=st.sampled_from(sorted({k for k, _ in FRAMES_BY_LINK})))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_damaged_frames(seed: int, linktype: int) -> None:
     dice = random.Random(seed)
     mine = [frame for kind, frame in FRAMES_BY_LINK if kind == linktype]
@@ -116,7 +116,7 @@ def test_damaged_frames(seed: int, linktype: int) -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_fragments_in_any_order(seed: int) -> None:
     dice = random.Random(seed)
     frames: list[bytes] = []
@@ -136,7 +136,7 @@ def test_fragments_in_any_order(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_pcapng_blocks(seed: int) -> None:
     dice = random.Random(seed)
     order = dice.choice("<>")

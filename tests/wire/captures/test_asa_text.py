@@ -398,7 +398,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=mutated(), step=st.sampled_from([1 << 20, 13]))
 def test_mutations_never_raise(data: bytes, step: int) -> None:
     assert 0 <= asa_text.sniff(data) <= 1
@@ -409,7 +409,7 @@ def test_mutations_never_raise(data: bytes, step: int) -> None:
     assert source.rows >= len(rows)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.binary(max_size=3000))
 def test_random_bytes_never_raise(data: bytes) -> None:
     asa_text.sniff(data)
@@ -420,7 +420,7 @@ def test_random_bytes_never_raise(data: bytes) -> None:
     assert len(rows) <= data.count(b"\n") + 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sample=st.sampled_from(_SAMPLES), step=st.integers(1, 70))
 def test_pieces_do_not_matter(sample: bytes, step: int) -> None:
     whole, one_go = read(asa_text, sample)

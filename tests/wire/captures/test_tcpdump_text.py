@@ -401,7 +401,7 @@ def conversations(draw: st.DrawFn) -> bytes:
 
 
 @needs_tcpdump
-@settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=12, phases=[Phase.explicit, Phase.generate])
 @given(data=conversations())
 def test_prints_of_random_conversations(
     data: bytes, tmp_path_factory: pytest.TempPathFactory
@@ -497,7 +497,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=st.one_of(mutated(), st.binary(max_size=2000)), step=st.sampled_from([1 << 20, 13]))
 def test_anything_is_read_without_an_exception(data: bytes, step: int) -> None:
     assert 0 <= tcpdump_text.sniff(data) <= 1

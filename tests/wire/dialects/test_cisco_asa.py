@@ -441,7 +441,7 @@ PIECES = ["", " ", "/", ":", "(", ")", '"', "%ASA-6-302013: ", "\x00", "\x1b[2J"
           "99999999999999999999", "to", "[", "]", "{", ",", "0:00:", "\u2028", "٣"]  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(
@@ -464,7 +464,7 @@ def test_mutations_never_raise(edits: list[tuple[str, int, int, str]]) -> None:
     assert source.rows <= len(out)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=400), st.sampled_from(SAMPLES))
 def test_bytes_never_raise(junk: bytes, line: str) -> None:
     read(line.encode() + junk + b"\n" + junk + line.encode())

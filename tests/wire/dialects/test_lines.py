@@ -130,7 +130,7 @@ def read(
 FAR = b"\n" + b"x" * 4500
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(line(), min_size=1, max_size=12),
     st.lists(st.tuples(st.integers(0, 11), st.integers(0, 50)), max_size=40),

@@ -387,7 +387,7 @@ def test_a_cut_line_invents_nothing(line: str) -> None:
                 assert row[name] in (full[name], None) or not line[:end].endswith(" "), (end, name)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from([
     "[NEW] ", "[UPDATE]", "[DESTROY] ", "tcp ", "6 ", "120 ", "SYN_SENT ", "TIME_WAIT ", "BOGUS ",
     "src=", "dst=", "sport=", "dport=", "1.2.3.4 ", "99999 ", "443 ", "::1 ", "IN=", "OUT=",
@@ -408,7 +408,7 @@ def test_hostile_lines(parts: list[str]) -> None:
         assert row["teardown"] in {None, *map(word, Teardown)}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=400))
 def test_any_bytes(data: bytes) -> None:
     netfilter.sniff(data)
