@@ -1,8 +1,8 @@
 """Data classes that cost little to define.
 
 The standard library writes and compiles up to six functions for each of them, which took a tenth of
-a small case: here it is one, `__init__`; the others are the same for all classes.  What comes out
-behaves like `dataclasses.dataclass` with the same arguments (`fields`, `replace` and `asdict` take
+a small case: here it is one, `__init__`, when it is first asked for, which of most classes nobody
+does; the others are the same for all classes.  What comes out behaves like `dataclasses.dataclass` with the same arguments (`fields`, `replace` and `asdict` take
 it; tests/test_records.py).
 """
 
@@ -37,7 +37,7 @@ def _made(cls: Class, frozen: bool, slots: bool, eq: bool) -> Class:
     cls.__doc__ = cls.__doc__ or cls.__name__  # else its signature is looked up for one
     cls = dataclasses.dataclass(cls, init=False, repr=False, eq=False, slots=slots)
     fields = dataclasses.fields(cls)
-    methods: dict[str, Any] = {"__init__": _init(cls, fields, frozen, slots), "__repr__": _repr}
+    methods: dict[str, Any] = {"__init__": _Init(cls, fields, frozen, slots), "__repr__": _repr}
     if eq:
         methods |= _comparing([f.name for f in fields if f.compare], frozen)
         if own >= {"__eq__"} and "__hash__" in own and cls.__hash__ is None:
@@ -48,6 +48,19 @@ def _made(cls: Class, frozen: bool, slots: bool, eq: bool) -> Class:
         if name not in own:
             setattr(cls, name, method)
     return cls
+
+
+class _Init:
+    """Stands for the `__init__` of a class until somebody asks for it."""
+
+    def __init__(self, cls: Class, *how: Any) -> None:
+        self._cls, self._how = cls, how
+
+    def __get__(self, made: Any, cls: Class | None = None) -> Any:
+        init = _init(self._cls, *self._how)
+        if vars(self._cls).get("__init__") is self:
+            self._cls.__init__ = init
+        return init.__get__(made, cls)
 
 
 def _init(cls: Class, fields: tuple[Field[Any], ...], frozen: bool, slots: bool) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from finis.version import VERSION
 
@@ -32,9 +32,11 @@ class Help(argparse.RawDescriptionHelpFormatter):
     """Descriptions and examples as written; commands and what they do in two columns."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=28)
+        super().__init__(prog, max_help_position=28, width=78)
 
     def format_help(self) -> str:
+        self._width = shutil.get_terminal_size().columns - 2  # dear, and seldom asked for
+        self._max_help_position = min(28, max(self._width - 20, 4))
         self._action_max_length += 2  # argparse forgets that commands are indented
         return super().format_help()
 
@@ -85,7 +87,7 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
         formatter_class=Help,
     )
     root.add_argument("--version", action="version", version=f"finis {VERSION}")
-    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True, prog="finis")
     for name, (what, fill) in _COMMANDS.items():
         if asked not in _COMMANDS or name == asked:
             fill(_command(commands, name, what))
@@ -258,6 +260,8 @@ def zone(name: str) -> tzinfo:
             return timezone(-span if name[0] == "-" else span)
         except ValueError:
             pass
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -75,9 +75,6 @@ def options(arguments: argparse.Namespace) -> Options:
 def case(arguments: argparse.Namespace, *, again: bool = False, **settings: Any) -> Iterator[Case]:
     """Read the paths, with a progress bar where a person waits.  `again`: the input will be read
     a second time, so standard input is spooled.  `settings`: further Options."""
-    from finis.cli.spared import spare
-
-    spare()
     from finis.cli.interrupt import interruptible
     from finis.cli.progress import Bar
     from finis.cli.spool import spooled

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import NoReturn
 
-from finis.cli.arguments import parser
+from finis.cli.spared import spare
 from finis.errors import FinisError
 
 UNUSABLE = 2
@@ -16,6 +16,8 @@ FOUND = 1
 
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0 done, 1 with ``--fail-on`` met, 2 unusable input or usage."""
+    from finis.cli.arguments import parser
+
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             # A terminal or pipe that cannot show a character gets its number, not a crash.
@@ -52,6 +54,7 @@ def main(argv: list[str] | None = None) -> int:
 def process() -> NoReturn:
     """The program.  When all is written the process ends at once: to take the interpreter and
     the libraries apart would cost a tenth of a second and more."""
+    spare()
     status = main()
     try:
         sys.stdout.flush()

@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from types import ModuleType
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from finis import tables
@@ -30,8 +30,12 @@ from finis.terms import Confidence
 from finis.tracking.eventrow import ACKS, DATA
 from finis.wire.dialects._packed import coded
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Codes = npt.NDArray[np.int16]
+
 Catalogue = Mapping[str, type[Cause]]
-Codes = npt.NDArray[np.int16]
 
 PACKAGES = {
     "connections": "finis.diagnosis.causes",
@@ -96,7 +100,7 @@ def _one(module: ModuleType) -> type[Cause]:
     found = [
         item
         for item in vars(module).values()
-        if isinstance(item, type) and issubclass(item, Cause) and item.__module__ == where
+        if isinstance(item, type) and item.__module__ == where and issubclass(item, Cause)
     ]
     if len(found) != 1:
         raise CatalogueError(f"{where}: one Cause expected, {len(found)} found")
@@ -126,18 +130,19 @@ def _beaters(causes: Catalogue) -> dict[str, set[str]]:
         cause.id: {*cause.beats, *([] if cause.fallback else last[cause.table])}
         for cause in causes.values()
     }
+    below: dict[str, set[str]] = {}
+
+    def reach(key: str, way: tuple[str, ...]) -> set[str]:
+        """All that this cause beats."""
+        if key in way:
+            raise CatalogueError(f"{key} beats itself by way of {', '.join(sorted(way))}")
+        if key not in below:
+            below[key] = direct[key].union(*(reach(other, (*way, key)) for other in direct[key]))
+        return below[key]
+
     beaten_by: dict[str, set[str]] = {key: set() for key in causes}
     for key in causes:
-        reached: set[str] = set()
-        todo = list(direct[key])
-        while todo:
-            other = todo.pop()
-            if other not in reached:
-                reached.add(other)
-                todo.extend(direct[other])
-        if key in reached:
-            raise CatalogueError(f"{key} beats itself by way of {', '.join(sorted(reached))}")
-        for other in reached:
+        for other in reach(key, ()):
             beaten_by[other].add(key)
     return beaten_by
 
@@ -371,8 +376,9 @@ def _evaluate(frame: pl.DataFrame, rules: list[type[Cause]]) -> pl.DataFrame:
 
 def _answers(frame: pl.DataFrame, asked: Sequence[pl.Expr]) -> pl.DataFrame:
     length = pl.repeat(True, pl.len()).alias("")  # a constant condition is as long as the frame
-    shown = frame.lazy().select(length, *asked).collect(optimizations=_each_part_once())
-    return shown.drop("")
+    shown = frame.lazy().select(length, *asked)
+    engine: Literal["auto", "in-memory"] = "in-memory" if frame.height <= FEW else "auto"
+    return shown.collect(optimizations=_each_part_once(), engine=engine).drop("")
 
 
 @cache

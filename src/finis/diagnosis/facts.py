@@ -2,11 +2,14 @@
 
 A null ("not observable") makes a condition false; `no()` is the exception: it is true unless the
 thing is known to be there, for conditions of the form "and nothing says otherwise".
+
+An expression never changes, and to make one costs more than to evaluate it over a few rows: what many
+rules ask is made once.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, cached_property
 from typing import Literal
 
 import polars as pl
@@ -27,40 +30,48 @@ REUSE_S = 240.0  # two maximum segment lifetimes of RFC 9293 §3.4.2: the longes
 TTL_STEP = 2  # a route may change by a hop or so in mid-connection; an origin differs by more
 
 
+FALSE = pl.lit(False)
+
+
 def no(condition: pl.Expr) -> pl.Expr:
     """True unless the condition is known to hold."""
-    return ~condition.fill_null(False)
+    return ~condition.fill_null(FALSE)
 
 
+@cache
 def positive(column: str) -> pl.Expr:
     return pl.col(column) > 0
 
 
 @cache
+def _among(column: str, words: tuple[str, ...]) -> pl.Expr:
+    return pl.col(column).is_in(words)
+
+
 def ended(*words: str) -> pl.Expr:
-    return pl.col("ended").is_in(words)
+    return _among("ended", words)
 
 
-@cache
 def teardown(*words: str) -> pl.Expr:
     """The firewall's log gives one of these reasons (words of terms.Teardown)."""
-    return pl.col("teardown").is_in(words)
+    return _among("teardown", words)
 
 
 def packets() -> pl.Expr:
     return pl.col("has_packets")
 
 
+@cache
 def log_only() -> pl.Expr:
     return pl.col("has_log") & no(pl.col("has_packets"))
 
 
-@cache
 def peaceful() -> pl.Expr:
     """Both FINs seen and acknowledged: whatever the firewall logged came after the end."""
     return ended("closed")
 
 
+@cache
 def show_no_end() -> pl.Expr:
     """No packets, or packets that stop before an ending the log then tells."""
     return no(packets()) | ended("open", "half-closed", "closing", "unanswered")
@@ -79,7 +90,7 @@ def harm(*steps: tuple[pl.Expr, Harm], otherwise: Harm) -> pl.Expr:
 def _steps(steps: list[tuple[pl.Expr, int]], otherwise: int) -> pl.Expr:
     value = pl.lit(otherwise)
     for when, level in reversed(steps):
-        value = pl.when(when.fill_null(False)).then(pl.lit(level)).otherwise(value)
+        value = pl.when(when.fill_null(FALSE)).then(pl.lit(level)).otherwise(value)
     return value
 
 
@@ -92,71 +103,71 @@ class Half:
 
     @property
     def peer(self) -> Half:
-        return Half("resp" if self.side == "orig" else "orig")
+        return RESP if self is ORIG else ORIG
 
     def col(self, name: str) -> pl.Expr:
         """A column named with the short prefix: ``o_…`` or ``r_…``."""
         return pl.col(f"{self._short}_{name}")
 
-    @property
+    @cached_property
     def pkts(self) -> pl.Expr:
         return pl.col(f"{self.side}_pkts")
 
-    @property
+    @cached_property
     def bytes(self) -> pl.Expr:
         return pl.col(f"{self.side}_bytes")
 
-    @property
+    @cached_property
     def fin(self) -> pl.Expr:
         return self.col("fin")
 
-    @property
+    @cached_property
     def fin_first(self) -> pl.Expr:
         return pl.col("first_fin") == self.side
 
-    @property
+    @cached_property
     def rst(self) -> pl.Expr:
         return self.col("rsts") > 0
 
-    @property
+    @cached_property
     def reset_it(self) -> pl.Expr:
         """This side's RST is the one that ended the connection."""
         return pl.col("reset_by") == self.side
 
-    @property
+    @cached_property
     def no_fin_before_rst(self) -> pl.Expr:
         return no(self.fin) | (self.col("rst_after_own_fin_s") < 0)
 
-    @property
+    @cached_property
     def rst_after_own_fin(self) -> pl.Expr:
         return self.fin & self.rst & (self.col("rst_after_own_fin_s") >= 0)
 
     def rst_class(self, *words: str) -> pl.Expr:
-        return pl.col(f"{self.side}_rst_class").is_in(words)
+        return _among(f"{self.side}_rst_class", words)
 
     def rst_answers(self, *words: str) -> pl.Expr:
-        return pl.col(f"{self.side}_rst_answers").is_in(words)
+        return _among(f"{self.side}_rst_answers", words)
 
     def notify(self, *words: str) -> pl.Expr:
-        return pl.col(f"{self.side}_close_notify").is_in(words)
+        return _among(f"{self.side}_close_notify", words)
 
     def alert(self, *words: str) -> pl.Expr:
-        return self.col("alert").is_in(words)
+        return _among(f"{self._short}_alert", words)
 
     def proto(self, *words: str) -> pl.Expr:
-        return self.col("proto").is_in(words)
+        return _among(f"{self._short}_proto", words)
 
-    @property
+    @cached_property
     def aborted(self) -> pl.Expr:
         """A RST of its own will, with the state of a live socket (RFC 9293 §3.10.5)."""
         return self.rst & self.rst_class("abort")
 
-    @property
+    @cached_property
     def stateless_rst(self) -> pl.Expr:
         """A RST of a host that knew no such connection (RFC 9293 §3.10.7.1)."""
         return self.rst & self.rst_class("no-state", "no-state-ack")
 
-    @property
+    @cached_property
     def only_alert_after_fin(self) -> pl.Expr:
         """What this side sent after the peer's FIN has the size of a TLS alert and no more."""
         return (
@@ -165,14 +176,14 @@ class Half:
             & self.notify("yes", "likely")
         )
 
-    @property
+    @cached_property
     def loses_data(self) -> pl.Expr:
         """Data of this side was never acknowledged, and it was more than a TLS farewell."""
         unacked = self.col("unacked")
         farewell = (unacked <= LARGEST_ALERT_BYTES) & self.notify("yes", "likely")
         return (unacked > 0) & no(farewell)
 
-    @property
+    @cached_property
     def alien_rst_ttl(self) -> pl.Expr:
         """Its RST carries a TTL that none of its other segments comes near."""
         ttl = self.col("rst_ttl")
