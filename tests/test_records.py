@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import inspect
 import pickle
 from typing import Any, ClassVar
 
@@ -59,6 +60,25 @@ def test_like_the_standard_library(arguments: dict[str, bool]) -> None:
             ours(*broken)
     with pytest.raises(TypeError):
         ours(1, none=2)
+
+
+def test_init_is_written_when_it_is_asked_for() -> None:
+    """By whoever asks first: a subclass, `inspect`, a call."""
+    ours, theirs = (made(make) for make in (records.dataclass, dataclasses.dataclass))
+    late = vars(ours)["__init__"]
+    assert [*inspect.signature(ours).parameters] == [*inspect.signature(theirs).parameters]
+    assert vars(ours)["__init__"] is not late
+    base = made(records.dataclass)
+
+    class Named(base):  # type: ignore[misc]
+        def __init__(self, name: str) -> None:
+            super().__init__(1)
+            self.name = name
+
+    assert Named("n").x == 1
+    assert base(2).x == 2
+    ours.__init__ = lambda self: None
+    assert not hasattr(ours(), "x")  # one's own stays
 
 
 @pytest.mark.parametrize("slots", [False, True])

@@ -2,8 +2,8 @@
 
 The standard library writes and compiles up to six functions for each of them, which took a tenth of
 a small case: here it is one, `__init__`, when it is first asked for, which of most classes nobody
-does; the others are the same for all classes.  What comes out behaves like `dataclasses.dataclass` with the same arguments (`fields`, `replace` and `asdict` take
-it; tests/test_records.py).
+does; the others are the same for all classes.  What comes out behaves like `dataclasses.dataclass`
+with the same arguments (`fields`, `replace` and `asdict` take it; tests/test_records.py).
 """
 
 from __future__ import annotations
