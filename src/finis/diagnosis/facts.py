@@ -3,8 +3,8 @@
 A null ("not observable") makes a condition false; `no()` is the exception: it is true unless the
 thing is known to be there, for conditions of the form "and nothing says otherwise".
 
-An expression never changes, and to make one costs more than to evaluate it over a few rows: what many
-rules ask is made once.
+An expression never changes, and to make one costs more than to evaluate it over a few rows: what
+many rules ask is made once.
 """
 
 from __future__ import annotations
@@ -28,8 +28,6 @@ TLS_PORTS = (443, 465, 563, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 5986, 
 LARGEST_ALERT_BYTES = 85  # TLS 1.2 CBC with SHA-384, without extra padding
 REUSE_S = 240.0  # two maximum segment lifetimes of RFC 9293 §3.4.2: the longest TIME-WAIT
 TTL_STEP = 2  # a route may change by a hop or so in mid-connection; an origin differs by more
-
-
 FALSE = pl.lit(False)
 
 
