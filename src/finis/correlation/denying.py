@@ -106,7 +106,8 @@ def _read(ev: Evidence, clocks: Solution, denials: pl.DataFrame) -> _Denials:
         good &= ok & port.is_not_null().to_numpy()
         ends.append((hi, lo, port.fill_null(0).clip(0, 65535).to_numpy().astype(np.uint64)))
     good &= denials["duplicate_of"].is_null().to_numpy()
-    good &= denials["proto"].fill_null("tcp").str.to_lowercase().is_in(["tcp", "6"]).to_numpy()
+    tcp = pl.col("proto").fill_null("tcp").str.to_lowercase().is_in(["tcp", "6"])
+    good &= denials.select(tcp).to_series().to_numpy()
     words = denials["flags"].unique().to_list()
     bits = {text: _bits(text) for text in words}
     at_row = {row: at for at, row in enumerate(ev.log.frame["row"].to_list())}

@@ -377,8 +377,12 @@ def _evaluate(frame: pl.DataFrame, rules: list[type[Cause]]) -> pl.DataFrame:
 def _answers(frame: pl.DataFrame, asked: Sequence[pl.Expr]) -> pl.DataFrame:
     length = pl.repeat(True, pl.len()).alias("")  # a constant condition is as long as the frame
     shown = frame.lazy().select(length, *asked)
-    engine: Literal["auto", "in-memory"] = "in-memory" if frame.height <= FEW else "auto"
-    return shown.collect(optimizations=_each_part_once(), engine=engine).drop("")
+    return shown.collect(optimizations=_each_part_once(), engine=engine(frame.height)).drop("")
+
+
+def engine(rows: int) -> Literal["auto", "in-memory"]:
+    """Which engine of Polars is the quickest with so many rows: to start one has its cost, too."""
+    return "in-memory" if rows <= FEW else "auto"
 
 
 @cache

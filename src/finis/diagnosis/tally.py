@@ -14,7 +14,7 @@ import polars as pl
 
 from finis import words
 from finis.correlation.stories import PLACE, Proof
-from finis.diagnosis.engine import Judged, catalogue
+from finis.diagnosis.engine import Judged, catalogue, engine
 from finis.diagnosis.findings import (
     EXAMPLES,
     PLACEHOLDER,
@@ -256,7 +256,7 @@ class Table:
             .explode("id")
             .group_by("id")
             .len()
-            .collect()
+            .collect(engine=engine(frame.height))
         )
         self.beside.update(dict(counted.iter_rows()))
 
@@ -272,7 +272,7 @@ class Table:
             .filter(pl.col("cause").is_in(placed))
             .group_by(*_GROUP, *keys, maintain_order=True)
             .agg(pl.len().cast(pl.Int64).alias("n"), pl.all().first())
-            .collect()
+            .collect(engine=engine(frame.height))
         )
         self.whom.add(part)
         if self.table == "connections":
@@ -321,6 +321,8 @@ class Table:
     def _foremost(self, narrow: pl.DataFrame) -> pl.DataFrame:
         """Rows among which the most telling are.  Of most groups the first few are enough: they
         show pairs of hosts to choose from, and no later row tells more."""
+        if narrow.height <= LOOKED_AT:
+            return narrow
         host, _, peer, _ = _ENDS[self.table]
         most = pl.col("telling") == pl.col("telling").max().over(_GROUP)
         first = narrow.filter(most).group_by(_GROUP, maintain_order=True).head(LOOKED_AT)

@@ -279,19 +279,19 @@ def _with_connection(out: pl.DataFrame, connections: pl.DataFrame) -> pl.DataFra
 def _with_repeats(out: pl.DataFrame) -> pl.DataFrame:
     """How often a tuple was refused since the end of the connection before it, copies left out."""
     tuple_ = ["unit", "device", "proto", "src_h", "src_p", "dst_h", "dst_p", "log_row"]
-    whole = out.sort("row")
-    real = whole["duplicate_of"].is_null()
+    # A copy says what its first says.
+    whole = out.lazy().sort("row").with_columns(first=pl.coalesce("duplicate_of", "row"))
     counted = (
-        whole.filter(real)
-        .with_columns(
+        whole.filter(pl.col("duplicate_of").is_null())
+        .select(
+            "row",
             repeat=pl.col("row").cum_count().over([*tuple_, "flags", "msg_id"]).cast(pl.Int64) - 1,
             repeats=pl.len().over(tuple_).cast(pl.Int64),
         )
-        .select("row", "repeat", "repeats")
+        .rename({"row": "first"})
     )
-    # A copy says what its first says.
-    whole = whole.with_columns(first=pl.coalesce("duplicate_of", "row"))
-    return whole.join(counted.rename({"row": "first"}), on="first", how="left").drop("first")
+    told = whole.join(counted, on="first", how="left").drop("first")
+    return told.collect(engine="in-memory")
 
 
 def _with_population(
@@ -299,7 +299,8 @@ def _with_population(
 ) -> pl.DataFrame:
     """What the whole log says about a denial's hosts; exact, copies left out, null for addresses
     that cannot be read."""
-    real = out.filter(pl.col("duplicate_of").is_null())
+    denials = out.lazy()
+    real = denials.filter(pl.col("duplicate_of").is_null())
     fanout = real.group_by("unit", "src_h").agg(
         src_fanout=pl.struct("dst_h", "dst_p").n_unique().cast(pl.Int64),
         _denied=pl.len().cast(pl.Int64),
@@ -307,18 +308,21 @@ def _with_population(
     fanin = real.group_by("unit", "dst_h", "dst_p").agg(
         dst_fanin=pl.col("src_h").n_unique().cast(pl.Int64)
     )
-    by_orig = connections.group_by("orig_h").agg(
-        _empty=(pl.col("bytes") == 0).sum().cast(pl.Int64), _opened=pl.len().cast(pl.Int64)
+    by_orig = (
+        connections.lazy()
+        .group_by("orig_h")
+        .agg(_empty=(pl.col("bytes") == 0).sum().cast(pl.Int64), _opened=pl.len().cast(pl.Int64))
     )
     logged = pl.col("device").replace_strict(devices, default=False, return_dtype=pl.Boolean)
-    out = (
-        out.join(fanout, on=["unit", "src_h"], how="left")
+    told = (
+        denials.join(fanout, on=["unit", "src_h"], how="left")
         .join(fanin, on=["unit", "dst_h", "dst_p"], how="left")
         .join(by_orig.select("orig_h", "_empty"), left_on="src_h", right_on="orig_h", how="left")
         .join(by_orig.select("orig_h", "_opened"), left_on="dst_h", right_on="orig_h", how="left")
     )
     readable = pl.col("dst_h").is_not_null()
-    return out.with_columns(
+    told = told.with_columns(
         src_refused=pl.col("_denied") + pl.col("_empty").fill_null(0),
         dst_opened=pl.when(logged & readable).then(pl.col("_opened").fill_null(0)),
     ).drop("_denied", "_empty", "_opened")
+    return told.collect(engine="in-memory")

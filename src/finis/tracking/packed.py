@@ -234,13 +234,16 @@ def _start_columns(rows: Array, book: Book, devices: list[str]) -> list[pl.Serie
     integer = pl.Int64()
     turned = pl.Series(rows["orig"] == 1)
     a_if, b_if = (read.said(n, n, pl.String()) for n in ("a_if", "b_if"))
-    both = pl.DataFrame([turned.alias("turned"), a_if, b_if])
+    faced = pl.DataFrame([turned.alias("turned"), a_if, b_if]).select(
+        orig=pl.when("turned").then("b_if").otherwise("a_if"),
+        resp=pl.when("turned").then("a_if").otherwise("b_if"),
+    )
     columns: dict[str, pl.Series] = {
         "row": pl.Series("row", np.ascontiguousarray(rows["row"])),
         "device": _packed.coded("d", np.ascontiguousarray(rows["device"]), devices, pl.String()),
         "fw_conn_id": read.number("n", "conn_id", integer),
-        "orig_if": both.select(pl.when("turned").then("b_if").otherwise("a_if")).to_series(),
-        "resp_if": both.select(pl.when("turned").then("a_if").otherwise("b_if")).to_series(),
+        "orig_if": faced["orig"],
+        "resp_if": faced["resp"],
         "orientation": _packed.coded("o", rows["guessed"], ["log", "guessed"], pl.String()),
         "user": read.said("u", "user", pl.String()),
         "built_ts": read.number("t", "ts", LOG["built_ts"]),
@@ -292,7 +295,7 @@ def _end_columns(rows: Array, ends: Array, book: Book, hows: list[str]) -> list[
 
 
 def _real(name: str, values: Array) -> pl.Series:
-    return pl.Series(name, np.ascontiguousarray(values)).fill_nan(None)
+    return pl.Series(name, np.ascontiguousarray(values), nan_to_null=True)
 
 
 def _row(name: str, values: Array) -> pl.Series:
