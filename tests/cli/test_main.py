@@ -68,9 +68,11 @@ def test_input_is_never_overwritten(capsys: Capture, tmp_path: Path) -> None:
     before = (EXAMPLE / "asa.log").read_bytes()
     log.write_bytes(before)
     for command in ("diagnose", "events"):
-        assert main([command, str(log), "--output", str(tmp_path / "." / "asa.log")]) == 2
-        assert "is input: --output would overwrite it" in capsys.readouterr().err
+        for given in (log, tmp_path, f"{tmp_path}/*.log"):
+            assert main([command, str(given), "--output", str(tmp_path / "." / "asa.log")]) == 2
+            assert f"{log} is input: --output would overwrite it" in capsys.readouterr().err
     assert log.read_bytes() == before
+    assert main(["diagnose", str(tmp_path), "--output", str(tmp_path / "report")]) == 0
 
 
 @pytest.mark.parametrize("form", ["text", "json", "md", "html"])

@@ -32,13 +32,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _spare_input(arguments: argparse.Namespace) -> None:
-    """Evidence is never overwritten: `--output` must not be a file that is read."""
-    if arguments.output is None or arguments.output == "-":
+    """Evidence is never overwritten: `--output` must not be a file that is read, be it named or
+    met in a folder."""
+    if arguments.output in (None, "-") or not Path(arguments.output).is_file():
         return
+    from finis.wire.discovery import discover
+
     target = Path(arguments.output)
-    for path in getattr(arguments, "paths", []):
-        if path != "-" and Path(path).is_file() and target.exists() and target.samefile(path):
-            raise UsageError(f"{path} is input: --output would overwrite it")
+    for one in discover(getattr(arguments, "paths", []) or ["-"], {}):
+        if one.path != "-" and target.samefile(one.path):
+            raise UsageError(f"{one.path} is input: --output would overwrite it")
 
 
 def options(arguments: argparse.Namespace) -> Options:
