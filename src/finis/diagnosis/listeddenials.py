@@ -14,7 +14,7 @@ from finis.diagnosis.engine import catalogue
 from finis.diagnosis.kinds import Verdict
 from finis.diagnosis.logrows import said
 from finis.diagnosis.runs import Runs
-from finis.diagnosis.spill import Spill, picked
+from finis.diagnosis.spill import Spill
 from finis.diagnosis.waiting import Waiting
 from finis.tables import DENIALS, polars_schema
 from finis.terms import Confidence, word
@@ -45,12 +45,12 @@ class Copies:
         """Keep the copies of a part, whose memory may be used again; `shown`: which denials are
         asked for, None for all."""
         copied = part.denials["refusal"]["copy_row"] >= 0
-        denials = picked(part.denials, np.flatnonzero(copied if shown is None else copied & shown))
-        if not len(denials):
+        at = np.flatnonzero(copied if shown is None else copied & shown)
+        if not len(at):
             return
-        self.rows.add(denials["refusal"]["row"].copy())
-        self.first.add(denials["refusal"]["copy_row"].copy())
-        self.waiting.add(part, denials)
+        self.rows.add(part.denials["refusal"]["row"][at])
+        self.first.add(part.denials["refusal"]["copy_row"][at])
+        self.waiting.add(part, at)
 
 
 class ListedDenials:

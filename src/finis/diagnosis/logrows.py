@@ -176,10 +176,11 @@ class Kept:
             telling &= shown
             sided &= shown
         told = np.flatnonzero(telling)
-        self._add_telling(part, rows, verdict, told)
+        sides = self._sided(part, rows)
+        self._add_telling(part, rows, sides, verdict, told)
         at = np.flatnonzero(sided)
         self._met(rows.second[at])
-        self.ended.add(self._sided(part, rows, at))
+        self.ended.add_some(sides, at)
         every = shown is None
         first, last = (ns if every else ns[shown] for ns in (rows.first_ns, rows.last_ns))
         if len(first):
@@ -193,14 +194,17 @@ class Kept:
         if self.seconds.most >= MIN_CONNECTIONS:
             self.often.add(second[self.seconds.get(second) >= MIN_CONNECTIONS])
 
-    def _sided(self, part: LogPart, rows: Columns, at: Array) -> dict[str, Array]:
-        files = self.files.all([file for _, file in part.book.origins])
+    def _sided(self, part: LogPart, rows: Columns) -> dict[str, Array]:
+        """The columns SIDED of all connections of a part."""
+        files = self.files.all([file for _, file in part.book.origins]).astype("u4")
         same = [name for name in SIDED.names or () if name != "file"]
-        return {name: getattr(rows, name)[at] for name in same} | {"file": files[rows.origin[at]]}
+        return {name: getattr(rows, name) for name in same} | {"file": files[rows.origin]}
 
-    def _add_telling(self, part: LogPart, rows: Columns, verdict: Array, at: Array) -> None:
+    def _add_telling(
+        self, part: LogPart, rows: Columns, sides: dict[str, Array], verdict: Array, at: Array
+    ) -> None:
         end = part.connections["end"]
-        out = self._sided(part, rows, at)
+        out = {name: column[at] for name, column in sides.items()}
         out |= {name: end[name][at] for name in ("bytes", "duration_s", "has")}
         out["how"] = self.hows.all(part.hows)[rows.how[at]]
         out["verdict"], out["device"] = verdict[at], self.devices.all(part.devices)[rows.device[at]]

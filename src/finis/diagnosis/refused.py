@@ -61,15 +61,15 @@ class Refusals:
     def add(self, part: LogPart, verdict: Array, causes: Sequence[str]) -> None:
         """Keep the denials of a part, whose memory may be used again.  `verdict`: of its
         connections, as index into `causes`."""
-        denials = picked(part.denials, np.flatnonzero(part.denials["refusal"]["copy_row"] < 0))
-        part = replace(part, denials=denials)
-        cause = self.kinds.causes.all(causes)[verdict]
-        rows = self._packed(part, cause)
+        at = np.flatnonzero(part.denials["refusal"]["copy_row"] < 0)
+        self.waiting.add(part, at)
+        if len(at) < len(part.denials):
+            part = replace(part, denials=picked(part.denials, at))
+        rows = self._packed(part, self.kinds.causes.all(causes)[verdict])
         self.rows.add(rows)
         self.targets.add(_target(rows))
         for columns, met in self.met.items():
             met.add(slot_keys(*(rows[_SLOTS[columns][n]] for n in range(len(columns)))))
-        self.waiting.add(part, denials)
 
     def _packed(self, part: LogPart, causes: Array) -> Array:
         words, hows = self.kinds.codes(part)

@@ -41,9 +41,23 @@ def no_room(where: Path | None, error: Exception) -> UsageError:
 
 def picked(rows: Array, at: Array) -> Array:
     """Some packed rows (of whole 8 bytes each), copied."""
-    words = np.ascontiguousarray(rows).view(np.uint64).reshape(len(rows), rows.itemsize // 8)
-    out: Array = np.take(words, at, axis=0).view(rows.dtype).reshape(-1)
+    return gather(rows, at, np.empty(len(at), rows.dtype))
+
+
+def gather(rows: Array, at: Array, out: Array) -> Array:
+    """Some rows of a column, or packed ones (of whole 8 bytes each), copied to `out`."""
+    if rows.dtype.names is not None:
+        if len(out):
+            np.take(_words(rows), at, axis=0, out=_words(out), mode="clip")
+    elif rows.dtype == out.dtype:
+        np.take(rows, at, out=out, mode="clip")  # which copies once; every index fits
+    else:
+        out[:] = rows[at]
     return out
+
+
+def _words(rows: Array) -> Array:
+    return np.ascontiguousarray(rows).view(np.uint64).reshape(len(rows), rows.itemsize // 8)
 
 
 class Appended:
@@ -74,26 +88,41 @@ class Appended:
 
 class Spill:
     """Packed rows of one dtype in the order they come; given back by number, any number of
-    times."""
+    times.  Rows wait in memory that is used again once they are written."""
 
     def __init__(self, kind: np.dtype[Any], share: int = 1) -> None:
         """`share`: of how many that are held together this is one."""
-        self.kind, self.share = kind, share
+        self.kind = kind
         self.rows = 0
-        self._buffer: list[Array] = []
+        self._most = BUFFER_BYTES // (kind.itemsize * share)  # rows in memory
+        self._buffer = np.empty(0, kind)
         self._waiting = 0  # rows in the buffer
         self._file = Appended()
 
     def add(self, rows: Array) -> None:
-        """Take rows, which must not be changed any more."""
-        if not len(rows):
-            return
-        self._buffer.append(rows)
-        self.rows += len(rows)
-        self._waiting += len(rows)
-        if self._waiting * self.kind.itemsize * self.share > BUFFER_BYTES:
-            self._file.add(np.ascontiguousarray(some).view("u1").data for some in self._buffer)
-            self._buffer, self._waiting = [], 0
+        """Take rows; nothing of their memory is kept."""
+        self.room(len(rows))[:] = rows
+
+    def room(self, count: int) -> Array:
+        """The next so many rows, which are to be filled in before anything else is asked of
+        this."""
+        if self._waiting + count > len(self._buffer):
+            self._make_room(count)
+        out = self._buffer[self._waiting : self._waiting + count]
+        self._waiting += count
+        self.rows += count
+        return out
+
+    def _make_room(self, count: int) -> None:
+        if self._waiting and self._waiting + count > self._most:
+            waiting = np.ascontiguousarray(self._memory()).view("u1")
+            self._file.add([waiting.data])
+            self._waiting = 0
+        if self._waiting + count > len(self._buffer):
+            size = max(self._waiting + count, min(2 * len(self._buffer), self._most))
+            new = np.empty(size, self.kind)
+            new[: self._waiting] = self._memory()
+            self._buffer = new
 
     def at(self, numbers: Array) -> Array:
         """Rows by number, in that order."""
@@ -108,7 +137,7 @@ class Spill:
         return out
 
     def between(self, begin: int, end: int) -> Array:
-        """Rows by number, the last one excluded."""
+        """Rows by number, the last one excluded; they hold until more are added."""
         written = self.rows - self._waiting
         memory = self._memory()[max(begin - written, 0) : max(end - written, 0)]
         if begin >= written or self._file.path is None:
@@ -119,9 +148,7 @@ class Spill:
 
     def _memory(self) -> Array:
         """What is not on disk."""
-        if len(self._buffer) != 1:
-            self._buffer = [np.concatenate([np.empty(0, self.kind), *self._buffer])]
-        return self._buffer[0]
+        return self._buffer[: self._waiting]
 
     def __iter__(self) -> Iterator[Array]:
         return (self.between(at, min(at + CHUNK, self.rows)) for at in range(0, self.rows, CHUNK))
@@ -171,9 +198,14 @@ class Columnar:
         return max(column.rows for column in self.columns.values())
 
     def add(self, rows: Array | Mapping[str, Array]) -> None:
-        """Take rows, all columns of one length."""
+        """Take rows, all columns of one length; nothing of their memory is kept."""
         for name, column in self.columns.items():
-            column.add(np.array(rows[name], column.kind))
+            column.add(rows[name])
+
+    def add_some(self, rows: Mapping[str, Array], at: Array) -> None:
+        """The same of some rows, by index (i8)."""
+        for name, column in self.columns.items():
+            gather(rows[name], at, column.room(len(at)))
 
     def chunks(self, sizes: Iterable[int]) -> Iterator[Chunk]:
         """So many rows, and then so many, …"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from finis.diagnosis.spill import Shelf, Spill, picked
+from finis.diagnosis.spill import Shelf, Spill, gather
 from finis.records import replace
 from finis.tracking.parts import CONNECTION, DENIAL, LogPart
 from finis.wire.dialects._packed import Book
@@ -23,18 +23,20 @@ class Waiting:
         self._books = Shelf()  # a log whose words never come again fills one after another
         self.codes: list[LogPart] = []  # what codes of a part mean, but for its book
 
-    def add(self, part: LogPart, denials: Array) -> None:
-        """Keep these denials of a part, which are changed; its memory may be used again."""
-        known = denials["at"] >= 0
-        used = np.zeros(len(part.connections), bool)
-        used[denials["at"][known]] = True
-        place = np.cumsum(used) - 1
-        denials["at"][known] = place[denials["at"][known]]
+    def add(self, part: LogPart, at: Array) -> None:
+        """Keep some denials of a part, by index (i8); its memory may be used again."""
         self._begins.append((self._denials.rows, self._connections.rows))
         self._numbers.append(self._books.put(part.book))
         self.codes.append(replace(part.bare(), book=_NO_BOOK))
-        self._denials.add(denials)
-        self._connections.add(picked(part.connections, np.flatnonzero(used)))
+        of = part.denials["at"][at]
+        known = of >= 0
+        used = np.zeros(len(part.connections), bool)
+        used[of[known]] = True
+        place = np.cumsum(used) - 1
+        of[known] = place[of[known]]
+        gather(part.denials, at, self._denials.room(len(at)))["at"] = of
+        at = np.flatnonzero(used)
+        gather(part.connections, at, self._connections.room(len(at)))
 
     @property
     def ends(self) -> list[int]:
