@@ -211,10 +211,13 @@ cdef class Counter(Keyed):
         counts, marked = np.zeros(length, np.int64), np.zeros(length, np.int64)
         cdef int64_t[::1] n = counts, m = marked
         cdef Entry* entry
-        for i in range(length):
-            entry = <Entry*>self.at(keys[i])
-            if entry.key:
-                n[i], m[i] = entry.count, entry.marked
+        with nogil:
+            for i in range(length):
+                if i + AHEAD < length:
+                    self.fetch(keys[i + AHEAD])
+                entry = <Entry*>self.at(keys[i])
+                if entry.key:
+                    n[i], m[i] = entry.count, entry.marked
         return counts, marked
 
 

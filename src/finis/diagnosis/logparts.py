@@ -43,13 +43,13 @@ from finis.diagnosis.partrows import (
 from finis.diagnosis.patterns._whole import Whole
 from finis.diagnosis.population import Counted
 from finis.diagnosis.refused import Refusals, slot_keys
-from finis.diagnosis.spill import Chunk, picked
+from finis.diagnosis.spill import CHUNK, Chunk, picked
 from finis.diagnosis.tally import Tally, addressed, whom_columns
 from finis.records import dataclass
 from finis.tracking.parts import LogPart
 
 Array = np.ndarray
-AT_ONCE = 1 << 19  # denials judged together
+AT_ONCE = 1 << 20  # denials judged together
 SHARE = 1 << 21  # denials whose hosts are told apart at one time
 HOSTS_MOST = 1 << 21  # half of the hosts whose connections are counted; further ones are not
 
@@ -146,9 +146,8 @@ class LogJudge:
 
     # --- at the end ------------------------------------------------------------------------
 
-    def finish(self, tally: Tally, logged: dict[str, bool]) -> None:
-        """Judge the denials and hand everything over.  `logged`: whose connections are logged, by
-        device."""
+    def finish(self, logged: dict[str, bool]) -> None:
+        """Judge the denials.  `logged`: whose connections are logged, by device."""
         columns = self.refused.rows.columns
         counted = Counted(columns["tuple"], columns["src"], self.refused.targets, self.openers)
         begin, waiting, rows = 0, [], 0
@@ -163,8 +162,14 @@ class LogJudge:
         self._refusals(waiting)
         if self.listed is not None:
             self.listed.finish()
-        if self.only_denials:
-            return
+
+    @property
+    def many(self) -> bool:
+        """Do patterns read so many rows that they are worth threads?"""
+        return self.refused.rows.rows + self.kept.some.rows > CHUNK
+
+    def give(self, tally: Tally) -> None:
+        """Hand over what was added up."""
         self.connections.give(tally.connections, self.kinds.verdicts, stories, _connection_whom)
         self.denials.give(tally.denials, self.denial_kinds.verdicts, refusals, _denial_whom)
 

@@ -247,12 +247,18 @@ class Kept:
 
     def find(self, numbers: Sequence[int], verdicts: Sequence[Verdict]) -> pl.DataFrame:
         """The same of connections by number, in order of time."""
-        wanted = pl.col("row").is_in(list(numbers))
-        ended = scanned(self.ended.__iter__, self._sides, _SIDED, self.ended.rows)
-        every = [self.frame(verdicts).filter(wanted), _completed(ended.filter(wanted))]
-        return pl.concat(every).unique("row", keep="first", maintain_order=True).sort(
-            "begin", "tie"
-        ).collect()  # fmt: skip
+        left = set(numbers)
+        found = []
+        for rows in (self.frame(verdicts), self._every_ended()):
+            if left or not found:  # most are found among the first, which are few
+                found.append(rows.filter(pl.col("row").is_in(list(left))).collect())
+                left -= set(found[-1]["row"])
+        return pl.concat(found).unique("row", keep="first").sort("begin", "tie")
+
+    def _every_ended(self) -> pl.LazyFrame:
+        return _completed(
+            scanned(self.ended.__iter__, self._sides, _SIDED, self.ended.rows)
+        )
 
     def _sides(self, rows: Chunk) -> Made:
         """The columns _SIDED."""

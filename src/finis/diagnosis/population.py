@@ -10,7 +10,7 @@ import numpy as np
 from finis.correlation.keys import mix
 from finis.diagnosis.counting import Counting, counter, firsts
 from finis.diagnosis.kinds import Population
-from finis.diagnosis.spill import Chunk, Spill
+from finis.diagnosis.spill import CHUNK, Chunk, Spill
 
 Array = np.ndarray
 SHARE = 1 << 20  # rows, about, whose keys are counted at one time
@@ -24,8 +24,16 @@ class Counted:
         """A key (u8, 0: nothing to count) of every denial for each; `openers`: connections by who
         opened them, marked those without data."""
         self.openers = openers
-        [self.repeats] = _times(tuples)
-        self.denied, self.fanout = _times(sources, _first(targets))
+        if tuples.rows <= CHUNK:
+            [self.repeats] = _times(tuples)
+            self.denied, self.fanout = _times(sources, _first(targets))
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(1) as pool:
+            repeats = pool.submit(_times, tuples)
+            self.denied, self.fanout = _times(sources, _first(targets))
+            [self.repeats] = repeats.result()
 
     def of(self, rows: Chunk, begin: int, logged: Array) -> Population:
         """Of some packed denials, of which this is the number of the first.  `logged`: are the

@@ -15,7 +15,7 @@ import polars as pl
 
 from finis.correlation.stories import PLACE, PLACED, Proof
 from finis.diagnosis.findings import EXAMPLES, originals
-from finis.diagnosis.patterns._api import READS, find_all
+from finis.diagnosis.patterns._api import READS, find_all, readable, searches, told
 from finis.diagnosis.spill import Rows
 from finis.diagnosis.tally import Tally
 from finis.tables import CONNECTIONS, DENIALS, STORY_FACTS
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from finis.diagnosis.patterns._api import PatternFinding
     from finis.tracking.parts import LogPart
 
+PATTERNS_AT_ONCE = 2
 TABLES = {"connections": CONNECTIONS, "denials": DENIALS}
 _ORDER = {"connections": PLACE, "denials": ("row",)}
 
@@ -131,10 +132,30 @@ class Verdicts:
         """All parts have come.  `logged`: whose connections are logged, by device."""
         self.in_parts()
         if self.log is not None:
-            self.log.finish(self.tally, logged)
+            self.log.finish(logged)
+            if not self.only:
+                self._add_up(self.log)
             self.clocks = self.log.clocks()
         if self.listing is not None:
             self.clocks = self.listing.clocks()
+
+    def _add_up(self, log: LogJudge) -> None:
+        """Of many rows patterns are looked for in threads, meanwhile."""
+        if not log.many:
+            log.give(self.tally)
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        whole = log.whole
+        pool = ThreadPoolExecutor(PATTERNS_AT_ONCE)
+        try:
+            rows = readable(whole.connections)
+            begun = [pool.submit(one) for one in searches(rows, log.refused.lazy(), whole)]
+            log.give(self.tally)
+            found = (one.result() for one in begun)
+            self.patterns = told(found, log.prove, self.tally.product, whole)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     @property
     def n_connections(self) -> int:

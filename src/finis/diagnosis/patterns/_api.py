@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, ClassVar
 
 import polars as pl
@@ -95,6 +95,9 @@ READS = {
 }  # fmt: skip
 
 
+Search = Callable[[], list[PatternFinding]]
+
+
 class Pattern:
     """Base of every pattern; collected by `patterns`."""
 
@@ -172,30 +175,54 @@ def find_all(
     frame); with it, example connections become claims.
     """
     connections = readable(connections)
-    refused = denials.lazy().select(READS["denials"])
     n_rows = float("inf")
     if whole is None:
         whole = Whole(connections)
-        n_rows = sum(rows.select(pl.len()).collect().item() for rows in (connections, refused))
+        n_rows = sum(rows.lazy().select(pl.len()).collect().item()
+                     for rows in (connections, denials))  # fmt: skip
+    found = (search() for search in searches(connections, denials, whole, n_rows))
+    return told(found, prove, product, whole)
+
+
+def searches(
+    connections: pl.LazyFrame,
+    denials: pl.DataFrame | pl.LazyFrame,
+    whole: Whole,
+    n_rows: float = float("inf"),
+) -> list[Search]:
+    """What finds every pattern that so many rows can show, in order of id; each may run in a
+    thread of its own."""
+    refused = denials.lazy().select(READS["denials"])
+    return [
+        partial(pattern.find, connections, refused, whole)
+        for pattern in patterns().values()
+        if n_rows >= pattern.fewest
+    ]
+
+
+def told(
+    of_each: Iterable[list[PatternFinding]],
+    prove: Callable[[int], tuple[Proof, ...]] | None,
+    product: str | None,
+    whole: Whole,
+) -> list[PatternFinding]:
+    """What `searches` found, with its proof and remedies: the rest of `find_all`."""
     out: list[PatternFinding] = []
-    for pattern in patterns().values():
-        if n_rows < pattern.fewest:
-            continue
-        found = pattern.find(connections, refused, whole)
+    for found in of_each:
         if len(found) > MAX_FINDINGS:
             left = len(found) - MAX_FINDINGS
             found = [*found[: MAX_FINDINGS - 1], replace(found[MAX_FINDINGS - 1], more=left)]
         out += found
     if prove is not None:
         shown = sorted({number for one in out for number in one.stories[:EXAMPLES]})
-        told = whole.named(whole.rows(shown), "orig_h", "resp_h") if shown else pl.DataFrame()
+        rows = whole.named(whole.rows(shown), "orig_h", "resp_h") if shown else pl.DataFrame()
         claims = {
             row["row"]: Claim(
                 f"For example {endpoint(row['orig_h'], row['orig_p'])} to"
                 f" {endpoint(row['resp_h'], row['resp_p'])}.",
                 prove(row["row"]),
             )
-            for row in told.iter_rows(named=True)
+            for row in rows.iter_rows(named=True)
         }  # in order of time
         out = [_proven(one, claims) for one in out]
     return [
