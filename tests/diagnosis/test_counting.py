@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Exact
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -111,3 +112,46 @@ def test_slots_are_those_of_the_reference(batches: list[list[int]], bits: int) -
         reference.add(keys)
         assert np.array_equal(kernel.get(keys), reference.get(keys))
         assert kernel.most == reference.most
+
+
+@given(keys=st.lists(st.integers(0, 40), min_size=1, max_size=80), data=st.data())
+def test_some_are_counted_as_if_they_came_alone(keys: list[int], data: st.DataObject) -> None:
+    some = np.array(data.draw(st.lists(st.integers(0, len(keys) - 1))), np.int64)
+    every = np.array(keys, np.uint64)
+    one, other = _counting.Counter(3, True), counting.Counter(3, forget=True)
+    for counter in (one, other):
+        counter.add_some(every, some)
+    for found, wanted in zip(one.items(), other.items(), strict=True):
+        assert np.array_equal(found, wanted)
+    with pytest.raises(IndexError):
+        one.add_some(every, np.array([len(keys)]))
+    with pytest.raises(IndexError):
+        one.add_some(every, np.array([-1]))
+
+
+STAMPS = st.just(counting.NEVER) | st.integers(0, 3) | st.integers(-(2**62), 2**62)
+ROWS = st.lists(
+    st.tuples(STAMPS, STAMPS, st.integers(0, 2), st.integers(0, 2), st.integers(0, 3)), min_size=1
+)
+
+
+@given(rows=ROWS, counted=st.booleans(), data=st.data())
+def test_sums_of_some_rows(
+    rows: list[tuple[int, int, int, int, int]], counted: bool, data: st.DataObject
+) -> None:
+    first, last, host, port, product = (np.array(column) for column in zip(*rows, strict=True))
+    members = SimpleNamespace(
+        ends=(host.astype("u8"), port.astype("u4"), host.astype("u8"), port.astype("u4")),
+        product=product.astype("u4"), first_ns=first, last_ns=last,
+        packets=last // 8 if counted else None,
+    )  # fmt: skip
+    indices = st.integers(0, len(rows) - 1)
+    some = np.array(data.draw(st.lists(indices, min_size=1, max_size=9)), np.int64)
+    one, other = np.zeros(4, np.uint8), np.zeros(4, np.uint8)
+    assert _counting.summed(members, some, one) == counting.summed(members, some, other)
+    assert np.array_equal(one, other)
+    least, latest = data.draw(st.integers(0, 2)), data.draw(STAMPS)
+    asked = (some, host.astype("i8"), first, least, latest)
+    assert np.array_equal(_counting.rivals(*asked), counting.rivals(*asked))
+    with pytest.raises(IndexError):
+        _counting.summed(members, np.array([len(rows)]), one)

@@ -17,6 +17,8 @@ cdef enum:
     AHEAD = 8  # keys ahead of which memory is loaded
     FULL = 255  # a slot counts to
 
+cdef int64_t NEVER = -(2**63)
+
 # Nobody outside knows which keys collide.
 cdef uint64_t SEED = int.from_bytes(os.urandom(8), "little") | 1
 
@@ -46,6 +48,62 @@ cdef inline void* place(char* slots, uint64_t size, uint64_t mask, uint64_t key)
         i = (i + 1) & mask
         found = (<uint64_t*>(slots + i * size))[0]
     return slots + i * size
+
+
+cdef int in_range(const int64_t[::1] at, Py_ssize_t count) except -1:
+    """Are these indices of so many?"""
+    cdef Py_ssize_t i
+    cdef bint wrong = False
+    for i in range(len(at)):
+        wrong |= <uint64_t>at[i] >= <uint64_t>count
+    if wrong:
+        raise IndexError("there is no such row")
+    return 0
+
+
+def summed(rows, const int64_t[::1] at, uint8_t[::1] products):
+    """As `counting.summed`."""
+    host_of, port_of = rows.ends[:2]
+    cdef const uint64_t[::1] hosts = host_of
+    cdef const uint32_t[::1] ports = port_of, product = rows.product
+    cdef const int64_t[::1] firsts = rows.first_ns, lasts = rows.last_ns, packets = rows.packets
+    cdef int64_t first = NEVER, last = NEVER, total = 0
+    cdef Py_ssize_t i, row, length = len(at)
+    cdef bint one_host = True, one_port = True, counting = packets is not None
+    for column in (host_of, port_of, rows.product, rows.first_ns, rows.last_ns):
+        in_range(at, len(column))
+    if counting:
+        in_range(at, len(packets))
+    with nogil:
+        for i in range(length):
+            row = at[i]
+            if firsts[row] != NEVER and (first == NEVER or firsts[row] < first):
+                first = firsts[row]
+            last = max(last, lasts[row])
+            one_host &= hosts[row] == hosts[at[0]]
+            one_port &= ports[row] == ports[at[0]]
+            if product[row] < <uint64_t>len(products):
+                products[product[row]] = 1
+            if counting:
+                total += packets[row]
+    return first, last, total, one_host, one_port
+
+
+def rivals(
+    const int64_t[::1] at, const int64_t[::1] telling, const int64_t[::1] begin,
+    int64_t least, int64_t latest,
+):
+    """As `counting.rivals`."""
+    cdef Py_ssize_t i, row, count = 0
+    out = np.empty(len(at), np.int64)
+    cdef int64_t[::1] view = out
+    in_range(at, min(len(telling), len(begin)))
+    with nogil:
+        for i in range(len(at)):
+            row = at[i]
+            view[count] = row
+            count += telling[row] > least or (telling[row] == least and begin[row] <= latest)
+    return out[:count]
 
 
 cdef class Keyed:
@@ -159,6 +217,29 @@ cdef class Counter(Keyed):
         self.slots, self.spare = <char*>self.spare, old
         return 0
 
+    cdef inline int _count(self, uint64_t key, bint marked) except -1 nogil:
+        cdef Entry* entry
+        if key == 0:
+            return 0
+        entry = <Entry*>self.at(key)
+        if entry.key == 0:
+            if self.held >= 2 * self.most:
+                self.full = True
+                if not self.forget:
+                    return 0
+                self._forget_some()
+                entry = <Entry*>self.at(key)
+            elif self.full_up():
+                self.grow()
+                free(self.spare)
+                self.spare = NULL
+                entry = <Entry*>self.at(key)
+            entry.key = key
+            self.held += 1
+        entry.count += 1
+        entry.marked += marked
+        return 0
+
     def add(self, const uint64_t[::1] keys, marked=None):
         cdef const uint8_t[::1] marks = None
         cdef bint marking = marked is not None
@@ -167,31 +248,20 @@ cdef class Counter(Keyed):
             if len(marks) != len(keys):
                 raise ValueError("one mark per key")
         cdef Py_ssize_t i, length = len(keys)
-        cdef Entry* entry
         with nogil:
             for i in range(length):
                 if i + AHEAD < length:
                     self.fetch(keys[i + AHEAD])
-                if keys[i] == 0:
-                    continue
-                entry = <Entry*>self.at(keys[i])
-                if entry.key == 0:
-                    if self.held >= 2 * self.most:
-                        self.full = True
-                        if not self.forget:
-                            continue
-                        self._forget_some()
-                        entry = <Entry*>self.at(keys[i])
-                    elif self.full_up():
-                        self.grow()
-                        free(self.spare)
-                        self.spare = NULL
-                        entry = <Entry*>self.at(keys[i])
-                    entry.key = keys[i]
-                    self.held += 1
-                entry.count += 1
-                if marking and marks[i]:
-                    entry.marked += 1
+                self._count(keys[i], marking and marks[i] != 0)
+
+    def add_some(self, const uint64_t[::1] keys, const int64_t[::1] at):
+        cdef Py_ssize_t i, length = len(at)
+        in_range(at, len(keys))
+        with nogil:
+            for i in range(length):
+                if i + AHEAD < length:
+                    self.fetch(keys[at[i + AHEAD]])
+                self._count(keys[at[i]], False)
 
     def items(self):
         out = np.empty((3, self.held), np.uint64)

@@ -14,7 +14,7 @@ import polars as pl
 
 from finis.correlation.keys import mix
 from finis.correlation.stories import Refusal, Story
-from finis.diagnosis.counting import Counting, counter, firsts
+from finis.diagnosis.counting import NEVER, Counting, counter, fast, firsts, rivals, summed
 from finis.diagnosis.findings import TOP_HOSTS
 from finis.diagnosis.kinds import Verdict
 from finis.diagnosis.partrows import Row
@@ -24,7 +24,6 @@ from finis.tracking.parts import LogPart
 from finis.wire.dialects._packed import NAMED, Book
 
 Array = np.ndarray
-NEVER = -(2**63)  # no stamp
 _NAMES = 4 * MOST  # names and IPv6 addresses told apart; further ones are not counted
 
 
@@ -42,7 +41,7 @@ class Members:
     first_ns: Array
     last_ns: Array
     telling: Array
-    product: Array  # index into `products`
+    product: Array  # u4, index into `products`
     products: Sequence[str | None]
     named: Array
     packets: Array | None = None
@@ -69,10 +68,13 @@ class Period:
     def cover(self, first_ns: Array, last_ns: Array) -> None:
         """Extend it by rows, at least one."""
         known = first_ns[first_ns != NEVER]
-        if len(known):
-            least = int(known.min())
-            self.first_ns = least if self.first_ns == NEVER else min(self.first_ns, least)
-        self.last_ns = max(self.last_ns, int(last_ns.max()))
+        self.extend(int(known.min()) if len(known) else NEVER, int(last_ns.max()))
+
+    def extend(self, first_ns: int, last_ns: int) -> None:
+        """Extend it by a period."""
+        if first_ns != NEVER:
+            self.first_ns = first_ns if self.first_ns == NEVER else min(self.first_ns, first_ns)
+        self.last_ns = max(self.last_ns, last_ns)
 
 
 class Names:
@@ -239,6 +241,7 @@ class Coded:
         self.counts: list[int] = []  # rows by verdict
         self.groups: dict[tuple[str, str], _Group] = {}
         self.total = 0
+        self._summed, self._rivals = fast(summed), fast(rivals)
 
     def add(
         self,
@@ -285,29 +288,28 @@ class Coded:
 
     def _count(self, group: _Group, rows: Members, at: Array) -> None:
         host, port, peer, _ = rows.ends
-        hosts, ports = host[at], port[at]
-        group.hosts.add(hosts)
-        group.hosts.add(peer[at])
-        group.period.cover(rows.first_ns[at], rows.last_ns[at])
-        for code in np.flatnonzero(np.bincount(rows.product[at])).tolist():
-            if (product := rows.products[code]) is not None:
-                group.products.add(product)
-        if rows.packets is not None:
-            group.packets += int(rows.packets[at].sum())
-        for name, values in (("orig_h", hosts), ("orig_p", ports)):
-            one = group.opener.setdefault(name, int(values[0]))
-            if one is not None and not (values == one).all():
+        group.hosts.add_some(host, at)
+        group.hosts.add_some(peer, at)
+        met = np.zeros(len(rows.products), np.uint8)
+        first_ns, last_ns, packets, one_host, one_port = self._summed(rows, at, met)
+        group.period.extend(first_ns, last_ns)
+        group.products.update(
+            product for code in np.flatnonzero(met) if (product := rows.products[code]) is not None
+        )
+        group.packets += packets
+        for name, values, alike in (("orig_h", host, one_host), ("orig_p", port, one_port)):
+            first = int(values[at[0]])
+            if not alike or group.opener.setdefault(name, first) != first:
                 group.opener[name] = None
 
     def _foremost(self, group: _Group, rows: Members, at: Array) -> Array:
         """Members that may become examples."""
-        telling, begin, tie = rows.telling[at], rows.begin[at], rows.tie[at]
         if len({one.pair for one in group.held}) >= self.limit:
             worst = first_of_pairs(group.held, self.limit)[-1].rank
-            may = (-telling < worst[0]) | ((-telling == worst[0]) & (begin <= worst[1]))
-            at, telling, begin, tie = at[may], telling[may], begin[may], tie[may]
+            at = self._rivals(at, rows.telling, rows.begin, -worst[0], worst[1])
         if not len(at):
             return at
+        telling, begin, tie = rows.telling[at], rows.begin[at], rows.tie[at]
         top = np.flatnonzero(telling == telling.max())
         order = top[np.lexsort((tie[top], begin[top]))]
         pairs = self._pairs(rows, at, order[:LOOKED_AT])

@@ -6,6 +6,7 @@ faster.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,10 +15,12 @@ from finis.compiled import kernel
 
 Array = np.ndarray
 NO_CODE = 0xFFFFFFFF
+NEVER = -(2**63)  # no stamp
 
 
 class Counting(Protocol):
     def add(self, keys: Array, marked: Array | None = None) -> None: ...
+    def add_some(self, keys: Array, at: Array) -> None: ...
     def items(self) -> tuple[Array, Array, Array]: ...
     def get(self, keys: Array) -> tuple[Array, Array]: ...
 
@@ -50,6 +53,10 @@ class Counter:
                 entry = self.counts[key] = [0, 0]
             entry[0] += 1
             entry[1] += mark
+
+    def add_some(self, keys: Array, at: Array) -> None:
+        """Those at these indices (i8)."""
+        self.add(keys[at])
 
     def _make_room(self) -> bool:
         self.full = True
@@ -152,6 +159,40 @@ class Slots:
         return (keys >> np.uint64(1) & np.uint64(len(self.counts) - 1)).astype(np.int64)
 
 
+class Members(Protocol):
+    """Rows of a log, as `coded.Members`."""
+
+    ends: tuple[Array, Array, Array, Array]
+    product: Array
+    first_ns: Array
+    last_ns: Array
+    packets: Array | None
+
+
+def summed(rows: Members, at: Array, products: Array) -> tuple[int, int, int, bool, bool]:
+    """Of some rows, at least one, by index (i8): the first stamp and the last (ns, NEVER where none
+    is known), packets, whether all have one host, and whether one port.  Sets what they have of
+    `products` (u1)."""
+    host, port = (end[at] for end in rows.ends[:2])
+    first = rows.first_ns[at]
+    known = first[first != NEVER]
+    products[np.unique(rows.product[at])] = 1
+    return (
+        int(known.min()) if len(known) else NEVER,
+        int(rows.last_ns[at].max()),
+        0 if rows.packets is None else int(rows.packets[at].sum()),
+        bool((host == host[0]).all()),
+        bool((port == port[0]).all()),
+    )
+
+
+def rivals(at: Array, telling: Array, begin: Array, least: int, latest: int) -> Array:
+    """Which of the rows `at` are as telling as the `least` and begin no later, or tell more."""
+    mine = telling[at]
+    out: Array = at[(mine > least) | ((mine == least) & (begin[at] <= latest))]
+    return out
+
+
 def least_kept(counts: Array, most: int) -> int:
     """The least count with which no more than `most` are kept."""
     at = len(counts) - most - 1  # of the greatest that must go, in ascending order
@@ -183,3 +224,9 @@ def firsts() -> Firsts:
 def slots(bits: int) -> Slots:
     fast = _kernel()
     return Slots(bits) if fast is None else fast.Slots(bits)
+
+
+def fast(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The compiled one where there is one."""
+    found: Callable[..., Any] = getattr(_kernel(), function.__name__, function)
+    return found

@@ -219,7 +219,7 @@ class LogJudge:
             first_ns=rows["ts"],
             last_ns=rows["ts"],
             telling=2 * rows["known"] + rows["over"] + _sure(kinds)[found],
-            product=rows["device"],
+            product=rows["device"].astype("u4"),
             products=[one.codes.products.get(name) for name in one.codes.devices],
             named=_named(kinds, "denials"),
             packets=rows["hits"],
