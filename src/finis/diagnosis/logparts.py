@@ -168,9 +168,12 @@ class LogJudge:
         """Do patterns read so many rows that they are worth threads?"""
         return self.refused.rows.rows + self.kept.some.rows > CHUNK
 
-    def give(self, tally: Tally) -> None:
+    def give_connections(self, tally: Tally) -> None:
         """Hand over what was added up."""
         self.connections.give(tally.connections, self.kinds.verdicts, stories, _connection_whom)
+
+    def give_denials(self, tally: Tally) -> None:
+        """The same of denials, which have been judged."""
         self.denials.give(tally.denials, self.denial_kinds.verdicts, refusals, _denial_whom)
 
     def clocks(self) -> list[Clock]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from finis.diagnosis.patterns._api import PatternFinding
     from finis.tracking.parts import LogPart
 
-PATTERNS_AT_ONCE = 2
+AT_ONCE = 2  # threads beside the one that judges denials
 TABLES = {"connections": CONNECTIONS, "denials": DENIALS}
 _ORDER = {"connections": PLACE, "denials": ("row",)}
 
@@ -132,27 +132,40 @@ class Verdicts:
         """All parts have come.  `logged`: whose connections are logged, by device."""
         self.in_parts()
         if self.log is not None:
-            self.log.finish(logged)
-            if not self.only:
-                self._add_up(self.log)
+            if self.log.many and not self.only:
+                self._finish_many(self.log, logged)
+            else:
+                self.log.finish(logged)
+                if not self.only:
+                    self.log.give_connections(self.tally)
+                    self.log.give_denials(self.tally)
             self.clocks = self.log.clocks()
         if self.listing is not None:
             self.clocks = self.listing.clocks()
 
-    def _add_up(self, log: LogJudge) -> None:
-        """Of many rows patterns are looked for in threads, meanwhile."""
-        if not log.many:
-            log.give(self.tally)
-            return
-        from concurrent.futures import ThreadPoolExecutor
+    def _finish_many(self, log: LogJudge, logged: dict[str, bool]) -> None:
+        """What does not rest on denials goes on in threads while they are judged, and patterns of
+        them while they are added up."""
+        from concurrent.futures import Future, ThreadPoolExecutor
 
         whole = log.whole
-        pool = ThreadPoolExecutor(PATTERNS_AT_ONCE)
+        rows = readable(whole.connections)
+        begun: dict[str, Future[list[PatternFinding]]] = {}
+        pool = ThreadPoolExecutor(AT_ONCE)
+
+        def begin(denials: pl.DataFrame | pl.LazyFrame, *, alone: bool) -> None:
+            for pattern, search in searches(rows, denials, whole):
+                if pattern.of_connections_alone == alone:
+                    begun[pattern.id] = pool.submit(search)
+
         try:
-            rows = readable(whole.connections)
-            begun = [pool.submit(one) for one in searches(rows, log.refused.lazy(), whole)]
-            log.give(self.tally)
-            found = (one.result() for one in begun)
+            given = pool.submit(log.give_connections, self.tally)
+            begin(pl.DataFrame(schema=READS["denials"]), alone=True)
+            log.finish(logged)
+            begin(log.refused.lazy(), alone=False)
+            log.give_denials(self.tally)
+            given.result()
+            found = {name: one.result() for name, one in begun.items()}
             self.patterns = told(found, log.prove, self.tally.product, whole)
         finally:
             pool.shutdown(cancel_futures=True)

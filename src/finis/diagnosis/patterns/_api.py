@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache, partial
 from typing import Any, ClassVar
@@ -105,6 +105,7 @@ class Pattern:
     name: ClassVar[str]  # kebab-case, as stable as the id
     title: ClassVar[str]  # one line without values
     since: ClassVar[str] = "0.1"
+    of_connections_alone: ClassVar[bool] = False  # it does not look at denials
     fewest: ClassVar[int] = 0  # connections and denials together; fewer rows cannot show it
     harm: ClassVar[Harm] = Harm.DEPENDS  # the usual one; a finding may differ
     confidence: ClassVar[Confidence] = Confidence.LIKELY
@@ -180,35 +181,31 @@ def find_all(
         whole = Whole(connections)
         n_rows = sum(rows.lazy().select(pl.len()).collect().item()
                      for rows in (connections, denials))  # fmt: skip
-    found = (search() for search in searches(connections, denials, whole, n_rows))
+    found = {
+        pattern.id: search()
+        for pattern, search in searches(connections, denials, whole)
+        if n_rows >= pattern.fewest
+    }
     return told(found, prove, product, whole)
 
 
 def searches(
-    connections: pl.LazyFrame,
-    denials: pl.DataFrame | pl.LazyFrame,
-    whole: Whole,
-    n_rows: float = float("inf"),
-) -> list[Search]:
-    """What finds every pattern that so many rows can show, in order of id; each may run in a
-    thread of its own."""
+    connections: pl.LazyFrame, denials: pl.DataFrame | pl.LazyFrame, whole: Whole
+) -> list[tuple[type[Pattern], Search]]:
+    """Every pattern in order of id, and what finds it, each in a thread of its own if need be."""
     refused = denials.lazy().select(READS["denials"])
-    return [
-        partial(pattern.find, connections, refused, whole)
-        for pattern in patterns().values()
-        if n_rows >= pattern.fewest
-    ]
+    return [(one, partial(one.find, connections, refused, whole)) for one in patterns().values()]
 
 
 def told(
-    of_each: Iterable[list[PatternFinding]],
+    of_each: Mapping[str, list[PatternFinding]],
     prove: Callable[[int], tuple[Proof, ...]] | None,
     product: str | None,
     whole: Whole,
 ) -> list[PatternFinding]:
-    """What `searches` found, with its proof and remedies: the rest of `find_all`."""
+    """What was found of each pattern, with its proof and remedies: the rest of `find_all`."""
     out: list[PatternFinding] = []
-    for found in of_each:
+    for _, found in sorted(of_each.items()):
         if len(found) > MAX_FINDINGS:
             left = len(found) - MAX_FINDINGS
             found = [*found[: MAX_FINDINGS - 1], replace(found[MAX_FINDINGS - 1], more=left)]

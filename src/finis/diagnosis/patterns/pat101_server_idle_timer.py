@@ -59,6 +59,7 @@ class ServerIdleTimer(Pattern):
     id = "PAT101"
     name = "server-idle-timer"
     title = "a server closes idle connections after a fixed time"
+    of_connections_alone = True
     fewest = MIN_CLOSES
     harm = Harm.HARMLESS
     confidence = Confidence.LIKELY

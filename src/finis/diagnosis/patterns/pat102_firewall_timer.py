@@ -47,6 +47,7 @@ class FirewallTimer(Pattern):
     id = "PAT102"
     name = "firewall-timer"
     title = "the value of a firewall's timer"
+    of_connections_alone = True
     fewest = MIN_REMOVED
     harm = Harm.DEPENDS
     confidence = Confidence.LIKELY

@@ -66,18 +66,24 @@ class DenialLags(Pattern):
             pl.col("teardown").is_not_null() & pl.col("lag_s").is_not_nan()
         )
         closed = pl.col("teardown") == word(Teardown.FINS)
-        told = rows.select(
-            *SUMMARY,
-            soon=(pl.col("lag_s") <= 1.0).sum(),
-            kept=(closed & (pl.col("lag_s") < TIMEWAIT_S)).sum(),
-        ).collect()
-        of = summary(told.row(0, named=True))
-        total, soon, kept = of.n, told["soon"].item(), told["kept"].item()
+        hows = (
+            rows.group_by(
+                "teardown", at=pl.sum_horizontal(pl.col("lag_s") > high for high, _ in CLASSES)
+            )
+            .agg(
+                *SUMMARY,
+                soon=(pl.col("lag_s") <= 1.0).sum(),
+                kept=(closed & (pl.col("lag_s") < TIMEWAIT_S)).sum(),
+            )
+            .collect()
+            .sort(["n", "teardown"], descending=[True, False])
+        )
+        every = pl.col("n", "soon", "kept").sum(), pl.col("first").min(), pl.col("last").max()
+        [told] = hows.select(*every, pl.col("grave").any()).to_dicts()
+        of, soon, kept = summary(told), told["soon"], told["kept"]
+        total = of.n
         if total < MIN_DENIALS:
             return []
-        at = pl.sum_horizontal(pl.col("lag_s") > high for high, _ in CLASSES)
-        hows = rows.group_by("teardown", at=at).len("n").collect()
-        hows = hows.sort(["n", "teardown"], descending=[True, False])
         claims = []
         for number, (_, what) in enumerate(CLASSES):
             after = hows.filter(pl.col("at") == number)

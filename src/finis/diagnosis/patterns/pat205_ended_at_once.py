@@ -44,6 +44,7 @@ class EndedAtOnce(Pattern):
     id = "PAT205"
     name = "ended-at-once"
     title = "many connections of one host ended within the same second"
+    of_connections_alone = True
     fewest = MIN_CONNECTIONS
     harm = Harm.DEPENDS
     confidence = Confidence.LIKELY

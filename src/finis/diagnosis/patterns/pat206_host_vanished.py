@@ -44,6 +44,7 @@ class HostVanished(Pattern):
     id = "PAT206"
     name = "host-vanished"
     title = "connections of one host went unanswered at the same time"
+    of_connections_alone = True
     fewest = (MIN_CONNECTIONS + 1) // 2  # one may go from a host to itself
     harm = Harm.HARMFUL
     confidence = Confidence.LIKELY

@@ -43,6 +43,7 @@ class SynFlood(Pattern):
     id = "PAT302"
     name = "syn-flood"
     title = "very many SYNs to one port were never completed"
+    of_connections_alone = True
     fewest = MIN_IN_A_MINUTE
     harm = Harm.HARMFUL
     confidence = Confidence.LIKELY

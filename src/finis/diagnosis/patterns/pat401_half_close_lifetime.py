@@ -42,6 +42,7 @@ class HalfCloseLifetime(Pattern):
     id = "PAT401"
     name = "half-close-lifetime"
     title = "how long a host keeps a connection that only it has closed"
+    of_connections_alone = True
     fewest = 2 * MIN_EACH
     harm = Harm.HARMLESS
     confidence = Confidence.LIKELY

@@ -44,6 +44,7 @@ class UntranslatedAnswers(Pattern):
     id = "PAT402"
     name = "untranslated-answers"
     title = "answers of servers reach a client untranslated, which resets them"
+    of_connections_alone = True
     fewest = MIN_TIMES
     harm = Harm.HARMFUL
     confidence = Confidence.LIKELY
