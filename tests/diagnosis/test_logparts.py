@@ -185,6 +185,16 @@ def test_many_rows_for_patterns_wait_on_disk(monkeypatch: pytest.MonkeyPatch) ->
     assert said(packed(events, 1)) == want
 
 
+@pytest.mark.parametrize("seed", [3, 4, 9])
+def test_what_goes_on_in_threads_is_the_same(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    events = lines(seed)
+    want = said(packed(events, 1))
+    for module in (logparts, population, spill):
+        monkeypatch.setattr(module, "CHUNK", 20)
+    for _ in range(3):
+        assert said(packed(events, 1)) == want
+
+
 @pytest.mark.parametrize("bits", [1, 6])
 def test_slots_that_many_share_find_the_same(monkeypatch: pytest.MonkeyPatch, bits: int) -> None:
     events = lines(3)

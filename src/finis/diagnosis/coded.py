@@ -294,7 +294,9 @@ class Coded:
         first_ns, last_ns, packets, one_host, one_port = self._summed(rows, at, met)
         group.period.extend(first_ns, last_ns)
         group.products.update(
-            product for code in np.flatnonzero(met) if (product := rows.products[code]) is not None
+            product
+            for code in np.flatnonzero(met).tolist()
+            if (product := rows.products[code]) is not None
         )
         group.packets += packets
         for name, values, alike in (("orig_h", host, one_host), ("orig_p", port, one_port)):

@@ -7,7 +7,8 @@ from datetime import datetime
 
 import numpy as np
 
-from finis.diagnosis.coded import NEVER, Names
+from finis.diagnosis.coded import Names
+from finis.diagnosis.counting import NEVER
 from finis.diagnosis.logrows import Columns
 from finis.diagnosis.spill import Chunk
 from finis.records import dataclass

@@ -17,7 +17,8 @@ from finis.correlation import keys, naming
 from finis.correlation.evidence import near_key
 from finis.correlation.logalone import clocks_of
 from finis.correlation.stories import Clock
-from finis.diagnosis.coded import NEVER, Names
+from finis.diagnosis.coded import Names
+from finis.diagnosis.counting import NEVER
 from finis.diagnosis.cutting import Cut
 from finis.diagnosis.engine import catalogue
 from finis.diagnosis.kinds import ByWord, ConnectionKinds

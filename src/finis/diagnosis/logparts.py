@@ -17,8 +17,8 @@ import polars as pl
 from finis.correlation import logalone
 from finis.correlation.keys import mix
 from finis.correlation.stories import Clock, Proof
-from finis.diagnosis.coded import NEVER, Coded, Members, Names
-from finis.diagnosis.counting import counter
+from finis.diagnosis.coded import Coded, Members, Names
+from finis.diagnosis.counting import NEVER, counter
 from finis.diagnosis.cutting import Cut
 from finis.diagnosis.kinds import (
     ConnectionKinds,

@@ -12,8 +12,8 @@ import polars as pl
 from finis.compiled import kernel
 from finis.correlation.columns import null_unless
 from finis.correlation.keys import mix
-from finis.diagnosis.coded import NEVER, Names, Period
-from finis.diagnosis.counting import slots
+from finis.diagnosis.coded import Names, Period
+from finis.diagnosis.counting import NEVER, slots
 from finis.diagnosis.kinds import ConnectionKinds, Numbers, Verdict, connection_keys
 from finis.diagnosis.patterns._api import READS
 from finis.diagnosis.patterns.pat102_firewall_timer import TIMERS
@@ -248,7 +248,7 @@ class Kept:
     def find(self, numbers: Sequence[int], verdicts: Sequence[Verdict]) -> pl.DataFrame:
         """The same of connections by number, in order of time."""
         left = set(numbers)
-        found = []
+        found: list[pl.DataFrame] = []
         for rows in (self.frame(verdicts), self._every_ended()):
             if left or not found:  # most are found among the first, which are few
                 found.append(rows.filter(pl.col("row").is_in(list(left))).collect())
@@ -256,9 +256,7 @@ class Kept:
         return pl.concat(found).unique("row", keep="first").sort("begin", "tie")
 
     def _every_ended(self) -> pl.LazyFrame:
-        return _completed(
-            scanned(self.ended.__iter__, self._sides, _SIDED, self.ended.rows)
-        )
+        return _completed(scanned(self.ended.__iter__, self._sides, _SIDED, self.ended.rows))
 
     def _sides(self, rows: Chunk) -> Made:
         """The columns _SIDED."""

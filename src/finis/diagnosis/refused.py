@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 
 from finis.correlation.keys import mix
-from finis.diagnosis.coded import NEVER, Names
-from finis.diagnosis.counting import NO_CODE, codes, counter, slots
+from finis.diagnosis.coded import Names
+from finis.diagnosis.counting import NEVER, NO_CODE, codes, counter, slots
 from finis.diagnosis.kinds import ByWord, DenialKinds, Numbers, Verdict, denial_keys, shown
 from finis.diagnosis.logrows import NO_PORT, host, kernels, number, translated, when
 from finis.diagnosis.patterns._api import READS
