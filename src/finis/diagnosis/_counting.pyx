@@ -16,6 +16,7 @@ cdef enum:
     FIRST = 64  # entries of a new table
     AHEAD = 8  # keys ahead of which memory is loaded
     FULL = 255  # a slot counts to
+    LARGE = (1 << 19) - 1  # mask of a table that grows by larger steps
 
 cdef int64_t NEVER = -(2**63)
 
@@ -149,7 +150,9 @@ cdef class Keyed:
         return 2 * <uint64_t>self.held > self.mask
 
     cdef int grow(self) except -1 with gil:
-        cdef uint64_t i, count = 2 * (self.mask + 1)
+        # What has grown large will grow on: every step clears fresh memory and moves all entries.
+        cdef bint large = self.mask >= LARGE and self.size == sizeof(Entry)
+        cdef uint64_t i, count = (4 if large else 2) * (self.mask + 1)
         cdef char* new = self.room(count)
         cdef char* slot
         for i in range(self.mask + 1):
