@@ -16,7 +16,7 @@ cdef enum:
     FIRST = 64  # entries of a new table
     AHEAD = 8  # keys ahead of which memory is loaded
     FULL = 255  # a slot counts to
-    LARGE = (1 << 19) - 1  # mask of a table that grows by larger steps
+    LARGE = (1 << 19) - 1  # mask of a table from which on one that grows `large` does so faster
 
 cdef int64_t NEVER = -(2**63)
 
@@ -112,6 +112,7 @@ cdef class Keyed:
 
     cdef char* slots
     cdef uint64_t mask, size
+    cdef bint large  # what grows large grows on: every step clears fresh memory, moves all entries
     cdef readonly int64_t held
 
     def __dealloc__(self):
@@ -150,9 +151,7 @@ cdef class Keyed:
         return 2 * <uint64_t>self.held > self.mask
 
     cdef int grow(self) except -1 with gil:
-        # What has grown large will grow on: every step clears fresh memory and moves all entries.
-        cdef bint large = self.mask >= LARGE and self.size == sizeof(Entry)
-        cdef uint64_t i, count = (4 if large else 2) * (self.mask + 1)
+        cdef uint64_t i, count = (4 if self.large and self.mask >= LARGE else 2) * (self.mask + 1)
         cdef char* new = self.room(count)
         cdef char* slot
         for i in range(self.mask + 1):
@@ -173,6 +172,7 @@ cdef class Counter(Keyed):
 
     def __cinit__(self, int64_t most, bint forget):
         self.most, self.forget = most, forget
+        self.large = most > 2 * (LARGE + 1)
         self.begin(sizeof(Entry))
 
     def __dealloc__(self):

@@ -51,6 +51,7 @@ from finis.tracking.parts import LogPart
 Array = np.ndarray
 AT_ONCE = 1 << 20  # denials judged together
 SHARE = 1 << 21  # denials whose hosts are told apart at one time
+MANY = 1 << 21  # rows that several patterns may read at one time
 HOSTS_MOST = 1 << 21  # half of the hosts whose connections are counted; further ones are not
 
 
@@ -165,8 +166,9 @@ class LogJudge:
 
     @property
     def many(self) -> bool:
-        """Do patterns read so many rows that they are worth threads?"""
-        return self.refused.rows.rows + self.kept.some.rows > CHUNK
+        """Do patterns read so many rows that they are worth threads, and not so many that memory
+        holds what only one of them reads?"""
+        return CHUNK < self.refused.rows.rows + self.kept.some.rows <= MANY
 
     def give_connections(self, tally: Tally) -> None:
         """Hand over what was added up."""
