@@ -189,8 +189,8 @@ def test_many_rows_for_patterns_wait_on_disk(monkeypatch: pytest.MonkeyPatch) ->
 def test_what_goes_on_in_threads_is_the_same(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     events = lines(seed)
     want = said(packed(events, 1))
-    for module in (logparts, population, spill):
-        monkeypatch.setattr(module, "CHUNK", 20)
+    for held in (logparts, population, spill):
+        monkeypatch.setattr(held, "CHUNK", 20)
     for _ in range(3):
         assert said(packed(events, 1)) == want
 

@@ -41,7 +41,7 @@ from finis.diagnosis.partrows import (
     stories,
 )
 from finis.diagnosis.patterns._whole import Whole
-from finis.diagnosis.population import Counted
+from finis.diagnosis.population import MANY, Counted
 from finis.diagnosis.refused import Refusals, slot_keys
 from finis.diagnosis.spill import CHUNK, Chunk, picked
 from finis.diagnosis.tally import Tally, addressed, whom_columns
@@ -49,9 +49,8 @@ from finis.records import dataclass
 from finis.tracking.parts import LogPart
 
 Array = np.ndarray
-AT_ONCE = 1 << 20  # denials judged together
+AT_ONCE = 1 << 19  # denials judged together, or twice as many if there are no more
 SHARE = 1 << 21  # denials whose hosts are told apart at one time
-MANY = 1 << 21  # rows that several patterns may read at one time
 HOSTS_MOST = 1 << 21  # half of the hosts whose connections are counted; further ones are not
 
 
@@ -151,13 +150,15 @@ class LogJudge:
         """Judge the denials.  `logged`: whose connections are logged, by device."""
         columns = self.refused.rows.columns
         counted = Counted(columns["tuple"], columns["src"], self.refused.targets, self.openers)
+        every = self.refused.rows.rows
+        most = every if every <= 2 * AT_ONCE else AT_ONCE
         begin, waiting, rows = 0, [], 0
         for number, some, codes in self.refused.parts():
             known = np.array([logged.get(name, False) for name in codes.devices] or [False])
             whole = counted.of(some, begin, known[some["device"]])
             waiting.append(_Unjudged(number, some, codes, whole))
             begin, rows = begin + len(some), rows + len(some)
-            if rows > AT_ONCE:
+            if rows > most:
                 self._refusals(waiting)
                 waiting, rows = [], 0
         self._refusals(waiting)

@@ -13,6 +13,7 @@ from finis.diagnosis.kinds import Population
 from finis.diagnosis.spill import CHUNK, Chunk, Spill
 
 Array = np.ndarray
+MANY = 1 << 21  # rows; of more, memory counts for more than what a second thread saves
 SHARE = 1 << 20  # rows, about, whose keys are counted at one time
 
 
@@ -24,7 +25,7 @@ class Counted:
         """A key (u8, 0: nothing to count) of every denial for each; `openers`: connections by who
         opened them, marked those without data."""
         self.openers = openers
-        if tuples.rows <= CHUNK:
+        if not CHUNK < tuples.rows <= MANY:
             [self.repeats] = _times(tuples)
             self.denied, self.fanout = _times(sources, _first(targets))
             return
