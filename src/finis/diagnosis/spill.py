@@ -14,7 +14,7 @@ import polars as pl
 from finis.errors import UsageError
 
 Array = np.ndarray
-BUFFER_BYTES = 8 << 20  # of one spill held in memory; more go to disk
+BUFFER_BYTES = 4 << 20  # of one spill held in memory; more go to disk
 IN_MEMORY = 1 << 20  # rows of frames held in memory; more go to disk
 AT_HAND = 4  # things of a shelf
 CHUNK = 1 << 17  # packed rows read at one time
