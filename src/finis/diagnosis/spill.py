@@ -176,10 +176,11 @@ class Shelf:
         written = len(self._ends) - 1
         if number >= written:
             return self._kept[number - written]
-        if self._read[0] != number:
+        read = self._read  # other threads may read something else meanwhile
+        if read[0] != number:
             with self._file.at(self._ends[number]) as file:
-                self._read = number, pickle.load(file)
-        return self._read[1]
+                read = self._read = number, pickle.load(file)
+        return read[1]
 
 
 class Columnar:
