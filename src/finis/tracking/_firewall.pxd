@@ -49,7 +49,8 @@ cdef struct Dev:
     List fresh  # denials that may still change, in order: Fresh
     int64_t orphans  # Teardowns that wait for their Built
     int64_t orphan_at  # log time of the first
-    uint8_t* maybe_orphan  # a bit for each hash of their numbers
+    uint8_t* maybe_orphan  # a bit for each hash of their numbers, and of some that wait no more
+    int64_t orphans_noted  # how many set one
     int64_t held
     void* state  # the `_follow.State` this is of
 

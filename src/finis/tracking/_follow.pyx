@@ -51,6 +51,7 @@ cdef enum:  # what stopped `run`
 cdef int64_t NS = SECOND, STEP = STEP_NS, GAP = GAP_NS
 cdef int64_t NAMELESS = -(1 << 62)  # below: ("", event), the number of one that has none
 cdef int64_t LEAST = -(2**63), EXACT = 2**53
+cdef int64_t FEW_ORPHANS = 1024  # may be noted though they wait no more
 cdef uint64_t V4 = _packed.V4, NAMED = _packed.NAMED
 assert MOST_WAITING == WATCHED
 cdef dict KINDS = {
@@ -488,10 +489,11 @@ cdef class Follower:
         orphans = device.orphans
         if not orphans:
             if d.orphans:
-                memset(d.maybe_orphan, 0, LINE_BITS // 8)
-        elif e != NULL:
+                note_none(d)
+        elif e != NULL and d.orphans_noted < 2 * <int64_t>len(orphans) + FEW_ORPHANS:
             note_orphan(d, e.conn_id)
         else:
+            note_none(d)
             for key in orphans:
                 if type(key) is not tuple:
                     note_orphan(d, key)

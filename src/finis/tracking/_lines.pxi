@@ -521,6 +521,12 @@ cdef inline bint maybe_orphan(const Dev* d, int64_t number) noexcept nogil:
 cdef inline void note_orphan(Dev* d, int64_t number) noexcept nogil:
     cdef uint32_t bit = orphan_bit(number)
     d.maybe_orphan[bit >> 3] |= 1 << (bit & 7)
+    d.orphans_noted += 1
+
+
+cdef inline void note_none(Dev* d) noexcept nogil:
+    memset(d.maybe_orphan, 0, LINE_BITS // 8)
+    d.orphans_noted = 0
 
 
 cdef inline double seconds_of(int64_t ns) noexcept nogil:

@@ -61,9 +61,20 @@ def plain(draw: st.DrawFn) -> str:
          "Something new", "", "(TCP Reset-I)")
     ))  # fmt: skip
     flags = draw(st.sampled_from(("RST", "SYN", "RST ACK", "FIN PSH ACK", "X", "", "ACK  ACK")))
+    who = draw(st.sampled_from(("", "", "(eve)", "(LOCAL\\eve)", "(CORP\\17)", "(a(b)c)", "(eve",
+                                "()", "(typist)", "(1.2.3.4/5)", " (eve)")))  # fmt: skip
+    icmp = draw(st.sampled_from(("(type 8, code 0)", "(type 11, code 1),", "type 3, code 3",
+                                 "(type 8)", "(type 8, code 0", "(type 1000, code 0)",
+                                 "(typist)", "(type 8, code 0) (eve)", "")))  # fmt: skip
+    place = f"{draw(name)}:{draw(host)}"
     return draw(st.sampled_from((
         f"%ASA-6-302013: Built inbound TCP connection {number} for {end()} ({socket}) to"
         f"{d}{end()} ({draw(host)}/{draw(port)})",
+        f"%ASA-6-302013: Built outbound TCP connection {number} for {end()} ({socket}){who} to"
+        f"{d}{end()}{who} ({draw(host)}/{draw(port)}){d}{who}",
+        f"%ASA-3-106014: Deny inbound icmp src {place}{who} dst {draw(name)}:{draw(host)}{d}{icmp}",
+        f"%ASA-4-106023: Deny icmp src {place} dst {draw(name)}:{draw(host)}{who}{d}{icmp} "
+        f'by access-group "in" [0x0, 0x0]',
         f"%ASA-6-302014: Teardown TCP connection {number} for {end()} to {end()} duration "
         f"0:01:{draw(st.sampled_from(('00', '59', '7', '99')))} bytes {number}{d}{reason}",
         f"%ASA-6-106015: Deny TCP (no connection) from {socket} to {draw(host)}/{draw(port)} "

@@ -9,6 +9,7 @@ words that never repeat (hostile input) cost a new book now and then and nothing
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,14 +87,20 @@ def _code(codes: dict[Any, int], texts: list[Any], key: Any) -> int:
     return code
 
 
+@lru_cache(1 << 12)
 def _dotted(number: int) -> str:
     return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
 
 def ipv4(text: str) -> int:
     """The number of a dotted address in its one proper form; -1 for all else."""
+    return -1 if len(text) > 15 else _ipv4(text)
+
+
+@lru_cache(1 << 12)  # the hosts of a line are asked for several times
+def _ipv4(text: str) -> int:
     parts = text.split(".")
-    if len(parts) != 4 or len(text) > 15:
+    if len(parts) != 4:
         return -1
     number = 0
     for part in parts:

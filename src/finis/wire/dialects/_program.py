@@ -39,16 +39,19 @@ class Op(IntEnum):
     DIRECTION = 14
     TAIL_IF = 15
     REST = 16  # b: 1
-    WHO = 17  # absent, or in doubt
+    WHO = 17  # a user or group in parentheses
     BOUNDARY = 18  # a place ends here
     DOUBT = 19  # anything the kernel does not read; b: 1 if it may be empty
+    ID_WHO = 20  # as WHO, but not the type of an ICMP message
+    ICMP = 21  # what follows "(type "
+    RING = 22  # absent, or in doubt
 
 
 _OPS = {
     "host": Op.HOST, "host_after_if": Op.HOST, "port": Op.PORT, "int": Op.INT,
     "duration": Op.DURATION, "if": Op.IF, "word": Op.WORD, "proto": Op.PROTO, "acl": Op.ACL,
     "flags": Op.FLAGS, "direction": Op.DIRECTION, "tail_if": Op.TAIL_IF, "rest": Op.REST,
-    "who": Op.WHO, "id_who": Op.WHO, "end": Op.BOUNDARY,
+    "who": Op.WHO, "id_who": Op.ID_WHO, "icmp": Op.ICMP, "ring": Op.RING, "end": Op.BOUNDARY,
 }  # fmt: skip
 _VALUES = (Op.HOST, Op.PORT, Op.INT, Op.DURATION)  # differ from line to line; all else is words
 DEEPEST = 8  # optional parts within each other

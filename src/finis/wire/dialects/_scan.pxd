@@ -8,6 +8,7 @@ from finis.wire.dialects._values cimport duration, ipv4, number, short_number
 cdef enum:
     LITERAL, BLANK, BLANKS, OPTION, OPTION_END, HOST, PORT, INT, DURATION
     IF_NAME, WORD, PROTO, ACL, FLAGS, DIRECTION, TAIL_IF, REST, WHO, BOUNDARY, DOUBT
+    ID_WHO, ICMP, RING
 
 cdef enum:
     OPS = 128  # _program.MOST_OPS
@@ -147,20 +148,55 @@ cdef inline const uint8_t* words(
             return NULL
     elif op == REST:
         return end
+    elif op == WHO or op == ID_WHO:
+        return parenthesis(p, end)
+    elif op == ICMP:
+        return icmp(p, end)
     else:
         return NULL
     return p
 
 
-cdef inline bint absent(
+cdef inline const uint8_t* parenthesis(const uint8_t* p, const uint8_t* end) noexcept nogil:
+    """Past one that holds no other; NULL in doubt."""
+    cdef const uint8_t* start = p
+    p += 1
+    while p < end and p[0] != b"(" and p[0] != b")":
+        p += 1
+    return NULL if p >= end or p[0] == b"(" or p - start >= FIELD else p + 1
+
+
+cdef inline const uint8_t* icmp(const uint8_t* p, const uint8_t* end) noexcept nogil:
+    """Past "8, code 0)"; NULL in doubt."""
+    cdef int64_t value
+    p = short_number(p, 3, &value)
+    if p == NULL or end - p < 9 or memcmp(p, b", code ", 7) != 0:
+        return NULL
+    p = short_number(p + 7, 3, &value)
+    return NULL if p == NULL or p >= end or p[0] != b")" else p + 1
+
+
+cdef inline const uint8_t* absent(
     int op, bint may_be_empty, const uint8_t* p, const uint8_t* end
 ) noexcept nogil:
-    """The regex, too, finds no field of this kind here."""
+    """The last byte that was asked for where the regex, too, finds no field of this kind; else
+    NULL."""
+    cdef bint none = False
     if p >= end:
-        return not may_be_empty
-    if op == FLAGS:
-        return not 65 <= p[0] <= 90
-    return op == WHO and p[0] != b"("
+        none = not may_be_empty
+    elif op == FLAGS:
+        none = not 65 <= p[0] <= 90
+    elif op == WHO:
+        none = p[0] != b"("
+    elif op == ID_WHO:
+        if end - p >= 5 and memcmp(p, b"(type", 5) == 0:
+            return p + 4
+        none = p[0] != b"("
+    elif op == RING:  # none without a colon
+        while p < end and p[0] != b" " and p[0] != b":":
+            p += 1
+        none = p >= end or p[0] == b" "
+    return p if none else NULL
 
 
 cdef inline bint missed_literal(
@@ -255,10 +291,10 @@ cdef inline bint run(
                 return False
             if p > out.looked:
                 out.looked = p
-        elif absent(op, program.ops[i].b, p, end):
+        elif (q := absent(op, program.ops[i].b, p, end)) != NULL:
             missed = True
-            if p > out.looked:
-                out.looked = p
+            if q > out.looked:
+                out.looked = q
         else:
             q = field(op, p, end, &value)
             if q == NULL:
