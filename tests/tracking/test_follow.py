@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from finis.tracking import eventrow
 from finis.tracking import events as module
 from finis.tracking.devices import LogOptions
 from finis.tracking.events import LogTracker
@@ -235,3 +236,27 @@ def test_plain_lines_are_taken_by_the_kernel(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(LogTracker, "_take", never)
     assert followed(lines, True, LogOptions(), 1000) == expected
+
+
+def test_a_log_that_begins_in_mid_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of Teardowns have no Built; some come before theirs.  Numbers that do not wait any
+    more send hardly a Built to the reference."""
+    lines: list[Line] = []
+    for n in range(6000):
+        client = f"outside:192.0.2.9/{1024 + n}"
+        lines.append(torn(n / 50, 100_000 + n, client))  # no Built, or below
+        lines.append(built(n / 50, n + 1, client, initiator="a"))
+        if n % 100 == 7:
+            lines.append(built(n / 50 + 0.01, 100_000 + n, client, initiator="a"))
+    expected = followed(lines, False, LogOptions(), 500)
+    asked: list[str] = []
+    take = LogTracker._take
+
+    def noted(tracker: LogTracker, *line: Any) -> Any:
+        asked.append(line[-1][eventrow.KIND])
+        return take(tracker, *line)
+
+    monkeypatch.setattr(LogTracker, "_take", noted)
+    assert followed(lines, True, LogOptions(), 500) == expected
+    assert asked.count("teardown") == 6000
+    assert 60 <= asked.count("built") < 200, asked.count("built")
