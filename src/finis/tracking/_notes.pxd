@@ -10,13 +10,10 @@ from libc.string cimport memcpy, memset
 
 from finis.wire.segment cimport Segment
 from finis.tracking._codes cimport *
-from finis.tracking._coding cimport (
-    code32_bytes, code32_of, code_bytes, code_of, folded, folded32, store,
-)
 from finis.tracking._half cimport diff
 from finis.tracking._plain cimport HOLDING
 from finis.tracking._rest_kept cimport (
-    ACK_MARKS, DATA_MARKS, OTHER_IP_ID, OTHER_WIN, PAYLOAD, RESP, Trail, load_one, store_one,
+    ACK_MARKS, DATA_MARKS, Trail, load_one, store_numbers, store_one, store_perhaps,
 )
 from finis.tracking._slots cimport is_bare, keep_bare, keep_usual, too_much
 from finis.tracking._state cimport (
@@ -152,42 +149,16 @@ cdef inline bint write_usual(
 ) noexcept nogil:
     """`write` and what `store_one` makes of such a segment, from the row."""
     cdef uint8_t[NOTE] bytes
-    cdef uint8_t *p = bytes + 2
-    cdef uint64_t ts = folded(s.ts_ns - f.touched_ns)
-    cdef uint32_t frame = s.frame - notes.frame
-    cdef uint32_t tsval = folded32(s.tsval - notes.tsval[side])
-    cdef uint32_t tsecr = folded32(s.tsecr - notes.tsval[1 - side])
-    cdef uint32_t ts_code = code_of(ts), len_code = code32_of(s.payload_len)
-    cdef uint32_t frame_code = (frame > 0xFF) + (frame > 0xFFFF) + (frame > 0xFFFFFF)
-    cdef uint32_t tsval_code = code32_of(tsval), tsecr_code = code32_of(tsecr)
-    cdef uint32_t front = (
-        ts_code | frame_code << 3 | len_code << 5 | tsval_code << 7 | tsecr_code << 9
+    cdef uint32_t front
+    cdef uint8_t *p = store_numbers(
+        bytes + 2, &front, s.ts_ns - f.touched_ns, s.frame - notes.frame, s.payload_len,
+        s.tsval - notes.tsval[side], s.tsecr - notes.tsval[1 - side],
     )
-    store(p, ts)
-    p += code_bytes(ts_code)
-    store(p, frame)
-    p += frame_code + 1
-    store(p, s.payload_len)
-    p += code32_bytes(len_code)
-    store(p, tsval)
-    p += code32_bytes(tsval_code)
-    store(p, tsecr)
-    p += code32_bytes(tsecr_code)
-    if s.ip_id != notes.ip_id[side]:
-        front |= OTHER_IP_ID
-        store(p, s.ip_id)
-        p += 2
-    if s.win != notes.win[side]:
-        front |= OTHER_WIN
-        store(p, s.win)
-        p += 2
-    if payload:
-        front |= PAYLOAD
-        store(p, s.head)
-        store(p + 8, s.payload_hash)
-        p += 16
-    if side:
-        front |= RESP
+    p = store_perhaps(
+        p, &front, side, &s.ip_id if s.ip_id != notes.ip_id[side] else NULL,
+        &s.win if s.win != notes.win[side] else NULL, &s.head if payload else NULL,
+        &s.payload_hash,
+    )
     bytes[0], bytes[1] = <uint8_t>front, <uint8_t>(front >> 8)
     if not append(t, f, notes, bytes, <int>(p - bytes)):
         return False

@@ -190,21 +190,58 @@ cdef inline uint8_t *store_bare(const Kept *k, uint8_t *p) noexcept nogil:
     return p
 
 
+cdef inline uint8_t *store_numbers(
+    uint8_t *p, uint32_t *front, int64_t ts_ns, uint32_t frame, uint32_t payload_len,
+    uint32_t tsval, uint32_t tsecr
+) noexcept nogil:
+    """What differs from segment to segment, by how much (`payload_len`: all of it)."""
+    cdef uint64_t ts = folded(ts_ns)
+    cdef uint32_t ts_code = code_of(ts), len_code = code32_of(payload_len)
+    cdef uint32_t frame_code = (frame > 0xFF) + (frame > 0xFFFF) + (frame > 0xFFFFFF)
+    cdef uint32_t tsval_code, tsecr_code
+    tsval, tsecr = folded32(tsval), folded32(tsecr)
+    tsval_code, tsecr_code = code32_of(tsval), code32_of(tsecr)
+    front[0] = ts_code | frame_code << 3 | len_code << 5 | tsval_code << 7 | tsecr_code << 9
+    store(p, ts)
+    p += code_bytes(ts_code)
+    store(p, frame)
+    p += frame_code + 1
+    store(p, payload_len)
+    p += code32_bytes(len_code)
+    store(p, tsval)
+    p += code32_bytes(tsval_code)
+    store(p, tsecr)
+    return p + code32_bytes(tsecr_code)
+
+
+cdef inline uint8_t *store_perhaps(
+    uint8_t *p, uint32_t *front, int side, const uint16_t *ip_id, const uint16_t *win,
+    const uint64_t *head, const uint64_t *payload_hash
+) noexcept nogil:
+    """What is written only where it is not as foreseen, or there: NULL where it is not."""
+    if ip_id != NULL:
+        front[0] |= OTHER_IP_ID
+        store(p, ip_id[0])
+        p += 2
+    if win != NULL:
+        front[0] |= OTHER_WIN
+        store(p, win[0])
+        p += 2
+    if head != NULL:
+        front[0] |= PAYLOAD
+        store(p, head[0])
+        store(p + 8, payload_hash[0])
+        p += 16
+    if side:
+        front[0] |= RESP
+    return p
+
+
 cdef inline uint8_t *store_one(
     Tracker *t, const Kept *k, int side, uint32_t role, uint32_t sym, const Trail *trail, uint8_t *p
 ) noexcept nogil:
     cdef int which = side + (2 if k.payload_len else 0)
-    cdef uint64_t ts = folded(k.ts_ns - trail.ts_ns)
-    cdef uint32_t frame = k.frame - trail.frame
-    cdef uint32_t tsval = folded32(k.tsval - trail.tsval[side])
-    cdef uint32_t tsecr = folded32(k.tsecr - trail.tsval[1 - side])
-    cdef uint32_t ts_code = code_of(ts)
-    cdef uint32_t frame_code = (frame > 0xFF) + (frame > 0xFFFF) + (frame > 0xFFFFFF)
-    cdef uint32_t len_code = code32_of(k.payload_len)
-    cdef uint32_t tsval_code = code32_of(tsval), tsecr_code = code32_of(tsecr)
-    cdef uint32_t front = (
-        ts_code | frame_code << 3 | len_code << 5 | tsval_code << 7 | tsecr_code << 9
-    )
+    cdef uint32_t front
     cdef uint32_t others = (
         code32_of(folded32(k.seq - trail.seq[side]))
         | code32_of(folded32(k.ack - trail.seq[1 - side])) << 2
@@ -227,32 +264,15 @@ cdef inline uint8_t *store_one(
         others |= OTHER_ROLE
     if form:
         others |= IS_BARE if form == BARE else IS_WIDE
-    p += 2
-    store(p, ts)
-    p += code_bytes(ts_code)
-    store(p, frame)
-    p += frame_code + 1
-    store(p, k.payload_len)
-    p += code32_bytes(len_code)
-    store(p, tsval)
-    p += code32_bytes(tsval_code)
-    store(p, tsecr)
-    p += code32_bytes(tsecr_code)
-    if k.ip_id != trail.ip_id[side]:
-        front |= OTHER_IP_ID
-        store(p, k.ip_id)
-        p += 2
-    if k.win != trail.win[side]:
-        front |= OTHER_WIN
-        store(p, k.win)
-        p += 2
-    if payload:
-        front |= PAYLOAD
-        store(p, k.head)
-        store(p + 8, k.payload_hash)
-        p += 16
-    if side:
-        front |= RESP
+    p = store_numbers(
+        p + 2, &front, k.ts_ns - trail.ts_ns, k.frame - trail.frame, k.payload_len,
+        k.tsval - trail.tsval[side], k.tsecr - trail.tsval[1 - side],
+    )
+    p = store_perhaps(
+        p, &front, side, &k.ip_id if k.ip_id != trail.ip_id[side] else NULL,
+        &k.win if k.win != trail.win[side] else NULL, &k.head if payload else NULL,
+        &k.payload_hash,
+    )
     if others:
         front |= OTHERS
         p = store_others(t, k, side, role, sym, trail, others, p)
