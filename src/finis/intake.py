@@ -84,8 +84,10 @@ class SeveralPointsError(Exception):
 class Intake:
     """One pass over the input."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, *, only_copies: bool = False) -> None:
+        """`only_copies`: of logs, events are asked for and nothing that follows from them."""
         self.options = options
+        self.only_copies = only_copies
         self.points = Points()
         self.sources: list[Source] = []
         self.notes: list[str] = []  # what tracking had to give up
@@ -99,9 +101,10 @@ class Intake:
     def log(self) -> LogTracker:
         """What follows the logs.  Made when first asked for: Polars is imported then, while
         captures are read if there are any."""
-        from finis.tracking.events import LogTracker
+        from finis.tracking.events import LogOptions, LogTracker
 
-        tracker = LogTracker(self._nameless() | self.options.devices)
+        options = LogOptions(only_copies=self.only_copies)
+        tracker = LogTracker(self._nameless() | self.options.devices, options)
         for given, reader in self.inputs:
             if reader.kind == "log" and (make := getattr(reader.module, "FIREWALL", None)):
                 tracker.makes[given.path] = make

@@ -377,12 +377,12 @@ def _cut(judged: Judged, options: Options) -> Judged:
 
 def event_batches(paths: list[str], options: Options) -> Iterator[Events]:
     """The events of all logs in batches, merged by time, as the dialects give them."""
-    intake = Intake(options)
+    intake = Intake(options, only_copies=True)
     intake.open(paths)
     for events in intake.events():
         yield events
         for _ in intake.log.complete(FORGOTTEN_ROWS):
-            pass  # following them told which lines are copies; nobody asks for more
+            pass  # the few that were kept although nobody asks for them
 
 
 def event_frames(paths: list[str], options: Options) -> Iterator[pl.DataFrame]:

@@ -17,7 +17,7 @@ from finis.wire.dialects._packed import BIT, HOSTS, PORTS, Book, Packed
 pytest.importorskip("finis.report._bits", reason="no kernel is built")
 
 from finis.report import pages, parquet
-from finis.report._bits import NONE, delta, dense, distinct, packed, spread, translated
+from finis.report._bits import NONE, Coded, delta, dense, distinct, packed, spread
 
 TEXTS = st.sampled_from((None, "", "tcp", "outside", "é\x1b", "a" * 300)) | st.text(max_size=5)
 ADDRESSES = st.sampled_from((None, "10.0.0.1", "255.255.255.255", "web-1", "2001:db8::1"))
@@ -197,14 +197,20 @@ def test_values_that_are_there(rows: list[tuple[int, int]]) -> None:
 def test_codes_by_a_table(codes: list[int], width: int, data: st.DataObject) -> None:
     entry = st.just(NONE) | st.integers(0, (1 << width) - 1)
     table = data.draw(st.lists(entry, min_size=10, max_size=10))
-    levels, absent, numbers = translated(np.array(codes, "u4"), np.array(table, "u4"), width)
+    coded, said = Coded(np.array(codes, "u4")), np.array(table, "u4")
     told = [table[code] for code in codes]
     found = [number for number in told if number != NONE]
-    assert absent == len(told) - len(found)
-    assert unpacked(levels, 1, len(told)) == [number != NONE for number in told]
-    assert unpacked(numbers, width, len(found)) == found
-    with pytest.raises(ValueError, match="table"):
-        translated(np.array([*codes, 10], "u4"), np.array(table, "u4"), width)
+    assert len(coded) == len(codes)
+    assert coded.rows.tolist() == [codes.count(code) for code in range(max(codes, default=0) + 1)]
+    for _ in range(2):  # levels are made once for all columns with the same gaps
+        assert unpacked(coded.levels(said), 1, len(told)) == [number != NONE for number in told]
+    other = np.where(said == NONE, 0, NONE).astype("u4")
+    assert unpacked(coded.levels(other), 1, len(told)) == [number == NONE for number in told]
+    assert unpacked(coded.numbers(said, width), width, len(found)) == found
+    further = Coded(np.array([*codes, 10], "u4"))
+    for call in (further.levels, lambda of: further.numbers(of, width)):
+        with pytest.raises(ValueError, match="table"):
+            call(said)
 
 
 def undone(data: bytes) -> list[int]:

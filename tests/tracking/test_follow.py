@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
@@ -110,6 +111,29 @@ def followed(lines: list[Line], fast: bool, options: LogOptions, size: int) -> t
 def test_kernel_is_the_reference(events: list[Line], options: LogOptions, size: int) -> None:
     lines = placed(events)
     assert followed(lines, True, options, size) == followed(lines, False, options, size)
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(event(), min_size=1, max_size=40),
+    st.sampled_from((LogOptions(), SMALL)),
+    st.integers(1, 50),
+)
+def test_copies_alone_are_those_of_the_reference(
+    events: list[Line], options: LogOptions, size: int
+) -> None:
+    lines = placed(events)
+    copies, _, _, devices, count = followed(lines, False, options, size)
+    alone = followed(lines, True, replace(options, only_copies=True), size)
+    assert (alone[0], alone[3], alone[4]) == (copies, devices, count)
+
+
+def test_nothing_is_kept_where_only_copies_are_asked_for() -> None:
+    tracker = LogTracker(options=LogOptions(only_copies=True))
+    for batch in batches(busy(300), 50):
+        tracker.feed(batch)
+        assert tracker.ready == 0
+    assert not tracker.finish().denials.height
 
 
 def parts_of(

@@ -30,7 +30,7 @@ cdef enum:
     MINIBLOCK = 32  # of them share their width
 
 cdef uint32_t ABSENT = 0xFFFFFFFF
-NONE = ABSENT  # in the table of `translated`
+NONE = ABSENT  # in the table of `Coded`
 cdef uint64_t SEED = int.from_bytes(os.urandom(8), "little")  # nobody outside knows what collides
 
 
@@ -261,44 +261,98 @@ cdef _dense(const Value[::1] values, has, uint32_t bit):
     return levels[: p - start], kept[:found]
 
 
-def translated(const uint32_t[::1] codes, const uint32_t[::1] table, int width):
-    """What the table says of codes, numbers of `width` bits, as `packed` has them; and which of
-    them are not ABSENT, as levels.  (levels, how many are absent, numbers)"""
-    cdef Py_ssize_t i, count = codes.shape[0], groups = (count + 7) // 8, absent = 0
-    cdef uint32_t most = <uint32_t>table.shape[0], one
-    cdef Bits known, told
-    cdef bint there, wrong = False
-    if not 0 <= width <= 31:
-        raise ValueError("no width")
-    cdef bytes levels = PyBytes_FromStringAndSize(NULL, 10 + groups + 8)
-    cdef bytes numbers = PyBytes_FromStringAndSize(NULL, 10 + groups * width + 8)
-    cdef uint8_t* first = <uint8_t*>PyBytes_AS_STRING(levels)
-    cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(numbers)
-    cdef uint8_t* l = first
-    cdef uint8_t* p = start
-    with nogil:
-        for i in range(count):
-            if codes[i] >= most:
-                wrong = True
-                break
-            absent += table[codes[i]] == ABSENT
-    if wrong:
-        raise ValueError("a code that the table does not have")
-    with nogil:
-        l = varint(l, <uint64_t>groups << 1 | 1)
-        known.p, known.held, known.have = l, 0, 0
-        l += groups
-        groups = (count - absent + 7) // 8
-        p = varint(p, <uint64_t>groups << 1 | 1)
-        told.p, told.held, told.have = p, 0, 0
-        for i in range(count):
-            one = table[codes[i]]
-            there = one != ABSENT
-            known = put(known, there, 1)
-            told = put(told, one if there else 0, width if there else 0)
-        filled(known, l)
-        p = filled(told, p + groups * width)
-    return levels[: l - first], absent, numbers[: p - start]
+# --- codes -----------------------------------------------------------------------------------------
+
+
+cdef class Coded:
+    """A code (u4) in each row, from which columns follow: by a table (u4) that says for every code
+    up to the greatest a number, or ABSENT."""
+
+    cdef const uint32_t[::1] codes
+    cdef readonly object rows  # how many have each code, up to the greatest
+    cdef readonly dict known  # which values are there, as levels, by which codes have one
+
+    def __init__(self, codes):
+        self.codes = np.ascontiguousarray(codes, np.uint32)
+        self.rows = np.bincount(self.codes, minlength=1)
+        self.known = {}
+
+    def __len__(self):
+        return self.codes.shape[0]
+
+    cdef const uint32_t[::1] _checked(self, table):
+        if len(table) < len(self.rows):
+            raise ValueError("a code that the table does not have")
+        return table
+
+    def levels(self, table):
+        """Which values are there, as levels (see `packed`)."""
+        said = (np.asarray(self._checked(table))[: len(self.rows)] != ABSENT).tobytes()
+        if said not in self.known:
+            self.known[said] = self._levels(np.frombuffer(said, np.uint8))
+        return self.known[said]
+
+    cdef bytes _levels(self, const uint8_t[::1] said):
+        cdef const uint32_t[::1] codes = self.codes
+        cdef Py_ssize_t i, k, count = codes.shape[0], groups = (count + 7) // 8
+        cdef bytes out = PyBytes_FromStringAndSize(NULL, 10 + groups)
+        cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(out)
+        cdef uint8_t* p = start
+        cdef uint8_t byte
+        with nogil:
+            p = varint(p, <uint64_t>groups << 1 | 1)
+            for i in range(count // 8):
+                byte = 0
+                for k in range(8):
+                    byte |= said[codes[8 * i + k]] << k
+                p[i] = byte
+            if count % 8:
+                byte = 0
+                for k in range(count % 8):
+                    byte |= said[codes[count // 8 * 8 + k]] << k
+                p[count // 8] = byte
+        return out[: p + groups - start]
+
+    def numbers(self, table, int width):
+        """What the table says of the codes, without those of which it says nothing: numbers of
+        `width` bits, 0 to 32, as `packed` has them."""
+        cdef const uint32_t[::1] codes = self.codes, said = self._checked(table)
+        cdef Py_ssize_t i, count = codes.shape[0], whole = 0, there, groups
+        cdef Bits bits
+        cdef uint64_t one, other, third, fourth
+        cdef int end, second, last
+        if not 0 <= width <= 32:
+            raise ValueError("no width")
+        there = self.rows[table[: len(self.rows)] != ABSENT].sum()
+        groups = (there + 7) // 8
+        cdef bytes out = PyBytes_FromStringAndSize(NULL, 10 + groups * width + 8)
+        cdef uint8_t* start = <uint8_t*>PyBytes_AS_STRING(out)
+        cdef uint8_t* p = start
+        with nogil:
+            p = varint(p, <uint64_t>groups << 1 | 1)
+            bits.p, bits.held, bits.have = p, 0, 0
+            if width <= 14:  # four at a time: they hang on each other less
+                whole = count // 4 * 4
+            for i in range(0, whole, 4):
+                one, other = said[codes[i]], said[codes[i + 1]]
+                third, fourth = said[codes[i + 2]], said[codes[i + 3]]
+                end = width if one != ABSENT else 0
+                second = end + (width if other != ABSENT else 0)
+                last = second + (width if third != ABSENT else 0)
+                one = (
+                    (one if one != ABSENT else 0) | (other if other != ABSENT else 0) << end
+                    | (third if third != ABSENT else 0) << second
+                    | (fourth if fourth != ABSENT else 0) << last
+                )
+                bits = put(bits, one, last + (width if fourth != ABSENT else 0))
+            for i in range(whole, count):
+                one = said[codes[i]]
+                bits = put(bits, one if one != ABSENT else 0, width if one != ABSENT else 0)
+            p = filled(bits, p + groups * width)
+        return out[: p - start]
+
+
+# --- numbers that grow -----------------------------------------------------------------------------
 
 
 def delta(const int64_t[::1] numbers):

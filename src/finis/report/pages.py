@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any
 
 import numpy as np
 import zstandard
 
-from finis.report._bits import NONE, delta, dense, distinct, packed, translated
+from finis.report._bits import NONE, Coded, delta, dense, distinct, packed
 from finis.report.formats import LEVEL
 from finis.wire.dialects._packed import Book
 from finis.wire.dialects._texts import apart, plain
@@ -209,36 +209,23 @@ def nothing(kind: int, count: int) -> Column:
     return Column(kind, count, varint(count << 1) + b"\0", count).plain(b"")
 
 
-def said(kind: int, codes: Array, told: Mapping[int, Any], most: int) -> Column:
-    """A column that follows from a code (u4) in each row; `told`: the value of each code that is
-    used, `most`: codes there may be."""
+def said(kind: int, coded: Coded, value_of: Callable[[int], Any]) -> Column:
+    """A column that follows from a code in each row; `value_of`: the value of a code that is
+    used."""
     unlike: dict[Any, int] = {}
-    index = np.full(most, NONE, "u4")
-    nulls = False
-    for code, value in told.items():
-        if value is None:
-            nulls = True
-        else:
-            index[code] = unlike.setdefault(value, len(unlike))
-    values, few, count = list(unlike), len(unlike), len(codes)
-    if not few:
-        return nothing(kind, count)
-    column = Column(kind, count)
-    numbers = b""
-    if nulls:
-        levels, absent, numbers = translated(codes, index, width_of(few))
-        column = Column(kind, count, levels, absent)
-    if few == 1:
-        numbers = varint(count - column.nulls << 1)
-    elif not nulls:
-        numbers = packed(index[codes], width_of(few))
-    return column.bounded(values).dictionary(_plain_values(values, kind), few, numbers)
-
-
-def used(codes: Array) -> list[int]:
-    """The distinct ones of these codes, in order."""
-    out: list[int] = np.flatnonzero(np.bincount(codes, minlength=1)).tolist()
-    return out
+    table = np.full(len(coded.rows), NONE, "u4")
+    for code in np.flatnonzero(coded.rows).tolist():
+        value = value_of(code)
+        if value is not None:
+            table[code] = unlike.setdefault(value, len(unlike))
+    if not unlike:
+        return nothing(kind, len(coded))
+    values, few = list(unlike), len(unlike)
+    nulls = int(coded.rows[table == NONE].sum())
+    column = Column(kind, len(coded), coded.levels(table) if nulls else None, nulls)
+    one = few == 1
+    codes = varint(len(coded) - nulls << 1) if one else coded.numbers(table, width_of(few))
+    return column.bounded(values).dictionary(_plain_values(values, kind), few, codes)
 
 
 def words(numbers: Array, text: Callable[[int], str | None]) -> Column:
@@ -246,8 +233,7 @@ def words(numbers: Array, text: Callable[[int], str | None]) -> Column:
     coded = distinct(numbers, len(numbers))
     assert coded is not None
     few, codes = coded
-    told = {at: text(int(number)) for at, number in enumerate(few)}
-    return said(BYTES, codes, told, len(few))
+    return said(BYTES, Coded(codes), lambda code: text(int(few[code])))
 
 
 def numbers(values: Array, has: Array, bit: int) -> Column:

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from finis.report import pages
-from finis.report._bits import spread
+from finis.report._bits import Coded, spread
 from finis.report.formats import GROUP_ROWS
 from finis.report.pages import BOOLEAN, BYTES, DOUBLE, INT64, Array, Column, Struct
 from finis.tables import EVENTS
@@ -104,20 +104,20 @@ def _events(parts: list[Array], book: Book) -> tuple[int, dict[str, Column]]:
     again."""
     of = spread(parts, _SPREAD)
     parts.clear()
-    words, origins = of["words"], of["origin"]
+    words, origins = Coded(of["words"]), Coded(of["origin"])
     out = {name: pages.numbers(of[name], of["has"], bit) for name, bit in BIT.items()}
     for name in HOSTS:
         out[name] = pages.hosts(of[name], book)
-    some = pages.used(origins)
     for at, name in enumerate(ORIGIN):
-        told = {code: book.origins[code][at] for code in some}
-        out[name] = pages.said(BYTES, origins, told, some[-1] + 1)
-    some = pages.used(words)
+        out[name] = pages.said(BYTES, origins, _part(book.origins, at))
     for at, name in enumerate(WORDS):
-        told = {code: book.words[code][at] for code in some}
         kind = INT64 if name == "severity" else BYTES
-        out[name] = pages.said(kind, words, told, some[-1] + 1)
+        out[name] = pages.said(kind, words, _part(book.words, at))
     return len(words), out
+
+
+def _part(told: Sequence[tuple[Any, ...]], at: int) -> Callable[[int], Any]:
+    return lambda code: told[code][at]
 
 
 def write_events(batches: Iterable[Events], target: IO[bytes]) -> None:

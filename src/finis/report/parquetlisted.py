@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import IO, TYPE_CHECKING
@@ -12,7 +11,7 @@ import numpy as np
 from finis.diagnosis import listed
 from finis.diagnosis._listed import plain_ids
 from finis.report import pages
-from finis.report._bits import spread
+from finis.report._bits import Coded, spread
 from finis.report.formats import GROUP_ROWS
 from finis.report.pages import BYTES, Array, Column
 from finis.report.parquet import ALIVE, Writer
@@ -32,12 +31,14 @@ def _connections(rows: Array, of: Listing) -> tuple[int, dict[str, Column]]:
     ids = Column(BYTES, len(rows)).plain(plain_ids(told["name"], told["again"]))
     out = {
         "conn_id": ids,
-        "device": _said(told["device"], of.devices),
+        "device": pages.said(BYTES, Coded(told["device"]), of.devices.__getitem__),
         "teardown_reason": pages.words(told["reason"], of.texts.text),
-        "orientation": _said((has & bits["guessed"] != 0).astype("u4"), listed.ORIENTATIONS),
-    }
+        "orientation": pages.said(BYTES, Coded(has & bits["guessed"] != 0),
+                                  listed.ORIENTATIONS.__getitem__),
+    }  # fmt: skip
+    verdicts = Coded(told["verdict"])
     for name, words in of.verdicts().items():
-        out[name] = _said(told["verdict"], words)
+        out[name] = pages.said(BYTES, verdicts, words.__getitem__)
     for side in ("orig", "resp"):
         one, other = told[f"{side}_h"], told[f"{side}_mapped_h"]
         out[f"{side}_h"] = pages.hosts(*of.named(one))
@@ -56,11 +57,6 @@ def _alike(of: dict[str, Array], one: str, other: str) -> bool:
     has, bits = of["has"], listed.BIT
     same = (has & bits[one] != 0) == (has & bits[other] != 0)
     return bool(same.all()) and np.array_equal(of[one], of[other])
-
-
-def _said(codes: Array, texts: Sequence[str]) -> Column:
-    some = pages.used(codes)
-    return pages.said(BYTES, codes, {code: texts[code] for code in some}, some[-1] + 1)
 
 
 def write_connections(listing: Listing, target: IO[bytes]) -> None:

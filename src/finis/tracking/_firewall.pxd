@@ -173,15 +173,19 @@ cdef inline void drop_number(Dev* d, int64_t number) noexcept nogil:
         tie_drop(&d.numbers, found)
 
 
+cdef inline void no_tuple(Dev* d, uint64_t key, uint32_t place) noexcept nogil:
+    """The connection does not have this tuple in use any more."""
+    cdef Tie* tie = tie_find(&d.ties, key, IN_USE)
+    if tie != NULL and tie.place == place:
+        tie_drop(&d.ties, tie)
+
+
 cdef inline void open_close(Store* s, Dev* d, uint32_t place) noexcept nogil:
     """`Device.close`."""
     cdef Conn* c = conn_at(s, place)
-    cdef Tie* tie
     cdef int i
     for i in range(c.count):
-        tie = tie_find(&d.ties, tuple_of(s, c, i), IN_USE)
-        if tie != NULL and tie.place == place:
-            tie_drop(&d.ties, tie)
+        no_tuple(d, tuple_of(s, c, i), place)
     drop_number(d, c.number)
     no_longer_open(d, c)
     release(s, place)

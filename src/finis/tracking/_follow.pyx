@@ -205,6 +205,7 @@ cdef class Follower:
         memset(&self.f, 0, sizeof(Flow))
         store_begin(&self.f.store)
         self.f.store.most = options.denials_most
+        self.f.store.only_copies = options.only_copies
         self.f.wait, self.f.ahead = int(options.wait_s * SECOND), int(options.ahead_s * SECOND)
         self.f.open_most = options.open_most
         self.f.follower = <void*>self

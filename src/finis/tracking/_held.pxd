@@ -205,6 +205,7 @@ cdef struct Store:
     uint32_t devices
     bint running  # no reference is at work
     bint failed  # no memory
+    bint only_copies  # `LogOptions.only_copies`
     uint32_t* rows_of  # by book: how many rows have its codes
     uint16_t book
 

@@ -119,6 +119,25 @@ cdef inline void leave(Store* s, uint32_t place, uint32_t denials) noexcept nogi
     to.row.data_denied, to.row.acks_denied = told.data, told.acks
     conn_give(s, place)
 
+
+cdef inline void forget(Store* s, uint32_t place) noexcept nogil:
+    """Nobody asks for a complete connection and its denials."""
+    cdef Conn* c = conn_at(s, place)
+    cdef uint32_t last = c.denials, i, after
+    if last != NOBODY:
+        i = denial_at(s, last).next
+        while True:
+            after = denial_at(s, i).next
+            s.rows_of[denial_at(s, i).book] -= 1
+            pool_give(&s.denials, i)
+            if i == last:
+                break
+            i = after
+    s.rows_of[c.book] -= 1
+    if c.flags & ENDED:
+        s.rows_of[end_book(s, c)] -= 1
+    conn_give(s, place)
+
 # --- connections -----------------------------------------------------------------------------------
 
 cdef inline void complete(Store* s, uint32_t place) noexcept nogil:
@@ -136,6 +155,9 @@ cdef inline void complete(Store* s, uint32_t place) noexcept nogil:
         denials += 1
         i = denial_at(s, i).next
     s.waiting -= denials
+    if s.only_copies:
+        forget(s, place)
+        return
     if (
         s.done.begin == s.done.end and list_count(&s.left) < AT_ONCE
         and list_count(&s.left_denials) + denials <= AT_ONCE
@@ -165,14 +187,17 @@ cdef inline void from_limbo(Store* s) noexcept nogil:
 cdef inline void no_longer_numbered(Store* s, Numbered* of, uint32_t slice) noexcept nogil:
     """Slices before this one are gone."""
     cdef List waited = of.waiting
+    cdef const uint32_t* places = <uint32_t*>waited.items
     cdef int64_t i
     cdef Conn* c
     of.slice = slice
     memset(&of.waiting, 0, sizeof(List))
     for i in range(waited.begin, waited.end):
-        c = conn_at(s, (<uint32_t*>waited.items)[i])
+        if i + SOON < waited.end:
+            fetch_row(&s.conns, places[i + SOON])
+        c = conn_at(s, places[i])
         if c.holds == 0 and not c.flags & DONE:
-            complete(s, (<uint32_t*>waited.items)[i])  # or let it wait again
+            complete(s, places[i])  # or let it wait again
     free(waited.items)
 
 

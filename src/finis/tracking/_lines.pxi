@@ -234,9 +234,11 @@ cdef int teardown(
     if number_torn(d.torn, found, free, key_of_number(e.conn_id), place, f.at):
         return -1
     for k in range(c.count):  # `Device.close`, `Device.remember`
-        if tuple_ended(memory, tuple_of(s, c, k), place, True, &waits, now):
+        if s.only_copies:
+            no_tuple(d, tuple_of(s, c, k), place)
+        elif tuple_ended(memory, tuple_of(s, c, k), place, True, &waits, now):
             return -1
-        if waits != NOBODY:
+        elif waits != NOBODY:
             on_teardown(f, waits, place)
     release(s, place)
     return 1
@@ -279,6 +281,8 @@ cdef int permit(Flow* f, const Event* e, const Word* word, int64_t event) noexce
     if slot == NULL:
         return -1
     slot.c, slot.a, slot.b = f.way.path, 0, event
+    if f.store.only_copies:
+        return 1
     slot = remember(d.permits, key, f.at)
     if slot == NULL:
         return -1
@@ -293,11 +297,8 @@ cdef int permit(Flow* f, const Event* e, const Word* word, int64_t event) noexce
 cdef int deny(Flow* f, const Event* e, const Word* word, const Ahead* keys, int64_t event) noexcept nogil:
     """`Denials.deny`, of a line that is no copy"""
     cdef Dev* d = f.way.dev
-    cdef Store* s = &f.store
     cdef int64_t row, now = d.now.value
     cdef Slot* slot
-    cdef Denial* out
-    cdef uint32_t place
     if e.host[A] == 0 and e.host[B] == 0:
         return 0
     if d.orphans and now - d.orphan_at > f.wait:
@@ -305,14 +306,28 @@ cdef int deny(Flow* f, const Event* e, const Word* word, const Ahead* keys, int6
     if recall(d.lines, keys.mark) != NULL:
         return 0
     row = f.denials_count
-    place = denial_new(s)
     slot = remember(d.lines, keys.mark, now)
-    if slot == NULL or place == NOBODY or fresh_add(d, row, place):
+    if slot == NULL:
         return -1
     f.denials_count += 1
     slot.c, slot.a, slot.b = f.way.path, row, event
     d.events += 1
     d.denials += 1
+    if f.store.only_copies:
+        return 1
+    return refused(f, e, word, keys, row)
+
+
+cdef inline int refused(
+    Flow* f, const Event* e, const Word* word, const Ahead* keys, int64_t row
+) noexcept nogil:
+    """The row of a denial; 1, or -1: no memory."""
+    cdef Dev* d = f.way.dev
+    cdef Store* s = &f.store
+    cdef Denial* out
+    cdef uint32_t place = denial_new(s)
+    if place == NOBODY or fresh_add(d, row, place):
+        return -1
     out = denial_at(s, place)
     out.lines_slice = head_of(d.lines)
     out.form = word.form
@@ -322,7 +337,7 @@ cdef int deny(Flow* f, const Event* e, const Word* word, const Ahead* keys, int6
     ) != (HAS_A_P | HAS_B_P):
         if say(f, &out.refusal, word.tcp):
             return -1
-    elif precede(f, keys, place, row, now):
+    elif precede(f, keys, place, row, d.now.value):
         return -1
     settle_due(s, d)
     return 1

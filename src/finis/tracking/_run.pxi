@@ -109,12 +109,14 @@ cdef inline bint prepare(Flow* f, const Event* e) noexcept nogil:
     d = f.ways[f.to_ways[e.origin]].dev
     if d == NULL:
         return True
-    fetch_tie(&d.ties, keys.real)
     if word.kind == DENY:
-        fetch_tie(&d.ties, keys.back)
         fetch_slot(&d.lines.own, keys.mark)
+        if f.store.only_copies:
+            return True
+        fetch_tie(&d.ties, keys.back)
     else:
         fetch_tie(&d.numbers, key_of_number(e.conn_id))
+    fetch_tie(&d.ties, keys.real)
     return True
 
 
@@ -130,7 +132,7 @@ cdef inline void load(const Flow* f, const Event* e, const Ahead* keys) noexcept
         if place != NOBODY:
             finis_fetch(conn_at(&f.store, place))
             finis_fetch(<char*>conn_at(&f.store, place) + 64)
-    elif word.kind == DENY:
+    elif word.kind == DENY and not f.store.only_copies:
         fetch_known(&f.store, known_of(d, keys.real))
         fetch_known(&f.store, known_of(d, keys.back))
 

@@ -63,6 +63,9 @@ class LogOptions:
     # that would be too many wait no longer.
     denials_most: int = 1 << 20
     devices_most: int = 1000  # further names share one state, which claims nothing
+    # Nobody asks for connections and denials: the kernel follows what tells copies, no more, and
+    # what rows there are is not to be used.
+    only_copies: bool = False
 
 
 class Open(NamedTuple):
