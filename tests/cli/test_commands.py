@@ -237,6 +237,63 @@ def test_no_such_cause(capsys: Capture) -> None:
     assert "END999" in refused(capsys, "causes", "END999")
 
 
+@pytest.mark.parametrize(
+    ("command", "ending", "form"),
+    [
+        ("events", ".parquet", "parquet"),
+        ("connections", ".ARROW", "arrow"),
+        ("events", ".csv", "csv"),
+        ("events", ".jsonl", "jsonl"),
+        ("denials", ".ndjson", "jsonl"),
+        ("segments", ".json", "json"),
+        ("diagnose", ".htm", "html"),
+        ("explain", ".Markdown", "md"),
+        ("whatif", ".csv", "csv"),
+        ("causes", ".md", "md"),
+        ("events", ".csv.txt", "text"),
+        ("events", ".log", "text"),
+        ("events", "", "text"),
+        ("events", ".parquet/table", "text"),
+    ],
+)
+def test_the_ending_tells_the_format(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, ending: str, form: str
+) -> None:
+    words = [command] if command == "causes" else [command, EXAMPLE]
+    if command == "explain":
+        words.insert(1, "47772320")
+    told, named = tmp_path / f"told{ending}", tmp_path / f"named{ending}"
+    for path, more in (told, []), (named, ["--format", form]):
+        path.parent.mkdir(exist_ok=True)
+        assert run(monkeypatch, *words, *more, "--output", path) == (0, "")
+    assert told.read_bytes() == named.read_bytes()
+
+
+def test_a_format_that_is_asked_for_wins_over_the_ending(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "table.parquet"
+    assert run(monkeypatch, "events", EXAMPLE, "--format", "csv", "--output", path) == (0, "")
+    assert path.read_bytes().startswith(b"ts,device,")
+
+
+@pytest.mark.parametrize(
+    ("words", "ending", "form"),
+    [
+        (["events", EXAMPLE], "html", "html"),
+        (["diagnose", EXAMPLE], "PARQUET", "parquet"),
+        (["causes"], "csv", "csv"),
+    ],
+)
+def test_an_ending_that_is_not_offered(
+    capsys: Capture, tmp_path: Path, words: list[object], ending: str, form: str
+) -> None:
+    path = tmp_path / f"table.{ending}"
+    error = refused(capsys, *words, "--output", path)
+    assert f"{path}: `finis {words[0]}` writes no {form}; --format offers text, " in error
+    assert not path.exists()
+
+
 def test_unwritable_output(capsys: Capture, tmp_path: Path) -> None:
     target = tmp_path / "none" / "file"
     assert "cannot be written" in refused(capsys, "connections", EXAMPLE, "--format", "csv",

@@ -12,6 +12,18 @@ from finis.version import VERSION
 REPORT = ("text", "json", "md", "html")
 WHATIF = ("text", "json", "md", "html", "csv", "jsonl", "parquet", "arrow")
 TABLE = ("text", "csv", "jsonl", "json", "parquet", "arrow")
+ENDINGS = {  # of --output's FILE, where --format is not given; any other is text
+    "json": "json",
+    "jsonl": "jsonl",
+    "ndjson": "jsonl",
+    "csv": "csv",
+    "parquet": "parquet",
+    "arrow": "arrow",
+    "md": "md",
+    "markdown": "md",
+    "html": "html",
+    "htm": "html",
+}
 
 
 EXAMPLES = """\
@@ -46,7 +58,7 @@ SAMPLES = {
 examples:
   finis diagnose asa.log
   finis diagnose asa.log inside.pcap outside.pcap --point dmz=outside.pcap
-  finis diagnose logs/ --tz Europe/Berlin --names hosts --format html --output report.html
+  finis diagnose logs/ --tz Europe/Berlin --names hosts --output report.html
   finis diagnose asa.log --fail-on harmful   (exit status 1: for a nightly check)""",
     "explain": """\
 examples:
@@ -66,8 +78,8 @@ examples:
   finis whatif asa.log --format csv > curves.csv
 
 TIME is seconds, or 90s, 10m, 2h, 1d, or 1:00:00 as an ASA writes it.""",
-    "connections": "example:\n  finis connections case/ --host 192.0.2.7 --format csv > c.csv",
-    "events": "example:\n  finis events asa.log --format parquet --output events.parquet",
+    "connections": "example:\n  finis connections case/ --host 192.0.2.7 --output c.csv",
+    "events": "example:\n  finis events asa.log --output events.parquet",
     "lab": """\
 examples:
   finis lab list
@@ -145,8 +157,7 @@ def _table(table: argparse.ArgumentParser) -> None:
 
 def _causes(causes: argparse.ArgumentParser) -> None:
     causes.add_argument("id", nargs="?", help="id or name of a cause, such as END301")
-    causes.add_argument("--format", choices=("text", "json", "md", "html"), default="text")
-    causes.add_argument("--output", metavar="FILE", help="write there instead of printing")
+    _written(causes, REPORT)
 
 
 CONN = "id, the firewall's number, HOST, HOST:PORT, or both ends (see below)"
@@ -217,9 +228,8 @@ def _paths(command: argparse.ArgumentParser) -> None:
 
 
 def _shared(command: argparse.ArgumentParser, formats: tuple[str, ...]) -> None:
+    _written(command, formats)
     add = command.add_argument
-    add("--format", choices=formats, default="text", help="how to print (default: text)")
-    add("--output", metavar="FILE", help="write there instead of printing")
     add("--point", metavar="NAME=PATH", action="append", default=[], type=_pair,
         help="name the point a capture was taken at")  # fmt: skip
     add("--device", metavar="NAME=HOST,…", action="append", default=[], type=_pair,
@@ -234,6 +244,15 @@ def _shared(command: argparse.ArgumentParser, formats: tuple[str, ...]) -> None:
     add("--until", metavar="TIME", type=_time, help="leave out what began after (UTC)")
     add("--host", metavar="ADDRESS", action="append", default=[], help="only this host")
     add("--port", metavar="PORT", action="append", default=[], type=int, help="only this port")
+
+
+def _written(command: argparse.ArgumentParser, formats: tuple[str, ...]) -> None:
+    """`format` is what was asked for, if anything; `formats` all that could be."""
+    command.set_defaults(formats=formats)
+    command.add_argument(
+        "--format", choices=formats, help="how to write (default: as FILE ends, else text)"
+    )
+    command.add_argument("--output", metavar="FILE", help="write there instead of printing")
 
 
 def _pair(text: str) -> tuple[str, str]:

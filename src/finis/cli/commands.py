@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from finis.cli.arguments import ENDINGS
 from finis.errors import UsageError
 from finis.terms import Harm
 
@@ -27,8 +28,26 @@ DONE, FOUND = 0, 1
 def run(arguments: argparse.Namespace) -> int:
     """Run the command that was asked for; its exit status."""
     gc.set_threshold(100_000, 50, 50)  # collecting while importing costs a tenth of a small case
+    if "formats" in arguments:
+        arguments.format = _format(arguments)
     _spare_input(arguments)
     return int(COMMANDS[arguments.command](arguments))
+
+
+def _format(arguments: argparse.Namespace) -> str:
+    """What `--format` says, else what the file's ending does: a text table called .parquet would
+    be found out late."""
+    if arguments.format is not None:
+        return str(arguments.format)
+    ending = Path(arguments.output or "").suffix
+    form = ENDINGS.get(ending[1:].lower(), "text")
+    if form not in arguments.formats:
+        offered = ", ".join(arguments.formats)
+        raise UsageError(
+            f"{arguments.output}: `finis {arguments.command}` writes no {form}; "
+            f"--format offers {offered}"
+        )
+    return form
 
 
 def _spare_input(arguments: argparse.Namespace) -> None:
