@@ -86,10 +86,16 @@ def test_output_is_what_would_be_printed(capsysbinary, tmp_path: Path, form: str
     assert target.read_bytes() == printed
 
 
-@pytest.mark.parametrize("command", ["diagnose", "segments", "causes"])
-def test_a_reader_that_goes_is_no_error(command: str) -> None:
-    paths = [] if command == "causes" else [EXAMPLE]
-    status, first, error = finis(command, *paths, head=True)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["diagnose", EXAMPLE],
+        ["causes"],
+        *(["segments", EXAMPLE, "--format", form] for form in ("text", "csv", "jsonl", "json")),
+    ],
+)
+def test_a_reader_that_goes_is_no_error(words: list[object]) -> None:
+    status, first, error = finis(*words, head=True)
     assert first
     assert status == 0
     assert "Traceback" not in error

@@ -17,9 +17,8 @@ from finis.records import dataclass, field, replace
 Style = Literal["", "strong", "dim", "harmless", "depends", "harmful", "code", "proof"]
 
 # C0 and C1 controls, and the bidirectional controls that can reorder what is read (CVE-2021-42574).
-_HIDDEN = regex(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\t\n]"
-)
+HIDDEN = "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+_HIDDEN = regex(HIDDEN)
 
 
 def clean(text: str) -> str:

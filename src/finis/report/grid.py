@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any
 
+from finis.report import bulk
 from finis.report.document import clean
 from finis.report.styled import cell_len
 
@@ -29,22 +31,74 @@ def write(
     widths: dict[str, int] = {}
     left_out: list[str] = []
     for frame in frames:
-        shown = [name for name in columns if name in frame.columns and name not in left_out]
-        right = {name for name in shown if frame.schema[name].is_numeric()}
+        names = [name for name in columns if name in frame.columns and name not in left_out]
         first = not widths
-        rows = [[_cell(value) for value in row] for row in frame.select(shown).iter_rows()]
-        for i, name in enumerate(shown):
-            longest = max((cell_len(row[i]) for row in rows), default=0)
-            widths[name] = max(widths.get(name, len(name)), longest)
+        shown = {name: _Column(frame[name]) for name in names}
+        for name, column in shown.items():
+            widths[name] = max(widths.get(name, len(name)), column.longest)
         if first:
-            left_out = _too_many(shown, widths, width, spared)
-            kept = [i for i, name in enumerate(shown) if name not in left_out]
-            rows = [[row[i] for i in kept] for row in rows] if left_out else rows
-            shown = [shown[i] for i in kept]
-            stream.write(_line(shown, shown, widths, right))
-        for row in rows:
-            stream.write(_line(row, shown, widths, right))
+            left_out = _too_many(names, widths, width, spared)
+            shown = {name: column for name, column in shown.items() if name not in left_out}
+            header = [_padded(name, widths[name], column.right) for name, column in shown.items()]
+            stream.write(("  ".join(header).rstrip() + "\n").encode())
+        if shown and frame.height:
+            _write([column.padded(widths[name]) for name, column in shown.items()], stream)
     return left_out
+
+
+class _Column:
+    """The cells of a column as they are printed; `longest` of them, in cells of a terminal."""
+
+    __slots__ = ("longest", "right", "texts", "wide")
+
+    def __init__(self, column: pl.Series) -> None:
+        self.right = column.dtype.is_numeric()
+        self.texts = _plain(column)
+        odd = bulk.odd_rows(self.texts, column)
+        told = [_cell(value) for value in column.gather(odd).to_list()]
+        if told:
+            self.texts.scatter(odd, told)
+        self.texts = self.texts.fill_null(NONE)
+        measured = [(row, cell, cell_len(cell)) for row, cell in zip(odd, told, strict=True)]
+        self.wide = {row: cell for row, cell, cells in measured if cells != len(cell)}
+        lengths = self.texts.str.len_chars()
+        if self.wide:
+            lengths = lengths.scatter(odd, [cells for _, _, cells in measured])
+        self.longest: int = lengths.max() or 0  # type: ignore[assignment]
+
+    def padded(self, width: int) -> pl.Series:
+        """All cells as wide as that."""
+        pad = self.texts.str.pad_start if self.right else self.texts.str.pad_end
+        out = pad(width)  # counts characters
+        if self.wide:
+            cells = [_padded(cell, width, self.right) for cell in self.wide.values()]
+            out.scatter(list(self.wide), cells)
+        return out
+
+
+def _plain(column: pl.Series) -> pl.Series:
+    """Cells that need no care, as `_cell` has them; the others are null."""
+    import polars as pl
+
+    kind = column.dtype
+    if kind == pl.String:
+        return bulk.plain(column, longest_bytes=WIDEST)
+    if kind == pl.Datetime:
+        return bulk.times(column, "%Y-%m-%d %H:%M:%S%.6f")
+    if kind == pl.Boolean:
+        return column.replace_strict([True, False], ["yes", "no"], return_dtype=pl.String)
+    if kind.is_integer() or kind.is_float():
+        return bulk.whole_numbers(column, below=10**6)
+    return pl.Series([None] * len(column), dtype=pl.String)
+
+
+def _write(cells: list[pl.Series], stream: IO[bytes]) -> None:
+    import polars as pl
+
+    lines = pl.select(pl.concat_str(cells, separator="  ")).to_series().str.strip_chars_end()
+    buffer = io.BytesIO()  # Polars would write past the stream's own buffer
+    lines.to_frame().write_csv(buffer, include_header=False, quote_style="never")
+    stream.write(buffer.getbuffer())
 
 
 def _too_many(
@@ -66,12 +120,9 @@ def _too_many(
     return out
 
 
-def _line(cells: list[str], names: list[str], widths: dict[str, int], right: set[str]) -> bytes:
-    out = []
-    for cell, name in zip(cells, names, strict=True):
-        gap = " " * (widths[name] - cell_len(cell))
-        out.append(gap + cell if name in right else cell + gap)
-    return ("  ".join(out).rstrip() + "\n").encode("utf-8", "backslashreplace")
+def _padded(cell: str, width: int, right: bool) -> str:
+    gap = " " * (width - cell_len(cell))
+    return gap + cell if right else cell + gap
 
 
 def _cell(value: Any) -> str:
