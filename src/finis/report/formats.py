@@ -103,9 +103,9 @@ def _values(column: pl.Series) -> pl.Series:
     kind = column.dtype
     texts = pl.Series([None] * len(column), dtype=pl.String)
     if kind == pl.String:
-        texts = _quoted(column)
+        texts = _quoted(bulk.plain(column, odd=ESCAPED))
     elif kind == pl.Datetime:
-        texts = '"' + stamps(column.to_frame()).to_series() + '"'
+        texts = _quoted(stamps(column.to_frame()).to_series())
     elif kind == pl.List(pl.String):
         texts = _lists(column)
     elif kind == pl.Boolean or kind.is_integer():
@@ -115,8 +115,10 @@ def _values(column: pl.Series) -> pl.Series:
     return bulk.filled(texts, column, _nested).fill_null("null")
 
 
-def _quoted(column: pl.Series) -> pl.Series:
-    return '"' + bulk.plain(column, odd=ESCAPED) + '"'
+def _quoted(texts: pl.Series) -> pl.Series:
+    import polars as pl
+
+    return pl.select(pl.format('"{}"', texts)).to_series()
 
 
 def _lists(column: pl.Series) -> pl.Series:
