@@ -89,10 +89,11 @@ def _objects(frame: pl.DataFrame) -> str:
     """Rows as `to_json` has them in its list."""
     import polars as pl
 
-    pieces = [
-        pl.lit(f"    {json.dumps(column.name)}: ") + _values(column).alias("") for column in frame
-    ]
-    rows = pl.select("  {\n" + pl.concat_str(pieces, separator=",\n") + "\n  }").to_series()
+    pieces, before = [], "  {\n"
+    for column in frame:
+        pieces += [pl.lit(f"{before}    {json.dumps(column.name)}: "), _values(column)]
+        before = ",\n"
+    rows = pl.select(pl.concat_str([*pieces, pl.lit("\n  }")])).to_series()
     return str(rows.str.join(",\n").item())
 
 
