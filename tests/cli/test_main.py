@@ -102,6 +102,38 @@ def test_a_reader_that_goes_is_no_error(words: list[object]) -> None:
     assert "Broken" not in error
 
 
+FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full disk")
+EVERY = [
+    *(["diagnose", "--format", form] for form in ("text", "json", "md", "html")),
+    *(
+        [table, "--format", form]
+        for table in ("events", "connections", "denials", "segments")
+        for form in ("text", "csv", "jsonl", "json", "parquet", "arrow")
+    ),
+    ["whatif"],
+]
+
+
+@FULL
+@pytest.mark.parametrize("words", EVERY, ids=" ".join)
+def test_a_full_disk_is_one_sentence(capsys: Capture, words: list[str]) -> None:
+    assert main([*words, "--output", "/dev/full", str(EXAMPLE)]) == 2
+    said = "finis: /dev/full: cannot be written: No space left on device\n"
+    assert capsys.readouterr().err == said
+
+
+@FULL
+@pytest.mark.parametrize("words", [["diagnose"], ["causes"], ["denials", "--format", "csv"]])
+def test_so_is_standard_output_that_is_full(words: list[str]) -> None:
+    paths = [] if words == ["causes"] else [str(EXAMPLE)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "finis", *words, *paths], stdout=full, stderr=subprocess.PIPE
+        )
+    said = b"finis: standard output: cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
 def test_start_is_light() -> None:
     code = (
         "import sys\nfrom finis.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"

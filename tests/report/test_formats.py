@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from finis.errors import UsageError
-from finis.report.formats import open_output, to_json, write_batches
+from finis.report.formats import to_json, write_batches
+from finis.report.output import writing
 
 FRAME = pl.DataFrame(
     {
@@ -68,5 +69,5 @@ def test_unknown_format() -> None:
 
 
 def test_unwritable() -> None:
-    with pytest.raises(UsageError, match="cannot be written"):
-        open_output("/nowhere/at/all")
+    with pytest.raises(UsageError, match="cannot be written"), writing("/nowhere/at/all"):
+        pass

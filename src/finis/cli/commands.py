@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from finis.cli.arguments import ENDINGS
 from finis.errors import UsageError
@@ -353,34 +353,28 @@ SPARED = (
 
 def emit(document: Document, form: str, output: str | None) -> None:
     """Print or write a report as text, md or html."""
-    from finis.report.formats import open_output
-
     if form == "text" and output is None:
-        from finis.report.text import show
+        from finis.report.text import shown
 
-        show(document)
+        _write(shown(document, sys.stdout), None, sys.stdout.encoding or "utf-8")
         return
     module = {"text": "text", "md": "markdown", "html": "html"}[form]
     render: Any = import_module(f"finis.report.{module}").render
-    _write(render(document), output, open_output)
+    _write(render(document), output)
 
 
 def emit_json(value: Any, output: str | None) -> None:
     """Print or write a value as JSON."""
-    from finis.report.formats import open_output, to_json
+    from finis.report.formats import to_json
 
-    _write(to_json(value), output, open_output)
+    _write(to_json(value), output)
 
 
-def _write(text: str, output: str | None, opener: Any) -> None:
-    data = text.encode("utf-8", "backslashreplace")
-    stream = opener(output)
-    try:
-        stream.write(data)
-        stream.flush()
-    finally:
-        if stream is not sys.stdout.buffer:
-            stream.close()
+def _write(text: str, output: str | None, encoding: str = "utf-8") -> None:
+    from finis.report.output import writing
+
+    with writing(output) as target:
+        target.write(text.encode(encoding, "backslashreplace"))
 
 
 def emit_table(frame: pl.DataFrame, arguments: argparse.Namespace, columns: list[str]) -> int:
@@ -399,7 +393,7 @@ def emit_batches(
         if arguments.format != "text":
             formats.write_batches(frames, arguments.format, stream)
             return
-        width = terminal_width(sys.stdout) if stream is sys.stdout.buffer else None
+        width = terminal_width(sys.stdout) if arguments.output in (None, "-") else None
         left_out = grid.write(frames, columns, stream, width, SPARED)
         if left_out:
             names = ", ".join(left_out)
@@ -411,15 +405,11 @@ def emit_batches(
 
 def _emit(arguments: argparse.Namespace, write: Callable[[IO[bytes]], None]) -> int:
     """Have the output written."""
-    from finis.report import formats
+    from finis.report.output import writing
 
-    form, stream = arguments.format, formats.open_output(arguments.output)
-    if form in ("parquet", "arrow") and stream is sys.stdout.buffer and sys.stdout.isatty():
+    form, terminal = arguments.format, arguments.output in (None, "-") and sys.stdout.isatty()
+    if form in ("parquet", "arrow") and terminal:
         raise UsageError(f"{form} is not for a terminal: give --output FILE")
-    try:
-        write(stream)
-        stream.flush()
-    finally:
-        if stream is not sys.stdout.buffer:
-            stream.close()
+    with writing(arguments.output) as target:
+        write(cast("IO[bytes]", target))
     return DONE

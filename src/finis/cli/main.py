@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import errno
 import os
 import sys
 from typing import NoReturn
@@ -13,7 +12,6 @@ from finis.errors import FinisError
 
 UNUSABLE = 2
 FOUND = 1
-POLARS_EPIPE = f"(os error {errno.EPIPE})"  # it writes to the pipe itself, and tells in words
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -44,9 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         lines = [clean(line) for line in str(error).split("\n")]
         print("finis: " + "\n".join(lines), file=sys.stderr)
         return UNUSABLE
-    except OSError as error:
-        if not (isinstance(error, BrokenPipeError) or POLARS_EPIPE in str(error)):
-            raise
+    except BrokenPipeError:
         # The reader (head, less) has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from finis.compiled import kernel
@@ -206,15 +205,3 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "item"):
         return value.item()
     return clean(str(value))
-
-
-def open_output(path: str | None) -> IO[bytes]:
-    """Standard output, or the file to write."""
-    import sys
-
-    if path is None or path == "-":
-        return sys.stdout.buffer
-    try:
-        return Path(path).open("wb")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None

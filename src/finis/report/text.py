@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import textwrap
 from typing import IO
 
@@ -38,13 +37,12 @@ def render(document: Document, *, width: int = PIPE_WIDTH, colour: bool = False)
     return "".join(out)
 
 
-def show(document: Document, stream: IO[str] | None = None) -> None:
-    """Print to a stream, with colour and the terminal's width where it is a terminal."""
-    stream = stream or sys.stdout
+def shown(document: Document, stream: IO[str]) -> str:
+    """The document for a stream: with colour and the terminal's width where it is a terminal."""
     terminal = stream.isatty()
     colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     width = max(60, terminal_width(stream) or PIPE_WIDTH)
-    stream.write(render(document, width=width, colour=colour))
+    return render(document, width=width, colour=colour)
 
 
 def terminal_width(stream: IO[str]) -> int | None:
