@@ -140,22 +140,12 @@ class Case:
 
     def explain(self, connection: str) -> Explanation:
         """One connection, read again in full.  Raises UsageError where none or several fit."""
-        from finis.correlation.selection import select
-        from finis.correlation.stories import Story
-        from finis.diagnosis.engine import catalogue, judge
+        from finis.diagnosis.engine import catalogue
         from finis.diagnosis.findings import concerns, remedies
         from finis.report.document import common_folder
         from finis.report.explanation import Explanation
 
-        stories = self.stories
-        if stories is None and len(self.log.connections):
-            stories = judge(_correlate([], self.log, self.options)).stories
-        if stories is not None:
-            story = stories.story(select(stories.table, connection))
-        else:
-            table = self.verdicts.whole()
-            story = Story(table.row(select(table, connection), named=True))
-        story = self._closeup(story)
+        story = self._story(connection)
         causes = catalogue()
         cause = causes[story.row["cause"]]
         also = [name.strip() for name in (story.row["contributing"] or "").split(",")]
@@ -170,6 +160,23 @@ class Case:
             clocks=self.clocks,
             folder=common_folder([source.path for source in self.sources]),
         )
+
+    def _story(self, connection: str) -> Story:
+        from finis.correlation.selection import select
+        from finis.correlation.stories import Story
+        from finis.diagnosis.engine import judge
+
+        if self.verdicts.sought is not None:
+            return self.verdicts.sought.story(connection)
+        stories = self.stories
+        if stories is None and len(self.log.connections):
+            stories = judge(_correlate([], self.log, self.options)).stories
+        if stories is not None:
+            story = stories.story(select(stories.table, connection))
+        else:
+            table = self.verdicts.whole()
+            story = Story(table.row(select(table, connection), named=True))
+        return self._closeup(story)
 
     def _closeup(self, story: Story) -> Story:
         """The story with every segment of it, paired over all points."""
@@ -274,7 +281,8 @@ class _Reading:
             from finis.diagnosis.cutting import Cut
 
             cut = Cut(options.since, options.until, options.hosts, options.ports)
-        return Verdicts(keep=options.keep, first=options.first, cut=cut, only=options.only)
+        return Verdicts(keep=options.keep, first=options.first, cut=cut, only=options.only,
+                        wanted=options.wanted)  # fmt: skip
 
     @cached_property
     def settling(self) -> Settling:
@@ -286,7 +294,8 @@ class _Reading:
         """Are logs judged a part at a time?  Where nothing else is read, and not all rows are kept
         with all that is known of them."""
         options = self.options
-        if not intake.only_logs or (options.keep and not options.only):
+        all_kept = options.keep and not options.only and not options.wanted
+        if not intake.only_logs or all_kept:
             return False
         return options.batch != NEVER and intake.log.streams
 

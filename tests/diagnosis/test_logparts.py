@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -88,12 +89,14 @@ def framed(events: list[Line], options: Options | None = None) -> Verdicts:
     return verdicts
 
 
-def packed(events: list[Line], seed: int, cut: Cut | None = None) -> Verdicts:
+def packed(
+    events: list[Line], seed: int, cut: Cut | None = None, wanted: Sequence[str] = ()
+) -> Verdicts:
     """In parts of a random size, taken at random moments."""
     rnd = random.Random(seed)
     most = rnd.choice((len(events) // 6 + 1, len(events) // 3 + 1, 10_000))
     tracker = LogTracker()
-    verdicts = Verdicts(keep=False, cut=cut)
+    verdicts = Verdicts(keep=False, cut=cut, wanted=wanted)
     for batch in batches(events, rnd.choice((10, 100, 1000))):
         tracker.feed(batch)
         if rnd.random() < 0.5:

@@ -152,7 +152,7 @@ def explain(arguments: argparse.Namespace) -> int:
     """`finis explain`."""
     from finis.report.explanation import document, facts
 
-    with case(arguments, again=True) as found:
+    with case(arguments, again=True, wanted=(arguments.connection,)) as found:
         told = found.explain(arguments.connection)
         if arguments.format == "json":
             emit_json(facts(told), arguments.output)
@@ -165,7 +165,8 @@ def compare(arguments: argparse.Namespace) -> int:
     """`finis compare`."""
     from finis.report.comparison import document, facts
 
-    with case(arguments, again=True) as found:
+    wanted = (arguments.first, arguments.second)
+    with case(arguments, again=True, wanted=wanted) as found:
         pair = found.explain(arguments.first), found.explain(arguments.second)
         if arguments.format == "json":
             emit_json(facts(*pair), arguments.output)

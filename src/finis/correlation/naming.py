@@ -100,6 +100,14 @@ def one(fingerprint: np.uint64) -> str:
     return _letters(np.array([fingerprint], np.uint64))[0]
 
 
+def number(text: str) -> int | None:
+    """The bits USED of a fingerprint whose id this is, or begins; None if it is no id."""
+    digits = [ALPHABET.find(letter) for letter in text[:LENGTH]]
+    if len(digits) < LENGTH or min(digits) < 0:
+        return None
+    return sum(digit << 5 * place for place, digit in enumerate(digits))
+
+
 def _letters(fingerprint: Array) -> list[str]:
     letters = np.frombuffer(ALPHABET.encode(), np.uint8)
     shifts = (np.arange(LENGTH) * 5).astype(np.uint64)

@@ -19,42 +19,68 @@ LISTED = 12
 def select(table: pl.DataFrame, text: str) -> int:
     """Row number of the one connection meant.  Raises UsageError where none or several fit; the
     message of the latter lists them."""
-    hits = matches(table, text.strip())
-    if len(hits) == 1:
-        return int(hits["row"][0])
+    hits = matches(table, text)
     if not len(hits):
-        raise UsageError(f"no connection fits {text!r}: `finis connections` lists them all")
+        raise none(text)
+    if len(hits) > 1:
+        raise several(text, len(hits), hits)
+    return int(hits["row"][0])
+
+
+def none(text: str) -> UsageError:
+    """What to say where no connection fits."""
+    return UsageError(f"no connection fits {text.strip()!r}: `finis connections` lists them all")
+
+
+def several(text: str, count: int, first: pl.DataFrame) -> UsageError:
+    """The same where so many fit, of which these are the first."""
     lines = [
         f"  {row['conn_id']}  {endpoint(row['orig_h'], row['orig_p'])} → "
         f"{endpoint(row['resp_h'], row['resp_p'])}  {row['first_ts'] or ''}  {row['cause'] or ''}"
-        for row in hits.head(LISTED).to_dicts()
+        for row in first.head(LISTED).to_dicts()
     ]
-    more = f"\n  … and {len(hits) - LISTED} more" if len(hits) > LISTED else ""
-    raise UsageError(
-        f"{text!r} fits {len(hits)} connections; name one by its id:\n" + "\n".join(lines) + more
-    )
+    more = f"\n  … and {count - LISTED} more" if count > LISTED else ""
+    return UsageError(
+        f"{text.strip()!r} fits {count} connections; name one by its id:\n"
+        + "\n".join(lines) + more
+    )  # fmt: skip
 
 
 def matches(table: pl.DataFrame, text: str) -> pl.DataFrame:
-    """All rows that fit; an id fits before anything else does."""
+    """All rows that fit in the first way in which any does."""
+    for where in ways(text):
+        if len(hits := table.filter(where)):
+            return hits
+    return table.clear()
+
+
+def ways(text: str) -> list[pl.Expr]:
+    """What a text may mean, the likeliest first: an id, a firewall's number, one or two ends."""
     import polars as pl
 
-    by_id = table.filter(pl.col("conn_id") == text)
-    if len(by_id):
-        return by_id
-    if text.isdigit() and len(by_number := table.filter(pl.col("fw_conn_id") == int(text[:18]))):
-        return by_number
-    parts = [part for part in _BETWEEN.split(text) if part and part.lower() != "tcp"]
-    ends = [_ENDPOINT.match(part) for part in parts]
-    if not 1 <= len(parts) <= 2 or not all(ends):
-        bare = _bare_address(text)
-        return table.filter(_touches(bare, None)) if bare else table.clear()
-    where = pl.lit(True)
-    for end in ends:
+    text = text.strip()
+    out = [pl.col("conn_id") == text]
+    if text.isdigit():
+        out.append(pl.col("fw_conn_id") == int(text[:18]))
+    if named := ends(text):
+        out.append(pl.all_horizontal(_touches(host, port) for host, port in named))
+    return out
+
+
+def ends(text: str) -> list[tuple[str, int | None]]:
+    """The one or two ends that a text names, as host and port; none where it is nothing of the
+    kind."""
+    parts = [part for part in _BETWEEN.split(text.strip()) if part and part.lower() != "tcp"]
+    found = [_ENDPOINT.match(part) for part in parts]
+    if not 1 <= len(parts) <= 2 or not all(found):
+        bare = _bare_address(text.strip())
+        return [] if bare is None else [(bare, None)]
+    out = []
+    for end in found:
         if end is not None:
-            port = end.group("port")
-            where &= _touches(end.group("v6") or end.group("host"), int(port) if port else None)
-    return table.filter(where)
+            host, port = end.group("v6") or end.group("host"), end.group("port")
+            out.append((_bare_address(host) or host, int(port) if port else None))
+    return out
 
 
 def _bare_address(text: str) -> str | None:
@@ -70,7 +96,6 @@ def _touches(host: str, port: int | None) -> pl.Expr:
     """Either side, real or mapped, is this host (and port)."""
     import polars as pl
 
-    host = _bare_address(host) or host
     hits = []
     for side in ("orig", "resp", "orig_mapped", "resp_mapped"):
         hit = pl.col(f"{side}_h") == host

@@ -162,9 +162,17 @@ class Listing:
             return
         columns = self._reader.columns(part)
         shown = self.cut.connections(part, columns) if self.cut else None
-        rows = self._rows(part, columns.kind)
-        tell_apart(rows)
+        rows = self._apart(part, columns.kind)
         self._runs.add(rows if shown is None else rows[np.isin(rows["row"], columns.number[shown])])
+
+    def rows(self, part: LogPart) -> Array:
+        """The connections of a part (LISTED), in order; none of them is kept."""
+        return self._apart(part, self._reader.columns(part).kind)
+
+    def _apart(self, part: LogPart, kind: Array) -> Array:
+        rows = self._rows(part, kind)
+        tell_apart(rows)
+        return rows
 
     def add_first(self, part: LogPart, columns: Columns, shown: Array | None) -> None:
         """Take what may be among the first `most`; `shown`: which of it are asked for, None for

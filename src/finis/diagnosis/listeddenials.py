@@ -108,6 +108,15 @@ class ListedDenials:
                 parts.append(frame.with_columns(self._told(mine["verdict"])))
             yield pl.concat(parts).sort("row").select(list(SCHEMA))
 
+    def verdicts_of(self, numbers: Array) -> dict[int, dict[str, str]]:
+        """What the columns of verdicts say of some denials, by their number."""
+        out: dict[int, dict[str, str]] = {}
+        for rows in self._runs.chunks(CHUNK) if len(numbers) else ():
+            mine = rows[np.isin(rows["row"], numbers)]
+            frame = pl.DataFrame(self._told(mine["verdict"]))
+            out |= zip(mine["row"].tolist(), frame.to_dicts(), strict=True)
+        return out
+
     def _told(self, verdict: Array) -> list[pl.Series]:
         causes = catalogue()
         return [

@@ -52,9 +52,9 @@ class Row:
     whole: Population | None = None
 
 
-def of_connection(part: LogPart, number: int) -> Row:
-    """A connection of a part, by its index."""
-    denials = part.denials[np.flatnonzero(part.denials["at"] == number)[:TOLD_MOST]]
+def of_connection(part: LogPart, number: int, most: int | None = TOLD_MOST) -> Row:
+    """A connection of a part, by its index, and the first `most` of its denials (None: all)."""
+    denials = part.denials[np.flatnonzero(part.denials["at"] == number)[:most]]
     denials["at"] = 0
     one = part.connections[number : number + 1].copy()
     return Row(replace(part, connections=one, denials=denials))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from finis.diagnosis.listed import Listing
     from finis.diagnosis.logparts import LogJudge
     from finis.diagnosis.patterns._api import PatternFinding
+    from finis.diagnosis.sought import Sought
     from finis.tracking.parts import LogPart
 
 AT_ONCE = 2  # threads beside the one that judges denials
@@ -40,14 +41,17 @@ _ORDER = {"connections": PLACE, "denials": ("row",)}
 class Verdicts:
     """All verdicts.  `keep`: hold the rows of the tables too, not just what findings need;
     `first`: how many of each table, whatever is kept; `cut`: what is asked for of logs that come
-    in parts; `only`: the table that is asked for, and no findings."""
+    in parts; `only`: the table that is asked for, and no findings; `wanted`: the connections that
+    are, and nothing else, of logs that come in parts."""
 
     def __init__(
-        self, *, keep: bool = True, first: int = 0, cut: Cut | None = None, only: str = ""
-    ) -> None:
+        self, *, keep: bool = True, first: int = 0, cut: Cut | None = None, only: str = "",
+        wanted: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         self.keep, self.first = keep, first
         self.cut = cut
         self.only = only
+        self.wanted = wanted
         self.tally = Tally()
         self.rows = {"connections": Rows(), "denials": Rows()}
         self.heads: dict[str, pl.DataFrame] = {}  # the first rows of each, in order
@@ -58,6 +62,7 @@ class Verdicts:
         self.unmatched: list[str] = []  # ambiguous matches, in words
         self.log: LogJudge | None = None  # where only logs were read, and no rows are kept
         self.listing: Listing | None = None  # where connections of logs are asked for, nothing else
+        self.sought: Sought | None = None  # the same of single ones
 
     def add(self, judged: Judged) -> None:
         """Take a batch; nothing of its memory is kept."""
@@ -107,6 +112,8 @@ class Verdicts:
     def add_part(self, part: LogPart) -> None:
         """Take a part of a log that no capture goes with.  Nothing of its memory is kept."""
         self.in_parts()
+        if self.sought is not None:
+            self.sought.add(part)
         if self.listing is not None:
             self.listing.add(part)
         if self.log is not None:
@@ -116,10 +123,14 @@ class Verdicts:
         """Only logs are read, and come in parts."""
         from finis.diagnosis.cutting import Cut
 
-        if self.listing is not None or self.log is not None:
+        if self.listing is not None or self.log is not None or self.sought is not None:
             return
         cut = self.cut or Cut()
-        if self.only == "connections":
+        if self.wanted:
+            from finis.diagnosis.sought import Sought
+
+            self.sought = Sought(self.wanted)
+        elif self.only == "connections":
             from finis.diagnosis.listed import Listing
 
             self.listing = Listing(cut)
@@ -142,6 +153,9 @@ class Verdicts:
             self.clocks = self.log.clocks()
         if self.listing is not None:
             self.clocks = self.listing.clocks()
+        if self.sought is not None:
+            self.sought.finish(logged)
+            self.clocks = self.sought.clocks()
 
     def _finish_many(self, log: LogJudge, logged: dict[str, bool]) -> None:
         """What does not rest on denials goes on in threads while they are judged, and patterns of

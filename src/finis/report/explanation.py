@@ -171,10 +171,13 @@ def _signed(offset: int) -> str:
 
 def facts(told: Explanation) -> dict[str, Any]:
     """The same as JSON values."""
+    from finis.tracking.denials import OF_ALL
+
     walk = steps(told.story)
     meanings = tell(told.story, walk)
+    # Not said: the place in a table that is not shown, and what rests on other connections.
     return {
-        "connection": told.story.row,
+        "connection": _without(told.story.row, {"row"}),
         "title": told.title,
         "claims": [claim_fact(claim) for claim in told.claims],
         "alternatives": [{"text": a.text, "decide": a.decide} for a in told.alternatives],
@@ -185,7 +188,7 @@ def facts(told: Explanation) -> dict[str, Any]:
             "built": str(told.story.built) if told.story.built else None,
             "teardown": str(told.story.teardown) if told.story.teardown else None,
         },
-        "denials": told.story.denials,
+        "denials": [_without(denial, {"story", *OF_ALL}) for denial in told.story.denials],
         "pairings": [pairing_fact(told.story, pairing) for pairing in told.story.pairings],
         "clocks": [{"name": c.name, "shift_ns": c.shift_ns, "why": c.why} for c in told.clocks],
         "steps": [
@@ -204,6 +207,10 @@ def facts(told: Explanation) -> dict[str, Any]:
             for step, meaning in zip(walk, meanings, strict=True)
         ],
     }
+
+
+def _without(row: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
 
 
 def claim_fact(claim: Claim) -> dict[str, Any]:

@@ -245,13 +245,14 @@ def _before(
 def whole(out: pl.DataFrame, connections: pl.DataFrame, devices: dict[str, bool]) -> pl.DataFrame:
     """tables.DENIALS + tables.DENIAL_FACTS of all denials, with what the whole log tells of them.
     `connections`: LOG_CONNECTIONS; `devices`: name → whether its connections are logged."""
-    out = out.drop(_OF_ALL, strict=False)
+    out = out.drop(OF_ALL, strict=False)
     out = _with_population(_with_repeats(out), connections, devices)
     missing = [pl.lit(None, kind).alias(n) for n, kind in REFUSED.items() if n not in out]
     return out.with_columns(missing).select(list(REFUSED)).sort("row")
 
 
-_OF_ALL = ("repeat", "repeats", "src_fanout", "dst_fanin", "src_refused", "dst_opened")
+# What the whole log tells of a denial.
+OF_ALL = ("repeat", "repeats", "src_fanout", "dst_fanin", "src_refused", "dst_opened")
 
 
 def _with_connection(out: pl.DataFrame, connections: pl.DataFrame) -> pl.DataFrame:
