@@ -69,6 +69,7 @@ class Options:
     every_fact: bool = True  # … with all that rules read, so that any row can be explained
     only: str = ""  # connections or denials: that table is asked for and nothing else
     wanted: tuple[str, ...] = ()  # connections to be explained: of logs alone, no others are kept
+    timers: bool = False  # what-if is asked for and nothing else: the same
     lossy: bool = False  # the only capture is known to miss segments
     batch: int = BATCH  # ended connections judged together; fewer are judged at the end
 

@@ -133,6 +133,8 @@ class Case:
 
         if not any(source.kind == "log" for source in self.sources):
             raise UsageError("no firewall log was read: what-if needs its Teardown and deny lines")
+        if self.verdicts.entries is not None:
+            return self.verdicts.entries.answers(asked, today)
         if self.stories is None:
             raise UsageError("what-if needs every row: read with Options(batch=NEVER)")
         shown = (self.verdicts.numbers("connections"), self.verdicts.numbers("denials"))
@@ -282,7 +284,7 @@ class _Reading:
 
             cut = Cut(options.since, options.until, options.hosts, options.ports)
         return Verdicts(keep=options.keep, first=options.first, cut=cut, only=options.only,
-                        wanted=options.wanted)  # fmt: skip
+                        wanted=options.wanted, timers=options.timers)  # fmt: skip
 
     @cached_property
     def settling(self) -> Settling:
@@ -294,10 +296,10 @@ class _Reading:
         """Are logs judged a part at a time?  Where nothing else is read, and not all rows are kept
         with all that is known of them."""
         options = self.options
-        all_kept = options.keep and not options.only and not options.wanted
-        if not intake.only_logs or all_kept:
+        few = options.only or options.wanted or options.timers
+        if not intake.only_logs or (options.keep and not few):
             return False
-        return options.batch != NEVER and intake.log.streams
+        return (options.timers or options.batch != NEVER) and intake.log.streams
 
     def take(self, part: LogPart) -> None:
         """Judge connections of a log that nothing to come can change."""

@@ -4,7 +4,7 @@ random ones held against a reference that goes line by line."""
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,15 +13,31 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from finis import read
+from finis import Options, read
 from finis.diagnosis.settings import ASA, LINGER, NETFILTER, command, settings_of
 from finis.diagnosis.whatif import Device, table
 from finis.errors import UsageError
+from finis.report.formats import to_json
+from finis.report.whatif import facts
 from finis.tables import WHATIF, polars_schema
+from finis.tracking import events as module
 
 START = datetime(2024, 6, 20, 12, tzinfo=UTC)
 CLIENT, SERVER = "192.0.2.9/40000", "10.0.0.5/443"
 LINGERS = LINGER.values
+
+
+def asked(
+    paths: list[Path], options: Options | None = None, **how: dict[str, float]
+) -> list[Device]:
+    """What is answered, of whole tables and of logs that are read a part at a time alike."""
+    whole = read(paths, options)
+    parts = read(paths, replace(options or Options(), timers=True))
+    assert whole.verdicts.entries is None
+    assert (parts.verdicts.entries is None) == (module._kernel() is None)
+    found = whole.whatif(**how), parts.whatif(**how)
+    assert to_json(facts(whole, found[0])) == to_json(facts(parts, found[1]))
+    return found[0]
 
 
 @dataclass
@@ -71,7 +87,7 @@ class Log:
         return path
 
     def ask(self, path: Path, **how: dict[str, float]) -> Device:
-        (device,) = read([self.write(path / "asa.log")]).whatif(**how)
+        (device,) = asked([self.write(path / "asa.log")], **how)
         return device
 
 
@@ -173,7 +189,7 @@ def test_copies_count_once(tmp_path: Path) -> None:
     log = Log().life(20, 1).deny(22)
     log.write(tmp_path / "relay.log")
     device = log.ask(tmp_path)
-    (both,) = read([tmp_path / "asa.log", tmp_path / "relay.log"]).whatif()
+    (both,) = asked([tmp_path / "asa.log", tmp_path / "relay.log"])
     assert device.denials == both.denials == 1
     assert at(both, "linger", 5)["peak_extra"] == 1
 
@@ -341,11 +357,9 @@ def test_a_translated_port_given_to_another_host(tmp_path: Path) -> None:
 
 def test_only_what_is_shown_counts(tmp_path: Path) -> None:
     """--port cuts denials and kept entries, as a class of traffic would."""
-    from finis import Options
-
     log = Log().life(20, 1).deny(21).life(20, 2, server="10.0.0.5/25")
     log.deny(21, source="10.0.0.5/25")
-    (device,) = read([log.write(tmp_path / "asa.log")], Options(ports=(25,))).whatif()
+    (device,) = asked([log.write(tmp_path / "asa.log")], Options(ports=(25,)))
     row = at(device, "linger", 15)
     assert (device.denials, row["absorbed"], row["connections"], row["peak_extra"]) == (1, 1, 1, 1)
     assert row["peak_today"] == 2  # the table holds the others too
@@ -357,7 +371,7 @@ def test_each_firewall_by_itself(tmp_path: Path) -> None:
     two.write(tmp_path / "b.log")
     text = (tmp_path / "b.log").read_text().replace(" fw :", " other :")
     (tmp_path / "b.log").write_text(text)
-    devices = read([tmp_path]).whatif()
+    devices = asked([tmp_path])
     assert [(device.name, device.denials) for device in devices] == [("fw", 1), ("other", 0)]
 
 
@@ -518,7 +532,7 @@ def conntrack(folder: Path, end: str, kept: float | None, lags: tuple[float, ...
         for lag in lags
     )
     (folder / "kernel.txt").write_text(refused)
-    (device,) = read([folder / "conntrack.txt", folder / "kernel.txt"]).whatif()
+    (device,) = asked([folder / "conntrack.txt", folder / "kernel.txt"])
     return device
 
 

@@ -186,7 +186,7 @@ def whatif(arguments: argparse.Namespace) -> int:
         for name in ("linger", "half-closed", "idle", "embryonic")
         if (value := getattr(arguments, name.replace("-", "_"))) is not None
     }
-    with case(arguments, batch=NEVER) as found:
+    with case(arguments, batch=NEVER, timers=True) as found:
         devices = found.whatif(asked, dict(arguments.now))
         if arguments.format == "json":
             emit_json(facts(found, devices), arguments.output)

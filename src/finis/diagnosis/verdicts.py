@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from finis.diagnosis.logparts import LogJudge
     from finis.diagnosis.patterns._api import PatternFinding
     from finis.diagnosis.sought import Sought
+    from finis.diagnosis.whatifparts import LogEntries
     from finis.tracking.parts import LogPart
 
 AT_ONCE = 2  # threads beside the one that judges denials
@@ -42,16 +43,17 @@ class Verdicts:
     """All verdicts.  `keep`: hold the rows of the tables too, not just what findings need;
     `first`: how many of each table, whatever is kept; `cut`: what is asked for of logs that come
     in parts; `only`: the table that is asked for, and no findings; `wanted`: the connections that
-    are, and nothing else, of logs that come in parts."""
+    are, and nothing else, of logs that come in parts; `timers`: what-if is, and nothing else."""
 
     def __init__(
         self, *, keep: bool = True, first: int = 0, cut: Cut | None = None, only: str = "",
-        wanted: Sequence[str] = (),
+        wanted: Sequence[str] = (), timers: bool = False,
     ) -> None:  # fmt: skip
         self.keep, self.first = keep, first
         self.cut = cut
         self.only = only
         self.wanted = wanted
+        self.timers = timers
         self.tally = Tally()
         self.rows = {"connections": Rows(), "denials": Rows()}
         self.heads: dict[str, pl.DataFrame] = {}  # the first rows of each, in order
@@ -63,6 +65,7 @@ class Verdicts:
         self.log: LogJudge | None = None  # where only logs were read, and no rows are kept
         self.listing: Listing | None = None  # where connections of logs are asked for, nothing else
         self.sought: Sought | None = None  # the same of single ones
+        self.entries: LogEntries | None = None  # the same of what-if
 
     def add(self, judged: Judged) -> None:
         """Take a batch; nothing of its memory is kept."""
@@ -112,8 +115,9 @@ class Verdicts:
     def add_part(self, part: LogPart) -> None:
         """Take a part of a log that no capture goes with.  Nothing of its memory is kept."""
         self.in_parts()
-        if self.sought is not None:
-            self.sought.add(part)
+        for kept in (self.sought, self.entries):
+            if kept is not None:
+                kept.add(part)
         if self.listing is not None:
             self.listing.add(part)
         if self.log is not None:
@@ -123,10 +127,14 @@ class Verdicts:
         """Only logs are read, and come in parts."""
         from finis.diagnosis.cutting import Cut
 
-        if self.listing is not None or self.log is not None or self.sought is not None:
+        if any(one is not None for one in (self.listing, self.log, self.sought, self.entries)):
             return
         cut = self.cut or Cut()
-        if self.wanted:
+        if self.timers:
+            from finis.diagnosis.whatifparts import LogEntries
+
+            self.entries = LogEntries(cut)
+        elif self.wanted:
             from finis.diagnosis.sought import Sought
 
             self.sought = Sought(self.wanted)
@@ -156,6 +164,8 @@ class Verdicts:
         if self.sought is not None:
             self.sought.finish(logged)
             self.clocks = self.sought.clocks()
+        if self.entries is not None:
+            self.clocks = self.entries.clocks()
 
     def _finish_many(self, log: LogJudge, logged: dict[str, bool]) -> None:
         """What does not rest on denials goes on in threads while they are judged, and patterns of

@@ -12,6 +12,7 @@ or until its tuple is built anew.  Everything is computed in bulk, per device an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -109,16 +110,28 @@ def whatif(
     whole; `rows`: their `row` numbers that the answer is about (None: all).  `asked`: option →
     value to try, `today`: setting → its value now, seconds.
     """
+    about = [pl.lit(True)] * 2 if rows is None else [pl.col("row").is_in(n.implode()) for n in rows]
+    return answers(
+        lives_of(connections).with_columns(counts=about[0]),
+        refusals_of(denials).with_columns(counts=about[1]),
+        asked,
+        today,
+    )
+
+
+def answers(
+    lives: pl.DataFrame,
+    refused: pl.DataFrame,
+    asked: Mapping[str, float] | None = None,
+    today: Mapping[str, float] | None = None,
+) -> list[Device]:
+    """The same of `lives_of` connections and `refusals_of` denials; `counts`: the answer is about
+    this one."""
     for given, known in ((asked, OPTIONS), (today, NAMES)):
         if unknown := sorted(set(given or ()) - set(known)):
             raise UsageError(f"no setting {unknown[0]!r}: there are {', '.join(known)}")
-    lives = _lives(connections)
-    refused = _refused(denials, lives)
-    if rows is not None:
-        lives = lives.with_columns(counts=pl.col("row").is_in(rows[0].implode()))
-        refused = refused.filter(pl.col("row").is_in(rows[1].implode()))
-    else:
-        lives = lives.with_columns(counts=pl.lit(True))
+    lives = _followed(lives)
+    refused = _fated(refused, lives).filter("counts")
     found = [
         _device(name, _of(lives, name), _of(refused, name), asked or {}, today or {})
         for name in sorted(set(lives["device"]) | set(refused["device"]), key=lambda n: n or "")
@@ -139,11 +152,10 @@ def _of(frame: pl.DataFrame, device: str | None) -> pl.DataFrame:
 # --- what the log says -------------------------------------------------------------------------
 
 
-def _lives(connections: pl.DataFrame) -> pl.DataFrame:
-    """The connections a log tells, times in ns: when they ended, when their entry went (`torn_ns`;
-    null: it did not), the next Built of the same tuple (`next_ns`) and the next of another host on
-    the same translated port (`port_next_ns`)."""
-    lives = connections.filter(
+def lives_of(connections: pl.DataFrame) -> pl.DataFrame:
+    """The connections a log tells, in the columns that are read here: times in ns, ends and
+    translated ports as hashes."""
+    return connections.filter(
         pl.col("has_log") & (pl.col("built_ts").is_not_null() | pl.col("teardown_ts").is_not_null())
     ).select(
         "row", "device", "product", "teardown", "orig_if", "resp_if",
@@ -159,6 +171,20 @@ def _lives(connections: pl.DataFrame) -> pl.DataFrame:
             | (pl.col("orig_mapped_p") != pl.col("orig_p"))
         ).fill_null(False),
     )  # fmt: skip
+
+
+def refusals_of(denials: pl.DataFrame) -> pl.DataFrame:
+    """The same of denials, without copies."""
+    return denials.filter(pl.col("duplicate_of").is_null()).select(
+        "row", "device", "product", "ts", "kind", "unit", "proto", "interface", "flags", "lag_s",
+        "from_side", "story", "segment_fits", "unknown_why", "pending_syn",
+    )  # fmt: skip
+
+
+def _followed(lives: pl.DataFrame) -> pl.DataFrame:
+    """Connections with when their entry went (`torn_ns`; null: it did not), the next Built of the
+    same tuple (`next_ns`) and the next of another host on the same translated port
+    (`port_next_ns`)."""
     # Where a firewall keeps entries after the end, one whose removal is not logged is still there.
     keeps = pl.col("product").is_in(KEEP_ENTRIES)
     lives = lives.with_columns(
@@ -184,18 +210,16 @@ def _lives(connections: pl.DataFrame) -> pl.DataFrame:
     return lives.join(ports, on="row", how="left").drop("key", "orig", "resp", "port")
 
 
-def _refused(denials: pl.DataFrame, lives: pl.DataFrame) -> pl.DataFrame:
-    """Denials without copies, each with its `fate`: a key of FATES, ``eligible``, ``frame`` (only a
-    drop capture shows it) or ``other`` (a rule or limit refused it, or it is not TCP)."""
-    real = denials.filter(pl.col("duplicate_of").is_null()).select(
-        "row", "device", "product", "ts", "kind", "unit", "proto", "interface", "flags", "lag_s",
-        "from_side", "story", "segment_fits", "unknown_why", "pending_syn",
-    )  # fmt: skip
+def _fated(real: pl.DataFrame, lives: pl.DataFrame) -> pl.DataFrame:
+    """Denials, each with its `fate`: a key of FATES, ``eligible``, ``frame`` (only a drop capture
+    shows it) or ``other`` (a rule or limit refused it, or it is not TCP)."""
     known = lives.select(
         pl.col("row").alias("story"),
         "teardown", "orig_if", "resp_if", "next_ns", "ended_ns", "kept_s",
     )  # fmt: skip
-    joined = real.join(known, on="story", how="left")
+    joined = real.join(known, on="story", how="left").with_columns(
+        pl.col("teardown", "orig_if", "resp_if").cast(pl.String)
+    )
     gap_s = (pl.col("next_ns") - pl.col("ended_ns")) / SECOND
     # In the same second as the denial: after it, or the segment would have met a connection.
     rebuilt = gap_s < pl.col("lag_s")
@@ -250,7 +274,8 @@ def _device(
         .otherwise(pl.coalesce("unknown_why", pl.lit("none was logged in the time before")))
     )
     resolution = _resolution(stamps)
-    product = next(iter(pl.concat([lives["product"], refused["product"]]).drop_nulls()), None)
+    products = (frame["product"].drop_nulls().head(1) for frame in (lives, refused))
+    product = next(chain.from_iterable(products), None)
     log = _Log(name, product, lives, eligible, sum(counts.values()), resolution, first, last)
     return Device(
         name=name or "firewall",
@@ -372,17 +397,18 @@ class _Entries:
         mine = pl.col("row").is_in(self.rows.implode())
         rest = known.filter(~mine)
         self.built = np.sort(_ns(known["built_ns"]))
-        self.other_ends = np.sort(_ns(rest["torn_ns"]))
+        ends = np.sort(_ns(rest["torn_ns"]))
+        # When each of all begins: how many have begun that are not others and gone.
+        self.there = np.searchsorted(self.built, self.built, "right")
+        self.there -= np.searchsorted(ends, self.built, "left")
+        self.peak_today = self.peak(self.torn)
 
     def peak(self, ends: Nanoseconds) -> int:
         """Most entries of the whole table at one time, these ending at `ends` (sorted).  What ends
         under the stamp under which another begins may have been there with it, and counts."""
         if not len(self.built):
             return 0
-        began = np.searchsorted(self.built, self.built, "right")
-        gone = np.searchsorted(ends, self.built, "left")
-        gone += np.searchsorted(self.other_ends, self.built, "left")
-        return int((began - gone).max())
+        return int((self.there - np.searchsorted(ends, self.built, "left")).max())
 
 
 def _ns(column: pl.Series) -> Nanoseconds:
@@ -465,7 +491,7 @@ def _row(
         "connections": len(entries.torn),
         "peak_extra": int(kept.max()) if len(kept) else 0,
         "mean_extra": float(kept_ns.sum() / span),
-        "peak_today": entries.peak(entries.torn),
+        "peak_today": entries.peak_today,
         "peak_then": entries.peak(ends),
         "reused": reused,
         "ports_reused": ports,
