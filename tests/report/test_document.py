@@ -15,6 +15,7 @@ from finis.report.document import (
     Span,
     Table,
     clean,
+    common_folder,
 )
 
 HOSTILE = "\x1b]0;owned\x07<script>alert(1)</script> **x** `y` |z| \u202ereversed\r\nnext"
@@ -84,4 +85,32 @@ def test_columns_align() -> None:
     table = Table(["name", "n"], [["a", "1"], ["long name", "12345"]], "lr")
     assert text.render(Document("", [table])) == (
         "name           n\na              1\nlong name  12345\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("paths", "folder"),
+    [
+        (["case/a.log", "case/b.pcap"], "case"),
+        (["/tmp/a.log", "/var/b.log"], ""),  # "/" would be taken out of every path
+        (["/tmp/x/a.log", "/tmp/y/b.log", "-"], "/tmp"),
+        (["a.log", "case/b.log"], ""),
+        (["/tmp/a.log", "case/b.log"], ""),
+        (["-"], ""),
+    ],
+)
+def test_the_folder_that_paths_share(paths: list[str], folder: str) -> None:
+    assert common_folder(paths) == folder
+
+
+def test_a_folder_is_left_out_where_paths_begin() -> None:
+    line = (
+        Span("a/ba/x.log, a/a/y.log and 1 more", "proof"),
+        " in a/ ",
+        Span(" [a/x.log:7]", "proof"),
+    )
+    (block,) = Document("", [Para(line)]).shortened("a").blocks
+    assert isinstance(block, Para)
+    assert "".join(str(getattr(part, "text", part)) for part in block.line) == (
+        "ba/x.log, a/y.log and 1 more in a/  [x.log:7]"
     )

@@ -116,8 +116,8 @@ class Document:
         """Proofs without the folder that all files share; the report names it once."""
         if not folder:
             return self
-        prefix = folder.rstrip("/") + "/"
-        return Document(self.title, [_shorten(block, prefix) for block in self.blocks])
+        begin = path_begins(folder)
+        return Document(self.title, [_shorten(block, begin) for block in self.blocks])
 
 
 def common_folder(paths: list[str]) -> str:
@@ -126,22 +126,30 @@ def common_folder(paths: list[str]) -> str:
     if not parents or not all(parents):
         return ""
     try:
-        return os.path.commonpath(parents)
+        shared = os.path.commonpath(parents)
+        return "" if shared == "/" else shared
     except ValueError:  # absolute and relative paths mixed
         return ""
 
 
-def _shorten(block: Block, prefix: str) -> Block:
+def path_begins(folder: str) -> re.Pattern[str]:
+    """What of proofs names this folder: where a path begins (after the number of the proof before
+    it, too) and nowhere inside one, as `a/` is no part of `data/`."""
+    prefix = re.escape(folder.rstrip("/") + "/")
+    return re.compile(r"(?:^|(?<=\[)|(?<=, )|(?<=  )|(?<=\d ))" + prefix)
+
+
+def _shorten(block: Block, begin: re.Pattern[str]) -> Block:
     def short(line: Line) -> Line:
         return tuple(
-            replace(span, text=span.text.replace(prefix, "")) if span.style == "proof" else span
+            replace(span, text=begin.sub("", span.text)) if span.style == "proof" else span
             for span in spans(line)
         )
 
     if isinstance(block, Table):
         return replace(block, rows=[[short(cell) for cell in row] for row in block.rows])
     if isinstance(block, Pre):
-        narrow = tuple(_shorten(part, prefix) for part in block.narrow)
+        narrow = tuple(_shorten(part, begin) for part in block.narrow)
         return replace(block, lines=[short(line) for line in block.lines], narrow=narrow)  # type: ignore[arg-type]
     if isinstance(block, Bullets):
         return replace(block, lines=[short(line) for line in block.lines])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from finis.correlation.stories import Proof, Story
-from finis.report.document import Line, Para, Pre, Span, spans
+from finis.report.document import Line, Para, Pre, Span, path_begins, spans
 from finis.report.meaning import Told, tell
 from finis.report.steps import Step, flag_words, numbers, steps
 from finis.terms import Side
@@ -43,8 +43,9 @@ def ladder(story: Story, folder: str = "") -> Pre:
     rows += _log_rows(story)
     rows.sort(key=lambda row: row[0])
     if folder:
+        begin = path_begins(folder)
         for _, cells, _ in rows:
-            cells[-1] = cells[-1].replace(folder.rstrip("/") + "/", "")
+            cells[-1] = begin.sub("", cells[-1])
     header = _header(story, dated)
     return Pre(_aligned(header, rows), narrow=_narrow(header, rows))
 
