@@ -413,14 +413,16 @@ class Intake:
             if take is None:
                 for _ in self.events():
                     pass
-                return self.log.finish()
-            with closing(ahead(self._parts(), ALIVE, much=self.large)) as parts:
-                for part in parts:
-                    take(part)
-                    del part  # so that its memory is used again
-            told = self.log.told()
-            del self.log  # what it holds of connections is not needed to judge denials
-            gc.collect()
+                told = self.log.finish()
+            else:
+                with closing(ahead(self._parts(), ALIVE, much=self.large)) as parts:
+                    for part in parts:
+                        take(part)
+                        del part  # so that its memory is used again
+                told = self.log.told()
+            del self.log  # what it holds of connections is not needed to correlate or to judge
+            if self.large:
+                gc.collect()
             return told
         finally:
             if collecting:

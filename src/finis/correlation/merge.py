@@ -80,11 +80,14 @@ def stories(
     begin = np.where(chosen.packets, chosen.base, _log_times(ev, groups))
     tie = naming.fingerprints(ev, groups, chosen)
     order = np.lexsort((tie, begin)) if ev.tidy else np.arange(groups.count)
-    frame = pl.DataFrame(columns)
-    missing = [pl.lit(None, t).alias(n) for n, t in schema.items() if n not in columns]
-    frame = frame.with_columns(*missing)
     if (order[1:] < order[:-1]).any():  # gathering every column is dear
-        frame = frame[order]
+        at = pl.Series(order)
+        for name in columns:  # one at a time: all at once would be there twice
+            columns[name] = columns[name].gather(at)
+    frame = pl.DataFrame(columns)
+    columns.clear()
+    missing = [pl.lit(None, t).alias(n) for n, t in schema.items() if n not in frame.columns]
+    frame = frame.with_columns(*missing)
     frame = frame.with_columns(pl.Series("row", np.arange(groups.count)))
     if ev.tidy:
         frame = frame.with_columns(naming.ids(tie[order]).alias("conn_id"))
