@@ -208,15 +208,21 @@ def test_losses_of_standard_input_that_are_seen_late_are_said(
     assert not any("misses segments" in note for note in read("-", Options(batch=NEVER)).notes)
 
 
-@pytest.mark.parametrize("batch", [40, 500])
-def test_a_log_judged_in_parts(tmp_path: Path, batch: int) -> None:
-    """Connections a part at a time, with their denials, or all together."""
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of two firewalls."""
     text = subprocess.run(
         [sys.executable, "benchmarks/make_log.py", "4000"], capture_output=True, check=True
     ).stdout
-    lines = text.replace(b" fw01 ", b" fw02 ", 700).splitlines(keepends=True)
-    path = tmp_path / "asa.log"
-    path.write_bytes(b"".join(lines))
+    path = tmp_path_factory.mktemp("log") / "asa.log"
+    path.write_bytes(text.replace(b" fw01 ", b" fw02 ", 700))
+    return path
+
+
+@pytest.mark.parametrize("batch", [40, 500])
+def test_a_log_judged_in_parts(log: Path, batch: int) -> None:
+    """Connections a part at a time, with their denials, or all together."""
+    path = log
     whole, parted = read(path, Options(batch=NEVER)), read(path, Options(batch=batch))
     assert whole.stories is not None and parted.stories is None
     assert len(whole.connections) > 1000 and len(whole.denials) > 200
@@ -235,15 +241,10 @@ def test_a_log_judged_in_parts(tmp_path: Path, batch: int) -> None:
 @pytest.mark.parametrize("most", [30, 700, 1 << 16])
 @pytest.mark.parametrize("cut", [{}, {"ports": (443,)}], ids=str)
 def test_a_table_alone_is_the_table(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, cut: dict[str, Any]
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, cut: dict[str, Any]
 ) -> None:
     """Rows of connections are made as they leave the tracker, where nothing else is asked for."""
-    path = tmp_path / "asa.log"
-    made = subprocess.run(
-        [sys.executable, "benchmarks/make_log.py", "3000"], capture_output=True, check=True
-    ).stdout
-    path.write_bytes(made.replace(b" fw01 ", b" fw02 ", 700))
-    whole = read(path, Options(**cut))
+    whole = read(log, Options(**cut))
 
     def parts(self: pipeline.Intake) -> Any:
         for _ in self.events():
@@ -251,11 +252,12 @@ def test_a_table_alone_is_the_table(
         yield from self.log.rest(most)
 
     monkeypatch.setattr(pipeline.Intake, "_parts", parts)
-    only = {name: read(path, Options(only=name, **cut)) for name in ("connections", "denials")}
+    only = {name: read(log, Options(only=name, **cut)) for name in ("connections", "denials")}
     assert only["connections"].connections.equals(whole.connections)
     assert only["denials"].denials.equals(whole.denials)
     assert len(whole.connections) > 100
-    path.write_bytes(made[:200])
+    path = tmp_path / "asa.log"
+    path.write_bytes(log.read_bytes()[:200])
     assert len(read(path, Options(only="connections")).connections) <= 1
 
 

@@ -140,17 +140,13 @@ def test_what_is_written_is_what_frames_hold(
     names = [NAMED + listing.texts.number(name) for name in NAMES]
     hosts = st.sampled_from([0, V4 + 1, V4 + 2**32 - 1, *names])
     reasons = st.sampled_from([0, *(listing.texts.number(text) for text in ("TCP FINs", "é"))])
+    fields = dict.fromkeys(listed.HOSTS, hosts)
+    fields |= {name: st.sampled_from([0, 1, 443]) for name in listed.NUMBERS.values()}
+    fields |= {"reason": reasons, "has": st.integers(0, 1023)}
+    fields |= {"device": st.integers(0, 1), "verdict": st.integers(0, 1)}
     for rows in parts:
-        for row in rows:
-            for name in listed.HOSTS:
-                row[name] = data.draw(hosts)
-            for name in listed.NUMBERS.values():
-                row[name] = data.draw(st.sampled_from([0, 1, 443]))
-            row["reason"], row["has"] = data.draw(reasons), data.draw(st.integers(0, 1023))
-            row["device"], row["verdict"] = (
-                data.draw(st.integers(0, 1)),
-                data.draw(st.integers(0, 1)),
-            )
+        for name, values in fields.items():
+            rows[name] = data.draw(st.lists(values, min_size=len(rows), max_size=len(rows)))
         listing._runs.add(runs.in_order(rows))
     out = io.BytesIO()
     with pytest.MonkeyPatch.context() as patch:

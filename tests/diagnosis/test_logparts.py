@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
@@ -36,6 +37,7 @@ TEARDOWNS = (
 FLAGS = ("RST", "RST ACK", "ACK", "FIN ACK", "PSH ACK", "SYN", "SYN ACK", "")
 
 
+@cache
 def lines(seed: int, count: int = 400) -> list[Line]:
     """Connections and denials of every kind, with hosts that scan, flood, and end at once."""
     rnd = random.Random(seed)
@@ -120,6 +122,12 @@ def said(verdicts: Verdicts) -> list[Any]:
     return [verdicts.n_connections, verdicts.n_denials, verdicts.clocks, *findings, *patterns]
 
 
+@cache
+def said_of(seed: int) -> list[Any]:
+    """What is said of these lines, as long as nothing is set otherwise."""
+    return said(packed(lines(seed), 1))
+
+
 def same(events: list[Line], seed: int, options: Options | None = None) -> None:
     asked = options or Options()
     cut = Cut(asked.since, asked.until, asked.hosts, asked.ports)
@@ -161,37 +169,32 @@ def test_what_is_asked_for_is_the_same(options: Options) -> None:
 
 
 def test_what_waits_on_disk_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    events = lines(3)
-    want = said(packed(events, 1))
+    events, want = lines(3), said_of(3)
     monkeypatch.setattr(spill, "BUFFER_BYTES", 1000)
     assert said(packed(events, 1)) == want
 
 
 def test_what_is_counted_in_shares_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    events = lines(3)
-    want = said(packed(events, 1))
+    events, want = lines(3), said_of(3)
     monkeypatch.setattr(population, "SHARE", 100)
     assert said(packed(events, 1)) == want
 
 
 def test_denials_are_judged_alike_in_any_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    events = lines(3)
-    want = said(packed(events, 1))
+    events, want = lines(3), said_of(3)
     monkeypatch.setattr(logparts, "AT_ONCE", 10)
     assert said(packed(events, 1)) == want
 
 
 def test_many_rows_for_patterns_wait_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    events = lines(3)
-    want = said(packed(events, 1))
+    events, want = lines(3), said_of(3)
     monkeypatch.setattr(spill, "CHUNK", 20)
     assert said(packed(events, 1)) == want
 
 
 @pytest.mark.parametrize("seed", [3, 4, 9])
 def test_what_goes_on_in_threads_is_the_same(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    events = lines(seed)
-    want = said(packed(events, 1))
+    events, want = lines(seed), said_of(seed)
     for held in (logparts, population, spill):
         monkeypatch.setattr(held, "CHUNK", 20)
     for _ in range(3):
@@ -200,8 +203,7 @@ def test_what_goes_on_in_threads_is_the_same(monkeypatch: pytest.MonkeyPatch, se
 
 @pytest.mark.parametrize("bits", [1, 6])
 def test_slots_that_many_share_find_the_same(monkeypatch: pytest.MonkeyPatch, bits: int) -> None:
-    events = lines(3)
-    want = said(packed(events, 1))
+    events, want = lines(3), said_of(3)
     monkeypatch.setattr(logrows, "SLOT_BITS", bits)
     monkeypatch.setattr(refused, "SLOT_BITS", bits)
     assert said(packed(events, 1)) == want

@@ -184,9 +184,12 @@ def smooth(pick: random.Random, size: int) -> np.ndarray:  # type: ignore[type-a
 
 
 def plain(found: Observations) -> tuple[list[object], list[object]]:
-    rows = [{name: row[name].tolist() for name in found.rows.dtype.names} for row in found.rows]
-    tail = [{name: row[name].tolist() for name in found.tail.dtype.names} for row in found.tail]
-    return rows, tail
+    return dicts(found.rows), dicts(found.tail)
+
+
+def dicts(rows: np.ndarray) -> list[object]:  # type: ignore[type-arg]
+    columns = [rows[name].tolist() for name in rows.dtype.names]
+    return [dict(zip(rows.dtype.names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def run(one: SegmentTracker, rows: np.ndarray, cuts: list[int]) -> list[object]:  # type: ignore[type-arg]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
+from functools import cache
 
 from finis.records import dataclass
 from finis.wire.dialects._template import COMPOSITES, DEFAULT_TOKENS, may_be_empty
@@ -122,6 +123,7 @@ class _Compiler:
         self.ops.append((op, a, int(empty)))
 
 
+@cache  # every file of a log has a reader of its own
 def compile_program(text: str) -> Program:
     """The program of one template.  Raises `ValueError` where it is too long for the kernel."""
     compiler = _Compiler()
