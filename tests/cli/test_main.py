@@ -126,10 +126,12 @@ def test_a_full_disk_is_one_sentence(capsys: Capture, words: list[str]) -> None:
 @pytest.mark.parametrize("words", [["diagnose"], ["causes"], ["denials", "--format", "csv"]])
 def test_so_is_standard_output_that_is_full(words: list[str]) -> None:
     paths = [] if words == ["causes"] else [str(EXAMPLE)]
+    buffered = os.environ | {"PYTHONUNBUFFERED": ""}
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "finis", *words, *paths], stdout=full, stderr=subprocess.PIPE
-        )
+            [sys.executable, "-m", "finis", *words, *paths],
+            stdout=full, stderr=subprocess.PIPE, env=buffered,
+        )  # fmt: skip
     said = b"finis: standard output: cannot be written: No space left on device\n"
     assert (done.returncode, done.stderr) == (2, said)
 

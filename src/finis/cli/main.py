@@ -59,8 +59,9 @@ def process() -> NoReturn:
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except (AttributeError, OSError, ValueError):  # closed, or there is none
-        sys.exit(status)
+    except (AttributeError, OSError, ValueError):  # closed, full, or there is none
+        if status == 0:  # else it has been said, and the interpreter would make it 120
+            sys.exit(status)
     atexit._run_exitfuncs()
     os._exit(status)
 
