@@ -1,12 +1,13 @@
 """Write an ASA log of any length whose time advances, for measuring.
 
-    python benchmarks/make_log.py LINES > asa.log
+    python benchmarks/make_log.py LINES [SHARE] > asa.log
 
 The mix, per 100 lines: 36 Built and 36 Teardown of TCP connections, 10 denials (7 of message
 106015 after a teardown, 3 of an access list), 8 UDP Built and Teardown, 6 local-host lines,
 4 others.  Connections live 1 ms to 10 min (log-uniform) and end by FINs (80 %), resets (12 %),
 SYN timeout (4 %), idle timeout (2 %) and others; 2000 lines a second.  The same seed gives the
-same bytes.
+same bytes.  SHARE, 0 to 1: so many of the connections, denials and hosts have IPv6 addresses, the
+clients of /64s of their own with random interface identifiers; all else stays as it is.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ LATE_FLAGS = ("RST", "RST ACK", "ACK", "FIN ACK", "PSH ACK")
 START = datetime(2024, 3, 1, tzinfo=UTC)
 
 
-def lines(total: int, seed: int = 1) -> object:
-    """`total` lines, each with its newline."""
-    chance = random.Random(seed)
+def lines(total: int, share: float = 0.0, seed: int = 1) -> object:
+    """`total` lines, each with its newline; `share` of them IPv6."""
+    chance, six = random.Random(seed), random.Random(seed)
     reasons = [reason for reason, weight in REASONS for _ in range(weight)]
     ends: list[tuple[float, int, str, str, float]] = []
     late: list[tuple[float, str, str]] = []
@@ -63,13 +64,14 @@ def lines(total: int, seed: int = 1) -> object:
                 f"flags {chance.choice(LATE_FLAGS)}  on interface inside\n"
             )
         else:
-            yield from _other(chance, stamp, now, ends, number)
+            yield from _other(chance, six if six.random() < share else None, stamp, now, ends, number)
             number += 1
         written += 1
 
 
 def _other(
     chance: random.Random,
+    six: random.Random | None,
     stamp: str,
     now: float,
     ends: list[tuple[float, int, str, str, float]],
@@ -80,6 +82,8 @@ def _other(
         f"{chance.randrange(1, 255)}/{chance.randrange(1024, 65536)}"
     )
     server = f"10.1.{chance.randrange(4)}.{chance.randrange(1, 255)}/{chance.choice((80, 443))}"
+    if six:
+        client, server = _client6(six, client), _server6(server)
     draw = chance.random() * 57
     if draw < 36:
         life = 10 ** chance.uniform(-3, 2.78)
@@ -105,7 +109,19 @@ def _other(
         yield f"<165>{stamp}%ASA-5-111008: User 'enable_15' executed the 'show conn' command.\n"
 
 
+def _client6(six: random.Random, client: str) -> str:
+    groups = [0x2400 | six.randrange(1024), *(six.randrange(1 << 16) for _ in range(7))]
+    return f"{':'.join(f'{group:x}' for group in groups)}/{client.partition('/')[2]}"
+
+
+def _server6(server: str) -> str:
+    host, _, port = server.partition("/")
+    _, _, subnet, last = host.split(".")
+    return f"2001:db8:1:{int(subnet) + 1}::{int(last):x}/{port}"
+
+
 if __name__ == "__main__":
     write = sys.stdout.write
-    for line in lines(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000):  # type: ignore[attr-defined]
+    total, share = [*sys.argv[1:], *("100000", "0")[len(sys.argv) - 1 :]][:2]
+    for line in lines(int(total), float(share)):  # type: ignore[attr-defined]
         write(line)

@@ -18,6 +18,7 @@ cdef class Learner:
     cdef int program_count
     cdef uint8_t* index
     cdef Tree tree
+    cdef Hosts hosts
     # Headers read before, by a hash of their bytes.
     cdef Header* headers_at
     cdef list texts
@@ -60,6 +61,7 @@ cdef class Learner:
             or self.headers_at == NULL
             or memo_open(&self.memo, int.from_bytes(os.urandom(8), "little"))
             or tree_open(&self.tree)
+            or hosts_open(&self.hosts, int.from_bytes(os.urandom(8), "little"))
         ):
             raise MemoryError
         for msg_id in (*grammar.messages, *grammar.special):
@@ -69,6 +71,7 @@ cdef class Learner:
             self._add(msg_id, copies)
         self.texts = [None] * HEADERS
         self.fresh = -1
+        self.parsed.hosts = &self.hosts
         self.book = _packed.Book()
         self._forget()
 
@@ -79,6 +82,7 @@ cdef class Learner:
         PyMem_Free(self.headers_at)
         memo_close(&self.memo)
         tree_close(&self.tree)
+        hosts_close(&self.hosts)
 
     cdef int _add(self, msg_id, copies) except -1:
         program = compile_program(self.reader.grammar.messages[msg_id].texts[0])
@@ -109,6 +113,7 @@ cdef class Learner:
         """Begin a new book; nothing of the old one is used again."""
         cdef int i
         self.book = _packed.Book()
+        hosts_clear(&self.hosts)
         self._forget()
         for i in range(HEADERS):
             self.headers_at[i].length = self.headers_at[i].parts = 0
@@ -123,6 +128,7 @@ cdef class Learner:
 
     cdef int _slow(self, number, text, bint learn) except -1:
         """Have the reference read a line, and learn from it what its words mean."""
+        self._tell_hosts()
         problems = self.source.problems.counts
         before = sum(problems.values()) if learn else 0
         row = self.reader.line(number, text)
@@ -152,13 +158,50 @@ cdef class Learner:
             self._write(out, name, value)
         return 0
 
+    cdef int _tell_hosts(self) except -1:
+        """Put the addresses that were met into the book."""
+        cdef Hosts* hosts = &self.hosts
+        cdef Address* address
+        cdef uint8_t out[LONGEST_IPV6]
+        cdef uint32_t i
+        texts = []
+        for i in range(hosts.told, hosts.count):
+            address = &hosts.addresses[i]
+            if holds_ipv4(address):
+                number = int(address.high) << 64 | address.low
+                texts.append(IPv6Address(number).compressed)
+            else:
+                texts.append(
+                    PyUnicode_DecodeASCII(<const char*>out, compressed(address, out), NULL)
+                )
+        hosts.told = hosts.count
+        if texts:
+            self.book.add_hosts(texts)
+        return 0
+
+    cdef uint64_t _host(self, text) except? 99:
+        """The word of a host of the reference; an address has the same in lines to come."""
+        cdef Address address
+        cdef const uint8_t* p
+        cdef bytes padded
+        cdef uint64_t word = self.book.host(text)
+        if len(self.book.hosts) == self.hosts.next_code:
+            return word
+        padded = text.encode("utf-8", "replace").ljust(LONGEST_IPV6 + PADDING)
+        p = <const uint8_t*>PyBytes_AS_STRING(padded)
+        if ipv6(p, &address) == p + len(text):
+            code_of(&self.hosts, &address)
+            self.hosts.told = self.hosts.count
+        self.hosts.next_code = <uint32_t>len(self.book.hosts)
+        return word
+
     cdef int _write(self, Event* out, str name, value) except -1:
         cdef Py_ssize_t offset
         cdef uint32_t bit
         offset, bit = self.place[name]
         cdef uint8_t* p = <uint8_t*>out + offset
         if bit == 0:
-            (<uint64_t*>p)[0] = self.book.host(value)
+            (<uint64_t*>p)[0] = self._host(value)
         elif bit == HAS_DURATION:
             (<double*>p)[0] = value
         elif bit >= HAS_A_P:
@@ -236,11 +279,9 @@ cdef inline void fill(const Program* code, const Parsed* parsed, Event* row) noe
                 break
             p = <uint8_t*>row + code.offset[k][i]
             row.has |= code.bit[k][i]
-            if kind == HOST:
-                (<uint64_t*>p)[0] = V4 | <uint64_t>parsed.value[k]
-            elif kind == PORT:
+            if kind == PORT:
                 (<uint16_t*>p)[0] = <uint16_t>parsed.value[k]
-            elif kind == INT:
+            elif kind == HOST or kind == INT:
                 (<int64_t*>p)[0] = parsed.value[k]
             else:
                 (<double*>p)[0] = <double>parsed.value[k]

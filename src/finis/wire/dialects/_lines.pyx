@@ -19,6 +19,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from finis.wire.dialects._header cimport *
+from finis.wire.dialects._hosts cimport *
 from finis.wire.dialects._memo cimport *
 from finis.wire.dialects._row cimport *
 from finis.wire.dialects._scan cimport *
@@ -31,6 +32,7 @@ from finis.wire.dialects._values cimport (
 )
 
 import os
+from ipaddress import IPv6Address
 
 import numpy as np
 
@@ -43,7 +45,7 @@ assert sizeof(Event) == _packed.EVENT.itemsize and _packed.BIT["b_mapped_p"] == 
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(object)
 
-cdef uint64_t V4 = _packed.V4
+assert (_packed.V4, _packed.NAMED) == (1 << 32, 2 << 32)
 
 # What stopped `Lines._run`.
 cdef enum:
@@ -60,7 +62,7 @@ cdef enum:
     # Bytes behind a line's start that may be read: more than any line of the tree is long.
     MARGIN = 4096
 
-assert LONGEST_PREFIX + LONGEST_LINE + SPANS * 20 + PADDING < MARGIN
+assert LONGEST_PREFIX + LONGEST_LINE + SPANS * LONGEST_IPV6 + PADDING < MARGIN
 assert MORE >= SLOTS * COPIES and sizeof(Event) < 256
 
 cdef int64_t NEVER = -(1 << 62)
@@ -78,6 +80,21 @@ def address(bytes text, bint wide):
         raise ValueError("too short")
     length = finis_ipv4(p, &value) if wide else finis_ipv4_narrow(p, &value)
     return value, length
+
+
+def address6(bytes text):
+    """The IPv6 address that begins a text: (its number, how many bytes write it, its proper text, None
+    for one that holds an IPv4 address); None if there is none.  For tests."""
+    cdef const uint8_t* p = <const uint8_t*>PyBytes_AS_STRING(text)
+    cdef Address found
+    cdef uint8_t out[LONGEST_IPV6]
+    if len(text) < LONGEST_IPV6 + PADDING:
+        raise ValueError("too short")
+    cdef const uint8_t* end = ipv6(p, &found)
+    if end == NULL:
+        return None
+    proper = None if holds_ipv4(&found) else out[: compressed(&found, out)].decode()
+    return int(found.high) << 64 | found.low, end - p, proper
 
 
 include "_learning.pxi"
@@ -148,6 +165,7 @@ cdef class Lines(Learner):
 
     def take(self):
         """The rows collected; the collection starts afresh."""
+        self._tell_hosts()
         rows = self.buffer[: self.count * sizeof(Event)].view(_packed.EVENT)
         out = _packed.Packed(rows, self.book)
         del rows
@@ -295,7 +313,7 @@ cdef class Lines(Learner):
         if not header.pure:
             return NULL
         p = start + header.length
-        known = follow(&self.tree, &p, &found)
+        known = follow(&self.tree, &self.hosts, &p, &found)
         if known == NULL:
             return NULL
         if found.rest != NULL:

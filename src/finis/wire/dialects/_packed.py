@@ -65,6 +65,11 @@ class Book:
         number = ipv4(text)
         return NAMED + _code(self._hosts, self.hosts, text) if number < 0 else V4 + number
 
+    def add_hosts(self, texts: list[str]) -> None:
+        """Hosts that the book does not have; no IPv4 addresses."""
+        self._hosts.update(zip(texts, range(len(self.hosts), len(self.hosts) + len(texts))))
+        self.hosts += texts
+
     def origin(self, device: str | None, file: str | None) -> int:
         return _code(self._origins, self.origins, (device, file))
 

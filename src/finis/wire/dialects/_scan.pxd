@@ -1,8 +1,9 @@
 # The interpreter of `_program`: where the values of a line stand, read straight from its bytes.
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy
 
-from finis.wire.dialects._values cimport duration, ipv4, number, short_number
+from finis.wire.dialects._hosts cimport Hosts, host_like, host_word
+from finis.wire.dialects._values cimport duration, number, short_number
 
 # _program.Op
 cdef enum:
@@ -50,7 +51,8 @@ cdef struct Span:
     int slot  # -1: none
 
 cdef struct Parsed:
-    int64_t value[SLOTS]
+    Hosts* hosts
+    int64_t value[SLOTS]  # of a host its word
     bint taken[SLOTS]
     uint8_t key[KEY]
     int key_length
@@ -60,6 +62,7 @@ cdef struct Parsed:
     int span_count
     bint unsure  # whether a part is left out may hang on the digits of a value
     const uint8_t* looked  # no byte after this was asked for, but to be in a span
+    const uint8_t* doubted  # the last one whose answer another address might change, were it in one
 
 cdef struct Option:
     int end
@@ -199,6 +202,12 @@ cdef inline const uint8_t* absent(
     return p if none else NULL
 
 
+cdef inline void doubt(Parsed* out, uint8_t c, const uint8_t* p) noexcept nogil:
+    """What was asked at `p` hung on whether `c` stands there."""
+    if host_like(c) and p > out.doubted:
+        out.doubted = p
+
+
 cdef inline bint missed_literal(
     const uint8_t* literal, int length, const uint8_t* p, const uint8_t* end, Parsed* out
 ) noexcept nogil:
@@ -208,8 +217,11 @@ cdef inline bint missed_literal(
         return False
     while p + i < end and p[i] == literal[i]:  # they differ somewhere
         out.unsure |= digit(literal[i])
+        doubt(out, literal[i], p + i)
         i += 1
-    out.unsure |= p + i < end and digit(literal[i]) and digit(p[i])
+    if p + i < end and host_like(p[i]):
+        out.unsure |= digit(literal[i]) and digit(p[i])
+        doubt(out, literal[i], p + i)
     if p + i > out.looked:
         out.looked = p + i
     return True
@@ -218,7 +230,7 @@ cdef inline bint missed_literal(
 cdef inline void span(
     Parsed* out, int op, int slot, const uint8_t* start, const uint8_t* end
 ) noexcept nogil:
-    if out.span_count == SPANS:
+    if out.span_count == SPANS or (op == HOST and out.doubted >= start):
         out.unsure = True
         return
     out.spans[out.span_count].start, out.spans[out.span_count].length = start, <int>(end - start)
@@ -227,12 +239,12 @@ cdef inline void span(
 
 
 cdef inline const uint8_t* field(
-    int op, const uint8_t* p, const uint8_t* end, int64_t* value
+    int op, const uint8_t* p, const uint8_t* end, Hosts* hosts, int64_t* value
 ) noexcept nogil:
     """Past a value or words of this kind, NULL in doubt."""
     cdef const uint8_t* q
     if op == HOST:
-        q = ipv4(p, value)
+        q = host_word(hosts, p, <uint64_t*>value)
         return NULL if q == NULL or not host_ends(q, end) else q
     if op == PORT:
         q = short_number(p, 5, value)
@@ -256,7 +268,8 @@ cdef inline bint run(
     cdef int64_t value = 0
     for k in range(program.slots):
         out.taken[k] = False
-    out.span_count, out.unsure, out.looked = 0, False, p
+    out.span_count, out.unsure = 0, False
+    out.looked, out.doubted = p, p - 1
     while i < program.count:
         op, a = program.ops[i].op, program.ops[i].a
         missed = False
@@ -295,8 +308,10 @@ cdef inline bint run(
             missed = True
             if q > out.looked:
                 out.looked = q
+            if (op == FLAGS or op == RING) and q > out.doubted:
+                out.doubted = q
         else:
-            q = field(op, p, end, &value)
+            q = field(op, p, end, out.hosts, &value)
             if q == NULL:
                 return False
             if HOST <= op <= DURATION:
@@ -326,6 +341,7 @@ cdef inline bint run(
             depth -= 1
             for k in range(<int>(p - open[depth].at)):
                 out.unsure |= digit(open[depth].at[k])
+                doubt(out, open[depth].at[k], open[depth].at + k)
             p, i = open[depth].at, open[depth].end
             out.key_length = open[depth].key_at + 1
             out.key[open[depth].key_at] = b"0"

@@ -6,6 +6,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
+from finis.wire.dialects._hosts cimport Hosts, host_like, host_word
 from finis.wire.dialects._scan cimport (
     DURATION,
     HOST,
@@ -23,7 +24,6 @@ from finis.wire.dialects._values cimport (
     finis_again,
     finis_differ,
     finis_same,
-    ipv4,
     number,
     short_number,
 )
@@ -92,10 +92,11 @@ cdef inline void tree_clear(Tree* tree) noexcept nogil:
 
 
 cdef inline const End* follow(
-    const Tree* tree, const uint8_t** place, Found* found
+    const Tree* tree, Hosts* hosts, const uint8_t** place, Found* found
 ) noexcept nogil:
     """The end that the line at `place` comes to, and in `place` what stands behind it; NULL if
-    none.  At most as many bytes are read as the longest of the planted lines has, and some."""
+    none.  At most as many bytes are read as the longest of the planted lines has, and some for each
+    value."""
     cdef const uint8_t* p = place[0]
     cdef const uint8_t* q
     cdef const Node* node
@@ -131,8 +132,7 @@ cdef inline const End* follow(
             if again:
                 q = p + host_length
             else:
-                q = ipv4(p, &value)
-                last_host = <uint64_t>1 << 32 | <uint64_t>value  # _packed.V4
+                q = host_word(hosts, p, &last_host)
                 host, host_length = p, <int>(q - p)
             found.wide[wides] = last_host
             wides += 1
@@ -161,7 +161,7 @@ cdef inline const End* follow(
             place[0] = p
             return &tree.ends[at]
         if q == NULL:  # no value: it may go on in another way, but not with a digit
-            if digit(p[0]):
+            if digit(p[0]) or (op == HOST and host_like(p[0])):
                 return NULL
             wides -= op != PORT
             narrows -= op == PORT
@@ -234,7 +234,7 @@ cdef inline bint _clash(const Tree* tree, const Node* node, int op) noexcept nog
     if op == REST or op == OVER:
         return at != 0
     while at:
-        if digit(tree.nodes[at].head[0]):
+        if digit(tree.nodes[at].head[0]) or (op == HOST and host_like(tree.nodes[at].head[0])):
             return True
         at = tree.nodes[at].sibling
     return False

@@ -186,8 +186,9 @@ cdef extern from *:
         return finis_differ(p, q) << (32 - length) == 0;
     }
 
-    /* Are the first `length` bytes the same, at most 15, and does no digit follow those at `p`? */
+    /* Are the first `length` bytes the same, and does no digit follow those at `p`? */
     static inline int finis_again(const uint8_t* p, const uint8_t* before, int length) {
+        if (length > 16) return memcmp(p, before, length) == 0 && (uint8_t)(p[length] - '0') > 9;
         return (finis_differ(p, before) & ((1u << length) - 1)) == 0
             && (uint8_t)(p[length] - '0') > 9;
     }
