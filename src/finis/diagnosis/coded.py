@@ -89,9 +89,17 @@ class Names:
         many."""
         old, known = self._known
         if old is not book or len(known) < len(book.hosts):
-            known = np.array([self.code(text) for text in book.hosts], "u8")
+            first = len(known) if old is book else 0
+            new = np.array(self._codes(book.hosts[first:]), "u8")
+            known = np.concatenate([known[:first], new])
             self._known = (book, known)
         return known
+
+    def _codes(self, texts: list[str]) -> list[int]:
+        """Of hosts that are no IPv4 addresses; 0 where there are too many."""
+        if len(self.book.hosts) + len(texts) <= _NAMES:
+            return self.book.named(texts)
+        return [self.code(text) for text in texts]
 
     def code(self, text: str) -> int:
         """Of a host as text; 0 where there are too many."""

@@ -86,7 +86,7 @@ cdef struct Flow:
     Word* words
     Way* ways
     uint64_t* idents  # of hosts that are no IPv4
-    Py_ssize_t word_room, way_room, ident_room
+    Py_ssize_t word_room, way_room, ident_room, ident_count
     int64_t wait, ahead, open_most
     # While a batch is followed:
     const uint32_t* to_words

@@ -184,8 +184,10 @@ cdef class Translation:
         count = len(self.book.hosts)
         if count > self.host_count:
             self.hosts = <uint64_t*>larger(self.hosts, count * sizeof(uint64_t))
-            for i in range(self.host_count, count):
-                self.hosts[i] = follower.note_host(self.book.hosts[i])
+            texts = self.book.hosts[self.host_count : count]
+            for i, host in enumerate(follower.book.named(texts), self.host_count):
+                self.hosts[i] = host
+            follower.identify()
             self.host_count = count
         return 0
 
@@ -263,14 +265,20 @@ cdef class Follower:
 
     cdef uint64_t note_host(self, text) except? 99:
         cdef uint64_t host = self.book.host(text)
-        cdef Py_ssize_t code
-        if host >= NAMED:
-            code = host - NAMED
-            if code >= self.f.ident_room:
-                self.f.ident_room = 2 * code + 64
-                self.f.idents = <uint64_t*>larger(self.f.idents, self.f.ident_room * sizeof(uint64_t))
-            self.f.idents[code] = <uint64_t><int64_t>hash(text)
+        self.identify()
         return host
+
+    cdef int identify(self) except -1:
+        """Work out the idents of hosts that are new in the book."""
+        cdef list hosts = self.book.hosts
+        cdef Py_ssize_t count = len(hosts)
+        if count > self.f.ident_room:
+            self.f.ident_room = 2 * count + 64
+            self.f.idents = <uint64_t*>larger(self.f.idents, self.f.ident_room * sizeof(uint64_t))
+        while self.f.ident_count < count:
+            self.f.idents[self.f.ident_count] = <uint64_t><int64_t>hash(hosts[self.f.ident_count])
+            self.f.ident_count += 1
+        return 0
 
     cdef uint32_t note_origin(self, pair) except? 99:
         cdef Py_ssize_t code = self.book.origin(*pair), room
@@ -329,6 +337,7 @@ cdef class Follower:
             permits = device.permits
             kept.append((permits, permits.kept()))
         self.book, self.translations, self.devices_of = Book(), {}, []
+        self.f.ident_count = 0
         self.out.new_book(self.book)
         memset(self.f.ways, 0, self.f.way_room * sizeof(Way))
         self.f.way = NULL

@@ -104,9 +104,16 @@ class _Recoder:
 
     def events(self, rows: Array, chosen: Array) -> None:
         self.words(rows, chosen, "words", "origin")
-        for name in HOSTS:
-            named = chosen & (rows[name] >= NAMED)
-            _recode(rows, name, named, lambda host: self.new.host(self.old.text(host)))
+        named = {name: np.flatnonzero(chosen & (rows[name] >= NAMED)) for name in HOSTS}
+        codes = {name: rows[name][at] - np.uint64(NAMED) for name, at in named.items()}
+        used = np.zeros(1 + max(int(of.max(initial=0)) for of in codes.values()), bool)
+        for of in codes.values():
+            used[of] = True
+        to = np.zeros(len(used), np.uint64)
+        hosts = self.old.hosts
+        to[used] = self.new.named([hosts[code] for code in np.flatnonzero(used).tolist()])
+        for name, at in named.items():
+            rows[name][at] = to[codes[name]]
 
     def why(self, code: int) -> int:
         return self.whys.setdefault(self.old_whys[code], len(self.whys))

@@ -8,7 +8,7 @@ words that never repeat (hostile input) cost a new book now and then and nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -66,9 +66,19 @@ class Book:
         return NAMED + _code(self._hosts, self.hosts, text) if number < 0 else V4 + number
 
     def add_hosts(self, texts: list[str]) -> None:
-        """Hosts that the book does not have; no IPv4 addresses."""
+        """Hosts that the book does not have, each once; no IPv4 addresses."""
         self._hosts.update(zip(texts, range(len(self.hosts), len(self.hosts) + len(texts))))
         self.hosts += texts
+
+    def named(self, texts: Iterable[str]) -> list[int]:
+        """The words of hosts that are no IPv4 addresses."""
+        codes, hosts, out = self._hosts, self.hosts, []
+        for text in texts:
+            code = codes.setdefault(text, len(hosts))
+            if code == len(hosts):
+                hosts.append(text)
+            out.append(NAMED + code)
+        return out
 
     def origin(self, device: str | None, file: str | None) -> int:
         return _code(self._origins, self.origins, (device, file))
@@ -99,7 +109,7 @@ def _dotted(number: int) -> str:
 
 def ipv4(text: str) -> int:
     """The number of a dotted address in its one proper form; -1 for all else."""
-    return -1 if len(text) > 15 else _ipv4(text)
+    return -1 if len(text) > 15 or ":" in text else _ipv4(text)
 
 
 @lru_cache(1 << 12)  # the hosts of a line are asked for several times
@@ -213,7 +223,7 @@ class Recoder:
         old, new = self.old, self.new
         words = [new.word(told) for told in old.words[len(self.words) :]]
         origins = [new.origin(*pair) for pair in old.origins[len(self.origins) :]]
-        hosts = [new.host(text) for text in old.hosts[len(self.hosts) :]]
+        hosts = new.named(old.hosts[len(self.hosts) :])
         self.words = np.concatenate([self.words, np.array(words, "u4")])
         self.origins = np.concatenate([self.origins, np.array(origins, "u4")])
         self.hosts = np.concatenate([self.hosts, np.array(hosts, "u8")])

@@ -91,7 +91,7 @@ cdef class Hosts:
     def __init__(self, column, list names):
         self.keep = column
         self.count, self.step = len(column), column.strides[0] if len(column) else 8
-        self.names = [name.encode("utf-8", "replace") for name in names]
+        self.names = names
         if column.dtype != "u8":
             raise ValueError("not host words")
 
@@ -103,13 +103,15 @@ cdef class Hosts:
         cdef int64_t* offsets = <int64_t*>malloc((self.count + 1) * sizeof(int64_t))
         cdef uint8_t* data
         cdef uint8_t* p
+        cdef bytes name
         cdef const uint8_t* at = <const uint8_t*><size_t>self.keep.__array_interface__["data"][0]
         cdef uint64_t host
         cdef Py_ssize_t i, size = self.count * LONGEST + 4
+        cdef dict texts = {}  # those that are used: a book may hold many more
         for i in range(self.count):
             host = (<const uint64_t*>(at + i * self.step))[0]
             if host >= NAMED:
-                size += len(<bytes>self.names[host - NAMED])
+                size += len(encoded(texts, self.names, host))
         data = <uint8_t*>malloc(size)
         if (
             schema == NULL or array == NULL or buffers == NULL or valid == NULL or offsets == NULL
@@ -133,9 +135,9 @@ cdef class Hosts:
             if host < NAMED:
                 p = dotted(p, <uint32_t>(host - V4))
             else:
-                name = <bytes>self.names[host - NAMED]
-                memcpy(p, <const uint8_t*><bytes>name, len(<bytes>name))
-                p += len(<bytes>name)
+                name = <bytes>texts[host]
+                memcpy(p, <const uint8_t*>name, len(name))
+                p += len(name)
         offsets[self.count] = p - data
         buffers[0], buffers[1], buffers[2] = valid, offsets, data
         schema.format, schema.name, schema.flags, schema.release = b"U", b"", NULLABLE, release_schema
@@ -145,6 +147,14 @@ cdef class Hosts:
             PyCapsule_New(schema, "arrow_schema", drop_schema),
             PyCapsule_New(array, "arrow_array", drop_array),
         )
+
+
+cdef bytes encoded(dict texts, list names, uint64_t host):
+    """The text of a host that is no IPv4, noted in `texts`."""
+    text = texts.get(host)
+    if text is None:
+        text = texts[host] = (<str>names[host - NAMED]).encode("utf-8", "replace")
+    return text
 
 
 def plain(hosts, list names):
@@ -167,9 +177,7 @@ cdef bytes laid(const uint64_t[::1] words, list names, int head, int64_t[::1] le
     cdef bytes name
     for i in range(count):
         if words[i] >= NAMED:
-            if words[i] not in texts:
-                texts[words[i]] = (<str>names[words[i] - NAMED]).encode("utf-8", "replace")
-            size += len(<bytes>texts[words[i]])
+            size += len(encoded(texts, names, words[i]))
         elif words[i] < V4:
             raise ValueError("no host")
     cdef bytes out = PyBytes_FromStringAndSize(NULL, size)
