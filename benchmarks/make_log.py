@@ -64,7 +64,8 @@ def lines(total: int, share: float = 0.0, seed: int = 1) -> object:
                 f"flags {chance.choice(LATE_FLAGS)}  on interface inside\n"
             )
         else:
-            yield from _other(chance, six if six.random() < share else None, stamp, now, ends, number)
+            other = six if six.random() < share else None
+            yield from _other(chance, other, stamp, now, ends, number)
             number += 1
         written += 1
 

@@ -136,7 +136,7 @@ def test_the_leading_hosts_are_in_order_of_text(
     counted = {V4 + number: n for number, n in hosts} | {known.code(text): 2 for text in names}
     codes, counts = np.array(list(counted), "u8"), np.array(list(counted.values()), "i8")
     found, times = known.leading(codes, counts, most)
-    texts = {code: known.book.text(code) or "" for code in counted}
+    texts = dict(zip(counted, known.texts(codes).to_list(), strict=True))
     want = sorted(counted, key=lambda code: (-counted[code], texts[code]))[:most]
     assert found.tolist() == want
     assert times.tolist() == [counted[code] for code in want]

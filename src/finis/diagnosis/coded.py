@@ -13,18 +13,21 @@ import numpy as np
 import polars as pl
 
 from finis.correlation.keys import mix
+from finis.correlation.naming import text_hash
 from finis.correlation.stories import Refusal, Story
 from finis.diagnosis.counting import NEVER, Counting, counter, fast, firsts, rivals, summed
 from finis.diagnosis.findings import TOP_HOSTS
 from finis.diagnosis.kinds import Verdict
 from finis.diagnosis.partrows import Row
+from finis.diagnosis.spill import Appended, Spill
 from finis.diagnosis.tally import LOOKED_AT, MOST, Held, Table, first_of_pairs, kept
 from finis.records import dataclass, replace
 from finis.tracking.parts import LogPart
-from finis.wire.dialects._packed import NAMED, Book
+from finis.wire.dialects._packed import NAMED, V4, Book, ipv4
 
 Array = np.ndarray
-_NAMES = 4 * MOST  # names and IPv6 addresses told apart; further ones are not counted
+HELD = 4 * MOST  # texts of names and IPv6 addresses in memory
+_FURTHER = np.dtype([("code", "u8"), ("at", "i8"), ("length", "i8")])  # of those in a file
 
 
 @dataclass(slots=True)
@@ -78,38 +81,69 @@ class Period:
 
 
 class Names:
-    """One code for every host, whatever the book of a part says."""
+    """One code for every host, whatever the book of a part says: of what is no IPv4 address a hash.
+    The texts of such hosts are held up to a ceiling; further ones wait on disk."""
 
     def __init__(self) -> None:
-        self.book = Book()
         self._known: tuple[Book | None, Array] = (None, np.empty(0, "u8"))
+        self._texts: dict[int, str] = {}
+        self._further = Spill(_FURTHER)
+        self._file = Appended()
+        self._end = 0  # of the file
 
     def known(self, book: Book) -> Array:
-        """Codes (u8), which hold for all parts, of the hosts of a book; 0 where there are too
-        many."""
+        """Codes (u8), which hold for all parts, of the hosts of a book."""
         old, known = self._known
         if old is not book or len(known) < len(book.hosts):
             first = len(known) if old is book else 0
-            new = np.array(self._codes(book.hosts[first:]), "u8")
-            known = np.concatenate([known[:first], new])
+            known = np.concatenate([known[:first], self._codes(book.hosts[first:])])
             self._known = (book, known)
         return known
 
-    def _codes(self, texts: list[str]) -> list[int]:
-        """Of hosts that are no IPv4 addresses; 0 where there are too many."""
-        if len(self.book.hosts) + len(texts) <= _NAMES:
-            return self.book.named(texts)
-        return [self.code(text) for text in texts]
-
     def code(self, text: str) -> int:
-        """Of a host as text; 0 where there are too many."""
-        full = len(self.book.hosts) >= _NAMES and text not in self.book._hosts
-        return 0 if full else self.book.host(text)
+        """Of a host as text."""
+        number = ipv4(text)
+        return V4 + number if number >= 0 else int(self._codes([text])[0])
+
+    def _codes(self, texts: list[str]) -> Array:
+        """Of hosts that are no IPv4 addresses."""
+        hashes = text_hash(pl.Series(texts, dtype=pl.String))
+        codes: Array = hashes >> np.uint64(2) | np.uint64(1 << 62)
+        held = self._texts
+        fresh = [n for n, code in enumerate(codes.tolist()) if code not in held]
+        room = max(0, HELD - len(held))
+        held.update((int(codes[n]), texts[n]) for n in fresh[:room])
+        if fresh[room:]:
+            self._write(codes[fresh[room:]], [texts[n].encode() for n in fresh[room:]])
+        return codes
+
+    def _write(self, codes: Array, texts: list[bytes]) -> None:
+        rows = self._further.room(len(codes))
+        rows["code"], rows["length"] = codes, [len(text) for text in texts]
+        rows["at"] = self._end + np.cumsum(rows["length"]) - rows["length"]
+        self._end = self._file.add(texts)
 
     def texts(self, codes: Array) -> pl.Series:
+        """Hosts as text, null where the code is 0."""
         from finis.wire.dialects._packed import host_texts
 
-        return host_texts("host", np.ascontiguousarray(codes), self.book)
+        out, book = np.array(codes), Book()
+        named = out >= NAMED
+        if named.any():
+            few, where = np.unique(out[named], return_inverse=True)
+            texts = self._found(few)
+            out[named] = np.array(book.named(texts[code] for code in few.tolist()), "u8")[where]
+        return host_texts("host", out, book)
+
+    def _found(self, codes: Array) -> dict[int, str]:
+        """The texts of hosts that are no IPv4 addresses, by code."""
+        out = {code: text for code in codes.tolist() if (text := self._texts.get(code)) is not None}
+        for rows in self._further if len(out) < len(codes) else ():
+            for code, at, length in rows[np.isin(rows["code"], codes)].tolist():
+                if code not in out:
+                    with self._file.at(at) as file:
+                        out[code] = file.read(length).decode()
+        return out
 
     def leading(self, codes: Array, counts: Array, most: int) -> tuple[Array, Array]:
         """Those with the highest counts and their counts, ties in order of text."""

@@ -35,7 +35,7 @@ class Cut:
         found = self._timely(rows.first_ns, rows.last_ns)
         event = part.connections["start"]["event"]
         if self.hosts:
-            asked = np.array([part.book.host(text) for text in self.hosts], "u8")
+            asked = _words(part, self.hosts)
             found &= np.logical_or.reduce([np.isin(event[name], asked) for name in HOSTS])
         if self.ports:
             found &= np.logical_or.reduce(
@@ -49,7 +49,7 @@ class Cut:
         stamps = np.where(event["has"] & BIT["ts"] != 0, event["ts"], NEVER)
         found = self._timely(stamps, stamps)
         if self.hosts:
-            asked = np.array([part.book.host(text) for text in self.hosts], "u8")
+            asked = _words(part, self.hosts)
             found &= np.isin(event["a_h"], asked) | np.isin(event["b_h"], asked)
         if self.ports:
             found &= np.logical_or.reduce(
@@ -61,7 +61,7 @@ class Cut:
         """Per denial (`refused.REFUSED`)."""
         found = self._timely(rows["ts"], rows["ts"])
         if self.hosts:
-            asked = np.array([code for text in self.hosts if (code := names.code(text))], "u8")
+            asked = np.array([names.code(text) for text in self.hosts], "u8")
             found &= np.isin(rows["src"], asked) | np.isin(rows["dst"], asked)
         if self.ports:
             found &= np.isin(rows["src_p"], self.ports) | np.isin(rows["dst_p"], self.ports)
@@ -80,3 +80,8 @@ def _ns(ts: datetime) -> int:
     import polars as pl
 
     return int(pl.Series([ts]).dt.epoch("ns")[0])
+
+
+def _words(part: LogPart, hosts: Sequence[str]) -> Array:
+    """Hosts in the codes of a part, those that it has."""
+    return np.array([word for text in hosts if (word := part.book.find(text))], "u8")

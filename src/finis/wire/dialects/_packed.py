@@ -65,9 +65,14 @@ class Book:
         number = ipv4(text)
         return NAMED + _code(self._hosts, self.hosts, text) if number < 0 else V4 + number
 
+    def find(self, text: str) -> int:
+        """The word of an address or name, 0 if the book does not have it, which stays so."""
+        number = ipv4(text)
+        return V4 + number if number >= 0 else NAMED + self._hosts.get(text, -NAMED)
+
     def add_hosts(self, texts: list[str]) -> None:
         """Hosts that the book does not have, each once; no IPv4 addresses."""
-        self._hosts.update(zip(texts, range(len(self.hosts), len(self.hosts) + len(texts))))
+        self._hosts.update((text, code) for code, text in enumerate(texts, len(self.hosts)))
         self.hosts += texts
 
     def named(self, texts: Iterable[str]) -> list[int]:

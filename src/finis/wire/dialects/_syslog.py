@@ -221,7 +221,8 @@ def unwrap_json(line: str, wanted: re.Pattern[str]) -> str:
                     best = value
     if not best:
         return line
-    return best if STAMP.search(best) else f"{stamp} {best}"
+    best = best if STAMP.search(best) else f"{stamp} {best}"
+    return best.encode("utf-8", "replace").decode()  # halves of a surrogate pair are no text
 
 
 def unquote(prefix: str, body: str) -> str:
