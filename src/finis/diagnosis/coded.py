@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -109,19 +110,21 @@ class Names:
         """Of hosts that are no IPv4 addresses."""
         hashes = text_hash(pl.Series(texts, dtype=pl.String))
         codes: Array = hashes >> np.uint64(2) | np.uint64(1 << 62)
-        held = self._texts
-        fresh = [n for n, code in enumerate(codes.tolist()) if code not in held]
-        room = max(0, HELD - len(held))
-        held.update((int(codes[n]), texts[n]) for n in fresh[:room])
-        if fresh[room:]:
-            self._write(codes[fresh[room:]], [texts[n].encode() for n in fresh[room:]])
+        numbers = codes.tolist()
+        fresh = [code not in self._texts for code in numbers]
+        some = dict(zip(compress(numbers, fresh), compress(texts, fresh), strict=True))
+        if len(self._texts) + len(some) <= HELD:
+            self._texts.update(some)
+        else:
+            self._write(some)
         return codes
 
-    def _write(self, codes: Array, texts: list[bytes]) -> None:
-        rows = self._further.room(len(codes))
-        rows["code"], rows["length"] = codes, [len(text) for text in texts]
+    def _write(self, texts: dict[int, str]) -> None:
+        data = [text.encode() for text in texts.values()]
+        rows = self._further.room(len(data))
+        rows["code"], rows["length"] = list(texts), list(map(len, data))
         rows["at"] = self._end + np.cumsum(rows["length"]) - rows["length"]
-        self._end = self._file.add(texts)
+        self._end = self._file.add([b"".join(data)])
 
     def texts(self, codes: Array) -> pl.Series:
         """Hosts as text, null where the code is 0."""

@@ -7,6 +7,7 @@ columns of the tables are read from both in bulk, when they are asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,17 +77,23 @@ def one_book(
     new = Book()
     whys: dict[str | None, int] = {None: 0}
     refusals = denials["refusal"]
+    events = connections["start"]["event"], refusals["event"]
+    hosts = [np.stack([rows[name] for name in HOSTS]) for rows in events]
     for at in used:
         old = books[at]
         assert old is not None
         to = _Recoder(*old, new, whys)
         built, torn, refused = (codes == at for codes in where)
-        to.events(connections["start"]["event"], built)
+        for rows, those, chosen in zip(events, hosts, (built, refused), strict=True):
+            to.words(rows, chosen, "words", "origin")
+            to.hosts(those, chosen)
         to.words(connections["end"], torn & (connections["ended"] == 1), "words", "origin")
-        to.events(refusals["event"], refused)
         permitted = refused & (refusals["permit_words"] != NONE)
         to.words(refusals, permitted, "permit_words", "permit_origin")
         _recode(refusals, "why", refused, to.why)
+    for rows, those in zip(events, hosts, strict=True):
+        for name, words in zip(HOSTS, those, strict=True):
+            rows[name] = words
     return new, list(whys)
 
 
@@ -102,18 +109,15 @@ class _Recoder:
         _recode(rows, words, chosen, lambda code: self.new.word(self.old.words[code]))
         _recode(rows, origin, chosen, lambda code: self.new.origin(*self.old.origins[code]))
 
-    def events(self, rows: Array, chosen: Array) -> None:
-        self.words(rows, chosen, "words", "origin")
-        named = {name: np.flatnonzero(chosen & (rows[name] >= NAMED)) for name in HOSTS}
-        codes = {name: rows[name][at] - np.uint64(NAMED) for name, at in named.items()}
-        used = np.zeros(1 + max(int(of.max(initial=0)) for of in codes.values()), bool)
-        for of in codes.values():
-            used[of] = True
+    def hosts(self, words: Array, chosen: Array) -> None:
+        """`words`: a row of each of HOSTS."""
+        named = (words >= NAMED) & chosen
+        codes = words[named] - np.uint64(NAMED)
+        used = np.zeros(len(self.old.hosts), bool)
+        used[codes] = True
         to = np.zeros(len(used), np.uint64)
-        hosts = self.old.hosts
-        to[used] = self.new.named([hosts[code] for code in np.flatnonzero(used).tolist()])
-        for name, at in named.items():
-            rows[name][at] = to[codes[name]]
+        to[used] = self.new.named(compress(self.old.hosts, used.tolist()))
+        words[named] = to[codes]
 
     def why(self, code: int) -> int:
         return self.whys.setdefault(self.old_whys[code], len(self.whys))
