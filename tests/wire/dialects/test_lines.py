@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import ipaddress
 import random
 import re
 from datetime import UTC
@@ -32,6 +33,12 @@ HEADERS = (
 FAST = sorted(cisco_asa.FAST.messages)
 HOSTS = ("10.1.1.5", "198.51.100.7", "255.255.255.255", "0.0.0.0", "10.01.1.1", "256.1.1.1",
          "1.2.3", "web-1", "2001:db8::1", "[2001:db8::1]", "1.2.3.4.5", "any")  # fmt: skip
+# Hardly IPv6 addresses, or none.
+NEAR = (":::", "::", ":", "1::2::3", "12345::", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7", "::1.2.3",
+        "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "1:2:3:4:5:6:7:1.2.3.4", "1.2.3.4::", "::1.2.3.04",
+        "1::2:", ":1::2", "1:2:3:4::5:6:7:8", "fe80::1%eth0", "fe80::1%", "::g", "2001:db8::1.",
+        "::ffff:1.2.3.4", "::ffff:1.2.3.4.5", "1:2:3:4:5:6:255.255.255.255", "[::1]", "[::1",
+        "2001:db8::1x", "::00001", "0:0:0:0:0:0:0:0", "1:0:0:2:0:0:0:3")  # fmt: skip
 PORTS = ("443", "0", "65535", "65536", "080", "https", "123456", "-")
 IFS = ("inside", "outside", "dmz.1", "v1:in", "NP Identity Ifc", "a" * 70, "x.")
 SAMPLES = [f"%ASA-6-{number}: {text}" for number, text, _ in MESSAGES] + [
@@ -46,9 +53,29 @@ PIECES = ("", " ", "  ", "   ", "\t", ":", "/", "(", ")", "%", '"', "0", "999999
 
 
 @st.composite
+def ipv6(draw: st.DrawFn) -> str:
+    """An address in one of the spellings of RFC 4291, now and then none."""
+    group = st.integers(0, 0xFFFF) | st.sampled_from((0, 0, 0, 1, 0xFFFF))
+    groups = draw(st.lists(group, min_size=8, max_size=8))
+    wide, upper, dotted = (draw(st.booleans()) for _ in range(3))
+    texts = [f"{group:04x}" if wide else f"{group:x}" for group in groups]
+    if dotted:
+        texts[6:] = [".".join(str(n) for g in groups[6:] for n in (g >> 8, g & 255))]
+    if draw(st.booleans()):
+        begin = draw(st.integers(0, len(texts)))
+        texts[begin : draw(st.integers(begin, len(texts)))] = ["", ""]
+        texts = [*[""][begin:], *texts, *([] if texts[-1] else [""])]
+    text = ":".join(texts)
+    return text.upper() if upper else text
+
+
+@st.composite
 def plain(draw: st.DrawFn) -> str:
     """A frequent message with ordinary and extraordinary values."""
-    host, port, name = (st.sampled_from(values) for values in (HOSTS, PORTS, IFS))
+    port, name = (st.sampled_from(values) for values in (PORTS, IFS))
+    host = draw(st.sampled_from((
+        st.sampled_from(HOSTS), st.sampled_from(HOSTS), ipv6(), ipv6() | st.sampled_from(NEAR)
+    )))  # fmt: skip
     blank = st.sampled_from((" ", " ", " ", "  ", "   "))
 
     def end() -> str:
@@ -84,7 +111,14 @@ def plain(draw: st.DrawFn) -> str:
         f"%ASA-6-106100: access-list in permitted tcp {draw(name)}/{draw(host)}({draw(port)}) -> "
         f"{draw(name)}/{draw(host)}({draw(port)}){d}hit-cnt {number} first hit [0x1, 0x0]",
         f"%ASA-6-305011: Built dynamic TCP translation from {end()} to {end()}",
+        f"%ASA-7-609001: Built local-host {draw(name)}:{draw(host)}",
         f"%ASA-7-609002: Teardown local-host {draw(name)}:{draw(host)} duration 0:00:01",
+        f"%ASA-2-106001: Inbound TCP connection denied from {socket} to {draw(host)}/{draw(port)} "
+        f"flags {flags} on interface {draw(name)}",
+        f"%ASA-2-106006: Deny inbound UDP from {socket} to {draw(host)}/80 on interface outside",
+        f"%ASA-1-106021: Deny TCP reverse path check from {draw(host)} to {draw(host)} on "
+        f"interface {draw(name)}",
+        f"%ASA-7-710005: UDP request discarded from {socket} to {end()}",
     )))  # fmt: skip
 
 
@@ -99,8 +133,12 @@ def line(draw: st.DrawFn) -> str:
 
 
 def varied(text: str, seed: int) -> str:
-    """The line with other digits here and there, as the next line of its kind has."""
+    """The line with other digits and IPv6 addresses here and there, as the next line of its kind
+    has."""
     dice = random.Random(seed)
+    if dice.random() < 0.5:
+        six = ("2001:db8::1", "FE80::a", "::", "::1.2.3.4", "1:2:3:4:5:6:7:8", "a::b", "9.9.9.9")
+        text = re.sub(r"[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+(?=[/ )(]|$)", lambda m: dice.choice(six), text)
 
     def other(m: re.Match[str]) -> str:
         if dice.random() < 0.6:
@@ -189,6 +227,35 @@ def test_an_address_is_read_in_its_one_proper_form(wide: bool, text: str, after:
     assert address((text + after).encode("latin-1").ljust(32, b"/"), wide) == (value, length)
 
 
+@given(
+    ipv6() | st.sampled_from(NEAR) | st.text("0123456789aAbcdeFf:.%", max_size=60),
+    st.sampled_from("/ )g%-,\xff"),
+)
+def test_an_ipv6_address_is_what_the_reference_takes_for_one(text: str, after: str) -> None:
+    from finis.wire.dialects._lines import address6
+
+    m = re.match(r"[0-9A-Fa-f:.]*", text + after)
+    token, want = m[0] if m else "", None
+    try:
+        address = ipaddress.IPv6Address(token)
+    except ValueError:
+        pass
+    else:
+        if (text + after)[len(token)] != "%":  # a zone is left to the reference
+            proper = None if address.ipv4_mapped else address.compressed
+            want = int(address), len(token), proper
+    assert address6((text + after).encode("latin-1").ljust(120, b"/")) == want
+
+
+def test_more_addresses_than_the_kernel_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new one in every line, in books that are closed, and one that comes again."""
+    head = "Mar 02 2024 08:00:01 fw : %ASA-7-609001: Built local-host in:"
+    hosts = (f"2001:db8::{i:x}" if i % 10 else f"name-{i // 100}" for i in range(75_000))
+    again = (f"{head}{host}\n{head}fe80::{i % 9}\n" for i, host in enumerate(hosts))
+    some = "".join(again).encode()
+    assert read(some, True, monkeypatch) == read(some, False, monkeypatch)
+
+
 @pytest.mark.parametrize("msg_id", FAST)
 def test_frequent_messages_are_left_to_the_reference_once(
     msg_id: str, monkeypatch: pytest.MonkeyPatch
@@ -204,12 +271,14 @@ def test_frequent_messages_are_left_to_the_reference_once(
     asked = []
     tell = _events.Reader.line
 
-    def line(self: _events.Reader, number: int, text: str) -> Any:
+    def reference(self: _events.Reader, number: int, text: str) -> Any:
         asked.append(number)
         return tell(self, number, text)
 
-    monkeypatch.setattr(_events.Reader, "line", line)
-    data = f"Mar 02 2024 08:00:01 fw1 : %ASA-6-{msg_id}: {text}\n".encode() * 50
+    monkeypatch.setattr(_events.Reader, "line", reference)
+    line = f"Mar 02 2024 08:00:01 fw1 : %ASA-6-{msg_id}: {text}\n"
+    six = re.sub(r"\d+\.\d+\.\d+\.(\d+)", r"2001:db8::\1", line)
+    data = line.encode() * 25 + six.encode() * 25
     source, rows = read(data, True, monkeypatch)
     assert (source.rows, len(rows), asked) == (50, 50, [1])
     assert [row[_events.AT["line"]] for row in rows] == list(range(1, 51))
