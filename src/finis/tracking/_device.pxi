@@ -55,11 +55,11 @@ cdef class FastCounts:
     """`Counts`; the frequent ones are counted in `Dev`."""
 
     cdef State state
-    cdef public object copies, late, epochs, gaps, longest_gap, unreadable
+    cdef public object copies, epochs, gaps, longest_gap, unreadable
 
     def __cinit__(self, State state):
         self.state = state
-        self.copies = self.late = self.epochs = self.gaps = self.unreadable = 0
+        self.copies = self.epochs = self.gaps = self.unreadable = 0
         self.longest_gap = (0, 0)
 
     @property
@@ -87,6 +87,14 @@ cdef class FastCounts:
         self.state.d.teardowns = value
 
     @property
+    def late(self):
+        return self.state.d.late
+
+    @late.setter
+    def late(self, value):
+        self.state.d.late = value
+
+    @property
     def lost(self):
         return self.state.d.lost
 
@@ -108,10 +116,11 @@ cdef class State:
 
     cdef Dev d
     cdef Flow* f
-    cdef readonly object name, options, budget, shared, firewall, clocks, held, orphans, counts
+    cdef readonly object name, options, budget, shared, firewall, clocks, held, counts
     cdef readonly object lingering, states
     cdef readonly OpenNumbers open
     cdef readonly OpenTuples open_tuples
+    cdef readonly Orphans orphans
     cdef readonly Endings ended, expired
     cdef readonly TornNumbers torn
     cdef readonly Lines lines
@@ -124,7 +133,7 @@ cdef class State:
         memset(&self.d, 0, sizeof(Dev))
         self.f = &follower.f
         self.name, self.options, self.budget, self.shared = name, options, budget, shared
-        self.clocks, self.held, self.orphans = {}, {}, OrderedDict()
+        self.clocks, self.held = {}, {}
         self.firewall, self.states = firewall, {}
         self.lingering = Lingering(follower)
         self.d.numbered, self.d.stateful = firewall.numbered, firewall.states
@@ -135,6 +144,7 @@ cdef class State:
         self.counts = FastCounts(self)
         self.since_why = "the log starts"
         self.open, self.open_tuples = OpenNumbers(self, follower), OpenTuples(self, follower)
+        self.orphans = Orphans(self, follower)
         most = options.lines_most
         ended_s, expired_s = int(options.ended_s * NS), int(options.expired_s * NS)
         self.ended = Endings(self, follower, BRIEF, ended_s, options.ended_most, 2)
@@ -151,13 +161,10 @@ cdef class State:
         self.torn.m.numbered.ties = &self.d.ties
         follower.number_device(self.d.name, &self.torn.m.numbered)
         self.d.next_tick = LEAST
-        self.d.maybe_orphan = <uint8_t*>calloc(LINE_BITS // 8, 1)
-        if self.d.maybe_orphan == NULL:
-            raise MemoryError
         budget.members += [self.ended, self.expired]
 
     def __dealloc__(self):
-        free(self.d.maybe_orphan)
+        free(self.d.orphan_order.items)
         free(self.d.fresh.items)
         free(self.d.order.items)
         ties_free(&self.d.ties)

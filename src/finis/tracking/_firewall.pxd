@@ -9,7 +9,6 @@ from finis.tracking._recent cimport *
 from finis.tracking._ties cimport *
 
 cdef enum:
-    LINE_BITS = 1 << 16
     RING = 64  # lines whose keys are worked out beforehand
     FAR = 24  # lines ahead of which memory is loaded: what keys lead to,
     NEAR = 8  # and what that leads to
@@ -33,7 +32,7 @@ cdef struct Dev:
     bint numbered
     bint stateful  # states are logged: its connections are left to the reference
     int64_t idle
-    int64_t events, built, teardowns, denials, lost
+    int64_t events, built, teardowns, denials, late, lost
     uint32_t name
     Ties ties  # by tuple
     Ties numbers  # by the firewall's number
@@ -48,9 +47,8 @@ cdef struct Dev:
     Memory* xlates
     List fresh  # denials that may still change, in order: Fresh
     int64_t orphans  # Teardowns that wait for their Built
-    int64_t orphan_at  # log time of the first
-    uint8_t* maybe_orphan  # a bit for each hash of their numbers, and of some that wait no more
-    int64_t orphans_noted  # how many set one
+    int64_t odd_orphans  # of them, those that are left to the reference
+    List orphan_order  # in which they came, some that wait no more among them: InOrder
     int64_t held
     void* state  # the `_follow.State` this is of
 
@@ -75,6 +73,7 @@ cdef struct Way:  # where an event came from
     Dev* dev  # NULL: not looked at yet
     Time* time
     int64_t path
+    uint32_t bare  # the origin of its device without a file
 
 cdef struct Ahead:  # keys of a line to come
     uint64_t real

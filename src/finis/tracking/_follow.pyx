@@ -9,7 +9,6 @@ tables.  So there is one state and one meaning.
 """
 
 import os
-from collections import OrderedDict
 
 import numpy as np
 
@@ -51,7 +50,6 @@ cdef enum:  # what stopped `run`
 cdef int64_t NS = SECOND, STEP = STEP_NS, GAP = GAP_NS
 cdef int64_t NAMELESS = -(1 << 62)  # below: ("", event), the number of one that has none
 cdef int64_t LEAST = -(2**63), EXACT = 2**53
-cdef int64_t FEW_ORPHANS = 1024  # may be noted though they wait no more
 cdef uint64_t V4 = _packed.V4, NAMED = _packed.NAMED
 assert MOST_WAITING == WATCHED
 cdef dict KINDS = {
@@ -145,6 +143,7 @@ cdef class Follower  # below
 include "_seen.pxi"
 include "_device.pxi"
 include "_lines.pxi"
+include "_orphans.pxi"
 include "_output.pxi"
 include "_run.pxi"
 
@@ -331,18 +330,21 @@ cdef class Follower:
     cdef int _new_book(self) except -1:
         """Begin a new book: the words of this log do not repeat."""
         cdef Permits permits
+        cdef Orphans orphans
         cdef State device
         kept = []
         for device in self.tracker.devices.values():
             permits = device.permits
-            kept.append((permits, permits.kept()))
+            orphans = device.orphans
+            kept.append((permits, permits.kept(), orphans, orphans.kept()))
         self.book, self.translations, self.devices_of = Book(), {}, []
         self.f.ident_count = 0
         self.out.new_book(self.book)
         memset(self.f.ways, 0, self.f.way_room * sizeof(Way))
         self.f.way = NULL
-        for permits, values in kept:
+        for permits, values, orphans, lines in kept:
             permits.keep(values)
+            orphans.keep(lines)
         return 0
 
     cdef int pack(self, tuple row, Event* out) except -1:
@@ -475,6 +477,8 @@ cdef class Follower:
         self.devices_of[code] = (device, clock)
         self.f.ways[code].time, self.f.ways[code].path = &clock.t, path
         self.f.ways[code].dev = &device.d
+        bare = self.note_origin((raw, None))  # which may move `ways`
+        self.f.ways[code].bare = bare
         return 0
 
     cdef int _ask(self, Event* e, Py_ssize_t i, book) except -1:
@@ -489,29 +493,14 @@ cdef class Follower:
         if copy is not None:
             e.duplicate_of = copy
             e.has |= HAS_DUPLICATE_OF
-        self._orphans(device, e)
+        self._told(device)
         settle_due(&self.f.store, &device.d)
         return 0
 
-    cdef int _orphans(self, State device, const Event* e) except -1:
-        """Note which Teardowns wait for their Built; of `e`, or of all."""
-        cdef Dev* d = &device.d
-        orphans = device.orphans
-        if not orphans:
-            if d.orphans:
-                note_none(d)
-        elif e != NULL and d.orphans_noted < 2 * <int64_t>len(orphans) + FEW_ORPHANS:
-            note_orphan(d, e.conn_id)
-        else:
-            note_none(d)
-            for key in orphans:
-                if type(key) is not tuple:
-                    note_orphan(d, key)
-        d.orphans = len(orphans)
-        if d.orphans:
-            d.orphan_at = orphans[next(iter(orphans))][2]
-        d.held = len(device.held)
-        d.stateful = device.firewall.states or device.lingering or device.states
+    cdef int _told(self, State device) except -1:
+        """Look at what the reference may have changed."""
+        device.d.held = len(device.held)
+        device.d.stateful = device.firewall.states or device.lingering or device.states
         return 0
 
     cdef bint _time(self, const Event* e, Py_ssize_t i, book) except -1:
@@ -532,12 +521,24 @@ cdef class Follower:
                 device.held[raw] = (self.f.number + i, self.f.way.path, row)
                 astray = True
                 self.f.timed = False
-            self._orphans(device, NULL)
+            self._told(device)
         self._recount()
         settle_due(&self.f.store, &device.d)
         return astray
 
     # --- the end -----------------------------------------------------------------------------
+
+    def settle(self, State device):
+        """`Lives.settle` of all, but for those that are left to the reference."""
+        cdef Dev* d = &device.d
+        cdef int failure = 0
+        self._recount()
+        self.f.store.running = True
+        while d.orphans and not (d.odd_orphans or d.stateful or failure):
+            failure = settle_orphan(&self.f, d, first_orphan(&self.f.store, d))
+        self.f.store.running = False
+        if failure or self.f.store.failed:
+            failed()
 
     def end(self):
         """No line is to come: everything is complete."""

@@ -146,6 +146,17 @@ cdef struct Rest:  # what cannot be said in a `Conn`, and all that is of its kin
     uint32_t data_denied
     uint32_t acks_denied
 
+cdef struct Orphan:  # a Teardown that waits for its Built
+    Event event
+    uint64_t real  # hash of its tuple
+    int64_t at
+    int64_t key  # the firewall's number, or less than any
+    int64_t number  # of its line
+    int64_t row
+    uint32_t bare  # the origin of its device without a file
+    bint plain  # no reference is needed to settle it
+    bint waits
+
 cdef struct Denial:
     Refusal refusal
     double syn_after_s
@@ -188,6 +199,7 @@ cdef struct Store:
     Pool ends
     Pool rests
     Pool denials
+    Pool orphans
     Wait* waits
     uint32_t wait_room, wait_free
     List left  # complete connections, as they will be given (`_leaving.pxd`)
@@ -214,7 +226,7 @@ cdef inline void store_begin(Store* s) noexcept nogil:
     memset(s, 0, sizeof(Store))
     s.wait_free = NOBODY
     s.conns.bytes, s.ends.bytes, s.rests.bytes = sizeof(Conn), sizeof(Ends), sizeof(Rest)
-    s.denials.bytes = DENIAL_BYTES
+    s.denials.bytes, s.orphans.bytes = DENIAL_BYTES, sizeof(Orphan)
 
 
 cdef inline void store_free(Store* s) noexcept nogil:
@@ -222,6 +234,7 @@ cdef inline void store_free(Store* s) noexcept nogil:
     pool_free(&s.ends)
     pool_free(&s.rests)
     pool_free(&s.denials)
+    pool_free(&s.orphans)
     free(s.patient.items)
     free(s.waits)
     free(s.limbo.items)

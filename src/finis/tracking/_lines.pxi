@@ -108,10 +108,11 @@ cdef int built(Flow* f, const Event* e, const Word* word, uint64_t real, int64_t
         or e.conn_id <= NAMELESS or orig < 0
     ):
         return 0
-    if d.orphans and maybe_orphan(d, e.conn_id):
-        return 0
     free = ties_of(&d.numbers, key_of_number(e.conn_id), found)
-    if found[IN_USE] != NULL or place_in(&d.numbers, found[TORN]) != NOBODY:
+    if (
+        found[IN_USE] != NULL or found[ORPHANED] != NULL
+        or place_in(&d.numbers, found[TORN]) != NOBODY
+    ):
         return 0
     place = conn_new(s, f.lives_count)
     if (
@@ -198,17 +199,17 @@ cdef int teardown(
     cdef Memory* memory
     cdef Tie* found[KIND + 1]
     cdef Tie* free
-    cdef int k
+    cdef int k, taken
     cdef int64_t now
     cdef bint known = False
     if (
         not word.tcp or e.host[A] == 0 or e.host[B] == 0 or not e.has & HAS_CONN_ID
-        or not word.sure or (d.orphans and f.at - d.orphan_at > f.wait)
+        or not word.sure
     ):
         return 0
     free = ties_of(&d.numbers, key_of_number(e.conn_id), found)
     if found[IN_USE] == NULL:
-        return 0
+        return orphaned(f, e, word, real, event, found)
     place = found[IN_USE].place
     c = conn_at(s, place)
     if f.at < c.at - f.wait:
@@ -217,6 +218,11 @@ cdef int teardown(
         known |= tuple_of(s, c, k) == real
     if not known:
         return 0
+    if d.orphans:
+        taken = settle_orphans(f, d, f.at)
+        if taken <= 0:
+            return taken
+        free = ties_of(&d.numbers, key_of_number(e.conn_id), found)
     d.teardowns += 1
     d.events += 1
     if not d.torn_since.known:
@@ -239,12 +245,12 @@ cdef int teardown(
         elif tuple_ended(memory, tuple_of(s, c, k), place, True, &waits, now):
             return -1
         elif waits != NOBODY:
-            on_teardown(f, waits, place)
+            on_teardown(f, waits, place, f.at)
     release(s, place)
     return 1
 
 
-cdef void on_teardown(Flow* f, uint32_t last, uint32_t place) noexcept nogil:
+cdef void on_teardown(Flow* f, uint32_t last, uint32_t place, int64_t at) noexcept nogil:
     """`Denials.on_teardown`, of a firewall that logs no states"""
     cdef Store* s = &f.store
     cdef Conn* c = conn_at(s, place)
@@ -253,12 +259,12 @@ cdef void on_teardown(Flow* f, uint32_t last, uint32_t place) noexcept nogil:
     cdef Denial* d
     while True:
         w = &s.waits[i]
-        if -f.wait <= f.at - w.at <= f.wait and c.at <= w.at:
+        if -f.wait <= at - w.at <= f.wait and c.at <= w.at:
             d = who_waits(s, w)
             if d != NULL:
                 torn_later(
                     s, d, c.row, place, c.orig if w.number >= 0 else 1 - c.orig,
-                    seconds_of(max(0, w.at - f.at)),
+                    seconds_of(max(0, w.at - at)),
                 )
         if i == last:
             return
@@ -299,10 +305,13 @@ cdef int deny(Flow* f, const Event* e, const Word* word, const Ahead* keys, int6
     cdef Dev* d = f.way.dev
     cdef int64_t row, now = d.now.value
     cdef Slot* slot
+    cdef int taken
     if e.host[A] == 0 and e.host[B] == 0:
         return 0
-    if d.orphans and now - d.orphan_at > f.wait:
-        return 0
+    if d.orphans:
+        taken = settle_orphans(f, d, now)
+        if taken <= 0:
+            return taken
     if recall(d.lines, keys.mark) != NULL:
         return 0
     row = f.denials_count
@@ -522,26 +531,6 @@ cdef inline void note_id(Dev* d, int64_t number) noexcept nogil:
         d.id_top.value = number
     elif d.ids_missing:
         d.ids_missing -= 1
-
-
-cdef inline uint32_t orphan_bit(int64_t number) noexcept nogil:
-    return finis_mix(number, <uint64_t>0x9E3779B97F4A7C15) & (LINE_BITS - 1)
-
-
-cdef inline bint maybe_orphan(const Dev* d, int64_t number) noexcept nogil:
-    cdef uint32_t bit = orphan_bit(number)
-    return d.maybe_orphan[bit >> 3] >> (bit & 7) & 1
-
-
-cdef inline void note_orphan(Dev* d, int64_t number) noexcept nogil:
-    cdef uint32_t bit = orphan_bit(number)
-    d.maybe_orphan[bit >> 3] |= 1 << (bit & 7)
-    d.orphans_noted += 1
-
-
-cdef inline void note_none(Dev* d) noexcept nogil:
-    memset(d.maybe_orphan, 0, LINE_BITS // 8)
-    d.orphans_noted = 0
 
 
 cdef inline double seconds_of(int64_t ns) noexcept nogil:

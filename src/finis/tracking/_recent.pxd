@@ -22,6 +22,7 @@ cdef enum:  # what is remembered
     TORN  # connections by number
     WATCH  # denials that wait, by tuple: the last of a ring
     IN_USE  # no memory: open connections, by tuple or number
+    ORPHANED  # no memory: Teardowns that wait for their Built, by number
 
 cdef struct Slot:
     uint64_t key

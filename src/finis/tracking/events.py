@@ -363,6 +363,8 @@ class LogTracker:
             for event, path, line in device.held.values():
                 self._take(device, None, path, event, line)
             device.held.clear()
+            if self.kernel is not None:
+                self.kernel.settle(device)
             self.lives.settle(device, None)
 
     def finish(self) -> LogTables:
