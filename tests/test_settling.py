@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from finis import intake, pipeline
+from finis.diagnosis import coded
 from finis.errors import InputError, UsageError
 from finis.intake import NEVER
 from finis.pipeline import Case, Options, read
 from finis.report.diagnosis import document, facts
 from finis.report.text import render
+from finis.wire.dialects import _packed
 from tests.builders import EPOCH_NS, ether, icmp4, packet, pcap
 
 SECOND = 1_000_000_000
@@ -208,21 +210,35 @@ def test_losses_of_standard_input_that_are_seen_late_are_said(
     assert not any("misses segments" in note for note in read("-", Options(batch=NEVER)).notes)
 
 
-@pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of two firewalls."""
+def of_two_firewalls(folder: Path, ipv6: str = "0") -> Path:
+    """A log of which this share is IPv6."""
     text = subprocess.run(
-        [sys.executable, "benchmarks/make_log.py", "4000"], capture_output=True, check=True
+        [sys.executable, "benchmarks/make_log.py", "4000", ipv6], capture_output=True, check=True
     ).stdout
-    path = tmp_path_factory.mktemp("log") / "asa.log"
+    path = folder / "asa.log"
     path.write_bytes(text.replace(b" fw01 ", b" fw02 ", 700))
     return path
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return of_two_firewalls(tmp_path_factory.mktemp("log"))
 
 
 @pytest.mark.parametrize("batch", [40, 500])
 def test_a_log_judged_in_parts(log: Path, batch: int) -> None:
     """Connections a part at a time, with their denials, or all together."""
-    path = log
+    same_in_parts(log, batch)
+
+
+def test_ipv6_judged_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In many books, with more addresses than are held."""
+    monkeypatch.setattr(_packed, "MOST", 200)
+    monkeypatch.setattr(coded, "HELD", 100)
+    same_in_parts(of_two_firewalls(tmp_path, "0.6"), 300)
+
+
+def same_in_parts(path: Path, batch: int) -> None:
     whole, parted = read(path, Options(batch=NEVER)), read(path, Options(batch=batch))
     assert whole.stories is not None and parted.stories is None
     assert len(whole.connections) > 1000 and len(whole.denials) > 200

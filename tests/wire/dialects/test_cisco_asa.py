@@ -272,6 +272,8 @@ def test_wrappers() -> None:
     bare = json.dumps({"@timestamp": "2024-03-02T08:00:01Z", "message": f"%ASA-4-106023: {body}"})
     _, rows = read("\n".join([line, csv, shipped, bare]))
     assert [row["acl"] for row in rows] == ["x"] * 4
+    _, (broken,) = read(json.dumps({"message": line.replace("dmz", "in\ud800")}))
+    assert broken["b_if"] == "in?"  # half a pair of surrogates is no text
     assert {row["ts"] for row in rows} == {1_709_366_401_000_000_000}
     assert {row["text_ok"] for row in rows} == {"full"}
 

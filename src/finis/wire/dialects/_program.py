@@ -1,8 +1,8 @@
 """Templates as programs: what the kernel of lines (`_lines`) runs instead of regexes.
 
-A program accepts only the plain form of a message: IPv4 addresses, numeric ports, interfaces of
-one word, single or double blanks.  Where it accepts, its fields are those the regex of the same
-template finds; in any doubt it gives the line up, and the regex decides.  So:
+A program accepts only the plain form of a message: addresses (IPv6 without a zone), numeric ports,
+interfaces of one word, single or double blanks.  Where it accepts, its fields are those the regex
+of the same template finds; in any doubt it gives the line up, and the regex decides.  So:
 
 * a field takes the longest run of its (narrower) characters, and what follows must be no character
   the regex would have gone on with;
