@@ -236,11 +236,12 @@ def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
         packed(lines(3), 1)
 
 
-def test_too_many_names_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(coded, "_NAMES", 1)
-    verdicts = packed(lines(2), 1)
-    assert verdicts.n_connections == framed(lines(2)).n_connections
-    assert all(one.hosts for one in verdicts.found)
+def test_names_that_memory_does_not_hold_are_told_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    want = said(packed(lines(2), 1))
+    monkeypatch.setattr(coded, "HELD", 1)
+    assert said(packed(lines(2), 1)) == want
 
 
 def test_hosts_that_were_not_counted_prove_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,7 +146,8 @@ def table(devices: Iterable[Device]) -> pl.DataFrame:
 
 
 def _of(frame: pl.DataFrame, device: str | None) -> pl.DataFrame:
-    return frame.filter(pl.col("device").eq_missing(pl.lit(device, pl.String)))
+    mine = frame.select(pl.col("device").eq_missing(pl.lit(device, pl.String))).to_series()
+    return frame if mine.all() else frame.filter(mine)
 
 
 # --- what the log says -------------------------------------------------------------------------
