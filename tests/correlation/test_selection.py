@@ -78,6 +78,7 @@ def table(rows: list[tuple] = ROWS) -> pl.DataFrame:  # type: ignore[type-arg]
         ("::::", []),
         ("a b c d", []),
         ("9" * 40, []),
+        ("²", []),  # a digit, and no number
     ],
 )
 def test_matches(text: str, rows: list[int]) -> None:

@@ -60,11 +60,17 @@ def ways(text: str) -> list[pl.Expr]:
 
     text = text.strip()
     out = [pl.col("conn_id") == text]
-    if text.isdigit():
-        out.append(pl.col("fw_conn_id") == int(text[:18]))
+    if (one := number(text)) is not None:
+        out.append(pl.col("fw_conn_id") == one)
     if named := ends(text):
         out.append(pl.all_horizontal(_touches(host, port) for host, port in named))
     return out
+
+
+def number(text: str) -> int | None:
+    """The firewall's number that a text is, None if it is none."""
+    text = text.strip()
+    return int(text[:18]) if text.isdecimal() else None
 
 
 def ends(text: str) -> list[tuple[str, int | None]]:

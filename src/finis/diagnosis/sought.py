@@ -100,11 +100,10 @@ class Sought:
 def _may_fit(text: str, rows: Array) -> Array:
     """Which LISTED rows a text may mean (bool): no other does."""
     may = np.zeros(len(rows), bool)
-    text = text.strip()
-    if (name := naming.number(text)) is not None:
+    if (name := naming.number(text.strip())) is not None:
         may |= rows["name"] & naming.USED == name
-    if text.isdigit():
-        may |= (rows["has"] & BIT["number"] != 0) & (rows["number"] == int(text[:18]))
+    if (number := selection.number(text)) is not None:
+        may |= (rows["has"] & BIT["number"] != 0) & (rows["number"] == number)
     ends = selection.ends(text)
     if ends:
         may |= np.logical_and.reduce([_touches(host, rows) for host, _ in ends])
