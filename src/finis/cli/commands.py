@@ -53,7 +53,9 @@ def _format(arguments: argparse.Namespace) -> str:
 def _spare_input(arguments: argparse.Namespace) -> None:
     """Evidence is never overwritten: `--output` must not be a file that is read, be it named or
     met in a folder."""
-    if arguments.output in (None, "-") or not Path(arguments.output).is_file():
+    from finis.report.output import is_standard
+
+    if is_standard(arguments.output) or not Path(arguments.output).is_file():
         return
     from finis.wire.discovery import discover
 
@@ -388,13 +390,14 @@ def emit_batches(
 ) -> int:
     """A table that comes in batches, in the format asked for."""
     from finis.report import formats, grid
+    from finis.report.output import is_standard
     from finis.report.text import terminal_width
 
     def write(stream: IO[bytes]) -> None:
         if arguments.format != "text":
             formats.write_batches(frames, arguments.format, stream)
             return
-        width = terminal_width(sys.stdout) if arguments.output in (None, "-") else None
+        width = terminal_width(sys.stdout) if is_standard(arguments.output) else None
         left_out = grid.write(frames, columns, stream, width, SPARED)
         if left_out:
             names = ", ".join(left_out)
@@ -406,9 +409,9 @@ def emit_batches(
 
 def _emit(arguments: argparse.Namespace, write: Callable[[IO[bytes]], None]) -> int:
     """Have the output written."""
-    from finis.report.output import writing
+    from finis.report.output import is_standard, writing
 
-    form, terminal = arguments.format, arguments.output in (None, "-") and sys.stdout.isatty()
+    form, terminal = arguments.format, is_standard(arguments.output) and sys.stdout.isatty()
     if form in ("parquet", "arrow") and terminal:
         raise UsageError(f"{form} is not for a terminal: give --output FILE")
     with writing(arguments.output) as target:

@@ -114,42 +114,39 @@ class Verdicts:
 
     def add_part(self, part: LogPart) -> None:
         """Take a part of a log that no capture goes with.  Nothing of its memory is kept."""
-        self.in_parts()
-        for kept in (self.sought, self.entries):
-            if kept is not None:
-                kept.add(part)
-        if self.listing is not None:
-            self.listing.add(part)
-        if self.log is not None:
-            self.log.add(part)
+        self._in_parts().add(part)
 
-    def in_parts(self) -> None:
-        """Only logs are read, and come in parts."""
+    def _in_parts(self) -> Listing | LogEntries | LogJudge | Sought:
+        """What takes the parts of logs: one of these, as is asked for."""
         from finis.diagnosis.cutting import Cut
 
-        if any(one is not None for one in (self.listing, self.log, self.sought, self.entries)):
-            return
+        made = self.listing or self.log or self.sought or self.entries
+        if made is not None:
+            return made
         cut = self.cut or Cut()
         if self.timers:
             from finis.diagnosis.whatifparts import LogEntries
 
             self.entries = LogEntries(cut)
-        elif self.wanted:
+            return self.entries
+        if self.wanted:
             from finis.diagnosis.sought import Sought
 
             self.sought = Sought(self.wanted)
-        elif self.only == "connections":
+            return self.sought
+        if self.only == "connections":
             from finis.diagnosis.listed import Listing
 
             self.listing = Listing(cut)
-        else:
-            from finis.diagnosis.logparts import LogJudge
+            return self.listing
+        from finis.diagnosis.logparts import LogJudge
 
-            self.log = LogJudge(EXAMPLES, cut, self.first, only_denials=self.only == "denials")
+        self.log = LogJudge(EXAMPLES, cut, self.first, only_denials=self.only == "denials")
+        return self.log
 
     def end_of_log(self, logged: dict[str, bool]) -> None:
         """All parts have come.  `logged`: whose connections are logged, by device."""
-        self.in_parts()
+        taker = self._in_parts()
         if self.log is not None:
             if self.log.many and not self.only:
                 self._finish_many(self.log, logged)
@@ -158,14 +155,9 @@ class Verdicts:
                 if not self.only:
                     self.log.give_connections(self.tally)
                     self.log.give_denials(self.tally)
-            self.clocks = self.log.clocks()
-        if self.listing is not None:
-            self.clocks = self.listing.clocks()
         if self.sought is not None:
             self.sought.finish(logged)
-            self.clocks = self.sought.clocks()
-        if self.entries is not None:
-            self.clocks = self.entries.clocks()
+        self.clocks = taker.clocks()
 
     def _finish_many(self, log: LogJudge, logged: dict[str, bool]) -> None:
         """What does not rest on denials goes on in threads while they are judged, and patterns of

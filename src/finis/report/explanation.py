@@ -175,7 +175,7 @@ def facts(told: Explanation) -> dict[str, Any]:
 
     walk = steps(told.story)
     meanings = tell(told.story, walk)
-    # Not said: the place in a table that is not shown, and what rests on other connections.
+    # Not said: the place in a table that is not shown, and what only the whole log tells.
     return {
         "connection": _without(told.story.row, {"row"}),
         "title": told.title,

@@ -12,13 +12,17 @@ from typing import Any
 from finis.errors import UsageError
 
 
+def is_standard(path: str | None) -> bool:
+    """Does `--output` mean standard output?"""
+    return path in (None, "-")
+
+
 class Target:
     """A stream of bytes that remembers why it could not be written.  Nothing but Python writes to
     it: it has no number that a library could write to by itself."""
 
     def __init__(self, path: str | None) -> None:
-        """`path`: None or ``-`` for standard output."""
-        self.path = None if path == "-" else path
+        self.path = None if is_standard(path) else path
         self.failed: OSError | None = None
         try:
             self._stream = (
@@ -26,10 +30,6 @@ class Target:
             )
         except OSError as error:
             raise self.refused(error) from None
-
-    @property
-    def standard(self) -> bool:
-        return self.path is None
 
     def write(self, data: Any) -> int:
         try:
@@ -47,7 +47,7 @@ class Target:
 
     def close(self) -> None:
         """Of what is flushed nothing is lost; of the rest, something was said already."""
-        if not self.standard:
+        if self.path is not None:
             with suppress(OSError):
                 self._stream.close()
 
