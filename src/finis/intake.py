@@ -398,6 +398,10 @@ class Intake:
         yield from self.log.rest()
 
     @property
+    def has_logs(self) -> bool:
+        return any(reader.kind == "log" for _, reader in self.inputs)
+
+    @property
     def only_logs(self) -> bool:
         """Logs and nothing else."""
         return all(reader.kind == "log" for _, reader in self.inputs)

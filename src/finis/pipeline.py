@@ -21,7 +21,8 @@ from finis.records import dataclass, replace
 if TYPE_CHECKING:
     import polars as pl
 
-    from finis.correlation.evidence import PointData
+    from finis.correlation.captured import Captured
+    from finis.correlation.evidence import Firewalls, PointData
     from finis.correlation.stories import Clock, Seen, Stories, Story
     from finis.diagnosis.engine import Judged
     from finis.diagnosis.findings import Finding
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from finis.tracking.parts import LogPart
     from finis.wire.dialects._api import Events
     from finis.wire.source import Source
+
+    _Log = tuple[pl.DataFrame, pl.DataFrame]  # connections and denials
 
 FORGOTTEN_ROWS = 4096  # connections dropped at once where only events are asked for
 
@@ -85,7 +88,7 @@ class Case:
             return self.connections if alone else self.connections.clear()
         frames = []
         for point in self.points:
-            seen = judge(_correlate([point], self.log, self.options))
+            seen = judge(_correlate([point], _told(self.log), self.options))
             frame = _cut(seen, self.options).connections
             frames.append(frame.filter(pl.col("has_packets")))
         names = self.connections.columns
@@ -170,9 +173,11 @@ class Case:
 
         if self.verdicts.sought is not None:
             return self.verdicts.sought.story(connection)
+        if self.verdicts.captured is not None:  # of the log only what captures show is at hand
+            return read(self.paths, replace(self.options, keep=True))._story(connection)
         stories = self.stories
         if stories is None and len(self.log.connections):
-            stories = judge(_correlate([], self.log, self.options)).stories
+            stories = judge(_correlate([], _told(self.log), self.options)).stories
         if stories is not None:
             story = stories.story(select(stories.table, connection))
         else:
@@ -190,7 +195,7 @@ class Case:
         again = Intake(replace(self.options, progress=None, stop=None))
         again.open(self.paths)
         points = again.captures(wanted)
-        stories = _correlate(points, self.log, self.options)
+        stories = _correlate(points, _told(self.log), self.options)
         same = stories.table.filter(stories.table["conn_id"] == story.row["conn_id"])
         if not len(same):
             return story
@@ -245,12 +250,12 @@ def read(paths: Sequence[str | Path] | str | Path, options: Options | None = Non
             raise InputError("-", "shows several points: give it as a file, not as standard input",
                              ) from None  # fmt: skip
         return read(given, replace(options, batch=NEVER))
-    parts = reading.parts(intake)
+    parts = reading.parts(intake, points)
     log = intake.logs(reading.take if parts else None)
     if intake.large:
         preparing.join()
     if parts:
-        reading.verdicts.end_of_log({d.name: logs_connections(d) for d in log.devices})
+        reading.end_of_log({d.name: logs_connections(d) for d in log.devices}, points)
         return Case(given, options, intake.sources, intake.skipped, [], log, intake.notes,
                     reading.verdicts, None)  # fmt: skip
     stories = reading.finish(points, log)
@@ -273,6 +278,7 @@ class _Reading:
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self.captured: Captured | None = None
 
     @cached_property
     def verdicts(self) -> Verdicts:
@@ -284,7 +290,8 @@ class _Reading:
 
             cut = Cut(options.since, options.until, options.hosts, options.ports)
         return Verdicts(keep=options.keep, first=options.first, cut=cut, only=options.only,
-                        wanted=options.wanted, timers=options.timers)  # fmt: skip
+                        wanted=options.wanted, timers=options.timers,
+                        captured=self.captured)  # fmt: skip
 
     @cached_property
     def settling(self) -> Settling:
@@ -292,14 +299,34 @@ class _Reading:
 
         return Settling(self.options, self._add)
 
-    def parts(self, intake: Intake) -> bool:
-        """Are logs judged a part at a time?  Where nothing else is read, and not all rows are kept
-        with all that is known of them."""
+    def parts(self, intake: Intake, points: Sequence[PointData]) -> bool:
+        """Are logs judged a part at a time?  Where not all rows are kept with all that is known of
+        them; beside captures of much input, if findings are asked for."""
         options = self.options
         few = options.only or options.wanted or options.timers
-        if not intake.only_logs or (options.keep and not few):
+        if options.keep and not few:
             return False
+        if not intake.only_logs:
+            if few or not intake.has_logs or not intake.large:
+                return False
+            from finis.correlation.captured import Captured
+
+            self.captured = Captured(points)
         return (options.timers or options.batch != NEVER) and intake.log.streams
+
+    def end_of_log(self, logged: dict[str, bool], points: list[PointData]) -> None:
+        """All parts have come.  `logged`: whose connections are logged, by device."""
+
+        def joined(
+            connections: pl.DataFrame, denials: pl.DataFrame, firewalls: Firewalls
+        ) -> Judged:
+            from finis.diagnosis.engine import judge
+
+            log = connections, denials
+            return _cut(judge(_correlate(points, log, self.options, firewalls)), self.options)
+
+        shown = self.captured is not None and len(self.captured) > 0
+        self.verdicts.end_of_log(logged, joined if shown else None)
 
     def take(self, part: LogPart) -> None:
         """Judge connections of a log that nothing to come can change."""
@@ -322,10 +349,10 @@ class _Reading:
 
             # Connections without packets are light: what a batch costs by itself counts for more.
             for part in by_parts(log, 4 * self.options.batch):
-                self._add(judge(_correlate([], part, self.options)))
+                self._add(judge(_correlate([], _told(part), self.options)))
             self.verdicts.clocks = clocks_of(log.connections)
             return None
-        judged = judge(_correlate(points, log, self.options))
+        judged = judge(_correlate(points, _told(log), self.options))
         self._add(judged)
         return judged.stories
 
@@ -345,16 +372,18 @@ def _prepare(many: bool = False) -> None:
         prepare()
 
 
-def _correlate(points: Any, log: LogTables, options: Options) -> Stories:
+def _told(log: LogTables) -> _Log:
+    return log.connections, log.denials
+
+
+def _correlate(
+    points: Any, log: _Log, options: Options, firewalls: Firewalls | None = None
+) -> Stories:
     from finis.correlation.correlate import correlate
     from finis.correlation.evidence import Options as CorrelationOptions
 
-    return correlate(
-        points,
-        log.connections,
-        log.denials,
-        CorrelationOptions(options.date, tidy=options.tidy),
-    )
+    asked = CorrelationOptions(options.date, tidy=options.tidy, firewalls=firewalls)
+    return correlate(points, *log, asked)
 
 
 def _cut(judged: Judged, options: Options) -> Judged:

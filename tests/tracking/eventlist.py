@@ -25,7 +25,7 @@ Line = dict[str, Any]
 def _endpoint(side: str, text: str | None) -> Line:
     if text is None:
         return {}
-    interface, _, rest = text.rpartition(":")
+    interface, _, rest = text.partition(":") if ":" in text else ("", "", text)
     host, _, port = rest.rpartition("/")
     return {
         f"{side}_if": interface or None,

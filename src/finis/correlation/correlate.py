@@ -50,7 +50,7 @@ def correlate(
     depend on the order of points, and never on batch sizes.
     """
     options = options or Options()
-    if log_connections.is_empty() and denials.is_empty():
+    if options.firewalls is None and log_connections.is_empty() and denials.is_empty():
         seen = [point for point in points if len(point.observations.rows)]
         if len(seen) == 1:
             return straight.stories(seen[0], options)
@@ -67,7 +67,8 @@ def joined(
     options: Options,
 ) -> Stories:
     """`correlate`, whatever shows the connections; the frames are complete."""
-    ev = gather(points, log_connections)
+    firewalls = options.firewalls
+    ev = gather(points, log_connections, () if firewalls is None else firewalls.devices)
     ev.lossy, ev.tidy = options.lossy, options.tidy
     by_tuple = joining.tuple_candidates(ev)
     logged = joining.log_candidates(ev)
@@ -85,7 +86,8 @@ def joined(
     untranslated.settle(ev, paired)
     solution = clocks.to_reference(ev, _refined(edges, paired), options.date)
     refusals = denying.join(ev, groups, paired, solution, denials)
-    stories = merge.stories(ev, groups, paired, solution, refusals, prints)
+    makes = None if firewalls is None else firewalls.makes
+    stories = merge.stories(ev, groups, paired, solution, refusals, prints, makes)
     stories.unmatched = _unmatched(ev, groups, prints, paired)
     return stories
 

@@ -37,6 +37,14 @@ class PointData:
 
 
 @dataclass(frozen=True, slots=True)
+class Firewalls:
+    """Those of a log of which only the part is given that captures may show."""
+
+    devices: Sequence[str]  # whose connections it tells, in order of the first of each
+    makes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     date: date | None = None  # day of captures that name none and share nothing with a dated one
     # Points that miss segments, where that is known beforehand: `points` then is a part of all.
@@ -45,6 +53,7 @@ class Options:
     # Columns that anybody reads of every row; of the others only those of rows told are made.
     # Where that spares no work there may be more.  None: all.
     columns: frozenset[str] | None = None
+    firewalls: Firewalls | None = None  # None: the whole log is given
 
 
 @dataclass(slots=True)
@@ -114,8 +123,11 @@ class LogSide:
         return len(self.device)
 
 
-def gather(points: Sequence[PointData], log: pl.DataFrame | None = None) -> Evidence:
-    """Flatten the input, points by name so that their order cannot matter; nothing is decided."""
+def gather(
+    points: Sequence[PointData], log: pl.DataFrame | None = None, devices: Sequence[str] = ()
+) -> Evidence:
+    """Flatten the input, points by name so that their order cannot matter; nothing is decided.
+    `devices`: firewalls, of some of which the log tells no connection."""
     points = sorted(points, key=lambda data: data.name)
     rows, tails, point, start = [], [], [], []
     base = 0
@@ -151,7 +163,7 @@ def gather(points: Sequence[PointData], log: pl.DataFrame | None = None) -> Evid
         start=starts,
         stop=starts + fields["tail_n"],
         key=keys.row_keys(fields),
-        log=_no_log() if log is None else log_side(log),
+        log=_no_log() if log is None else log_side(log, devices),
         errors=_join([e for e in errors if len(e)], record_dtype(SEGMENT)),
         error_point=np.repeat(np.arange(len(errors)), [len(e) for e in errors]),
         truncated=truncated,
@@ -237,8 +249,8 @@ def _no_log() -> LogSide:
     return log_side(pl.DataFrame(schema=polars_schema(LOG_CONNECTIONS)))
 
 
-def log_side(frame: pl.DataFrame) -> LogSide:
-    """tables.LOG_CONNECTIONS as arrays."""
+def log_side(frame: pl.DataFrame, devices: Sequence[str] = ()) -> LogSide:
+    """tables.LOG_CONNECTIONS as arrays; `devices` come first."""
     import polars as pl
 
     def ns(name: str) -> Array:
@@ -248,12 +260,12 @@ def log_side(frame: pl.DataFrame) -> LogSide:
     resp, resp_mapped, resp_good = _ends(frame, "resp")
     near, far = (*orig, *resp_mapped), (*orig_mapped, *resp)
     names = frame["device"].fill_null("").to_list()
-    devices = list(dict.fromkeys(names))
-    number_of = {name: at for at, name in enumerate(devices)}
+    known = list(dict.fromkeys((*devices, *names)))
+    number_of = {name: at for at, name in enumerate(known)}
     built, teardown = ns("built_ts"), ns("teardown_ts")
     return LogSide(
         frame=frame,
-        devices=devices,
+        devices=known,
         device=np.fromiter((number_of[name] for name in names), np.int64, len(names)),
         built=built,
         teardown=teardown,

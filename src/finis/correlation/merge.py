@@ -7,7 +7,7 @@ point reads everything there, so all of this is a choice of indices into the obs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -63,8 +63,10 @@ def stories(
     clocks: Solution,
     refused: Refused,
     prints: Prints,
+    makes: Set[str] | None = None,
 ) -> Stories:
-    """The table of stories, in order of time, and what stands behind each row."""
+    """The table of stories, in order of time, and what stands behind each row.  `makes`: of the
+    firewalls, None: those that the rows name."""
     import polars as pl
 
     chosen = picking.choose(ev, groups, paired, clocks)
@@ -78,7 +80,8 @@ def stories(
     if len(ev.log):
         columns |= facts.logged_identity(ev, groups, chosen, columns)
     begin = np.where(chosen.packets, chosen.base, _log_times(ev, groups))
-    tie = naming.fingerprints(ev, groups, chosen)
+    names = naming.fingerprints(ev, groups, chosen)
+    tie = np.where(chosen.packets, names, _log_rows(ev, groups))  # of one moment as the log has it
     order = np.lexsort((tie, begin)) if ev.tidy else np.arange(groups.count)
     if (order[1:] < order[:-1]).any():  # gathering every column is dear
         at = pl.Series(order)
@@ -90,12 +93,13 @@ def stories(
     frame = frame.with_columns(*missing)
     frame = frame.with_columns(pl.Series("row", np.arange(groups.count)))
     if ev.tidy:
-        frame = frame.with_columns(naming.ids(tie[order]).alias("conn_id"))
+        frame = frame.with_columns(naming.ids(names[order]).alias("conn_id"))
     frame = frame.select(pl.col(name).cast(kind) for name, kind in schema.items())
     denials = refused.frame
-    makes = {*ev.log.frame["product"].unique(), *denials["product"].unique()} - {None}
+    if makes is None:
+        makes = {*ev.log.frame["product"].unique(), *denials["product"].unique()} - {None}
     if len(makes) == 1:  # what no log line tells of passed that firewall too
-        frame = frame.with_columns(pl.col("product").fill_null(makes.pop()))
+        frame = frame.with_columns(pl.col("product").fill_null(next(iter(makes))))
     number = np.empty(groups.count, np.int64)
     number[order] = np.arange(groups.count)
     if len(denials):
@@ -114,7 +118,7 @@ def stories(
         proofs=Lazy(groups.count, view.proofs),
         placed=places(ev, groups, begin, tie)[order],
         origin=groups.first_row[order],
-        name=None if ev.tidy else lambda row: partial(naming.one, tie[row]),
+        name=None if ev.tidy else lambda row: partial(naming.one, names[row]),
     )
 
 
@@ -156,6 +160,13 @@ def _log_times(ev: Evidence, groups: Groups) -> Array:
         return np.zeros(groups.count, np.int64)
     built, teardown = ev.log.built[groups.conn], ev.log.teardown[groups.conn]
     return np.where(built != NEVER, built, np.where(teardown != NEVER, teardown, 0))
+
+
+def _log_rows(ev: Evidence, groups: Groups) -> Array:
+    if not len(ev.log):
+        return np.zeros(groups.count, np.uint64)
+    rows: Array = ev.log.frame["row"].to_numpy()[groups.conn].astype(np.uint64)
+    return rows
 
 
 def line_proofs(log: pl.DataFrame, row: int) -> tuple[Proof | None, Proof | None]:

@@ -106,6 +106,12 @@ class Names:
         number = ipv4(text)
         return V4 + number if number >= 0 else int(self._codes([text])[0])
 
+    def coded(self, hosts: pl.Series) -> pl.Series:
+        """Hosts in codes, null where there is none."""
+        texts = hosts.drop_nulls().unique().to_list()
+        codes = pl.Series([self.code(text) for text in texts], dtype=pl.UInt64)
+        return hosts.replace_strict(texts, codes, default=None, return_dtype=pl.UInt64)
+
     def _codes(self, texts: list[str]) -> Array:
         """Of hosts that are no IPv4 addresses."""
         hashes = text_hash(pl.Series(texts, dtype=pl.String))
@@ -231,20 +237,25 @@ class _Whom:
                 out.append(one.only(at, self.table))
         return out
 
-    def most_frequent(self) -> tuple[Some, int] | None:
-        """Of those who were met most often the row that was first, and how often that one was."""
+    def most_frequent(self, less: int) -> list[tuple[Some, Array]]:
+        """Those who were met most often, or at most by `less` less: the first row of each, and how
+        often it was."""
         keys, counts = self.met.items()
         if not self.rows or not len(keys):
-            return None
-        top = keys[counts == counts.max()]
+            return []
+        least = counts.max() - less
+        if not less:  # of equals the first
+            keys = self._first_of(keys[counts == least])
+            counts = np.full(len(keys), least)
+        top, counts = keys[counts >= least], counts[counts >= least]
+        order = np.argsort(top)
+        top, counts = top[order], counts[order]
+        return [(one, counts[np.searchsorted(top, one.key)]) for one in self.earliest(top)]
+
+    def _first_of(self, keys: Array) -> Array:
         begin, tie, key = self._every()
-        may = np.flatnonzero(np.isin(key, top))
-        at = int(may[np.lexsort((tie[may], begin[may]))[0]])
-        for one in self.rows:
-            if at < len(one.key):
-                return one.only(np.array([at]), self.table), int(counts.max())
-            at -= len(one.key)
-        return None
+        may = np.flatnonzero(np.isin(key, keys))
+        return key[may[np.lexsort((tie[may], begin[may]))[:1]]]
 
     def _every(self) -> list[Array]:
         return [np.concatenate([getattr(one, n) for one in self.rows])
@@ -394,8 +405,9 @@ class Coded:
             mine.held = kept(mine.held, self.limit)[: self.limit]
         chosen = [one for mine in self.groups.values() for one in mine.held]
         told = tell([one.told for one in chosen if isinstance(one.told, Row)])
-        for one, story in zip(chosen, told, strict=True):
-            one.told = story
+        hosts = self.names.texts(np.array([one.pair for one in chosen], "u8").reshape(-1)).to_list()
+        for at, (one, story) in enumerate(zip(chosen, told, strict=True)):
+            one.told, one.pair = story, (hosts[2 * at], hosts[2 * at + 1])
         table.total += self.total
         for at, count in enumerate(self.counts):
             if count:
@@ -412,18 +424,22 @@ class Coded:
             group.cover(_moment(found.period.first_ns), _moment(found.period.last_ns))
             group.held = kept(group.held + found.held, table.limit)
             named = {"cause": pl.lit(key[0]), "harm": pl.lit(key[1])}
-            codes, counts = self.names.leading(*found.hosts.items()[:2], TOP_HOSTS)
+            beside = table.whom_most(key)
+            # Whoever is not among the first here may be so with what others have counted.
+            codes, counts = self.names.leading(
+                *found.hosts.items()[:2], TOP_HOSTS if beside is None else MOST
+            )
             table.hosts.add(
                 pl.DataFrame([self.names.texts(codes), pl.Series("n", counts)])
                 .select(**named, host="host", n="n")
             )  # fmt: skip
-            if (most := found.whom.most_frequent()) is not None:
-                row, times = most
-                place = {n: pl.Series(getattr(row, n)) for n in ("begin", "tie")}
+            for row, times in found.whom.most_frequent(beside or 0):
+                place = {"begin": pl.Series(row.begin), "tie": pl.Series(row.tie.astype("u8"))}
                 table.met(
-                    whom(row.part).with_columns(n=pl.lit(times, pl.Int64), **place, **named),
+                    whom(row.part).with_columns(n=pl.Series(times, dtype=pl.Int64), **place,
+                                                **named),
                     shared={name for name, one in found.opener.items() if one is not None},
-                )
+                )  # fmt: skip
 
 
 def _moment(ns: int) -> datetime | None:

@@ -98,11 +98,7 @@ class Kinds:
         also = frame["contributing"] if "contributing" in frame.columns else None
         for n, row in enumerate(frame.select("cause", "harm", "confidence").iter_rows()):
             names = (also[n] or "") if also is not None else ""
-            verdict = Verdict(
-                row[0], row[1], _LEVEL.get(row[2], int(Confidence.POSSIBLE)),
-                tuple(name.strip() for name in names.split(",") if name.strip()),
-            )  # fmt: skip
-            self._of.put(int(keys[fresh[n]]), self._code(verdict))
+            self._of.put(int(keys[fresh[n]]), self.code(row[0], row[1], row[2], names))
         found, _ = self._of.find(keys)
         return found
 
@@ -113,7 +109,12 @@ class Kinds:
             by_word.forget()
             self._of = codes()
 
-    def _code(self, verdict: Verdict) -> int:
+    def code(self, cause: str, harm: str, confidence: str | None, contributing: str = "") -> int:
+        """The index into `verdicts` of what the columns of a row say."""
+        verdict = Verdict(
+            cause, harm, _LEVEL.get(confidence or "", int(Confidence.POSSIBLE)),
+            tuple(name.strip() for name in contributing.split(",") if name.strip()),
+        )  # fmt: skip
         code = self._codes.get(verdict)
         if code is None:
             code = self._codes[verdict] = len(self.verdicts)
@@ -197,6 +198,16 @@ class Population:
     src_fanout: Array
     src_refused: Array
     dst_opened: Array
+
+    @classmethod
+    def of_none(cls) -> Population:
+        return cls(*(np.empty(0, np.int64) for _ in fields(cls)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Population]) -> Population:
+        """One after another."""
+        columns = ([getattr(one, part.name) for one in parts] for part in fields(cls))
+        return cls(*(np.concatenate(column) for column in columns))
 
     def only(self, at: Array) -> Population:
         """Of some of these."""

@@ -6,7 +6,7 @@ many) until the whole log has told what it knows of their hosts; then they are j
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
@@ -15,11 +15,14 @@ import numpy as np
 import polars as pl
 
 from finis.correlation import logalone
+from finis.correlation.captured import Captured
+from finis.correlation.evidence import Firewalls
 from finis.correlation.keys import mix
 from finis.correlation.stories import Clock, Proof
 from finis.diagnosis.coded import Coded, Members, Names
 from finis.diagnosis.counting import NEVER, counter
 from finis.diagnosis.cutting import Cut
+from finis.diagnosis.engine import Judged
 from finis.diagnosis.kinds import (
     ConnectionKinds,
     DenialKinds,
@@ -43,15 +46,44 @@ from finis.diagnosis.partrows import (
 from finis.diagnosis.patterns._whole import Whole
 from finis.diagnosis.population import MANY, Counted
 from finis.diagnosis.refused import Refusals, slot_keys
+from finis.diagnosis.shared import Shared
 from finis.diagnosis.spill import CHUNK, Chunk, picked
 from finis.diagnosis.tally import Tally, addressed, whom_columns
-from finis.records import dataclass
+from finis.records import dataclass, field
 from finis.tracking.parts import LogPart
 
 Array = np.ndarray
 AT_ONCE = 1 << 19  # denials judged together, or twice as many if there are no more
 SHARE = 1 << 21  # denials whose hosts are told apart at one time
 HOSTS_MOST = 1 << 21  # half of the hosts whose connections are counted; further ones are not
+
+
+# What joins rows of a log (tables.LOG_CONNECTIONS; tables.DENIALS + DENIAL_FACTS) to captures.
+Correlate = Callable[[pl.DataFrame, pl.DataFrame, Firewalls], Judged]
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """Verdicts of denials that captures may show, too: their numbers, in order, and indices into
+    `DenialKinds.verdicts`."""
+
+    rows: Array = field(default_factory=lambda: np.empty(0, np.int64))
+    verdicts: Array = field(default_factory=lambda: np.empty(0, np.uint32))
+
+    @classmethod
+    def of(cls, judged: Judged, kinds: DenialKinds) -> _Joined:
+        rows = judged.stories.denials.select("row", "cause", "harm", "confidence").sort("row")
+        codes = [kinds.code(*row[1:]) for row in rows.iter_rows()]
+        return cls(rows["row"].to_numpy(), np.array(codes, np.uint32))
+
+    def enter(self, rows: Array, verdicts: Array) -> Array | None:
+        """Put them in their places; which these are (bool), None for none."""
+        if not len(self.rows):
+            return None
+        place = np.minimum(np.searchsorted(self.rows, rows), len(self.rows) - 1)
+        mine: Array = self.rows[place] == rows
+        verdicts[mine] = self.verdicts[place[mine]]
+        return mine
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +99,29 @@ class _Unjudged:
 class LogJudge:
     """Judges the parts of logs.  `limit`: examples of a finding; `cut`: what is asked for.  Cut
     after judging: a verdict may rest on lines outside.  `first`: how many connections are listed,
-    and all denials if there are any; `only_denials`: these are listed and nothing is told."""
+    and all denials if there are any; `only_denials`: these are listed and nothing is told.
+    `captured`: what captures show, which is judged apart (`join`); of the log it says how often
+    hosts were met, no more."""
 
-    def __init__(self, limit: int, cut: Cut, first: int = 0, *, only_denials: bool = False) -> None:
+    def __init__(
+        self, limit: int, cut: Cut, first: int = 0, *, only_denials: bool = False,
+        captured: Captured | None = None,
+    ) -> None:  # fmt: skip
         self.cut, self.only_denials = cut, only_denials
+        self.shared = None if captured is None else Shared(captured)
         self.names = Names()
         self.kinds, self.denial_kinds = ConnectionKinds(), DenialKinds()
         self.connections = Coded("connections", limit, self.names)
         self.denials = Coded("denials", limit, self.names)
         self.openers = counter(HOSTS_MOST, forget=False)  # marked: carried no data
-        self.asked = counter(HOSTS_MOST, forget=False) if cut else self.openers  # of the cut
+        # Of what is told of.
+        self.asked = counter(HOSTS_MOST, forget=False) if cut or captured else self.openers
         self.targets = counter(HOSTS_MOST, forget=True)  # host and port that were asked
         self.reader = Reader(self.names, self.kinds)
         self.kept = Kept(self.names)
         self.refused = Refusals(self.names, self.denial_kinds)
         self.devices: dict[str, int] = {}  # the first connection of each
+        self.joined = _Joined()
         self.listing = Listing(cut, first, self.kinds) if first else None
         self.listed: ListedDenials | None = None
         if first or only_denials:
@@ -90,23 +130,28 @@ class LogJudge:
     def add(self, part: LogPart) -> None:
         """Take a part; its memory may be used again."""
         verdict = np.empty(0, np.uint32)
+        apart = None if self.shared is None else self.shared.take(part)[0]
         if len(part.connections):
-            verdict = self._connections(part)
+            verdict = self._connections(part, apart)
         if len(part.denials):
             if self.listed is not None:
                 self.listed.copies.add(part, self.cut.refusals(part) if self.cut else None)
             self.refused.add(part, verdict, [one.cause for one in self.kinds.verdicts])
 
-    def _connections(self, part: LogPart) -> Array:
+    def _connections(self, part: LogPart, apart: Array | None) -> Array:
+        """The verdicts of connections.  `apart`: which of them are not told of."""
         rows = self.reader.columns(part)
         verdict = self.kinds.judged(rows.kind, lambda at: judged(part, at).connections)
         self.openers.add(rows.orig_h, rows.nothing)
         if not self.only_denials:
-            self._tell_connections(part, rows, verdict)
+            shown = self.cut.connections(part, rows) if self.cut else None
+            self._tell_connections(part, rows, verdict, _but(shown, apart))
         self._met_devices(part, rows)
         return verdict
 
-    def _tell_connections(self, part: LogPart, rows: Columns, verdict: Array) -> None:
+    def _tell_connections(
+        self, part: LogPart, rows: Columns, verdict: Array, shown: Array | None
+    ) -> None:
         verdicts = self.kinds.verdicts
         members = Members(
             verdict=verdict,
@@ -128,12 +173,11 @@ class LogJudge:
         def alone(at: Array) -> LogPart:
             return replace(part.bare(), connections=picked(part.connections, at))
 
-        shown = self.cut.connections(part, rows) if self.cut else None
         _add(self.connections, members, shown, verdicts, tell, alone)
         if self.listing is not None:
             self.listing.add_first(part, rows, shown)
-        if shown is not None:
-            self.asked.add(rows.orig_h[shown])
+        if self.asked is not self.openers:
+            self.asked.add(rows.orig_h if shown is None else rows.orig_h[shown])
         self.targets.add(rows.target if shown is None else rows.target[shown])
         failed = self.kept.add(part, rows, verdict, shown)
         self.refused.met[("src_h",)].add(slot_keys(failed))  # a host's failures are counted as one
@@ -146,18 +190,48 @@ class LogJudge:
 
     # --- at the end ------------------------------------------------------------------------
 
-    def finish(self, logged: dict[str, bool]) -> None:
-        """Judge the denials.  `logged`: whose connections are logged, by device."""
+    def join(self, logged: dict[str, bool], correlate: Correlate) -> Judged:
+        """Have judged what captures show, and what the log tells of it.  Comes before `finish`,
+        which takes from it what is known of the denials."""
+        assert self.shared is not None
+        wanted = self.shared.denials()
+        rows, found = [np.empty(0, np.int64)], [Population.of_none()]
+        for one in self._unjudged(logged) if len(wanted) else ():
+            at = np.flatnonzero(np.isin(one.rows["row"], wanted))
+            rows.append(one.rows["row"][at])
+            found.append(one.whole.only(at))
+        frames = self.shared.frames(np.concatenate(rows), Population.joined(found))
+        judged = correlate(*frames, self.shared.firewalls(self._devices_met()))
+        self.joined = _Joined.of(judged, self.denial_kinds)
+        shown = _coded(judged, self.names)
+        self.kept.join(shown)
+        hosts = shown["orig_h"].fill_null(0).to_numpy()
+        self.asked.add(hosts)
+        self.refused.met[("src_h",)].add(slot_keys(hosts))
+        self.targets.add(_targets(shown))
+        return judged
+
+    @cached_property
+    def _counted(self) -> Counted:
         columns = self.refused.rows.columns
-        counted = Counted(columns["tuple"], columns["src"], self.refused.targets, self.openers)
-        every = self.refused.rows.rows
-        most = every if every <= 2 * AT_ONCE else AT_ONCE
-        begin, waiting, rows = 0, [], 0
+        return Counted(columns["tuple"], columns["src"], self.refused.targets, self.openers)
+
+    def _unjudged(self, logged: dict[str, bool]) -> Iterator[_Unjudged]:
+        begin = 0
         for number, some, codes in self.refused.parts():
             known = np.array([logged.get(name, False) for name in codes.devices] or [False])
-            whole = counted.of(some, begin, known[some["device"]])
-            waiting.append(_Unjudged(number, some, codes, whole))
-            begin, rows = begin + len(some), rows + len(some)
+            whole = self._counted.of(some, begin, known[some["device"]])
+            yield _Unjudged(number, some, codes, whole)
+            begin += len(some)
+
+    def finish(self, logged: dict[str, bool]) -> None:
+        """Judge the denials.  `logged`: whose connections are logged, by device."""
+        every = self.refused.rows.rows
+        most = every if every <= 2 * AT_ONCE else AT_ONCE
+        waiting, rows = [], 0
+        for one in self._unjudged(logged):
+            waiting.append(one)
+            rows += len(one.rows)
             if rows > most:
                 self._refusals(waiting)
                 waiting, rows = [], 0
@@ -181,9 +255,11 @@ class LogJudge:
 
     def clocks(self) -> list[Clock]:
         """The clocks of the firewalls, which nothing compares."""
-        return logalone.clocks_of(
-            pl.DataFrame({"device": sorted(self.devices, key=self.devices.__getitem__)})
-        )
+        return logalone.clocks_of(pl.DataFrame({"device": self._devices_met()}))
+
+    def _devices_met(self) -> list[str]:
+        """In order of the first connection of each."""
+        return sorted(self.devices, key=self.devices.__getitem__)
 
     def _refusals(self, waiting: list[_Unjudged]) -> None:
         """Judge denials of some parts: what is met first in any of them all at once."""
@@ -204,16 +280,20 @@ class LogJudge:
 
         found = self.denial_kinds.judged(kinds, judge)
         for one, verdicts in zip(waiting, np.split(found, ends[:-1]), strict=True):
+            apart = self.joined.enter(one.rows["row"], verdicts)
             shown = self.cut.denials(one.rows, self.names) if self.cut else None
             if self.listed is not None:
                 self.listed.add(one.number, one.rows["row"], verdicts, shown)
             if not self.only_denials:
-                self._tell_denials(one, verdicts, shown)
+                self._tell_denials(one, verdicts, shown, apart)
 
     def _apart(self, one: _Unjudged, at: Array) -> list[Row]:
         return apart(self.refused.waiting.some(one.number, at), one.whole.only(at))
 
-    def _tell_denials(self, one: _Unjudged, found: Array, shown: Array | None) -> None:
+    def _tell_denials(
+        self, one: _Unjudged, found: Array, shown: Array | None, apart: Array | None
+    ) -> None:
+        """`shown`: which are asked for, None for all; `apart`: which others tell of."""
         kinds, rows = self.denial_kinds, one.rows
         src, src_p, dst, dst_p = (rows[name] for name in ("src", "src_p", "dst", "dst_p"))
         members = Members(
@@ -235,7 +315,7 @@ class LogJudge:
             return self.refused.waiting.some(one.number, at)
 
         tell = partial(self._apart, one)
-        _add(self.denials, members, shown, kinds.verdicts, tell, alone)
+        _add(self.denials, members, _but(shown, apart), kinds.verdicts, tell, alone)
         every = np.ones(len(rows), bool)
         self.refused.tell(rows, found, kinds.verdicts, every if shown is None else shown)
 
@@ -265,7 +345,7 @@ class _Counts(Whole):
         return [ns for ns in (period.first_ns, period.last_ns) if ns != NEVER]
 
     def any_opened(self) -> bool:
-        return self.judge.connections.total > 0
+        return self.judge.connections.total > 0 or self.judge.kept.any_opened
 
     def opened(self, hosts: pl.Series) -> pl.Series:
         found = pl.Series(self.judge.asked.get(_codes(hosts))[0])
@@ -273,8 +353,7 @@ class _Counts(Whole):
         return found.replace({0: None}) if self.judge.asked.full else found
 
     def asked(self, targets: pl.DataFrame) -> pl.Series:
-        ports = targets["resp_p"].fill_null(int(NO_PORT)).cast(pl.UInt64).to_numpy()
-        return pl.Series(self.judge.targets.get(mix(_codes(targets["resp_h"]), ports))[0])
+        return pl.Series(self.judge.targets.get(_targets(targets))[0])
 
     def ended_often(self) -> pl.LazyFrame:
         return self.judge.kept.ended_often()
@@ -334,9 +413,34 @@ class _Counts(Whole):
 
     def rows(self, numbers: Sequence[int]) -> pl.DataFrame:
         found = self.judge.kept.find(numbers, self.judge.kinds.verdicts)
-        for row, file, line in found.select("row", "proof_file", "proof_number").iter_rows():
+        placed = found.filter(pl.col("row") >= 0)
+        for row, file, line in placed.select("row", "proof_file", "proof_number").iter_rows():
             self.places[row] = (file, line)
         return found
+
+
+def _but(shown: Array | None, apart: Array | None) -> Array | None:
+    """Those that are shown (None: all) without those apart (None: none)."""
+    if apart is None or not apart.any():
+        return shown
+    return ~apart if shown is None else shown & ~apart
+
+
+def _coded(judged: Judged, names: Names) -> pl.DataFrame:
+    """The connections that captures show as patterns read them: hosts in codes, and numbers below
+    0, which no row of a log has."""
+    rows = judged.connections
+    placed = judged.stories.placed
+    assert placed is not None
+    return rows.hstack(placed[rows["row"]]).with_columns(
+        *(names.coded(rows[name]) for name in ("orig_h", "resp_h")), row=-1 - pl.col("row")
+    )
+
+
+def _targets(rows: pl.DataFrame) -> Array:
+    """`Columns.target` of the columns `resp_h`, `resp_p`."""
+    ports = rows["resp_p"].fill_null(int(NO_PORT)).cast(pl.UInt64).to_numpy()
+    return mix(_codes(rows["resp_h"]), ports)
 
 
 def _codes(hosts: pl.Series) -> Array:

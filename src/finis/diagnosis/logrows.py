@@ -17,7 +17,7 @@ from finis.diagnosis.counting import NEVER, slots
 from finis.diagnosis.kinds import ConnectionKinds, Numbers, Verdict, connection_keys
 from finis.diagnosis.patterns._api import READS
 from finis.diagnosis.patterns.pat102_firewall_timer import TIMERS
-from finis.diagnosis.patterns.pat205_ended_at_once import MIN_CONNECTIONS
+from finis.diagnosis.patterns.pat205_ended_at_once import MIN_CONNECTIONS, ended_by
 from finis.diagnosis.patterns.pat301_port_scan import GIVEN_UP, RESETS
 from finis.diagnosis.spill import Chunk, Columnar, Made, Spill, scanned
 from finis.records import dataclass
@@ -147,8 +147,8 @@ def fill(rows: Array, named: Array, reasons: Array, hows: Array, out: Columns) -
     out.origin[:] = np.where(lasts, end["origin"], event["origin"])
     out.kind[:] = connection_keys(told, reasons, hows)
     out.target[:] = mix(out.resp_h, out.resp_p)
-    ender = mix(np.where(out.by == 0, out.orig_h, out.resp_h), (last // NS).view(np.uint64))
-    out.second[:] = np.where((out.by < 2) & (last != NEVER), ender | np.uint64(1), 0)
+    ender = _hash_of(np.where(out.by == 0, out.orig_h, out.resp_h), last)
+    out.second[:] = np.where((out.by < 2) & (last != NEVER), ender, 0)
 
 
 class Kept:
@@ -162,6 +162,25 @@ class Kept:
         self.seconds = slots(SLOT_BITS)
         self.often = Spill(np.dtype("u8"))  # of what may have come MIN_CONNECTIONS times
         self.period = Period()
+        self.joined = pl.DataFrame(schema=_ALL)  # what captures show
+        self._joined_ends = np.empty((2, 0), np.uint64)  # second and ender of those with both
+
+    def join(self, rows: pl.DataFrame) -> None:
+        """Take the connections that captures show, which bear numbers of their own."""
+        self.joined = rows.select(pl.col(name).cast(kind) for name, kind in _ALL.items())
+        first, last = (rows[name].cast(pl.Int64).fill_null(NEVER).to_numpy()
+                       for name in ("first_ts", "last_ts"))  # fmt: skip
+        if len(rows):
+            self.period.cover(first, last)
+        ends = ended_by(self.joined.lazy()).select("host", pl.col("ended_ts").cast(pl.Int64))
+        host, ended_ns = (column.to_numpy() for column in ends.collect())
+        self._joined_ends = np.stack([_hash_of(host, ended_ns), host])
+        self._met(self._joined_ends[0])
+
+    @property
+    def any_opened(self) -> bool:
+        """Does any host open a connection that captures show?"""
+        return bool(self.joined["orig_h"].is_not_null().any())
 
     def add(self, part: LogPart, rows: Columns, verdict: Array, shown: Array | None) -> Array:
         """Take a part; `shown`: which of it are asked for, None for all.  Gives the hosts that
@@ -219,7 +238,7 @@ class Kept:
         def columns(rows: Chunk) -> Made:
             return {**self._sides(rows), **self._ends(rows, verdicts)}
 
-        return _completed(scanned(self.some.__iter__, columns, _KEPT, self.some.rows))
+        return self._all(scanned(self.some.__iter__, columns, _KEPT, self.some.rows))
 
     def ended_often(self) -> pl.LazyFrame:
         """The same of all connections that hosts ended which ended MIN_CONNECTIONS within a
@@ -231,12 +250,12 @@ class Kept:
                 yield chunk.only(np.isin(_ender(chunk), busy))
 
         rows = self.ended.rows if len(busy) else 0
-        return _completed(scanned(chunks, self._sides, _SIDED, rows))
+        return self._all(scanned(chunks, self._sides, _SIDED, rows))
 
     def _busy(self) -> Array:
         """The hosts that did."""
         often = np.unique(np.concatenate([np.empty(0, "u8"), *self.often]))
-        found = [np.empty((2, 0), "u8")]
+        found = [self._joined_ends[:, np.isin(self._joined_ends[0], often)]]
         for chunk in self.ended if len(often) else ():
             second = _second(chunk)
             at = np.isin(second, often)
@@ -256,7 +275,12 @@ class Kept:
         return pl.concat(found).unique("row", keep="first").sort("begin", "tie")
 
     def _every_ended(self) -> pl.LazyFrame:
-        return _completed(scanned(self.ended.__iter__, self._sides, _SIDED, self.ended.rows))
+        return self._all(scanned(self.ended.__iter__, self._sides, _SIDED, self.ended.rows))
+
+    def _all(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """With the columns of packets, and the rows that these show."""
+        told = _completed(rows)
+        return told if self.joined.is_empty() else pl.concat([told, self.joined.lazy()])
 
     def _sides(self, rows: Chunk) -> Made:
         """The columns _SIDED."""
@@ -329,7 +353,11 @@ def _ender(rows: Chunk) -> Array:
 
 def _second(rows: Chunk) -> Array:
     """`Columns.second` of SIDED rows."""
-    return mix(_ender(rows), (rows["last_ns"] // NS).view(np.uint64)) | np.uint64(1)
+    return _hash_of(_ender(rows), rows["last_ns"])
+
+
+def _hash_of(ender: Array, last_ns: Array) -> Array:
+    return mix(ender, (last_ns // NS).view(np.uint64)) | np.uint64(1)
 
 
 _PLACES = {"begin": pl.Int64(), "tie": pl.UInt64(), "proof_file": pl.String(),

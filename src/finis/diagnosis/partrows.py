@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 import numpy as np
 import polars as pl
@@ -134,10 +133,7 @@ def _one(rows: list[Row], numbers: list[int]) -> _Group:
     shift = np.repeat(before, [len(row.part.denials) for row in rows])
     denials["at"][known] = places[(denials["at"] + shift)[known]]
     wholes = [row.whole for row in rows if row.whole is not None]
-    whole = None
-    if wholes:
-        columns = ([getattr(one, part.name) for one in wholes] for part in fields(Population))
-        whole = Population(*(np.concatenate(column) for column in columns))
+    whole = Population.joined(wholes) if wholes else None
     last = rows[-1].part  # lists of codes only grow
     part = replace(last, connections=connections[first], denials=denials)
     return _Group(part, whole, numbers, places)

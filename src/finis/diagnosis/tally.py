@@ -5,6 +5,7 @@ depend on how the rows were cut into batches.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from datetime import datetime
 from functools import cache
@@ -53,6 +54,7 @@ _WHOM = {
 }  # fmt: skip
 _FRAME = {"connections": "table", "denials": "denials"}  # of Stories
 _GROUP = ("cause", "harm")
+_BEYOND = {"orig_h": chr(sys.maxunicode), "orig_p": 1 << 32}  # greater than any
 
 
 def _telling(table: str) -> pl.Expr:
@@ -223,15 +225,24 @@ class Table:
         """The members of a cause at a level of harm."""
         return self.groups.setdefault(key, _Group())
 
+    def whom_most(self, key: tuple[str, str]) -> int | None:
+        """How often whoever the remedies of one group would name was met, of those who were met
+        most often; None if the group has nobody yet."""
+        if key not in self.groups or not self.groups[key].held:
+            return None
+        parts = [one.filter(cause=key[0], harm=key[1])["n"].max() for one in self.whom.parts]
+        return sum(int(n) for n in parts if isinstance(n, int))
+
     def met(self, whom: pl.DataFrame, *, shared: set[str]) -> None:
         """Take counts `n` of those whom the remedies of one group would name, with the fields of
         the earliest of each.  `shared`: columns of who opened it that are the same in all."""
-        self.whom.add(whom)
+        keys, fields = _WHOM[self.table]
+        self.whom.add(whom.select(*_GROUP, *keys, "n", *fields, *PLACE))
         if self.table == "connections":
             span = []
-            for name, kind in (("orig_h", pl.String()), ("orig_p", pl.Int64())):
+            for name, beyond in _BEYOND.items():
                 one = pl.col(name).first()
-                other = one if name in shared else pl.lit(None, kind)
+                other = one if name in shared else pl.lit(beyond)
                 span += [one.alias(f"{name}_min"), other.alias(f"{name}_max")]
             self.clients = pl.concat([self.clients, whom.head(1).select(*_GROUP, *span)])
 

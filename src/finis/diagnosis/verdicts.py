@@ -23,12 +23,13 @@ from finis.tables import CONNECTIONS, DENIALS, STORY_FACTS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from finis.correlation.captured import Captured
     from finis.correlation.stories import Clock, Stories
     from finis.diagnosis.cutting import Cut
     from finis.diagnosis.engine import Judged
     from finis.diagnosis.findings import Finding
     from finis.diagnosis.listed import Listing
-    from finis.diagnosis.logparts import LogJudge
+    from finis.diagnosis.logparts import Correlate, LogJudge
     from finis.diagnosis.patterns._api import PatternFinding
     from finis.diagnosis.sought import Sought
     from finis.diagnosis.whatifparts import LogEntries
@@ -43,17 +44,19 @@ class Verdicts:
     """All verdicts.  `keep`: hold the rows of the tables too, not just what findings need;
     `first`: how many of each table, whatever is kept; `cut`: what is asked for of logs that come
     in parts; `only`: the table that is asked for, and no findings; `wanted`: the connections that
-    are, and nothing else, of logs that come in parts; `timers`: what-if is, and nothing else."""
+    are, and nothing else, of logs that come in parts; `timers`: what-if is, and nothing else;
+    `captured`: what was captured beside a log that comes in parts."""
 
     def __init__(
         self, *, keep: bool = True, first: int = 0, cut: Cut | None = None, only: str = "",
-        wanted: Sequence[str] = (), timers: bool = False,
+        wanted: Sequence[str] = (), timers: bool = False, captured: Captured | None = None,
     ) -> None:  # fmt: skip
         self.keep, self.first = keep, first
         self.cut = cut
         self.only = only
         self.wanted = wanted
         self.timers = timers
+        self.captured = captured
         self.tally = Tally()
         self.rows = {"connections": Rows(), "denials": Rows()}
         self.heads: dict[str, pl.DataFrame] = {}  # the first rows of each, in order
@@ -106,14 +109,24 @@ class Verdicts:
         """The first rows of `table`."""
         if self.log is not None and self.log.listing is not None and self.log.listed is not None:
             if name == "connections":
-                return self.log.listing.head().head(count)
+                return self._first_connections(self.log.listing).head(count)
             return next(self.log.listed.frames(self.first)).head(count)
         if self.first:
             return self.heads[name].select(c.name for c in TABLES[name]).head(count)
         return self.table(name).head(count)
 
+    def _first_connections(self, listing: Listing) -> pl.DataFrame:
+        """Those that only the log shows, and those that captures show."""
+        head, held = listing.head(), self.heads.get("connections")
+        if held is None:
+            return head
+        places = [pl.Series("begin", listing.first["begin"].copy()),
+                  pl.Series("tie", listing.first["row"].astype(np.uint64))]  # fmt: skip
+        every = pl.concat([head.with_columns(places), held.select(*head.columns, *PLACE)])
+        return every.sort(PLACE, maintain_order=True).select(head.columns)
+
     def add_part(self, part: LogPart) -> None:
-        """Take a part of a log that no capture goes with.  Nothing of its memory is kept."""
+        """Take a part of a log.  Nothing of its memory is kept."""
         self._in_parts().add(part)
 
     def _in_parts(self) -> Listing | LogEntries | LogJudge | Sought:
@@ -141,13 +154,17 @@ class Verdicts:
             return self.listing
         from finis.diagnosis.logparts import LogJudge
 
-        self.log = LogJudge(EXAMPLES, cut, self.first, only_denials=self.only == "denials")
+        self.log = LogJudge(EXAMPLES, cut, self.first, only_denials=self.only == "denials",
+                            captured=self.captured)  # fmt: skip
         return self.log
 
-    def end_of_log(self, logged: dict[str, bool]) -> None:
-        """All parts have come.  `logged`: whose connections are logged, by device."""
+    def end_of_log(self, logged: dict[str, bool], correlate: Correlate | None = None) -> None:
+        """All parts have come.  `logged`: whose connections are logged, by device; `correlate`:
+        joins what captures show of the log to these."""
         taker = self._in_parts()
         if self.log is not None:
+            if correlate is not None:
+                self.add(self.log.join(logged, correlate))
             if self.log.many and not self.only:
                 self._finish_many(self.log, logged)
             else:
@@ -157,7 +174,8 @@ class Verdicts:
                     self.log.give_denials(self.tally)
         if self.sought is not None:
             self.sought.finish(logged)
-        self.clocks = taker.clocks()
+        if correlate is None:
+            self.clocks = taker.clocks()
 
     def _finish_many(self, log: LogJudge, logged: dict[str, bool]) -> None:
         """What does not rest on denials goes on in threads while they are judged, and patterns of
@@ -182,7 +200,7 @@ class Verdicts:
             log.give_denials(self.tally)
             given.result()
             found = {name: one.result() for name, one in begun.items()}
-            self.patterns = told(found, log.prove, self.tally.product, whole)
+            self.patterns = told(found, self._prove, self.tally.product, whole)
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -205,7 +223,7 @@ class Verdicts:
         """What many connections and denials show together."""
         if self.log is not None:
             whole = self.log.whole
-            return find_all(whole.connections, self.log.refused.lazy(), self.log.prove,
+            return find_all(whole.connections, self.log.refused.lazy(), self._prove,
                             self.tally.product, whole)  # fmt: skip
         connections = self.rows["connections"].lazy()
         denials = originals(self._table("denials", READS["denials"]))
@@ -246,6 +264,10 @@ class Verdicts:
         return every.select(columns).collect()
 
     def _prove(self, row: int) -> tuple[Proof, ...]:
+        if self.log is not None:
+            if row >= 0:
+                return self.log.prove(row)
+            row = -1 - row
         if self.stories is not None:
             story = self.stories.story(row)
             line = story.teardown or story.built

@@ -22,6 +22,10 @@ class Rows:
         self.pending: list[tuple[Any, ...]] = []
         self.chunks: list[pl.DataFrame] = []
 
+    @property
+    def empty(self) -> bool:
+        return not self.pending and not self.chunks
+
     def flush(self) -> None:
         """Move what waits into a frame."""
         if not self.pending:

@@ -337,8 +337,9 @@ class LogTracker:
 
     @property
     def streams(self) -> bool:
-        """Can it give its rows away in parts?"""
-        return self.kernel is not None
+        """Can it give its rows away in parts?  Packets that a capture says were dropped are none
+        of them."""
+        return self.kernel is not None and self.denials.of_packets.empty
 
     def told(self) -> LogTables:
         """What is to be said of the logs whose rows were taken as parts."""

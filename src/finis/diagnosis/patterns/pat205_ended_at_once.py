@@ -61,7 +61,7 @@ class EndedAtOnce(Pattern):
     def find(
         cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
-        ends = _ends(whole.ended_often())
+        ends = ended_by(whole.ended_often())
         many = (  # few hosts have any second like that
             ends.group_by("host", "second")
             .len("n")
@@ -114,7 +114,7 @@ class EndedAtOnce(Pattern):
         ]
 
 
-def _ends(connections: pl.LazyFrame) -> pl.LazyFrame:
+def ended_by(connections: pl.LazyFrame) -> pl.LazyFrame:
     """One row per connection a host is known to have ended: host, ended_ts, second, first_ts."""
     by_packets = (
         pl.when(pl.col("first_fin").is_in(["orig", "resp"]))

@@ -1,0 +1,103 @@
+"""Which connections and denials of a log captures may show: those whose tuple some point saw.
+
+No other can be joined to packets (`joining.log_candidates`, `denying`), so that the rest of a log
+need not wait for what was captured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from finis.correlation import keys
+from finis.correlation.keys import Array
+from finis.correlation.turned import Turned
+from finis.wire.dialects._packed import BIT, NAMED, V4, Book
+
+if TYPE_CHECKING:
+    from finis.correlation.evidence import End, PointData
+    from finis.tracking.parts import LogPart
+
+SLOT_BITS = 22  # 4 MB: most tuples of a log are told to be none of these by one look
+
+
+class Captured:
+    """The tuples of all points.  Says of too many rows that they may be shown, never of too few."""
+
+    def __init__(self, points: Sequence[PointData]) -> None:
+        rows = [point.observations.rows for point in points if len(point.observations.rows)]
+        self._keys = np.unique(
+            np.concatenate([np.empty(0, np.uint64), *(keys.row_keys(Turned(r)) for r in rows)])
+        )
+        self._slots = np.zeros(1 << SLOT_BITS, bool)
+        self._slots[self._slot(self._keys)] = True
+        self._hosts: tuple[Book | None, tuple[Array, Array, Array]] = (None, _nobody())
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def rows(self, part: LogPart) -> tuple[Array, Array]:
+        """Connections and denials (bool) of a part.  A denial goes with its connection."""
+        start = part.connections["start"]
+        a, b, a_mapped, b_mapped = self._ends(part, start["event"])
+        # The tuples on both sides of the firewall, whichever side opened it.
+        connections = self._known(a, b_mapped) | self._known(a_mapped, b)
+        at, event = part.denials["at"], part.denials["refusal"]["event"]
+        src, dst = self._ends(part, event)[:2]
+        denials = self._known(src, dst) & (at < 0)
+        if len(connections):
+            denials |= (at >= 0) & connections[np.maximum(at, 0)]
+        return connections, denials
+
+    def _known(self, one: End, other: End) -> Array:
+        key = keys.tuple_key(one, other)
+        found = self._slots[self._slot(key)]
+        at = np.flatnonzero(found)
+        place = np.minimum(np.searchsorted(self._keys, key[at]), max(len(self._keys) - 1, 0))
+        found[at] = self._keys[place] == key[at] if len(at) else False
+        return found
+
+    @staticmethod
+    def _slot(key: Array) -> Array:
+        slot: Array = key & np.uint64((1 << SLOT_BITS) - 1)
+        return slot
+
+    def _ends(self, part: LogPart, event: Array) -> tuple[End, End, End, End]:
+        """Endpoints a and b of events, then as they are translated."""
+        has = event["has"]
+        told = {end: self._halves(part.book, event[f"{end}_h"]) for end in _ENDS}
+        port = {end: event[f"{end}_p"].astype(np.uint64) for end in _ENDS}
+        out = [(*told[end][:2], port[end]) for end in "ab"]
+        for end in "ab":
+            hi, lo, mapped = told[f"{end}_mapped"]
+            mapped &= has & BIT[f"{end}_mapped_p"] != 0
+            own = out["ab".index(end)]
+            number = port[f"{end}_mapped"]
+            out.append((np.where(mapped, hi, own[0]), np.where(mapped, lo, own[1]),
+                        np.where(mapped, number, own[2])))  # fmt: skip
+        a, b, a_mapped, b_mapped = out
+        return a, b, a_mapped, b_mapped
+
+    def _halves(self, book: Book, hosts: Array) -> tuple[Array, Array, Array]:
+        """Upper and lower halves of hosts, and whether each is an address."""
+        lo = np.where(hosts != 0, hosts - np.uint64(V4) + np.uint64(keys.V4_PREFIX), np.uint64(0))
+        hi, known = np.zeros(len(hosts), np.uint64), hosts != 0
+        named = np.flatnonzero(hosts >= NAMED)
+        if len(named):
+            of, halves = self._hosts
+            if of is not book or len(halves[0]) < len(book.hosts):
+                halves = keys.parse(pl.Series(list(book.hosts), dtype=pl.String))
+                self._hosts = book, halves
+            at = (hosts[named] - np.uint64(NAMED)).astype(np.int64)
+            hi[named], lo[named], known[named] = (half[at] for half in halves)
+        return hi, lo, known
+
+
+_ENDS = ("a", "b", "a_mapped", "b_mapped")
+
+
+def _nobody() -> tuple[Array, Array, Array]:
+    return keys.parse(pl.Series([], dtype=pl.String))
