@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from finis.wire.source import Source
 
     _Log = tuple[pl.DataFrame, pl.DataFrame]  # connections and denials
+    _Shared = tuple[_Log, Firewalls]
 
 FORGOTTEN_ROWS = 4096  # connections dropped at once where only events are asked for
 
@@ -59,6 +60,7 @@ class Case:
     given_up: list[str]  # what tracking had to give up, in words
     verdicts: Verdicts  # cut to --since, --until, --host, --port
     stories: Stories | None  # judged, uncut; None as `points`
+    shared: _Shared | None = None  # of a log that was judged in parts what captures may show
 
     @property
     def notes(self) -> list[str]:
@@ -88,7 +90,7 @@ class Case:
             return self.connections if alone else self.connections.clear()
         frames = []
         for point in self.points:
-            seen = judge(_correlate([point], _told(self.log), self.options))
+            seen = judge(_correlate([point], _told(self.log), None, self.options))
             frame = _cut(seen, self.options).connections
             frames.append(frame.filter(pl.col("has_packets")))
         names = self.connections.columns
@@ -172,12 +174,12 @@ class Case:
         from finis.diagnosis.engine import judge
 
         if self.verdicts.sought is not None:
-            return self.verdicts.sought.story(connection)
-        if self.verdicts.captured is not None:  # of the log only what captures show is at hand
-            return read(self.paths, replace(self.options, keep=True))._story(connection)
+            return self._closeup(self.verdicts.sought.story(connection))
+        if self.shared is not None:  # of the rest of the log nothing is at hand
+            return read(self.paths, replace(self.options, wanted=(connection,)))._story(connection)
         stories = self.stories
         if stories is None and len(self.log.connections):
-            stories = judge(_correlate([], _told(self.log), self.options)).stories
+            stories = judge(_correlate([], _told(self.log), None, self.options)).stories
         if stories is not None:
             story = stories.story(select(stories.table, connection))
         else:
@@ -188,14 +190,16 @@ class Case:
     def _closeup(self, story: Story) -> Story:
         """The story with every segment of it, paired over all points."""
         wanted = set(map(_ends, story.seen))
-        if self.stories is None and self.log.connections.is_empty():
+        alone = self.stories is None and self.verdicts.sought is None
+        if alone and self.log.connections.is_empty():
             wanted = {_named_ends(story.row)}
         if not wanted:
             return story
         again = Intake(replace(self.options, progress=None, stop=None))
         again.open(self.paths)
         points = again.captures(wanted)
-        stories = _correlate(points, _told(self.log), self.options)
+        log, firewalls = self.shared or (_told(self.log), None)
+        stories = _correlate(points, log, firewalls, self.options)
         same = stories.table.filter(stories.table["conn_id"] == story.row["conn_id"])
         if not len(same):
             return story
@@ -257,7 +261,7 @@ def read(paths: Sequence[str | Path] | str | Path, options: Options | None = Non
     if parts:
         reading.end_of_log({d.name: logs_connections(d) for d in log.devices}, points)
         return Case(given, options, intake.sources, intake.skipped, [], log, intake.notes,
-                    reading.verdicts, None)  # fmt: skip
+                    reading.verdicts, None, reading.shared)  # fmt: skip
     stories = reading.finish(points, log)
     if stories is None and points:
         interrupted = options.stop is not None and options.stop()
@@ -279,6 +283,7 @@ class _Reading:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.captured: Captured | None = None
+        self.shared: _Shared | None = None
 
     @cached_property
     def verdicts(self) -> Verdicts:
@@ -301,13 +306,13 @@ class _Reading:
 
     def parts(self, intake: Intake, points: Sequence[PointData]) -> bool:
         """Are logs judged a part at a time?  Where not all rows are kept with all that is known of
-        them; beside captures of much input, if findings are asked for."""
+        them; beside captures of much input, if findings or single connections are asked for."""
         options = self.options
         few = options.only or options.wanted or options.timers
         if options.keep and not few:
             return False
         if not intake.only_logs:
-            if few or not intake.has_logs or not intake.large:
+            if options.only or options.timers or not intake.has_logs or not intake.large:
                 return False
             from finis.correlation.captured import Captured
 
@@ -322,8 +327,8 @@ class _Reading:
         ) -> Judged:
             from finis.diagnosis.engine import judge
 
-            log = connections, denials
-            return _cut(judge(_correlate(points, log, self.options, firewalls)), self.options)
+            self.shared = (connections, denials), firewalls
+            return _cut(judge(_correlate(points, *self.shared, self.options)), self.options)
 
         shown = self.captured is not None and len(self.captured) > 0
         self.verdicts.end_of_log(logged, joined if shown else None)
@@ -349,10 +354,10 @@ class _Reading:
 
             # Connections without packets are light: what a batch costs by itself counts for more.
             for part in by_parts(log, 4 * self.options.batch):
-                self._add(judge(_correlate([], _told(part), self.options)))
+                self._add(judge(_correlate([], _told(part), None, self.options)))
             self.verdicts.clocks = clocks_of(log.connections)
             return None
-        judged = judge(_correlate(points, _told(log), self.options))
+        judged = judge(_correlate(points, _told(log), None, self.options))
         self._add(judged)
         return judged.stories
 
@@ -376,9 +381,7 @@ def _told(log: LogTables) -> _Log:
     return log.connections, log.denials
 
 
-def _correlate(
-    points: Any, log: _Log, options: Options, firewalls: Firewalls | None = None
-) -> Stories:
+def _correlate(points: Any, log: _Log, firewalls: Firewalls | None, options: Options) -> Stories:
     from finis.correlation.correlate import correlate
     from finis.correlation.evidence import Options as CorrelationOptions
 

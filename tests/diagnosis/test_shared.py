@@ -4,7 +4,7 @@ joined to them, the rest is judged packed, and all of it says what the whole log
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -15,12 +15,14 @@ import pytest
 from finis import intake as intake_module
 from finis import pipeline
 from finis.correlation import captured as captured_module
+from finis.correlation import selection
 from finis.correlation.captured import Captured
 from finis.correlation.evidence import Firewalls, PointData
 from finis.diagnosis import logparts, population, spill
 from finis.diagnosis.cutting import Cut
 from finis.diagnosis.engine import Judged, judge
 from finis.diagnosis.verdicts import Verdicts
+from finis.errors import UsageError
 from finis.intake import Intake
 from finis.pipeline import Options, logs_connections
 from finis.records import replace
@@ -32,6 +34,7 @@ from finis.tracking.events import LogTracker
 from finis.tracking.parts import LogPart
 from tests.builders import packet, pcap
 from tests.diagnosis.test_logparts import lines, said
+from tests.diagnosis.test_sought import names, refused, told
 from tests.tracking.eventlist import START, Line, batches, built, deny, torn
 
 pytestmark = pytest.mark.skipif(module._kernel() is None, reason="no kernel is built")
@@ -149,23 +152,31 @@ def points(seed: int, folder: Path) -> list[PointData]:
     return taken.captures()
 
 
-def whole(events: list[Line], seen: list[PointData], options: Options) -> Verdicts:
-    """The log as frames, all of it joined."""
+def tracked(events: list[Line]) -> tuple[pl.DataFrame, pl.DataFrame]:
     tracker = LogTracker()
     for batch in batches(events, 1000):
         tracker.feed(batch)
     tables = tracker.finish()
+    return tables.connections, tables.denials
+
+
+def whole(events: list[Line], seen: list[PointData], options: Options) -> Verdicts:
+    """The log as frames, all of it joined."""
     verdicts = Verdicts(keep=False, first=options.first)
-    log = tables.connections, tables.denials
-    verdicts.add(pipeline._cut(judge(pipeline._correlate(seen, log, options)), options))
+    log = tracked(events)
+    verdicts.add(pipeline._cut(judge(pipeline._correlate(seen, log, None, options)), options))
     return verdicts
 
 
-def parted(events: list[Line], seen: list[PointData], options: Options, seed: int) -> Verdicts:
+def parted(
+    events: list[Line], seen: list[PointData], options: Options, seed: int,
+    wanted: Sequence[str] = (),
+) -> Verdicts:  # fmt: skip
     """In parts of a random size, taken at random moments."""
     rnd = random.Random(seed)
     cut = Cut(options.since, options.until, options.hosts, options.ports)
-    verdicts = Verdicts(keep=False, first=options.first, cut=cut, captured=Captured(seen))
+    verdicts = Verdicts(keep=False, first=options.first, cut=cut, wanted=wanted,
+                        captured=Captured(seen))  # fmt: skip
     most = rnd.choice((len(events) // 6 + 1, len(events) // 3 + 1, 10_000))
     tracker = LogTracker()
     for batch in batches(events, rnd.choice((10, 100, 1000))):
@@ -177,7 +188,7 @@ def parted(events: list[Line], seen: list[PointData], options: Options, seed: in
         verdicts.add_part(part)
 
     def joined(connections: pl.DataFrame, denials: pl.DataFrame, firewalls: Firewalls) -> Judged:
-        stories = pipeline._correlate(seen, (connections, denials), options, firewalls)
+        stories = pipeline._correlate(seen, (connections, denials), firewalls, options)
         return pipeline._cut(judge(stories), options)
 
     logged = {d.name: logs_connections(d) for d in tracker.told().devices}
@@ -309,3 +320,30 @@ def test_what_a_capture_says_was_dropped_needs_the_whole_log(
         [drops, root / "examples" / "too-many-resets" / "asa.log"], Options(keep=False)
     )
     assert case.stories is not None
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+def test_single_connections_are_told_either_way(seed: int, folder: Path) -> None:
+    """Those that captures show, those that only the log does, and what names several."""
+    seen = points(seed, folder)
+    tables = tracked(logged(seed))
+    options = Options()
+    table = judge(pipeline._correlate(seen, tables, None, options)).stories
+    texts = ["nobody", "10.0.0.5", *random.Random(seed).sample(names(table), 150)]
+    other = parted(logged(seed), seen, options, seed, wanted=texts)
+    assert other.sought is not None and other.clocks == table.clocks
+    kinds = set()
+    for text in texts:
+        try:
+            want = table.story(selection.select(table.table, text))
+        except UsageError as error:
+            with pytest.raises(UsageError) as raised:
+                other.sought.story(text)
+            assert refused(raised.value) == refused(error)
+            kinds.add("none" if "no connection" in str(error) else "several")
+        else:
+            found = other.sought.story(text)
+            assert told(found) == told(want)
+            assert [repr(one) for one in found.seen] == [repr(one) for one in want.seen]
+            kinds.add((len(want.seen), bool(want.teardown or want.built)))
+    assert kinds >= {"none", "several", (0, True), (1, True), (2, True), (1, False)}

@@ -127,8 +127,9 @@ class LogJudge:
         if first or only_denials:
             self.listed = ListedDenials(self.refused.waiting, self.denial_kinds.verdicts)
 
-    def add(self, part: LogPart) -> None:
-        """Take a part; its memory may be used again."""
+    def add(self, part: LogPart) -> Array | None:
+        """Take a part; its memory may be used again.  Gives which connections (bool) are judged
+        with what captures show of them; None for none."""
         verdict = np.empty(0, np.uint32)
         apart = None if self.shared is None else self.shared.take(part)[0]
         if len(part.connections):
@@ -137,6 +138,7 @@ class LogJudge:
             if self.listed is not None:
                 self.listed.copies.add(part, self.cut.refusals(part) if self.cut else None)
             self.refused.add(part, verdict, [one.cause for one in self.kinds.verdicts])
+        return apart
 
     def _connections(self, part: LogPart, apart: Array | None) -> Array:
         """The verdicts of connections.  `apart`: which of them are not told of."""

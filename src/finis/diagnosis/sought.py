@@ -11,10 +11,11 @@ import numpy as np
 import polars as pl
 
 from finis.correlation import naming, selection
-from finis.correlation.stories import Clock, Story
+from finis.correlation.captured import Captured
+from finis.correlation.stories import PLACE, Clock, Stories, Story
 from finis.diagnosis.cutting import Cut
 from finis.diagnosis.listed import BIT, HOSTS, Listing
-from finis.diagnosis.logparts import LogJudge
+from finis.diagnosis.logparts import Correlate, LogJudge
 from finis.diagnosis.partrows import Row, of_connection, stories
 from finis.records import replace
 from finis.tracking.parts import LogPart
@@ -49,19 +50,22 @@ class _Fitting:
 class Sought:
     """The connections that some texts mean (`finis.correlation.selection`)."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        self._judge = LogJudge(0, Cut(), only_denials=True)
+    def __init__(self, texts: Sequence[str], captured: Captured | None = None) -> None:
+        self._judge = LogJudge(0, Cut(), only_denials=True, captured=captured)
         self._listing = Listing(Cut(), kinds=self._judge.kinds)
         self._found = {
             text: [(where, _Fitting()) for where in selection.ways(text)] for text in texts
         }
+        self.joined: Stories | None = None  # what captures show
 
     def add(self, part: LogPart) -> None:
         """Take a part; its memory may be used again."""
-        self._judge.add(part)
+        apart = self._judge.add(part)
         if not len(part.connections):
             return
         rows = self._listing.rows(part)
+        if apart is not None:
+            rows = rows[~np.isin(rows["row"], part.connections["start"]["row"][apart])]
         for text, ways in self._found.items():
             some = rows[_may_fit(text, rows)]
             if len(some):
@@ -72,7 +76,14 @@ class Sought:
 
     def story(self, text: str) -> Story:
         """The one connection meant.  Raises UsageError where none or several fit."""
-        for _, fitting in self._found[text]:
+        for where, fitting in self._found[text]:
+            shown = None if self.joined is None else self.joined.table.filter(where)
+            if self.joined is not None and shown is not None and len(shown):
+                if len(shown) == 1 and not fitting.count:
+                    return self.joined.story(shown["row"].item())
+                raise selection.several(
+                    text, len(shown) + fitting.count, self._among(shown, fitting)
+                )
             if fitting.first is None:
                 continue
             if fitting.alone is None:
@@ -81,6 +92,20 @@ class Sought:
             row = story.row | {"conn_id": fitting.first["conn_id"].item()}
             return replace(story, row=row, denials=self._judged(story.denials))
         raise selection.none(text)
+
+    def _among(self, shown: pl.DataFrame, fitting: _Fitting) -> pl.DataFrame:
+        """The first that fit, of both."""
+        assert self.joined is not None and self.joined.placed is not None
+        every = shown.hstack(self.joined.placed.select(PLACE)[shown["row"]])
+        if fitting.first is not None:
+            names = [name for name in fitting.first.columns if name not in _ORDER]
+            other = fitting.first.with_columns(tie=pl.col("row").cast(pl.UInt64))
+            every = pl.concat([frame.select(*names, *PLACE) for frame in (every, other)])
+        return every.sort(PLACE).head(selection.LISTED)
+
+    def join(self, logged: dict[str, bool], correlate: Correlate) -> None:
+        """Take what captures show, too.  Comes before `finish`."""
+        self.joined = self._judge.join(logged, correlate).stories
 
     def finish(self, logged: dict[str, bool]) -> None:
         """All parts have come.  `logged`: whose connections are logged, by device."""
@@ -93,8 +118,8 @@ class Sought:
         return [denial | verdicts[denial["row"]] for denial in denials]
 
     def clocks(self) -> list[Clock]:
-        """The clocks of the firewalls, which nothing compares."""
-        return self._listing.clocks()
+        """The clocks of the firewalls, and of what was captured beside their logs."""
+        return self._judge.clocks() if self.joined is None else self.joined.clocks
 
 
 def _may_fit(text: str, rows: Array) -> Array:

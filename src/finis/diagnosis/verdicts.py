@@ -145,7 +145,7 @@ class Verdicts:
         if self.wanted:
             from finis.diagnosis.sought import Sought
 
-            self.sought = Sought(self.wanted)
+            self.sought = Sought(self.wanted, self.captured)
             return self.sought
         if self.only == "connections":
             from finis.diagnosis.listed import Listing
@@ -173,8 +173,10 @@ class Verdicts:
                     self.log.give_connections(self.tally)
                     self.log.give_denials(self.tally)
         if self.sought is not None:
+            if correlate is not None:
+                self.sought.join(logged, correlate)
             self.sought.finish(logged)
-        if correlate is None:
+        if correlate is None or self.sought is not None:
             self.clocks = taker.clocks()
 
     def _finish_many(self, log: LogJudge, logged: dict[str, bool]) -> None:
