@@ -306,13 +306,13 @@ class _Reading:
 
     def parts(self, intake: Intake, points: Sequence[PointData]) -> bool:
         """Are logs judged a part at a time?  Where not all rows are kept with all that is known of
-        them; beside captures of much input, if findings or single connections are asked for."""
+        them; beside captures only of much input."""
         options = self.options
         few = options.only or options.wanted or options.timers
         if options.keep and not few:
             return False
         if not intake.only_logs:
-            if options.only or options.timers or not intake.has_logs or not intake.large:
+            if options.timers or not intake.has_logs or not intake.large:
                 return False
             from finis.correlation.captured import Captured
 

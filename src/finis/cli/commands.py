@@ -209,7 +209,7 @@ def connections(arguments: argparse.Namespace) -> int:
             return emit_table(found.by_point, arguments, CONNECTION_COLUMNS)
         verdicts = found.verdicts
         write = packed_writer("connections") if arguments.format == "parquet" else None
-        if verdicts.listing is None or write is None:
+        if verdicts.listing is None or verdicts.captured is not None or write is None:
             return emit_batches(verdicts.frames("connections"), arguments, CONNECTION_COLUMNS)
         return _emit(arguments, lambda stream: write(verdicts.listing, stream))
 

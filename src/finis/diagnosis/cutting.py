@@ -76,6 +76,13 @@ class Cut:
         return found
 
 
+def without(shown: Array | None, apart: Array | None) -> Array | None:
+    """Those that are shown (None: all) without those apart (None: none)."""
+    if apart is None or not apart.any():
+        return shown
+    return ~apart if shown is None else shown & ~apart
+
+
 def _ns(ts: datetime) -> int:
     import polars as pl
 

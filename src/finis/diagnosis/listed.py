@@ -16,10 +16,10 @@ from finis.compiled import kernel
 from finis.correlation import keys, naming
 from finis.correlation.evidence import near_key
 from finis.correlation.logalone import clocks_of
-from finis.correlation.stories import Clock
+from finis.correlation.stories import PLACE, Clock
 from finis.diagnosis.coded import Names
 from finis.diagnosis.counting import NEVER
-from finis.diagnosis.cutting import Cut
+from finis.diagnosis.cutting import Cut, without
 from finis.diagnosis.engine import catalogue
 from finis.diagnosis.kinds import ByWord, ConnectionKinds
 from finis.diagnosis.logrows import Columns, Reader, number, said
@@ -156,12 +156,13 @@ class Listing:
         found = kernel("finis.diagnosis._listed")
         self._fill = fill if found is None else found.fill
 
-    def add(self, part: LogPart) -> None:
-        """Take a part; its memory may be used again."""
+    def add(self, part: LogPart, apart: Array | None = None) -> None:
+        """Take a part; its memory may be used again.  `apart`: connections (bool) that are not
+        listed; None: none."""
         if not len(part.connections):
             return
         columns = self._reader.columns(part)
-        shown = self.cut.connections(part, columns) if self.cut else None
+        shown = without(self.cut.connections(part, columns) if self.cut else None, apart)
         rows = self._apart(part, columns.kind)
         self._runs.add(rows if shown is None else rows[np.isin(rows["row"], columns.number[shown])])
 
@@ -237,18 +238,28 @@ class Listing:
         """The same, some `size` at a time."""
         return self._runs.blocks(size)
 
-    def frames(self) -> Iterator[pl.DataFrame]:
-        """tables.CONNECTIONS in order, a chunk at a time; at least one, perhaps empty."""
-        if not self.count:
-            yield pl.DataFrame(schema=SCHEMA)
+    def frames(self, beside: pl.DataFrame | None = None) -> Iterator[pl.DataFrame]:
+        """tables.CONNECTIONS in order, a chunk at a time; at least one, perhaps empty.  `beside`:
+        further ones with their PLACE, in order."""
+        left = pl.DataFrame(schema=SCHEMA) if beside is None else beside
         for rows in self.chunks():
-            yield self.frame(rows)
+            frame = self.frame(rows)
+            if len(left):
+                begin, tie = int(rows["begin"][-1]), int(rows["row"][-1])
+                same = (pl.col("begin") == begin) & (pl.col("tie") < tie)
+                before = left.filter((pl.col("begin") < begin) | same)
+                left = left[len(before) :]
+                frame = _between(frame.with_columns(_places(rows)), before)
+            yield frame
+        if len(left) or not self.count:
+            yield left.select(list(SCHEMA))
 
-    def head(self) -> pl.DataFrame:
-        """tables.CONNECTIONS of the first `most`."""
+    def head(self, beside: pl.DataFrame | None = None) -> pl.DataFrame:
+        """tables.CONNECTIONS of the first `most`, and all of those `beside`."""
         rows = self.first.copy()
         tell_apart(rows)
-        return self.frame(rows)
+        frame = self.frame(rows)
+        return frame if beside is None else _between(frame.with_columns(_places(rows)), beside)
 
     def frame(self, rows: Array) -> pl.DataFrame:
         """tables.CONNECTIONS of some rows."""
@@ -297,6 +308,16 @@ class Listing:
     def _reason(self, rows: Array) -> pl.Series:
         few, where = np.unique(rows["reason"], return_inverse=True)
         return said(where, [self.texts.text(int(code)) for code in few])
+
+
+def _places(rows: Array) -> list[pl.Series]:
+    return [pl.Series("begin", rows["begin"].copy()), pl.Series("tie", rows["row"].astype("u8"))]
+
+
+def _between(frame: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """Two frames of tables.CONNECTIONS with places as one in order."""
+    every = pl.concat([frame.select(*SCHEMA, *PLACE), others.select(*SCHEMA, *PLACE)])
+    return every.sort(PLACE, maintain_order=True).select(list(SCHEMA))
 
 
 def ids(rows: Array) -> pl.Series:

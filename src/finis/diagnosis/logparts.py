@@ -21,7 +21,7 @@ from finis.correlation.keys import mix
 from finis.correlation.stories import Clock, Proof
 from finis.diagnosis.coded import Coded, Members, Names
 from finis.diagnosis.counting import NEVER, counter
-from finis.diagnosis.cutting import Cut
+from finis.diagnosis.cutting import Cut, without
 from finis.diagnosis.engine import Judged
 from finis.diagnosis.kinds import (
     ConnectionKinds,
@@ -147,7 +147,7 @@ class LogJudge:
         self.openers.add(rows.orig_h, rows.nothing)
         if not self.only_denials:
             shown = self.cut.connections(part, rows) if self.cut else None
-            self._tell_connections(part, rows, verdict, _but(shown, apart))
+            self._tell_connections(part, rows, verdict, without(shown, apart))
         self._met_devices(part, rows)
         return verdict
 
@@ -317,7 +317,7 @@ class LogJudge:
             return self.refused.waiting.some(one.number, at)
 
         tell = partial(self._apart, one)
-        _add(self.denials, members, _but(shown, apart), kinds.verdicts, tell, alone)
+        _add(self.denials, members, without(shown, apart), kinds.verdicts, tell, alone)
         every = np.ones(len(rows), bool)
         self.refused.tell(rows, found, kinds.verdicts, every if shown is None else shown)
 
@@ -419,13 +419,6 @@ class _Counts(Whole):
         for row, file, line in placed.select("row", "proof_file", "proof_number").iter_rows():
             self.places[row] = (file, line)
         return found
-
-
-def _but(shown: Array | None, apart: Array | None) -> Array | None:
-    """Those that are shown (None: all) without those apart (None: none)."""
-    if apart is None or not apart.any():
-        return shown
-    return ~apart if shown is None else shown & ~apart
 
 
 def _coded(judged: Judged, names: Names) -> pl.DataFrame:

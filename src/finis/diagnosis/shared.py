@@ -21,6 +21,7 @@ Array = np.ndarray
 _CONNECTIONS = polars_schema(LOG_CONNECTIONS)
 _DENIALS = polars_schema(DENIALS) | polars_schema(DENIAL_FACTS)
 _TOLD = [one.name for one in fields(Population)]
+_NO_ROWS, _NOTHING = np.empty(0, np.int64), Population.of_none()
 
 
 class Shared:
@@ -63,9 +64,11 @@ class Shared:
 
     def denials(self) -> Array:
         """Their numbers in the log, in order; copies, too."""
-        return np.unique(np.concatenate([np.empty(0, np.int64), *self._rows]))
+        return np.unique(np.concatenate([_NO_ROWS, *self._rows]))
 
-    def frames(self, rows: Array, whole: Population) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def frames(
+        self, rows: Array = _NO_ROWS, whole: Population = _NOTHING
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
         """tables.LOG_CONNECTIONS, and tables.DENIALS + tables.DENIAL_FACTS.  `whole`: what the
         whole log tells of the denials of these numbers; a copy says what its first says."""
         self._tell()

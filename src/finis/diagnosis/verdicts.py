@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from finis.diagnosis.listed import Listing
     from finis.diagnosis.logparts import Correlate, LogJudge
     from finis.diagnosis.patterns._api import PatternFinding
+    from finis.diagnosis.shared import Shared
     from finis.diagnosis.sought import Sought
     from finis.diagnosis.whatifparts import LogEntries
     from finis.tracking.parts import LogPart
@@ -67,6 +68,7 @@ class Verdicts:
         self.unmatched: list[str] = []  # ambiguous matches, in words
         self.log: LogJudge | None = None  # where only logs were read, and no rows are kept
         self.listing: Listing | None = None  # where connections of logs are asked for, nothing else
+        self.shared: Shared | None = None  # of the log and captures, beside that listing
         self.sought: Sought | None = None  # the same of single ones
         self.entries: LogEntries | None = None  # the same of what-if
 
@@ -109,25 +111,19 @@ class Verdicts:
         """The first rows of `table`."""
         if self.log is not None and self.log.listing is not None and self.log.listed is not None:
             if name == "connections":
-                return self._first_connections(self.log.listing).head(count)
+                return self.log.listing.head(self.heads.get(name)).head(count)
             return next(self.log.listed.frames(self.first)).head(count)
         if self.first:
             return self.heads[name].select(c.name for c in TABLES[name]).head(count)
         return self.table(name).head(count)
 
-    def _first_connections(self, listing: Listing) -> pl.DataFrame:
-        """Those that only the log shows, and those that captures show."""
-        head, held = listing.head(), self.heads.get("connections")
-        if held is None:
-            return head
-        places = [pl.Series("begin", listing.first["begin"].copy()),
-                  pl.Series("tie", listing.first["row"].astype(np.uint64))]  # fmt: skip
-        every = pl.concat([head.with_columns(places), held.select(*head.columns, *PLACE)])
-        return every.sort(PLACE, maintain_order=True).select(head.columns)
-
     def add_part(self, part: LogPart) -> None:
         """Take a part of a log.  Nothing of its memory is kept."""
-        self._in_parts().add(part)
+        taker = self._in_parts()
+        if self.shared is not None and self.listing is not None:
+            self.listing.add(part, self.shared.take(part)[0])
+        else:
+            taker.add(part)
 
     def _in_parts(self) -> Listing | LogEntries | LogJudge | Sought:
         """What takes the parts of logs: one of these, as is asked for."""
@@ -149,8 +145,10 @@ class Verdicts:
             return self.sought
         if self.only == "connections":
             from finis.diagnosis.listed import Listing
+            from finis.diagnosis.shared import Shared
 
             self.listing = Listing(cut)
+            self.shared = None if self.captured is None else Shared(self.captured)
             return self.listing
         from finis.diagnosis.logparts import LogJudge
 
@@ -162,6 +160,10 @@ class Verdicts:
         """All parts have come.  `logged`: whose connections are logged, by device; `correlate`:
         joins what captures show of the log to these."""
         taker = self._in_parts()
+        if self.shared is not None and self.listing is not None and correlate is not None:
+            # No verdict of a connection rests on what the whole log tells of its denials.
+            firewalls = self.shared.firewalls(self.listing.devices)
+            self.add(correlate(*self.shared.frames(), firewalls))
         if self.log is not None:
             if correlate is not None:
                 self.add(self.log.join(logged, correlate))
@@ -238,7 +240,10 @@ class Verdicts:
     def frames(self, name: str) -> Iterator[pl.DataFrame]:
         """The same a part at a time; at least one, perhaps empty."""
         if name == "connections" and self.listing is not None:
-            return self.listing.frames()
+            beside = None
+            if self.batches:
+                beside = self.rows["connections"].lazy().collect()
+            return self.listing.frames(beside)
         if name == "denials" and self.log is not None and self.log.listed is not None:
             return self.log.listed.frames()
         return iter([self._table(name, [column.name for column in TABLES[name]])])
