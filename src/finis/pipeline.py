@@ -312,7 +312,7 @@ class _Reading:
         if options.keep and not few:
             return False
         if not intake.only_logs:
-            if options.timers or not intake.has_logs or not intake.large:
+            if not intake.has_logs or not intake.large:
                 return False
             from finis.correlation.captured import Captured
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,7 @@ from finis.diagnosis import listed, logparts, population, spill
 from finis.diagnosis.cutting import Cut
 from finis.diagnosis.engine import Judged, judge
 from finis.diagnosis.verdicts import Verdicts
+from finis.diagnosis.whatif import Device, table, whatif
 from finis.errors import UsageError
 from finis.intake import Intake
 from finis.pipeline import Options, logs_connections
@@ -177,7 +179,8 @@ def parted(
     rnd = random.Random(seed)
     cut = Cut(options.since, options.until, options.hosts, options.ports)
     verdicts = Verdicts(keep=bool(options.only), first=options.first, cut=cut, wanted=wanted,
-                        only=options.only, captured=Captured(seen))  # fmt: skip
+                        timers=options.timers, only=options.only,
+                        captured=Captured(seen))  # fmt: skip
     most = rnd.choice((len(events) // 6 + 1, len(events) // 3 + 1, 10_000))
     tracker = LogTracker()
     for batch in batches(events, rnd.choice((10, 100, 1000))):
@@ -202,8 +205,8 @@ def same(seed: int, seen: list[PointData], options: Options) -> None:
     other = parted(logged(seed), seen, options, seed)
     for expected, found in zip(said(one), said(other), strict=True):
         assert found == expected
-    for table in ("connections", "denials") if options.first else ():
-        expected, found = one.head(table, options.first), other.head(table, options.first)
+    for name in ("connections", "denials") if options.first else ():
+        expected, found = one.head(name, options.first), other.head(name, options.first)
         assert found.rows() == expected.rows()
 
 
@@ -369,3 +372,27 @@ def rows_of(table: pl.DataFrame) -> list[tuple[object, ...]]:
     if table["conn_id"].dtype == pl.String:
         table = table.with_columns(pl.col("conn_id").str.slice(0, LENGTH))
     return table.rows()
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_what_if_answers_the_same(seed: int, folder: Path) -> None:
+    seen = points(seed, folder)
+    for options in (Options(timers=True), Options(timers=True, hosts=("192.0.2.1",))):
+        one = judge(pipeline._correlate(seen, tracked(logged(seed)), None, options))
+        cut = pipeline._cut(one, options)
+        shown = cut.connections["row"], cut.denials["row"]
+        other = parted(logged(seed), seen, options, seed)
+        assert other.entries is not None
+        expected = whatif(one.stories.table, one.stories.denials, None, None, shown)
+        found = other.entries.answers(None, None)
+        assert answered(found) == answered(expected)
+        assert other.clocks == one.stories.clocks
+        assert sum(device.denials for device in expected) > 20
+
+
+def answered(devices: list[Device]) -> list[object]:
+    simple = [
+        {name: value for name, value in asdict(device).items() if name != "outcomes"}
+        for device in devices
+    ]
+    return [simple, table(devices).rows()]

@@ -16,7 +16,6 @@ import polars as pl
 
 from finis.correlation import logalone
 from finis.correlation.captured import Captured
-from finis.correlation.evidence import Firewalls
 from finis.correlation.keys import mix
 from finis.correlation.stories import Clock, Proof
 from finis.diagnosis.coded import Coded, Members, Names
@@ -46,7 +45,7 @@ from finis.diagnosis.partrows import (
 from finis.diagnosis.patterns._whole import Whole
 from finis.diagnosis.population import MANY, Counted
 from finis.diagnosis.refused import Refusals, slot_keys
-from finis.diagnosis.shared import Shared
+from finis.diagnosis.shared import Correlate, Shared
 from finis.diagnosis.spill import CHUNK, Chunk, picked
 from finis.diagnosis.tally import Tally, addressed, whom_columns
 from finis.records import dataclass, field
@@ -56,10 +55,6 @@ Array = np.ndarray
 AT_ONCE = 1 << 19  # denials judged together, or twice as many if there are no more
 SHARE = 1 << 21  # denials whose hosts are told apart at one time
 HOSTS_MOST = 1 << 21  # half of the hosts whose connections are counted; further ones are not
-
-
-# What joins rows of a log (tables.LOG_CONNECTIONS; tables.DENIALS + DENIAL_FACTS) to captures.
-Correlate = Callable[[pl.DataFrame, pl.DataFrame, Firewalls], Judged]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@ frames, to be joined to packets.  All else of the log is judged in packed rows m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 
 import numpy as np
@@ -11,6 +11,7 @@ import polars as pl
 
 from finis.correlation.captured import Captured
 from finis.correlation.evidence import Firewalls
+from finis.diagnosis.engine import Judged
 from finis.diagnosis.kinds import Population
 from finis.diagnosis.spill import picked
 from finis.records import replace
@@ -18,6 +19,8 @@ from finis.tables import DENIAL_FACTS, DENIALS, LOG_CONNECTIONS, polars_schema
 from finis.tracking.parts import LogPart
 
 Array = np.ndarray
+# What joins rows of a log (tables.LOG_CONNECTIONS; tables.DENIALS + DENIAL_FACTS) to captures.
+Correlate = Callable[[pl.DataFrame, pl.DataFrame, Firewalls], Judged]
 _CONNECTIONS = polars_schema(LOG_CONNECTIONS)
 _DENIALS = polars_schema(DENIALS) | polars_schema(DENIAL_FACTS)
 _TOLD = [one.name for one in fields(Population)]

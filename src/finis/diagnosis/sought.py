@@ -15,8 +15,9 @@ from finis.correlation.captured import Captured
 from finis.correlation.stories import PLACE, Clock, Stories, Story
 from finis.diagnosis.cutting import Cut
 from finis.diagnosis.listed import BIT, HOSTS, Listing
-from finis.diagnosis.logparts import Correlate, LogJudge
+from finis.diagnosis.logparts import LogJudge
 from finis.diagnosis.partrows import Row, of_connection, stories
+from finis.diagnosis.shared import Correlate
 from finis.records import replace
 from finis.tracking.parts import LogPart
 from finis.wire.dialects._packed import NAMED, V4, ipv4

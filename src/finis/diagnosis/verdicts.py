@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from finis.diagnosis.engine import Judged
     from finis.diagnosis.findings import Finding
     from finis.diagnosis.listed import Listing
-    from finis.diagnosis.logparts import Correlate, LogJudge
+    from finis.diagnosis.logparts import LogJudge
     from finis.diagnosis.patterns._api import PatternFinding
-    from finis.diagnosis.shared import Shared
+    from finis.diagnosis.shared import Correlate, Shared
     from finis.diagnosis.sought import Sought
     from finis.diagnosis.whatifparts import LogEntries
     from finis.tracking.parts import LogPart
@@ -136,7 +136,7 @@ class Verdicts:
         if self.timers:
             from finis.diagnosis.whatifparts import LogEntries
 
-            self.entries = LogEntries(cut)
+            self.entries = LogEntries(cut, self.captured)
             return self.entries
         if self.wanted:
             from finis.diagnosis.sought import Sought
@@ -174,11 +174,13 @@ class Verdicts:
                 if not self.only:
                     self.log.give_connections(self.tally)
                     self.log.give_denials(self.tally)
+        if self.entries is not None and correlate is not None:
+            self.entries.join(correlate)
         if self.sought is not None:
             if correlate is not None:
                 self.sought.join(logged, correlate)
             self.sought.finish(logged)
-        if correlate is None or self.sought is not None:
+        if not self.batches:
             self.clocks = taker.clocks()
 
     def _finish_many(self, log: LogJudge, logged: dict[str, bool]) -> None:
