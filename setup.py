@@ -7,11 +7,14 @@ with checks of every access to memory and of undefined behaviour.
 """
 
 import os
+import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
 
 ROOT = Path(__file__).parent
+# What Cython writes for memoryviews: made and compiled once, not in every kernel.
+SHARED, SHARED_C = "finis._cython", Path("src/finis/_cython.c")
 DEBUG = os.environ.get("FINIS_DEBUG") == "1"
 SANITIZE = os.environ.get("FINIS_SANITIZE") == "1"
 CHECKS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
@@ -29,20 +32,25 @@ def kernels() -> list[Extension]:
     from Cython.Build import cythonize
 
     os.chdir(ROOT)
+    sources = {
+        ".".join(path.with_suffix("").parts[1:]): path for path in sorted(Path("src").rglob("*.pyx"))
+    }
     extensions = [
         Extension(
-            ".".join(path.with_suffix("").parts[1:]),
+            name,
             [str(path)],
             include_dirs=[str(path.parent)],
             extra_compile_args=compile_args(),
             extra_link_args=CHECKS if SANITIZE else [],
             optional=True,
         )
-        for path in sorted(Path("src").rglob("*.pyx"))
+        for name, path in {SHARED: SHARED_C, **sources}.items()
     ]
     return cythonize(
         extensions,
         include_path=["src"],
+        shared_utility_qualified_name=SHARED,
+        nthreads=os.cpu_count() if sys.platform == "linux" else 0,
         compiler_directives={
             "language_level": 3,
             "boundscheck": DEBUG,
