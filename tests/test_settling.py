@@ -71,6 +71,7 @@ def said(case: Case) -> tuple[str, dict[str, Any]]:
     return render(document(case, whole=True)), facts(case)
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("lost", [0.0, 0.004, 0.2])
 @pytest.mark.parametrize("batch", [9, 60])
 def test_the_report_does_not_depend_on_batches(
@@ -254,6 +255,7 @@ def same_in_parts(path: Path, batch: int) -> None:
     ]
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("most", [30, 700, 1 << 16])
 @pytest.mark.parametrize("cut", [{}, {"ports": (443,)}], ids=str)
 def test_a_table_alone_is_the_table(

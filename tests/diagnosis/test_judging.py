@@ -78,6 +78,7 @@ def agree(facts: dict[str, Column], causes: engine.Catalogue, count: int) -> pl.
     return plain
 
 
+@pytest.mark.repeats
 @settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1, 7, 64, 200, 333]), st.floats(0, 0.5))
 def test_as_polars_judges(seed: int, count: int, nulls: float) -> None:

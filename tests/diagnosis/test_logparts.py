@@ -25,7 +25,10 @@ from finis.tracking.events import LogTracker
 from tests.tracking.eventlist import START, Line, batches, built, deny, torn
 from tests.tracking.test_follow import event, placed
 
-pytestmark = pytest.mark.skipif(module._kernel() is None, reason="no kernel is built")
+pytestmark = [
+    pytest.mark.skipif(module._kernel() is None, reason="no kernel is built"),
+    pytest.mark.repeats,
+]
 
 TEARDOWNS = (
     ("fins", "TCP FINs", "a"), ("fins", "TCP FINs", "b"), ("fins", "TCP FINs", "unknown"),
@@ -188,7 +191,7 @@ def test_denials_are_judged_alike_in_any_number(monkeypatch: pytest.MonkeyPatch)
 
 def test_many_rows_for_patterns_wait_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     events, want = lines(3), said_of(3)
-    monkeypatch.setattr(spill, "CHUNK", 20)
+    monkeypatch.setattr(spill, "CHUNK", 80)
     assert said(packed(events, 1)) == want
 
 
@@ -196,7 +199,7 @@ def test_many_rows_for_patterns_wait_on_disk(monkeypatch: pytest.MonkeyPatch) ->
 def test_what_goes_on_in_threads_is_the_same(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     events, want = lines(seed), said_of(seed)
     for held in (logparts, population, spill):
-        monkeypatch.setattr(held, "CHUNK", 20)
+        monkeypatch.setattr(held, "CHUNK", 80)
     for _ in range(3):
         assert said(packed(events, 1)) == want
 

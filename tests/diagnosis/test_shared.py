@@ -40,7 +40,10 @@ from tests.diagnosis.test_logparts import lines, said
 from tests.diagnosis.test_sought import names, refused, told
 from tests.tracking.eventlist import START, Line, batches, built, deny, torn
 
-pytestmark = pytest.mark.skipif(module._kernel() is None, reason="no kernel is built")
+pytestmark = [
+    pytest.mark.skipif(module._kernel() is None, reason="no kernel is built"),
+    pytest.mark.repeats,
+]
 
 NS = 1_000_000_000
 Frame = tuple[int, bytes]
@@ -259,7 +262,7 @@ def test_what_is_asked_for_is_the_same(options: Options, folder: Path) -> None:
 
 def test_what_goes_on_in_threads_is_the_same(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     for held in (logparts, population, spill):
-        monkeypatch.setattr(held, "CHUNK", 20)
+        monkeypatch.setattr(held, "CHUNK", 80)
     same(3, points(3, folder), Options())
 
 

@@ -23,7 +23,10 @@ from tests.tracking.test_follow import event, placed
 
 from .test_logparts import lines, packed
 
-pytestmark = pytest.mark.skipif(module._kernel() is None, reason="no kernel is built")
+pytestmark = [
+    pytest.mark.skipif(module._kernel() is None, reason="no kernel is built"),
+    pytest.mark.repeats,
+]
 # What differs: places in a table, and what a reading of the whole log tells of denials.
 APART = {"row", "story", *OF_ALL}
 

@@ -478,6 +478,7 @@ def played(lines: list[tuple[float, str, int, str]], folder: Path) -> Device:
     return log.ask(folder)
 
 
+@pytest.mark.repeats
 @given(lines=traffic())
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
 def test_equal_to_the_reference(
@@ -492,6 +493,7 @@ def test_equal_to_the_reference(
         assert row["mean_extra"] == pytest.approx(seconds / span)
 
 
+@pytest.mark.repeats
 @given(lines=traffic())
 @settings(max_examples=30, suppress_health_check=list(HealthCheck))
 def test_longer_absorbs_and_costs_no_less(
