@@ -32,9 +32,9 @@ def kernels() -> list[Extension]:
     from Cython.Build import cythonize
 
     os.chdir(ROOT)
-    sources = {
-        ".".join(path.with_suffix("").parts[1:]): path for path in sorted(Path("src").rglob("*.pyx"))
-    }
+    sources = {SHARED: SHARED_C}
+    for path in sorted(Path("src").rglob("*.pyx")):
+        sources[".".join(path.with_suffix("").parts[1:])] = path
     extensions = [
         Extension(
             name,
@@ -44,7 +44,7 @@ def kernels() -> list[Extension]:
             extra_link_args=CHECKS if SANITIZE else [],
             optional=True,
         )
-        for name, path in {SHARED: SHARED_C, **sources}.items()
+        for name, path in sources.items()
     ]
     return cythonize(
         extensions,

@@ -175,8 +175,9 @@ class Case:
 
         if self.verdicts.sought is not None:
             return self._closeup(self.verdicts.sought.story(connection))
-        if self.shared is not None:  # of the rest of the log nothing is at hand
-            return read(self.paths, replace(self.options, wanted=(connection,)))._story(connection)
+        if not self.options.keep:  # what stands behind a row is not at hand, nor its id
+            sought = replace(self.options, keep=True, wanted=(connection,))
+            return read(self.paths, sought)._story(connection)
         stories = self.stories
         if stories is None and len(self.log.connections):
             stories = judge(_correlate([], _told(self.log), None, self.options)).stories
@@ -311,13 +312,16 @@ class _Reading:
         few = options.only or options.wanted or options.timers
         if options.keep and not few:
             return False
-        if not intake.only_logs:
-            if not intake.has_logs or not intake.large:
-                return False
-            from finis.correlation.captured import Captured
+        if options.batch == NEVER and not options.timers:
+            return False
+        if intake.only_logs:
+            return intake.log.streams
+        if not (intake.has_logs and intake.large and intake.log.streams):
+            return False
+        from finis.correlation.captured import Captured
 
-            self.captured = Captured(points)
-        return (options.timers or options.batch != NEVER) and intake.log.streams
+        self.captured = Captured(points)
+        return True
 
     def end_of_log(self, logged: dict[str, bool], points: list[PointData]) -> None:
         """All parts have come.  `logged`: whose connections are logged, by device."""

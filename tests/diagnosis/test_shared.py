@@ -399,3 +399,13 @@ def answered(devices: list[Device]) -> list[object]:
         for device in devices
     ]
     return [simple, table(devices).rows()]
+
+
+def test_what_was_not_kept_is_read_again_to_explain(folder: Path) -> None:
+    """Of a log alone and of a capture alone, too."""
+    example = Path(__file__).parents[2] / "examples" / "too-many-resets"
+    for paths in ([example], [example / "asa.log"], [example / "outside.txt"]):
+        kept = pipeline.read(paths, Options())
+        lean = pipeline.read(paths, Options(keep=False))
+        for conn_id in kept.connections["conn_id"]:
+            assert repr(explained(lean.explain(conn_id))) == repr(explained(kept.explain(conn_id)))

@@ -109,7 +109,10 @@ class Names:
     def coded(self, hosts: pl.Series) -> pl.Series:
         """Hosts in codes, null where there is none."""
         texts = hosts.drop_nulls().unique().to_list()
-        codes = pl.Series([self.code(text) for text in texts], dtype=pl.UInt64)
+        numbers = np.array([ipv4(text) for text in texts], np.int64)
+        codes = np.array(numbers + V4, np.uint64)
+        others = numbers < 0
+        codes[others] = self._codes(list(compress(texts, others.tolist())))
         return hosts.replace_strict(texts, codes, default=None, return_dtype=pl.UInt64)
 
     def _codes(self, texts: list[str]) -> Array:
