@@ -12,6 +12,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from finis import intake as intake_module
 from finis import pipeline
@@ -39,6 +41,7 @@ from tests.builders import packet, pcap
 from tests.diagnosis.test_logparts import lines, said
 from tests.diagnosis.test_sought import names, refused, told
 from tests.tracking.eventlist import START, Line, batches, built, deny, torn
+from tests.tracking.test_follow import event, placed
 
 pytestmark = [
     pytest.mark.skipif(module._kernel() is None, reason="no kernel is built"),
@@ -69,17 +72,17 @@ def captured(events: list[Line], seed: int) -> dict[str, list[Frame]]:
     One of them translates addresses, and its clock is a little off."""
     rnd = random.Random(seed)
     frames: dict[str, list[Frame]] = {"outside": [], "inside": []}
-    for event in events:
-        if event["kind"] != "built" or event["proto"] != "tcp" or rnd.random() < 0.6:
+    for line in events:
+        if line["kind"] != "built" or line["proto"] != "tcp" or rnd.random() < 0.6:
             continue
-        ends = [(event[f"{end}_h"], event[f"{end}_p"]) for end in "ab"]
-        mapped = [(event.get(f"{end}_mapped_h", host), event.get(f"{end}_mapped_p", port))
+        ends = [(line[f"{end}_h"], line[f"{end}_p"]) for end in "ab"]
+        mapped = [(line.get(f"{end}_mapped_h", host), line.get(f"{end}_mapped_p", port))
                   for end, (host, port) in zip("ab", ends, strict=True)]  # fmt: skip
         if "host" in (host for host, _ in ends) or len({":" in host for host, _ in ends}) > 1:
             continue
-        if event["direction"] == "outbound":
+        if line["direction"] == "outbound":
             ends, mapped = ends[::-1], mapped[::-1]
-        begin = int(event["ts"]) + rnd.randrange(NS)
+        begin = int(line["ts"]) + rnd.randrange(NS)
         talk = list(_talk(rnd, begin))
         where = rnd.choice(("outside", "inside", "both", "both"))
         shift = rnd.randrange(1 << 32)
@@ -409,3 +412,19 @@ def test_what_was_not_kept_is_read_again_to_explain(folder: Path) -> None:
         lean = pipeline.read(paths, Options(keep=False))
         for conn_id in kept.connections["conn_id"]:
             assert repr(explained(lean.explain(conn_id))) == repr(explained(kept.explain(conn_id)))
+
+
+@settings(max_examples=15)
+@given(hostile=st.lists(event(), max_size=40).map(placed), seed=st.integers(0, 99))
+def test_hostile_lines_among_them_change_nothing(
+    hostile: list[Line], seed: int, folder: Path
+) -> None:
+    events = [*logged(1)[:200], *hostile, *logged(1)[200:300]]
+    seen = points(1, folder)
+    one, other = (
+        whole(events, seen, Options(first=40)),
+        parted(events, seen, Options(first=40), seed),
+    )
+    assert said(other) == said(one)
+    for name in ("connections", "denials"):
+        assert rows_of(other.head(name, 40)) == rows_of(one.head(name, 40))
