@@ -126,7 +126,7 @@ def test_texts_beyond_the_bound_wait_on_disk() -> None:
     assert numbers[0] == numbers[4] and numbers[2] != numbers[5]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(some_runs(), st.integers(1, 50), st.data())
 def test_what_is_written_is_what_frames_hold(
     parts: list[np.ndarray], group: int, data: st.DataObject

@@ -147,7 +147,7 @@ def test_parts_say_what_frames_say(seed: int) -> None:
     assert patterns >= {"PAT205", "PAT301", "PAT302", "PAT303"}, patterns
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(events=st.lists(event(), max_size=40).map(placed), seed=st.integers(0, 99))
 def test_hostile_parts_say_what_frames_say(events: list[Line], seed: int) -> None:
     same(events, seed)

@@ -221,7 +221,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("points")
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_parts_say_what_the_whole_says(seed: int, folder: Path) -> None:
     seen = points(seed, folder)
     assert sum(len(point.observations.rows) for point in seen) > 100
@@ -339,7 +339,7 @@ def test_single_connections_are_told_either_way(seed: int, folder: Path) -> None
     tables = tracked(logged(seed))
     options = Options()
     table = judge(pipeline._correlate(seen, tables, None, options)).stories
-    texts = ["nobody", "10.0.0.5", *random.Random(seed).sample(names(table), 150)]
+    texts = ["nobody", "10.0.0.5", *random.Random(seed).sample(names(table), 60)]
     other = parted(logged(seed), seen, options, seed, wanted=texts)
     assert other.sought is not None and other.clocks == table.clocks
     kinds = set()
@@ -414,7 +414,7 @@ def test_what_was_not_kept_is_read_again_to_explain(folder: Path) -> None:
             assert repr(explained(lean.explain(conn_id))) == repr(explained(kept.explain(conn_id)))
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(hostile=st.lists(event(), max_size=40).map(placed), seed=st.integers(0, 99))
 def test_hostile_lines_among_them_change_nothing(
     hostile: list[Line], seed: int, folder: Path

@@ -85,7 +85,7 @@ def test_parts_tell_what_the_whole_tells() -> None:
     assert same(lines(4, 150), 4) > 80
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(events=st.lists(event(), max_size=30).map(placed), seed=st.integers(0, 99))
 def test_hostile_parts_tell_what_the_whole_tells(events: list[Line], seed: int) -> None:
     same(events, seed)

@@ -480,7 +480,7 @@ def played(lines: list[tuple[float, str, int, str]], folder: Path) -> Device:
 
 @pytest.mark.repeats
 @given(lines=traffic())
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 def test_equal_to_the_reference(
     tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[float, str, int, str]]
 ) -> None:
@@ -495,7 +495,7 @@ def test_equal_to_the_reference(
 
 @pytest.mark.repeats
 @given(lines=traffic())
-@settings(max_examples=30, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 def test_longer_absorbs_and_costs_no_less(
     tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[float, str, int, str]]
 ) -> None:

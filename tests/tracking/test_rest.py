@@ -22,7 +22,7 @@ FIELDS = ["seq", "ack", "tsval", "tsecr", "mss", "drop", "sack_left", "sack_righ
 LEAPS = [1, 999, SECOND, 1 << 40, 1 << 60, -(1 << 60), -SECOND]
 
 
-@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**32), st.integers(1, 4))
 def test_nothing_is_lost_however_large_the_numbers(seed: int, awake: int) -> None:
     """Anything anywhere in some fields, leaps in time, IPv4 and IPv6: with few awake, nearly every
@@ -52,7 +52,7 @@ def test_nothing_is_lost_however_large_the_numbers(seed: int, awake: int) -> Non
     assert run(kernel.KernelTracker(awake=awake), rows, []) == expected
 
 
-@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**32), st.integers(1, 4), st.sampled_from(LIMITS))
 def test_so_many_interleave_that_all_are_at_rest(
     seed: int, awake: int, limits: dict[str, int]
