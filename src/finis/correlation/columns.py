@@ -47,7 +47,7 @@ class Column:
         if self.menu is None:
             column = pl.Series(np.ascontiguousarray(values))
         elif self.menu.is_empty():  # nobody said anything
-            return pl.Series([None], dtype=pl.String).new_from_index(0, len(values))
+            return _null(pl.String()).new_from_index(0, len(values))
         else:
             column = self.menu[pl.Series(values.astype(np.uint32, copy=False))]
         return column if valid is None else null_unless(valid, column)
@@ -66,9 +66,31 @@ def null_unless(valid: Array, column: pl.Series) -> pl.Series:
     """The column, null where not valid."""
     import polars as pl
 
-    if valid.all():
-        return column
-    return column.zip_with(pl.Series(valid), pl.Series([None], dtype=column.dtype))
+    return column if valid.all() else column.zip_with(pl.Series(valid), _null(column.dtype))
+
+
+@cache
+def _null(kind: pl.DataType) -> pl.Series:
+    import polars as pl
+
+    return pl.Series([None], dtype=kind)
+
+
+def framed(
+    columns: dict[str, pl.Series], schema: Mapping[str, pl.DataType], count: int
+) -> pl.DataFrame:
+    """These columns of a schema in its types, `count` rows; those that are lacking are null.  They
+    are taken out of `columns`, so that none is there twice."""
+    import polars as pl
+
+    return pl.DataFrame(
+        [
+            (columns.pop(name) if name in columns else _null(kind).new_from_index(0, count))
+            .cast(kind)
+            .alias(name)
+            for name, kind in schema.items()
+        ]
+    )
 
 
 Made = Column | Callable[[], Column]
@@ -99,16 +121,8 @@ class Facts(Mapping[str, Column]):
 
     def frame(self, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
         """A row per story, of these columns in these types; null where nothing is told."""
-        import polars as pl
-
-        none = {kind: pl.Series([None], dtype=kind) for kind in {*schema.values()}}
-        made = [
-            self[name].series(self.order).cast(kind).alias(name)
-            if name in self._made
-            else none[kind].new_from_index(0, self.count).alias(name)
-            for name, kind in schema.items()
-        ]
-        return pl.DataFrame(made)
+        made = {name: self[name].series(self.order) for name in schema if name in self._made}
+        return framed(made, schema, self.count)
 
     def row(self, row: int, known: Mapping[str, Any]) -> dict[str, Any]:
         """The values of every column of CONNECTIONS and STORY_FACTS in one row, as Polars gives

@@ -442,7 +442,7 @@ def from_log(ev: Evidence, groups: Groups) -> dict[str, pl.Series]:
         if len(frame):
             out[column] = null_unless(has, frame[source][at])
         else:
-            out[column] = pl.Series([None] * groups.count, dtype=kind)
+            out[column] = pl.Series([None], dtype=kind).new_from_index(0, groups.count)
     return out
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from finis.correlation import facts, marks, naming, picking
 from finis.correlation.clocks import Solution
-from finis.correlation.columns import Facts
+from finis.correlation.columns import Facts, framed
 from finis.correlation.denying import Refused
 from finis.correlation.evidence import NEVER, Evidence
 from finis.correlation.grouping import Groups
@@ -48,8 +48,9 @@ def complete(log: pl.DataFrame, denials: pl.DataFrame) -> tuple[pl.DataFrame, pl
 def _complete(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
     import polars as pl
 
-    have = [pl.col(n).cast(t) for n, t in schema.items() if n in frame.columns]
-    lack = [pl.lit(None, t).alias(n) for n, t in schema.items() if n not in frame.columns]
+    there = set(frame.columns)
+    have = [pl.col(n).cast(t) for n, t in schema.items() if n in there]
+    lack = [pl.lit(None, t).alias(n) for n, t in schema.items() if n not in there]
     frame = frame.with_columns(*have, *lack).select(list(schema))
     if len(frame) and frame["row"].is_null().all():
         frame = frame.with_columns(pl.int_range(len(frame), dtype=pl.Int64).alias("row"))
@@ -87,14 +88,10 @@ def stories(
         at = pl.Series(order)
         for name in columns:  # one at a time: all at once would be there twice
             columns[name] = columns[name].gather(at)
-    frame = pl.DataFrame(columns)
-    columns.clear()
-    missing = [pl.lit(None, t).alias(n) for n, t in schema.items() if n not in frame.columns]
-    frame = frame.with_columns(*missing)
-    frame = frame.with_columns(pl.Series("row", np.arange(groups.count)))
+    columns["row"] = pl.Series(np.arange(groups.count))
     if ev.tidy:
-        frame = frame.with_columns(naming.ids(names[order]).alias("conn_id"))
-    frame = frame.select(pl.col(name).cast(kind) for name, kind in schema.items())
+        columns["conn_id"] = naming.ids(names[order])
+    frame = framed(columns, schema, groups.count)
     denials = refused.frame
     if makes is None:
         makes = {*ev.log.frame["product"].unique(), *denials["product"].unique()} - {None}

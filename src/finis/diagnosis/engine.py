@@ -279,6 +279,10 @@ def judge_alike(frame: pl.DataFrame, causes: Catalogue) -> pl.DataFrame:
 def _refused_after(table: pl.DataFrame, denials: pl.DataFrame) -> pl.DataFrame:
     """The connections with `data_denied` and `acks_denied`: what their hosts still sent."""
     forms = {"data_denied": DATA, "acks_denied": ACKS}
+    known = [name for name in forms if name in table.columns]
+    if denials.is_empty():
+        none = [pl.lit(0, pl.Int64).alias(name) for name in forms if name not in known]
+        return table.with_columns(pl.col(known).fill_null(0).cast(pl.Int64), *none)
     after = (
         denials.filter(
             pl.col("story").is_not_null()
@@ -293,7 +297,6 @@ def _refused_after(table: pl.DataFrame, denials: pl.DataFrame) -> pl.DataFrame:
     )
     rows = pl.DataFrame({"story": range(table.height)}, schema={"story": pl.Int64})
     counts = rows.join(after, on="story", how="left", maintain_order="left")
-    known = [name for name in forms if name in table.columns]
     return table.with_columns(
         *(
             pl.coalesce(*([pl.col(name)] if name in known else []), counts[name].fill_null(0))
@@ -306,11 +309,9 @@ def _refused_after(table: pl.DataFrame, denials: pl.DataFrame) -> pl.DataFrame:
 
 def complete(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     """The frame with every column its rules may use; a column nobody filled is null."""
-    schema = tables.polars_schema(FACTS[table])
+    schema, there = tables.polars_schema(FACTS[table]), set(frame.columns)
     absent = [
-        pl.lit(None, dtype=kind).alias(name)
-        for name, kind in schema.items()
-        if name not in frame.columns
+        pl.lit(None, dtype=kind).alias(name) for name, kind in schema.items() if name not in there
     ]
     return frame.with_columns(absent) if absent else frame
 

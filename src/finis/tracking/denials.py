@@ -125,8 +125,7 @@ class Denials:
         """tables.DENIALS + tables.DENIAL_FACTS of the denials that packets report.  Drop reasons in
         a capture are the ASA's."""
         out = self.of_packets.frame()
-        missing = [pl.lit(None, kind).alias(n) for n, kind in REFUSED.items() if n not in out]
-        return out.with_columns(missing).with_columns(product=pl.lit("ASA")).select(list(REFUSED))
+        return completed(out).with_columns(product=pl.lit("ASA")).select(list(REFUSED))
 
     def on_teardown(
         self, device: Tracked, tuples: tuple[int, ...], built: int, at: int, row: int, orig: int
@@ -247,8 +246,13 @@ def whole(out: pl.DataFrame, connections: pl.DataFrame, devices: dict[str, bool]
     `connections`: LOG_CONNECTIONS; `devices`: name → whether its connections are logged."""
     out = out.drop(OF_ALL, strict=False)
     out = _with_population(_with_repeats(out), connections, devices)
-    missing = [pl.lit(None, kind).alias(n) for n, kind in REFUSED.items() if n not in out]
-    return out.with_columns(missing).select(list(REFUSED)).sort("row")
+    return completed(out).select(list(REFUSED)).sort("row")
+
+
+def completed(out: pl.DataFrame) -> pl.DataFrame:
+    """With the columns of REFUSED that it lacks, which are null."""
+    there = set(out.columns)
+    return out.with_columns(pl.lit(None, t).alias(n) for n, t in REFUSED.items() if n not in there)
 
 
 # What the whole log tells of a denial.

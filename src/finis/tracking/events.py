@@ -407,17 +407,20 @@ class LogTracker:
     def tables(self, parts: list[LogPart]) -> LogTables:
         """The parts of a log as a whole, when it has come to its end."""
         connections = pl.concat(
-            [pl.DataFrame(schema=LOG), *(part.connection_frame() for part in parts)]
-        ).sort("row")
-        denials = pl.concat(
-            [self.denials.refused_packets(), *(part.denial_frame() for part in parts)]
-        )
-        return self._tables(connections, denials)
+            [pl.DataFrame(schema=LOG),
+             *(part.connection_frame() for part in parts if len(part.connections))]
+        ).sort("row")  # fmt: skip
+        denials = [part.denial_frame() for part in parts if len(part.denials)]
+        if not self.denials.of_packets.empty:
+            denials.append(self.denials.refused_packets())
+        return self._tables(connections, pl.concat([pl.DataFrame(schema=REFUSED), *denials]))
 
     def _tables(self, connections: pl.DataFrame, denials: pl.DataFrame) -> LogTables:
         """`denials`: without what the whole log tells of them."""
         logged = {d.name: d.counts.built > 0 and d.counts.teardowns > 0 for d in self.summaries}
-        denials = whole(denials, connections, logged)
+        denials = (
+            whole(denials, connections, logged) if len(denials) else pl.DataFrame(schema=REFUSED)
+        )
         return LogTables(connections, denials, self.notes, self.summaries)
 
     def _summaries(self) -> list[DeviceSummary]:

@@ -223,7 +223,8 @@ def denial_frame(rows: Array, part: LogPart) -> pl.DataFrame:
         facts, on="at", how="left", maintain_order="left"
     )
     ended = pl.col("lag_s").is_not_null()
-    missing = [pl.lit(None, kind).alias(n) for n, kind in REFUSED.items() if n not in out]
+    there = set(out.columns)
+    missing = [pl.lit(None, kind).alias(n) for n, kind in REFUSED.items() if n not in there]
     return out.with_columns(pl.when(ended).then(pl.col(_AT_ITS_END)).name.keep(), *missing).select(
         list(REFUSED)
     )
