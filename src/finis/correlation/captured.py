@@ -21,19 +21,25 @@ if TYPE_CHECKING:
     from finis.correlation.evidence import End, PointData
     from finis.tracking.parts import LogPart
 
-SLOT_BITS = 22  # 4 MB: most tuples of a log are told to be none of these by one look
+SLOT_BITS = 22  # 4 MB: most tuples of a log are told to be none of these by one look …
+HOST_BITS = 20  # … most of them by their hosts
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Captured:
     """The tuples of all points.  Says of too many rows that they may be shown, never of too few."""
 
     def __init__(self, points: Sequence[PointData]) -> None:
-        rows = [point.observations.rows for point in points if len(point.observations.rows)]
-        self._keys = np.unique(
-            np.concatenate([np.empty(0, np.uint64), *(keys.row_keys(Turned(r)) for r in rows)])
-        )
+        every = [Turned(p.observations.rows) for p in points if len(p.observations.rows)]
+        none = np.empty(0, np.uint64)
+        self._keys = np.unique(np.concatenate([none, *map(keys.row_keys, every)]))
         self._slots = np.zeros(1 << SLOT_BITS, bool)
         self._slots[self._slot(self._keys)] = True
+        self._met = np.zeros(1 << HOST_BITS, bool)  # of IPv4 addresses
+        for rows in every:
+            for end in ("orig", "resp"):
+                number = rows[f"{end}_lo"] - np.uint64(keys.V4_PREFIX) + np.uint64(V4)
+                self._met[_host_slot(number)] = True
         self._hosts: tuple[Book | None, tuple[Array, Array, Array]] = (None, _nobody())
 
     def __len__(self) -> int:
@@ -41,16 +47,26 @@ class Captured:
 
     def rows(self, part: LogPart) -> tuple[Array, Array]:
         """Connections and denials (bool) of a part.  A denial goes with its connection."""
-        start = part.connections["start"]
-        a, b, a_mapped, b_mapped = self._ends(part, start["event"])
-        # The tuples on both sides of the firewall, whichever side opened it.
-        connections = self._known(a, b_mapped) | self._known(a_mapped, b)
-        at, event = part.denials["at"], part.denials["refusal"]["event"]
-        src, dst = self._ends(part, event)[:2]
-        denials = self._known(src, dst) & (at < 0)
+        connections = self._shown(part, part.connections["start"]["event"])
+        at = part.denials["at"]
+        denials = self._shown(part, part.denials["refusal"]["event"]) & (at < 0)
         if len(connections):
             denials |= (at >= 0) & connections[np.maximum(at, 0)]
         return connections, denials
+
+    def _shown(self, part: LogPart, event: Array) -> Array:
+        """Events of whose tuples one was captured: those on both sides of the firewall, whichever
+        side opened it, and the one that a denial names."""
+        met = {end: self._may_be_met(event[f"{end}_h"]) for end in _ENDS}
+        found: Array = (met["a"] & (met["b"] | met["b_mapped"])) | (met["a_mapped"] & met["b"])
+        at = np.flatnonzero(found)
+        a, b, a_mapped, b_mapped = self._ends(part, event[at])
+        found[at] = self._known(a, b_mapped) | self._known(a_mapped, b) | self._known(a, b)
+        return found
+
+    def _may_be_met(self, hosts: Array) -> Array:
+        found: Array = self._met[_host_slot(hosts)] | (hosts >= NAMED)
+        return found
 
     def _known(self, one: End, other: End) -> Array:
         key = keys.tuple_key(one, other)
@@ -94,6 +110,12 @@ class Captured:
             at = (hosts[named] - np.uint64(NAMED)).astype(np.int64)
             hi[named], lo[named], known[named] = (half[at] for half in halves)
         return hi, lo, known
+
+
+def _host_slot(hosts: Array) -> Array:
+    with np.errstate(over="ignore"):
+        slot: Array = (hosts * _ODD) >> np.uint64(64 - HOST_BITS)
+    return slot
 
 
 _ENDS = ("a", "b", "a_mapped", "b_mapped")
