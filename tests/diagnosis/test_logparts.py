@@ -22,7 +22,7 @@ from finis.diagnosis.verdicts import Verdicts
 from finis.pipeline import Options, logs_connections
 from finis.tracking import events as module
 from finis.tracking.events import LogTracker
-from tests.tracking.eventlist import START, Line, batches, built, deny, torn
+from tests.tracking.eventlist import START, Line, batches, built, deny, torn, track
 from tests.tracking.test_follow import event, placed
 
 pytestmark = [
@@ -84,10 +84,7 @@ def lines(seed: int, count: int = 400) -> list[Line]:
 
 
 def framed(events: list[Line], options: Options | None = None) -> Verdicts:
-    tracker = LogTracker()
-    for batch in batches(events, 1000):
-        tracker.feed(batch)
-    tables = tracker.finish()
+    tables = track(events, size=1000)
     verdicts = Verdicts(keep=False)
     judged = judge(logalone.stories(tables.connections, tables.denials))
     verdicts.add(pipeline._cut(judged, options or Options()))
@@ -97,11 +94,16 @@ def framed(events: list[Line], options: Options | None = None) -> Verdicts:
 def packed(
     events: list[Line], seed: int, cut: Cut | None = None, wanted: Sequence[str] = ()
 ) -> Verdicts:
-    """In parts of a random size, taken at random moments."""
+    verdicts = Verdicts(keep=False, cut=cut, wanted=wanted)
+    verdicts.end_of_log(give_parts(verdicts, events, seed))
+    return verdicts
+
+
+def give_parts(verdicts: Verdicts, events: list[Line], seed: int) -> dict[str, bool]:
+    """In parts of a random size, taken at random moments.  Gives what `end_of_log` is to know."""
     rnd = random.Random(seed)
     most = rnd.choice((len(events) // 6 + 1, len(events) // 3 + 1, 10_000))
     tracker = LogTracker()
-    verdicts = Verdicts(keep=False, cut=cut, wanted=wanted)
     for batch in batches(events, rnd.choice((10, 100, 1000))):
         tracker.feed(batch)
         if rnd.random() < 0.5:
@@ -109,8 +111,7 @@ def packed(
                 verdicts.add_part(part)
     for part in tracker.rest(most):
         verdicts.add_part(part)
-    verdicts.end_of_log({d.name: logs_connections(d) for d in tracker.told().devices})
-    return verdicts
+    return {d.name: logs_connections(d) for d in tracker.told().devices}
 
 
 def said(verdicts: Verdicts) -> list[Any]:

@@ -29,7 +29,7 @@ from finis.diagnosis.verdicts import Verdicts
 from finis.diagnosis.whatif import Device, table, whatif
 from finis.errors import UsageError
 from finis.intake import Intake
-from finis.pipeline import Options, logs_connections
+from finis.pipeline import Options
 from finis.records import replace
 from finis.report.diagnosis import document, facts
 from finis.report.explanation import document as explained
@@ -38,9 +38,9 @@ from finis.tracking._api import Observations
 from finis.tracking.events import LogTracker
 from finis.tracking.parts import LogPart
 from tests.builders import packet, pcap
-from tests.diagnosis.test_logparts import lines, said
+from tests.diagnosis.test_logparts import give_parts, lines, said
 from tests.diagnosis.test_sought import names, refused, told
-from tests.tracking.eventlist import START, Line, batches, built, deny, torn
+from tests.tracking.eventlist import START, Line, batches, built, deny, torn, track
 from tests.tracking.test_follow import event, placed
 
 pytestmark = [
@@ -162,10 +162,7 @@ def points(seed: int, folder: Path) -> list[PointData]:
 
 
 def tracked(events: list[Line]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    tracker = LogTracker()
-    for batch in batches(events, 1000):
-        tracker.feed(batch)
-    tables = tracker.finish()
+    tables = track(events, size=1000)
     return tables.connections, tables.denials
 
 
@@ -181,28 +178,16 @@ def parted(
     events: list[Line], seen: list[PointData], options: Options, seed: int,
     wanted: Sequence[str] = (),
 ) -> Verdicts:  # fmt: skip
-    """In parts of a random size, taken at random moments."""
-    rnd = random.Random(seed)
     cut = Cut(options.since, options.until, options.hosts, options.ports)
     verdicts = Verdicts(keep=bool(options.only), first=options.first, cut=cut, wanted=wanted,
                         timers=options.timers, only=options.only,
                         captured=Captured(seen))  # fmt: skip
-    most = rnd.choice((len(events) // 6 + 1, len(events) // 3 + 1, 10_000))
-    tracker = LogTracker()
-    for batch in batches(events, rnd.choice((10, 100, 1000))):
-        tracker.feed(batch)
-        if rnd.random() < 0.5:
-            for part in tracker.complete(most):
-                verdicts.add_part(part)
-    for part in tracker.rest(most):
-        verdicts.add_part(part)
 
     def joined(connections: pl.DataFrame, denials: pl.DataFrame, firewalls: Firewalls) -> Judged:
         stories = pipeline._correlate(seen, (connections, denials), firewalls, options)
         return pipeline._cut(judge(stories), options)
 
-    logged = {d.name: logs_connections(d) for d in tracker.told().devices}
-    verdicts.end_of_log(logged, joined)
+    verdicts.end_of_log(give_parts(verdicts, events, seed), joined)
     return verdicts
 
 

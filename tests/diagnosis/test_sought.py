@@ -18,7 +18,7 @@ from finis.tracking import events as module
 from finis.tracking.denials import OF_ALL
 from finis.tracking.events import LogTracker
 from finis.words import endpoint
-from tests.tracking.eventlist import Line, batches, built, torn
+from tests.tracking.eventlist import Line, batches, built, torn, track
 from tests.tracking.test_follow import event, placed
 
 from .test_logparts import lines, packed
@@ -32,10 +32,7 @@ APART = {"row", "story", *OF_ALL}
 
 
 def whole(events: list[Line]) -> Stories:
-    tracker = LogTracker()
-    for batch in batches(events, 1000):
-        tracker.feed(batch)
-    tables = tracker.finish()
+    tables = track(events, size=1000)
     return judge(logalone.stories(tables.connections, tables.denials)).stories
 
 
