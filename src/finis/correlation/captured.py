@@ -34,7 +34,7 @@ class Captured:
         none = np.empty(0, np.uint64)
         self._keys = np.unique(np.concatenate([none, *map(keys.row_keys, every)]))
         self._slots = np.zeros(1 << SLOT_BITS, bool)
-        self._slots[self._slot(self._keys)] = True
+        self._slots[_slot(self._keys)] = True
         self._met = np.zeros(1 << HOST_BITS, bool)  # of IPv4 addresses
         for rows in every:
             for end in ("orig", "resp"):
@@ -70,32 +70,28 @@ class Captured:
 
     def _known(self, one: End, other: End) -> Array:
         key = keys.tuple_key(one, other)
-        found = self._slots[self._slot(key)]
+        found = self._slots[_slot(key)]
         at = np.flatnonzero(found)
-        place = np.minimum(np.searchsorted(self._keys, key[at]), max(len(self._keys) - 1, 0))
-        found[at] = self._keys[place] == key[at] if len(at) else False
+        place = np.minimum(np.searchsorted(self._keys, key[at]), len(self._keys) - 1)
+        found[at] = self._keys[place] == key[at]
         return found
-
-    @staticmethod
-    def _slot(key: Array) -> Array:
-        slot: Array = key & np.uint64((1 << SLOT_BITS) - 1)
-        return slot
 
     def _ends(self, part: LogPart, event: Array) -> tuple[End, End, End, End]:
         """Endpoints a and b of events, then as they are translated."""
-        has = event["has"]
-        told = {end: self._halves(part.book, event[f"{end}_h"]) for end in _ENDS}
-        port = {end: event[f"{end}_p"].astype(np.uint64) for end in _ENDS}
-        out = [(*told[end][:2], port[end]) for end in "ab"]
-        for end in "ab":
-            hi, lo, mapped = told[f"{end}_mapped"]
-            mapped &= has & BIT[f"{end}_mapped_p"] != 0
-            own = out["ab".index(end)]
-            number = port[f"{end}_mapped"]
-            out.append((np.where(mapped, hi, own[0]), np.where(mapped, lo, own[1]),
-                        np.where(mapped, number, own[2])))  # fmt: skip
-        a, b, a_mapped, b_mapped = out
-        return a, b, a_mapped, b_mapped
+        a, b = (self._end(part.book, event, end)[0] for end in "ab")
+        return a, b, self._mapped(part.book, event, "a", a), self._mapped(part.book, event, "b", b)
+
+    def _end(self, book: Book, event: Array, end: str) -> tuple[End, Array]:
+        """One endpoint of events, and whether its host is an address."""
+        hi, lo, known = self._halves(book, event[f"{end}_h"])
+        return (hi, lo, event[f"{end}_p"].astype(np.uint64)), known
+
+    def _mapped(self, book: Book, event: Array, end: str, own: End) -> End:
+        """What it is translated to, itself where it is not."""
+        other, mapped = self._end(book, event, f"{end}_mapped")
+        mapped = mapped & (event["has"] & BIT[f"{end}_mapped_p"] != 0)
+        hi, lo, port = (np.where(mapped, m, o) for m, o in zip(other, own, strict=True))
+        return hi, lo, port
 
     def _halves(self, book: Book, hosts: Array) -> tuple[Array, Array, Array]:
         """Upper and lower halves of hosts, and whether each is an address."""
@@ -110,6 +106,11 @@ class Captured:
             at = (hosts[named] - np.uint64(NAMED)).astype(np.int64)
             hi[named], lo[named], known[named] = (half[at] for half in halves)
         return hi, lo, known
+
+
+def _slot(key: Array) -> Array:
+    slot: Array = key & np.uint64((1 << SLOT_BITS) - 1)
+    return slot
 
 
 def _host_slot(hosts: Array) -> Array:

@@ -47,7 +47,7 @@ class Column:
         if self.menu is None:
             column = pl.Series(np.ascontiguousarray(values))
         elif self.menu.is_empty():  # nobody said anything
-            return _null(pl.String()).new_from_index(0, len(values))
+            return nulls(pl.String(), len(values))
         else:
             column = self.menu[pl.Series(values.astype(np.uint32, copy=False))]
         return column if valid is None else null_unless(valid, column)
@@ -76,6 +76,11 @@ def _null(kind: pl.DataType) -> pl.Series:
     return pl.Series([None], dtype=kind)
 
 
+def nulls(kind: pl.DataType, count: int) -> pl.Series:
+    """Nothing, so many times."""
+    return _null(kind).new_from_index(0, count)
+
+
 def framed(
     columns: dict[str, pl.Series], schema: Mapping[str, pl.DataType], count: int
 ) -> pl.DataFrame:
@@ -85,9 +90,7 @@ def framed(
 
     return pl.DataFrame(
         [
-            (columns.pop(name) if name in columns else _null(kind).new_from_index(0, count))
-            .cast(kind)
-            .alias(name)
+            (columns.pop(name) if name in columns else nulls(kind, count)).cast(kind).alias(name)
             for name, kind in schema.items()
         ]
     )

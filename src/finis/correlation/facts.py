@@ -10,7 +10,7 @@ import numpy as np
 
 from finis.correlation import absent, keys, reported, resetting, stuck, unseen
 from finis.correlation.clocks import SECOND
-from finis.correlation.columns import NONE, Column, Columns, menu, null_unless, sides, words
+from finis.correlation.columns import NONE, Column, Columns, menu, null_unless, nulls, sides, words
 from finis.correlation.evidence import Evidence
 from finis.correlation.grouping import Groups
 from finis.correlation.keys import Array
@@ -442,7 +442,7 @@ def from_log(ev: Evidence, groups: Groups) -> dict[str, pl.Series]:
         if len(frame):
             out[column] = null_unless(has, frame[source][at])
         else:
-            out[column] = pl.Series([None], dtype=kind).new_from_index(0, groups.count)
+            out[column] = nulls(kind, groups.count)
     return out
 
 

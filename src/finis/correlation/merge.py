@@ -32,6 +32,7 @@ from finis.tables import (
     STORY_FACTS,
     polars_schema,
 )
+from finis.tracking.columns import completed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -48,10 +49,7 @@ def complete(log: pl.DataFrame, denials: pl.DataFrame) -> tuple[pl.DataFrame, pl
 def _complete(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
     import polars as pl
 
-    there = set(frame.columns)
-    have = [pl.col(n).cast(t) for n, t in schema.items() if n in there]
-    lack = [pl.lit(None, t).alias(n) for n, t in schema.items() if n not in there]
-    frame = frame.with_columns(*have, *lack).select(list(schema))
+    frame = completed(frame, schema).select(pl.col(n).cast(t) for n, t in schema.items())
     if len(frame) and frame["row"].is_null().all():
         frame = frame.with_columns(pl.int_range(len(frame), dtype=pl.Int64).alias("row"))
     return frame

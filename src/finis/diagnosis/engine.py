@@ -27,6 +27,7 @@ from finis.diagnosis.cause import SECTIONS, Cause
 from finis.diagnosis.judging import CONFIDENCE, HARM, UNKNOWN
 from finis.records import dataclass, replace
 from finis.terms import Confidence
+from finis.tracking.columns import completed
 from finis.tracking.eventrow import ACKS, DATA
 from finis.wire.dialects._packed import coded
 
@@ -309,11 +310,7 @@ def _refused_after(table: pl.DataFrame, denials: pl.DataFrame) -> pl.DataFrame:
 
 def complete(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     """The frame with every column its rules may use; a column nobody filled is null."""
-    schema, there = tables.polars_schema(FACTS[table]), set(frame.columns)
-    absent = [
-        pl.lit(None, dtype=kind).alias(name) for name, kind in schema.items() if name not in there
-    ]
-    return frame.with_columns(absent) if absent else frame
+    return completed(frame, tables.polars_schema(FACTS[table]))
 
 
 def judge_table(

@@ -14,17 +14,19 @@ import polars as pl
 
 from finis.compiled import kernel
 from finis.correlation import keys, naming
+from finis.correlation.captured import Captured
 from finis.correlation.evidence import near_key
 from finis.correlation.logalone import clocks_of
 from finis.correlation.stories import PLACE, Clock
 from finis.diagnosis.coded import Names
 from finis.diagnosis.counting import NEVER
 from finis.diagnosis.cutting import Cut, without
-from finis.diagnosis.engine import catalogue
+from finis.diagnosis.engine import Judged, catalogue
 from finis.diagnosis.kinds import ByWord, ConnectionKinds
 from finis.diagnosis.logrows import Columns, Reader, number, said
 from finis.diagnosis.partrows import judged
 from finis.diagnosis.runs import Runs, in_order
+from finis.diagnosis.shared import Correlate, Shared
 from finis.diagnosis.spill import CHUNK, Appended, picked
 from finis.records import dataclass, replace
 from finis.tables import CONNECTIONS, polars_schema
@@ -138,12 +140,15 @@ class Codes:
 
 class Listing:
     """Connections of logs that are read a part at a time: all of them, or the first `most` (None:
-    all) in the order of the table.  `kinds`: of another reader of the same parts."""
+    all) in the order of the table.  `kinds`: of another reader of the same parts; `captured`: what
+    captures show, which is not listed but joined to these."""
 
     def __init__(
-        self, cut: Cut, most: int | None = None, kinds: ConnectionKinds | None = None
-    ) -> None:
+        self, cut: Cut, most: int | None = None, kinds: ConnectionKinds | None = None,
+        captured: Captured | None = None,
+    ) -> None:  # fmt: skip
         self.cut, self.most = cut, most
+        self.shared = None if captured is None else Shared(captured)
         self.kinds = kinds or ConnectionKinds()
         self.texts = Texts()
         self.devices: list[str] = []
@@ -156,15 +161,21 @@ class Listing:
         found = kernel("finis.diagnosis._listed")
         self._fill = fill if found is None else found.fill
 
-    def add(self, part: LogPart, apart: Array | None = None) -> None:
-        """Take a part; its memory may be used again.  `apart`: connections (bool) that are not
-        listed; None: none."""
+    def add(self, part: LogPart) -> None:
+        """Take a part; its memory may be used again."""
+        apart = None if self.shared is None else self.shared.take(part)[0]
         if not len(part.connections):
             return
         columns = self._reader.columns(part)
         shown = without(self.cut.connections(part, columns) if self.cut else None, apart)
         rows = self._apart(part, columns.kind)
         self._runs.add(rows if shown is None else rows[np.isin(rows["row"], columns.number[shown])])
+
+    def join(self, correlate: Correlate) -> Judged:
+        """Have judged what captures show; no verdict of a connection rests on what the whole log
+        tells of its denials."""
+        assert self.shared is not None
+        return self.shared.joined(correlate, self.devices)
 
     def rows(self, part: LogPart) -> Array:
         """The connections of a part (LISTED), in order; none of them is kept."""

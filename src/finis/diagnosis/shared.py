@@ -69,11 +69,18 @@ class Shared:
         """Their numbers in the log, in order; copies, too."""
         return np.unique(np.concatenate([_NO_ROWS, *self._rows]))
 
-    def frames(
-        self, rows: Array = _NO_ROWS, whole: Population = _NOTHING
-    ) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """tables.LOG_CONNECTIONS, and tables.DENIALS + tables.DENIAL_FACTS.  `whole`: what the
-        whole log tells of the denials of these numbers; a copy says what its first says."""
+    def joined(
+        self, correlate: Correlate, devices: Sequence[str], rows: Array = _NO_ROWS,
+        whole: Population = _NOTHING,
+    ) -> Judged:  # fmt: skip
+        """All of it joined to captures, when the log is at its end.  `devices`: whose connections
+        the log tells, in order of the first of each; `whole`: what the whole log tells of the
+        denials of these numbers."""
+        return correlate(*self._frames_of(rows, whole), Firewalls(devices, frozenset(self.makes)))
+
+    def _frames_of(self, rows: Array, whole: Population) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """tables.LOG_CONNECTIONS, and tables.DENIALS + tables.DENIAL_FACTS; a copy says what its
+        first says."""
         self._tell()
         empty = pl.DataFrame(schema=_CONNECTIONS), pl.DataFrame(schema=_DENIALS)
         connections, denials = map(pl.concat, zip(empty, *self._frames, strict=True))
@@ -88,10 +95,6 @@ class Shared:
             .select(list(_DENIALS))
         )
         return connections.sort("row"), denials.sort("row")
-
-    def firewalls(self, devices: Sequence[str]) -> Firewalls:
-        """`devices`: whose connections the log tells, in order of the first of each."""
-        return Firewalls(devices, frozenset(self.makes))
 
 
 def _alike(one: LogPart, other: LogPart) -> bool:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from finis.diagnosis.listed import Listing
     from finis.diagnosis.logparts import LogJudge
     from finis.diagnosis.patterns._api import PatternFinding
-    from finis.diagnosis.shared import Correlate, Shared
+    from finis.diagnosis.shared import Correlate
     from finis.diagnosis.sought import Sought
     from finis.diagnosis.whatifparts import LogEntries
     from finis.tracking.parts import LogPart
@@ -68,7 +68,6 @@ class Verdicts:
         self.unmatched: list[str] = []  # ambiguous matches, in words
         self.log: LogJudge | None = None  # where only logs were read, and no rows are kept
         self.listing: Listing | None = None  # where connections of logs are asked for, nothing else
-        self.shared: Shared | None = None  # of the log and captures, beside that listing
         self.sought: Sought | None = None  # the same of single ones
         self.entries: LogEntries | None = None  # the same of what-if
 
@@ -119,11 +118,7 @@ class Verdicts:
 
     def add_part(self, part: LogPart) -> None:
         """Take a part of a log.  Nothing of its memory is kept."""
-        taker = self._in_parts()
-        if self.shared is not None and self.listing is not None:
-            self.listing.add(part, self.shared.take(part)[0])
-        else:
-            taker.add(part)
+        self._in_parts().add(part)
 
     def _in_parts(self) -> Listing | LogEntries | LogJudge | Sought:
         """What takes the parts of logs: one of these, as is asked for."""
@@ -145,10 +140,8 @@ class Verdicts:
             return self.sought
         if self.only == "connections":
             from finis.diagnosis.listed import Listing
-            from finis.diagnosis.shared import Shared
 
-            self.listing = Listing(cut)
-            self.shared = None if self.captured is None else Shared(self.captured)
+            self.listing = Listing(cut, captured=self.captured)
             return self.listing
         from finis.diagnosis.logparts import LogJudge
 
@@ -160,13 +153,9 @@ class Verdicts:
         """All parts have come.  `logged`: whose connections are logged, by device; `correlate`:
         joins what captures show of the log to these."""
         taker = self._in_parts()
-        if self.shared is not None and self.listing is not None and correlate is not None:
-            # No verdict of a connection rests on what the whole log tells of its denials.
-            firewalls = self.shared.firewalls(self.listing.devices)
-            self.add(correlate(*self.shared.frames(), firewalls))
+        if correlate is not None:
+            self._join(logged, correlate)
         if self.log is not None:
-            if correlate is not None:
-                self.add(self.log.join(logged, correlate))
             if self.log.many and not self.only:
                 self._finish_many(self.log, logged)
             else:
@@ -174,14 +163,21 @@ class Verdicts:
                 if not self.only:
                     self.log.give_connections(self.tally)
                     self.log.give_denials(self.tally)
-        if self.entries is not None and correlate is not None:
-            self.entries.join(correlate)
         if self.sought is not None:
-            if correlate is not None:
-                self.sought.join(logged, correlate)
             self.sought.finish(logged)
         if not self.batches:
             self.clocks = taker.clocks()
+
+    def _join(self, logged: dict[str, bool], correlate: Correlate) -> None:
+        """Have what takes the parts join to captures what these may show."""
+        if self.listing is not None:
+            self.add(self.listing.join(correlate))
+        if self.log is not None:
+            self.add(self.log.join(logged, correlate))
+        if self.entries is not None:
+            self.entries.join(correlate)
+        if self.sought is not None:
+            self.sought.join(logged, correlate)
 
     def _finish_many(self, log: LogJudge, logged: dict[str, bool]) -> None:
         """What does not rest on denials goes on in threads while they are judged, and patterns of

@@ -60,7 +60,7 @@ class LogEntries:
     def join(self, correlate: Correlate) -> None:
         """Take what captures show, too, when all parts have come."""
         assert self.shared is not None
-        judged = correlate(*self.shared.frames(), self.shared.firewalls(self._met()))
+        judged = self.shared.joined(correlate, self._met())
         self._joined = judged.stories
         # Numbers below 0, which no row of a log has.
         lives = _words(lives_of(judged.stories.table)).with_columns(row=-1 - pl.col("row"))

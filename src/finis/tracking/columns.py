@@ -3,7 +3,7 @@ then become a Polars frame, so that nothing of a long run stays in Python object
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +11,16 @@ if TYPE_CHECKING:
 
 CHUNK = 16_384  # rows: few enough to stay in the processor's cache
 _I64_MAX = 2**63 - 1
+
+
+def completed(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """With the columns of the schema that it lacks, which are null."""
+    import polars as pl
+
+    there = set(frame.columns)
+    return frame.with_columns(
+        pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in there
+    )
 
 
 class Rows:

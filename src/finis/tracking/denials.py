@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from finis.tracking.clock import SECOND
-from finis.tracking.columns import Rows
+from finis.tracking.columns import Rows, completed
 from finis.tracking.eventrow import (
     A_H,
     A_IF,
@@ -125,7 +125,7 @@ class Denials:
         """tables.DENIALS + tables.DENIAL_FACTS of the denials that packets report.  Drop reasons in
         a capture are the ASA's."""
         out = self.of_packets.frame()
-        return completed(out).with_columns(product=pl.lit("ASA")).select(list(REFUSED))
+        return completed(out, REFUSED).with_columns(product=pl.lit("ASA")).select(list(REFUSED))
 
     def on_teardown(
         self, device: Tracked, tuples: tuple[int, ...], built: int, at: int, row: int, orig: int
@@ -244,15 +244,11 @@ def _before(
 def whole(out: pl.DataFrame, connections: pl.DataFrame, devices: dict[str, bool]) -> pl.DataFrame:
     """tables.DENIALS + tables.DENIAL_FACTS of all denials, with what the whole log tells of them.
     `connections`: LOG_CONNECTIONS; `devices`: name → whether its connections are logged."""
+    if out.is_empty():
+        return pl.DataFrame(schema=REFUSED)
     out = out.drop(OF_ALL, strict=False)
     out = _with_population(_with_repeats(out), connections, devices)
-    return completed(out).select(list(REFUSED)).sort("row")
-
-
-def completed(out: pl.DataFrame) -> pl.DataFrame:
-    """With the columns of REFUSED that it lacks, which are null."""
-    there = set(out.columns)
-    return out.with_columns(pl.lit(None, t).alias(n) for n, t in REFUSED.items() if n not in there)
+    return completed(out, REFUSED).select(list(REFUSED)).sort("row")
 
 
 # What the whole log tells of a denial.

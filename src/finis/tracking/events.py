@@ -418,9 +418,7 @@ class LogTracker:
     def _tables(self, connections: pl.DataFrame, denials: pl.DataFrame) -> LogTables:
         """`denials`: without what the whole log tells of them."""
         logged = {d.name: d.counts.built > 0 and d.counts.teardowns > 0 for d in self.summaries}
-        denials = (
-            whole(denials, connections, logged) if len(denials) else pl.DataFrame(schema=REFUSED)
-        )
+        denials = whole(denials, connections, logged)
         return LogTables(connections, denials, self.notes, self.summaries)
 
     def _summaries(self) -> list[DeviceSummary]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from finis.tracking.columns import completed
 from finis.tracking.output import (
     AT_END,
     AT_START,
@@ -223,11 +224,8 @@ def denial_frame(rows: Array, part: LogPart) -> pl.DataFrame:
         facts, on="at", how="left", maintain_order="left"
     )
     ended = pl.col("lag_s").is_not_null()
-    there = set(out.columns)
-    missing = [pl.lit(None, kind).alias(n) for n, kind in REFUSED.items() if n not in there]
-    return out.with_columns(pl.when(ended).then(pl.col(_AT_ITS_END)).name.keep(), *missing).select(
-        list(REFUSED)
-    )
+    out = out.with_columns(pl.when(ended).then(pl.col(_AT_ITS_END)).name.keep())
+    return completed(out, REFUSED).select(list(REFUSED))
 
 
 # Facts of the connection before a denial; those of its end only where it had ended.
