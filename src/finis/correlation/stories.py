@@ -166,6 +166,10 @@ class Stories:
     origin: np.ndarray | None = None  # per row the first observation of it, -1 for none
     facts: Facts | None = None  # where nothing but one point's packets tells of the rows
 
+    def with_places(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Some rows of `table` with what `placed` says of each, if it is there."""
+        return rows if self.placed is None else rows.hstack(self.placed[rows["row"]])
+
     def row(self, row: int) -> dict[str, Any]:
         """Every fact of one connection; `table` may lack some that nobody reads in bulk."""
         told = self.table.row(row, named=True)

@@ -419,10 +419,8 @@ class _Counts(Whole):
 def _coded(judged: Judged, names: Names) -> pl.DataFrame:
     """The connections that captures show as patterns read them: hosts in codes, and numbers below
     0, which no row of a log has."""
-    rows = judged.connections
-    placed = judged.stories.placed
-    assert placed is not None
-    return rows.hstack(placed[rows["row"]]).with_columns(
+    rows = judged.stories.with_places(judged.connections)
+    return rows.with_columns(
         *(names.coded(rows[name]) for name in ("orig_h", "resp_h")), row=-1 - pl.col("row")
     )
 

@@ -96,8 +96,8 @@ class Sought:
 
     def _among(self, shown: pl.DataFrame, fitting: _Fitting) -> pl.DataFrame:
         """The first that fit, of both."""
-        assert self.joined is not None and self.joined.placed is not None
-        every = shown.hstack(self.joined.placed.select(PLACE)[shown["row"]])
+        assert self.joined is not None
+        every = self.joined.with_places(shown)
         if fitting.first is not None:
             names = [name for name in fitting.first.columns if name not in _ORDER]
             other = fitting.first.with_columns(tie=pl.col("row").cast(pl.UInt64))

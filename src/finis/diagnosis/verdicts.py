@@ -78,10 +78,7 @@ class Verdicts:
         self.clocks, self.unmatched = judged.stories.clocks, judged.stories.unmatched
         if not self.only:
             self.tally.add(judged)
-        connections = judged.connections
-        placed = judged.stories.placed
-        if placed is not None:
-            connections = connections.hstack(placed[connections["row"]])
+        connections = judged.stories.with_places(judged.connections)
         if self.numbered:
             connections = connections.with_columns(pl.col("row") + self.numbered)
         self.numbered += judged.stories.table.height
