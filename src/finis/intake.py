@@ -425,7 +425,7 @@ class Intake:
                         del part  # so that its memory is used again
                 told = self.log.told()
             del self.log  # what it holds of connections is not needed to correlate or to judge
-            if self.large:
+            if self.large and self.has_logs:
                 gc.collect()
             return told
         finally:

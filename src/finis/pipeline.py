@@ -372,6 +372,8 @@ class _Reading:
 def _prepare(many: bool = False) -> None:
     """Import everything that comes after reading: a third of a second, in a thread of its own.
     `many`: connections will be judged by thousands."""
+    from importlib import import_module
+
     from finis.diagnosis.engine import catalogue, prepare
     from finis.diagnosis.patterns._api import patterns
 
@@ -379,6 +381,8 @@ def _prepare(many: bool = False) -> None:
     patterns()
     if many:
         prepare()
+        import_module("finis.tracking.events")
+        import_module("finis.report.diagnosis")
 
 
 def _told(log: LogTables) -> _Log:

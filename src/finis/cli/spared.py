@@ -13,6 +13,7 @@ from types import ModuleType
 
 from finis.cli.standins import (
     Called,
+    Filed,
     Hints,
     Late,
     Maskless,
@@ -42,7 +43,6 @@ LATE = (
 # that are not read, questions that are not put.
 CALLED = (
     "numpy.lib._polynomial_impl",
-    "numpy.lib._npyio_impl",
     "numpy.linalg",
     "polars.catalog.unity",
     "polars.config",
@@ -68,6 +68,7 @@ STANDING: dict[str, type[ModuleType]] = {
     "concurrent.futures": Unstarted,
     "gettext": Untranslated,
     "inspect": Unsigned,
+    "numpy.lib._npyio_impl": Filed,
     "numpy.ma": Maskless,
     "polars._cpu_check": Told,
     "polars._typing": Hints,

@@ -21,7 +21,8 @@ class Late(ModuleType):
         self.__dict__["__path__"] = _Path(self)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._loaded(), name)
+        found = self.__dict__[name] = getattr(self._loaded(), name)  # asked for once
+        return found
 
     def _loaded(self) -> ModuleType:
         if sys.modules.get(self.__name__) is self:
@@ -81,6 +82,15 @@ class _Name(type):
 
     def _real(cls) -> Any:
         return getattr(cls._of._loaded(), cls.__name__)
+
+
+class Filed(Called):
+    """Stands for what NumPy reads and writes files with; two functions it only hands on."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("packbits", "unpackbits"):
+            return getattr(sys.modules["numpy._core.multiarray"], name)
+        return super().__getattr__(name)
 
 
 class Maskless(Late):

@@ -38,8 +38,8 @@ class Column:
         if self.values.dtype == np.uint64:
             self.values = self.values.view(np.int64)
 
-    def series(self, rows: Array | None = None) -> pl.Series:
-        """As Polars has it, of all stories or of some."""
+    def series(self, rows: Array | None = None, words: pl.DataType | None = None) -> pl.Series:
+        """As Polars has it, of all stories or of some.  `words`: the type of words, if not text."""
         import polars as pl
 
         values = self.values if rows is None else self.values[rows]
@@ -47,9 +47,10 @@ class Column:
         if self.menu is None:
             column = pl.Series(np.ascontiguousarray(values))
         elif self.menu.is_empty():  # nobody said anything
-            return nulls(pl.String(), len(values))
+            return nulls(words or pl.String(), len(values))
         else:
-            column = self.menu[pl.Series(values.astype(np.uint32, copy=False))]
+            menu = self.menu if words is None else self.menu.cast(words)
+            column = menu[pl.Series(values.astype(np.uint32, copy=False))]
         return column if valid is None else null_unless(valid, column)
 
     def value(self, story: int, stamp: bool = False) -> Any:

@@ -36,9 +36,12 @@ if TYPE_CHECKING:
     from finis.diagnosis.whatifparts import LogEntries
     from finis.tracking.parts import LogPart
 
+WORDS = pl.Categorical(pl.Categories("finis"))
 AT_ONCE = 2  # threads beside the one that judges denials
 TABLES = {"connections": CONNECTIONS, "denials": DENIALS}
 _ORDER = {"connections": PLACE, "denials": ("row",)}
+_WORDS = {name for name in (*READS["connections"], *PLACED) if not name.endswith("_h")}
+_READ = {name: {*columns, *PLACED} for name, columns in READS.items()}
 
 
 class Verdicts:
@@ -79,8 +82,9 @@ class Verdicts:
         if not self.only:
             self.tally.add(judged)
         connections = judged.stories.with_places(judged.connections)
-        if self.numbered:
-            connections = connections.with_columns(pl.col("row") + self.numbered)
+        before = self.numbered
+        if before:
+            connections = connections.with_columns(pl.col("row") + before)
         self.numbered += judged.stories.table.height
         for name, frame in (("connections", connections), ("denials", judged.denials)):
             if self.only and self.only != name:
@@ -88,7 +92,8 @@ class Verdicts:
             if self.first:
                 self._hold_first(name, frame)
             if not self.keep:
-                frame = frame.select(n for n in frame.columns if n in (*READS[name], *PLACED))
+                frame = frame.select(n for n in frame.columns if n in _READ[name])
+                frame = _narrowed(judged, frame, before) if name == "connections" else frame
             self.rows[name].add(frame)
 
     def _hold_first(self, name: str, frame: pl.DataFrame) -> None:
@@ -278,6 +283,27 @@ class Verdicts:
         rows = self.rows["connections"].lazy().filter(pl.col("row") == row).select(PLACED[2:])
         file, number, is_line = rows.collect().row(0)
         return (Proof(file, number, "line" if is_line else "frame"),) if file else ()
+
+
+def _narrowed(judged: Judged, frame: pl.DataFrame, before: int) -> pl.DataFrame:
+    """Judged connections in fewer bytes: what patterns read of words as numbers.  What facts have
+    as numbers already is not read again.  `before`: rows of earlier batches."""
+    facts, told = judged.stories.facts, judged.told or {}
+    story = frame["row"].to_numpy() - before
+    if facts is not None and facts.order is not None:
+        story = facts.order[story]
+
+    def narrow(name: str) -> pl.Series:
+        column = told.get(name, None if facts is None else facts.get(name))
+        if column is None or column.menu is None:
+            return frame[name].cast(WORDS)
+        return column.series(story, WORDS).alias(name)
+
+    return frame.with_columns(
+        narrow(name)
+        for name, kind in frame.schema.items()
+        if kind == pl.String and name in _WORDS
+    )
 
 
 def _in_order(places: pl.DataFrame) -> bool:
