@@ -421,13 +421,13 @@ class Coded:
                 for name in verdict.contributing:
                     table.beside[name] += count
         for key, found in self.groups.items():
+            beside = table.whom_most(key)
             group = table.group(key)
             group.packets += found.packets
             group.products |= found.products
             group.cover(_moment(found.period.first_ns), _moment(found.period.last_ns))
             group.held = kept(group.held + found.held, table.limit)
             named = {"cause": pl.lit(key[0]), "harm": pl.lit(key[1])}
-            beside = table.whom_most(key)
             # Whoever is not among the first here may be so with what others have counted.
             codes, counts = self.names.leading(
                 *found.hosts.items()[:2], TOP_HOSTS if beside is None else MOST
