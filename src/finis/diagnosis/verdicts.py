@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from finis.correlation.stories import PLACE, PLACED, Proof
+from finis.diagnosis.engine import VERDICT
 from finis.diagnosis.findings import EXAMPLES, originals
 from finis.diagnosis.patterns._api import READS, find_all, readable, searches, told
 from finis.diagnosis.spill import Rows
@@ -286,8 +287,9 @@ class Verdicts:
 
 
 def _narrowed(judged: Judged, frame: pl.DataFrame, before: int) -> pl.DataFrame:
-    """Judged connections in fewer bytes: what patterns read of words as numbers.  What facts have
-    as numbers already is not read again.  `before`: rows of earlier batches."""
+    """Judged connections in fewer bytes: what patterns read of words as numbers, and no column of
+    which there are no facts.  What facts have as numbers already is not read again.  `before`: rows
+    of earlier batches."""
     facts, told = judged.stories.facts, judged.told or {}
     story = frame["row"].to_numpy() - before
     if facts is not None and facts.order is not None:
@@ -299,10 +301,10 @@ def _narrowed(judged: Judged, frame: pl.DataFrame, before: int) -> pl.DataFrame:
             return frame[name].cast(WORDS)
         return column.series(story, WORDS).alias(name)
 
+    if facts is not None:
+        frame = frame.drop({*READS["connections"]} - {*VERDICT, "row", *facts})
     return frame.with_columns(
-        narrow(name)
-        for name, kind in frame.schema.items()
-        if kind == pl.String and name in _WORDS
+        narrow(name) for name, kind in frame.schema.items() if kind == pl.String and name in _WORDS
     )
 
 

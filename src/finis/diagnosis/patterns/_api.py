@@ -25,6 +25,7 @@ from finis.diagnosis.cause import Claim, claim_line
 from finis.diagnosis.findings import concerns
 from finis.diagnosis.patterns._whole import Whole
 from finis.records import dataclass, field, replace
+from finis.tables import CONNECTIONS, STORY_FACTS, polars_schema
 from finis.terms import Confidence, Harm, word
 from finis.words import endpoint
 
@@ -95,6 +96,8 @@ READS = {
 }  # fmt: skip
 
 
+_KINDS = polars_schema(CONNECTIONS) | polars_schema(STORY_FACTS)
+
 Search = Callable[[], list[PatternFinding]]
 
 
@@ -153,12 +156,15 @@ def patterns() -> dict[str, type[Pattern]]:
 
 
 def readable(connections: pl.DataFrame | pl.LazyFrame) -> pl.LazyFrame:
-    """What patterns are given; rows without a place stand in order of their numbers."""
+    """What patterns are given; rows without a place stand in order of their numbers, and what
+    nobody told of any is null."""
     lazy = connections.lazy()
     names = lazy.collect_schema().names()
     if "begin" not in names:
         lazy = lazy.with_columns(begin=pl.col("row"), tie=pl.lit(0, pl.UInt64))
-    return lazy.select(*READS["connections"], *PLACE)
+    lacking = [name for name in READS["connections"] if name not in names]
+    nothing = (pl.lit(None, _KINDS[name]).alias(name) for name in lacking)
+    return lazy.with_columns(nothing).select(*READS["connections"], *PLACE)
 
 
 def find_all(
