@@ -248,7 +248,8 @@ class Intake:
         settled = False
         for point, source, batch in ahead(self.segments()):
             if point not in trackers:
-                trackers[point] = segments.tracker(parts=parts)
+                beside = self.large and only is None  # else its rows are looked at again
+                trackers[point] = segments.tracker(parts=parts, beside=beside)
                 files[point] = []
             if source not in files[point]:
                 files[point].append(source)

@@ -205,8 +205,17 @@ def run(one: SegmentTracker, rows: np.ndarray, cuts: list[int]) -> list[object]:
 
 LIMITS = [{}, {"max_connections": 1}, {"max_connections": 2, "linger_ns": SECOND},
           {"idle_ns": 2 * SECOND, "embryonic_ns": SECOND, "reuse_ns": SECOND},
-          {"max_kept": 5}, {"max_embryonic": 1}, {"max_kept": 20, "linger_ns": SECOND}]  # fmt: skip
+          {"max_kept": 5}, {"max_embryonic": 1}, {"max_kept": 20, "linger_ns": SECOND},
+          {"shares": 2}, {"shares": 2, "max_connections": 2, "max_kept": 20},
+          {"shares": 2, "idle_ns": 2 * SECOND, "embryonic_ns": SECOND, "linger_ns": SECOND},
+          ]  # fmt: skip
 AWAKE = [1, 1, 2, 2048]  # the fewer, the more often connections are put to rest
+
+
+def kernels(limits: dict[str, int], **more: object) -> list[SegmentTracker]:
+    """Kernels with these limits: where there are two shares, one follows them by threads, too."""
+    threads = [-1, 0] if limits.get("shares") == 2 else [-1]
+    return [kernel.KernelTracker(beside=beside, **limits, **more) for beside in threads]
 
 
 @settings(max_examples=100, suppress_health_check=list(HealthCheck))
@@ -219,8 +228,8 @@ def test_kernel_is_the_reference(
 ) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=3)))
     expected = run(ReferenceTracker(**limits), rows, cuts)
-    got = run(kernel.KernelTracker(awake=awake, **limits), rows, cuts)
-    assert got == expected
+    for one in kernels(limits, awake=awake):
+        assert run(one, rows, cuts) == expected
 
 
 @settings(max_examples=100)
@@ -237,7 +246,55 @@ def test_kernel_is_the_reference_where_little_happens(
     rows = smooth(random.Random(seed), size)
     cuts = sorted(data.draw(st.lists(st.integers(0, size), max_size=3)))
     expected = run(ReferenceTracker(**limits), rows, cuts)
-    assert run(kernel.KernelTracker(awake=awake, **limits), rows, cuts) == expected
+    for one in kernels(limits, awake=awake):
+        assert run(one, rows, cuts) == expected
+
+
+@settings(max_examples=30)
+@given(traffic(), st.randoms(use_true_random=False))
+def test_what_is_asked_for_while_threads_follow_is_what_there_is(
+    rows: np.ndarray,  # type: ignore[type-arg]
+    pick: random.Random,
+) -> None:
+    """Kept segments are asked for by one thread while others follow what was fed after them."""
+    limits = {"shares": 2, "linger_ns": SECOND, "embryonic_ns": SECOND, "idle_ns": SECOND}
+    batches = [rows.copy() for _ in range(20)]
+    for at, batch in enumerate(batches):
+        batch["ts_ns"] += at * 600 * SECOND
+    slow, quick = kernels(limits, parts=True, awake=2)
+    expected = []
+    for batch in batches:
+        slow.feed(batch.copy())
+        expected.append(plain(slow.take().whole()))
+    for at in range(0, len(batches), 5):
+        before = None
+        for n, batch in enumerate(batches[at : at + 5], at):
+            quick.feed(batch)
+            if before is not None:
+                assert plain(before[0].whole()) == before[1]
+            before = quick.take(), expected[n]
+        assert before is not None
+        assert plain(before[0].whole()) == before[1]
+    del quick  # while nothing is being followed; threads end
+    assert sum(len(part) for part, _ in expected) > 0 or not len(rows)
+
+
+def test_more_than_threads_can_take_waits() -> None:
+    """Batches beyond the slots wait for one to be free; memory grows in the thread; what was fed is
+    followed when the tracker goes."""
+    rows = np.zeros(600_000, DTYPE)
+    rows["ts_ns"] = 1 + np.arange(len(rows))
+    rows["src_lo"] = np.arange(len(rows)) % 300_000
+    rows["src_p"], rows["dst_p"], rows["flags"] = 40000, 443, int(Flag.SYN)
+    plain_one, quick = kernels({"shares": 2}, parts=True)
+    for one in (plain_one, quick):
+        for at in range(0, len(rows), 7_000):
+            one.feed(rows[at : at + 7_000])
+    found = [[part.rows["conn"].tolist() for part in one.drain()] for one in (plain_one, quick)]
+    assert found[0] == found[1] and sum(map(len, found[0])) == 300_000
+    assert quick.evicted == plain_one.evicted == 0
+    quick.feed(rows)
+    del quick
 
 
 @settings(max_examples=40)
@@ -313,14 +370,15 @@ def test_kept_segments_that_are_asked_for_are_those_of_the_reference(
     cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=5)))
     pick = data.draw(st.randoms(use_true_random=False))
     expected = run(ReferenceTracker(**limits), rows, cuts)
-    one = kernel.KernelTracker(awake=awake, parts=True, **limits)
-    got = run_asking(one, rows, cuts, pick)
-    assert got[-1] == expected[-1]
-    assert got[: len(cuts) + 1] == expected[: len(cuts) + 1]
-    if len(got) == len(expected):
-        assert got == expected
-    one.feed(rows.copy())  # as new
-    assert sum(len(part.rows) for part in one.drain()) > 0 or not len(rows)
+    for one in kernels(limits, awake=awake, parts=True):
+        got = run_asking(one, rows, cuts, pick)
+        assert got[-1] == expected[-1]
+        assert got[: len(cuts) + 1] == expected[: len(cuts) + 1]
+        if len(got) == len(expected):
+            assert got == expected
+        again = rows.copy()
+        one.feed(again)  # as new
+        assert sum(len(part.rows) for part in one.drain()) > 0 or not len(rows)
 
 
 SCRIPTS = [case[1] for case in ENDINGS] + [OPEN + case[1] for case in KINDS] + [

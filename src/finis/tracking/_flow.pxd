@@ -40,6 +40,15 @@ cdef inline uint32_t tuple_hash(
     return <uint32_t>(h ^ (h >> 32))
 
 
+cdef inline int share_of(const Segment *s) noexcept nogil:
+    """As that of reference.py."""
+    cdef uint64_t number = (
+        (s.src_lo + s.dst_lo + 3 * (s.src_hi + s.dst_hi)) * <uint64_t>0x9E3779B97F4A7C15
+        + (<uint64_t>s.src_p + s.dst_p) * <uint64_t>0xC2B2AE3D27D4EB4F
+    )
+    return <int>(((number ^ number >> 32) * <uint64_t>0xD6E8FEB86659FD93) >> 63)
+
+
 cdef inline uint32_t hash_of(const Tracker *t, const Segment *s) noexcept nogil:
     """The same for both directions, and not to be guessed from outside."""
     return tuple_hash(

@@ -16,8 +16,10 @@ class KernelTracker:
         embryonic_ns: int = ...,
         idle_ns: int = ...,
         reuse_ns: int = ...,
+        shares: int = ...,
         awake: int = ...,
         parts: bool = ...,
+        beside: int = ...,
     ) -> None: ...
     @property
     def evicted(self) -> int: ...

@@ -323,7 +323,7 @@ cdef struct Tracker:
     int64_t epoch_ns  # the first time that was seen
     int64_t reuse_ns
     uint64_t[3] seeds
-    uint64_t count
+    uint64_t number  # of the segment that is followed
     uint64_t evicted
     uint64_t n_live
     uint64_t max_live
@@ -336,6 +336,13 @@ cdef struct Tracker:
     Cold usual  # what a connection without a cold part has
     Conn at_hand
     uint8_t rested[RESTED]
+
+
+cdef struct Todo:
+    # A segment that is to be followed.
+    int64_t now_ns  # the latest time that was seen when it came
+    uint32_t row
+    uint32_t hash
 
 
 cdef inline char *place(const Pool *p, uint32_t at) noexcept nogil:

@@ -102,6 +102,14 @@ cdef inline void expire(Tracker *t) noexcept nogil:
     t.due_ns = t.now_ns + left_ns
 
 
+cdef inline void advance(Tracker *t, int64_t now_ns) noexcept nogil:
+    """The clock is that late."""
+    if now_ns > t.now_ns:
+        t.now_ns = now_ns
+        if now_ns > t.due_ns:
+            expire(t)
+
+
 cdef inline void evict(Tracker *t) noexcept nogil:
     cdef int which
     for which in range(3):
@@ -140,7 +148,7 @@ cdef inline uint32_t open_flow(
         evict(t)
     index = grab(&t.flows)
     f = flow_at(t, index)
-    f.conn, f.point, f.vlan = t.count, s.point, s.vlan
+    f.conn, f.point, f.vlan = t.number, s.point, s.vlan
     f.waiting, f.n_kept, f.wide, f.noted = NONE, 0, 0, 0
     if from_resp:
         f.orig_p, f.resp_p = s.dst_p, s.src_p
@@ -148,7 +156,6 @@ cdef inline uint32_t open_flow(
     else:
         f.orig_p, f.resp_p = s.src_p, s.dst_p
         set_ends(t, f, s.src_hi, s.src_lo, s.dst_hi, s.dst_lo)
-    t.count += 1
     t.n_live += 1
     insert(t, <uint64_t>hash << 32 | (index + 1))
     return index
@@ -255,10 +262,6 @@ cdef inline void follow(Tracker *t, Segment *s, uint32_t hash, uint32_t likely) 
     cdef int side = 0, queue
     cdef Flow *f
     cdef Hot *h
-    if s.ts_ns > t.now_ns:
-        t.now_ns = s.ts_ns
-        if t.now_ns > t.due_ns:
-            expire(t)
     while t.n_kept >= t.max_kept and t.n_live:
         evict(t)
     index = find_live(t, s, hash, likely, &side)

@@ -2,7 +2,9 @@
 
 Follows the protocol `SegmentTracker`; `_kernel` is the same compiled, and tests hold the two
 together bit for bit.  The clock is the latest stamp seen, so results do not depend on how the
-segments were cut into batches, nor on when `take` is called.
+segments were cut into batches, nor on when `take` is called.  Connections may be divided into
+shares by their tuples, which know of each other the clock alone, so that each may be followed by a
+thread of its own; limits hold for each of them.
 """
 
 from __future__ import annotations
@@ -47,12 +49,26 @@ SINGLES = {
 }
 
 
+class _Share:
+    """The table of some of the connections."""
+
+    def __init__(self, *limits_ns: int) -> None:
+        self.kept = 0  # segments kept of the connections in the table
+        self.table: dict[Key, Connection] = {}
+        # by what will happen to them, least recently active first; evicted in this order
+        self.waiting: tuple[tuple[int, OrderedDict[Key, Connection]], ...] = tuple(
+            (limit_ns, OrderedDict()) for limit_ns in limits_ns
+        )
+
+
 class ReferenceTracker:
-    """Follows the segments of one point; options in nanoseconds of capture time."""
+    """Follows the segments of one point; options in nanoseconds of capture time.  A connection's
+    number is that of the segment that began it.  `shares`: 1 or 2; limits are divided by it."""
 
     def __init__(
         self,
         *,
+        shares: int = 1,
         max_connections: int = MAX_CONNECTIONS,
         max_embryonic: int = MAX_EMBRYONIC,
         max_kept: int = MAX_KEPT,
@@ -61,21 +77,14 @@ class ReferenceTracker:
         idle_ns: int = IDLE_NS,
         reuse_ns: int = REUSE_NS,
     ) -> None:
-        self.max_connections = max(max_connections, 1)
-        self.max_embryonic = max(max_embryonic, 1)
-        self.max_kept = max(max_kept, 1)
+        self.max_connections = max(max_connections // shares, 1)
+        self.max_embryonic = max(max_embryonic // shares, 1)
+        self.max_kept = max(max_kept // shares, 1)
         self.reuse_ns = reuse_ns
         self.evicted = 0  # connections given up early because the table was full
         self.now_ns = -SPAN_NS
-        self._count = 0
-        self._kept = 0  # segments kept of the connections in the table
-        self._table: dict[Key, Connection] = {}
-        # by what will happen to them, least recently active first; evicted in this order
-        self._waiting: tuple[tuple[int, OrderedDict[Key, Connection]], ...] = (
-            (embryonic_ns, OrderedDict()),
-            (linger_ns, OrderedDict()),
-            (idle_ns, OrderedDict()),
-        )
+        self._count = 0  # segments before this one
+        self._shares = [_Share(embryonic_ns, linger_ns, idle_ns) for _ in range(shares)]
         self._done: list[Connection] = []
 
     def feed(self, batch: NDArray[np.void]) -> None:
@@ -86,6 +95,7 @@ class ReferenceTracker:
             seg.ts_ns = max(-SPAN_NS, min(SPAN_NS, seg.ts_ns)) or 1  # 0 means "none" in columns
             seg.payload_len = min(seg.payload_len, MAX_PAYLOAD)
             self._segment(seg)
+            self._count += 1
             target = batch[at]
             target["kind"], target["side"], target["role"] = seg.kind, seg.side, seg.role
             target["conn"], target["quirks"], target["sym"] = seg.conn, seg.quirks, 0
@@ -102,56 +112,60 @@ class ReferenceTracker:
 
     def drain(self, *, most: int = PART) -> Iterator[Observations]:
         """All that is left, at the end of the capture, in parts of at most `most` connections."""
-        for key, conn in list(self._table.items()):
-            self._leave(key, conn)
+        for share in self._shares:
+            for key, conn in list(share.table.items()):
+                self._leave(share, key, conn)
         done, self._done = sorted(self._done, key=lambda conn: conn.conn), []
         for at in range(0, len(done), most):
             yield _tables(done[at : at + most])
 
     def finish(self) -> Observations:
         """All that is left at once."""
-        parts = list(self.drain(most=len(self._table) + len(self._done) + 1))
+        alive = sum(len(share.table) for share in self._shares)
+        parts = list(self.drain(most=alive + len(self._done) + 1))
         return parts[0] if parts else _tables([])
 
     # --- one segment ---------------------------------------------------------------------------
 
     def _segment(self, seg: Segment) -> None:
         self.now_ns = max(self.now_ns, seg.ts_ns)
-        self._expire()
-        while self._kept >= self.max_kept and self._table:
-            self._evict()
+        for share in self._shares:
+            self._expire(share)
         key = _key(seg)
-        conn = self._table.get(key)
+        share = self._shares[share_of(seg) if len(self._shares) > 1 else 0]
+        while share.kept >= self.max_kept and share.table:
+            self._evict(share)
+        conn = share.table.get(key)
         gap, unanswered = -1, 0
         if conn is not None:
             side = _side(conn, seg)
             if _confirms_pending(conn, seg, side):
                 syn = conn.strike()
                 gap = max(syn.ts_ns - conn.last_ns, 0)
-                self._leave(key, conn)
-                conn = self._open(key, syn, gap)
+                self._leave(share, key, conn)
+                conn = self._open(share, key, syn, gap)
                 conn.take(syn, _side(conn, syn))
                 side = _side(conn, seg)
             elif _begins_anew(conn, seg, side, self.reuse_ns):
                 gap = max(seg.ts_ns - conn.last_ns, 0)
                 unanswered = int(not conn.answered and not conn.over)
-                self._leave(key, conn)
+                self._leave(share, key, conn)
                 conn = None
             elif _guessed_wrong(conn, seg, side):
                 conn.flip()
                 side = 1 - side
         if conn is None:
-            conn = self._open(key, seg, gap)
+            conn = self._open(share, key, seg, gap)
             conn.reuse_unanswered = unanswered
             side = _side(conn, seg)
         conn.take(seg, side)
-        self._wait(key, conn)
+        self._wait(share, key, conn)
 
-    def _open(self, key: Key, seg: Segment, gap: int) -> Connection:
-        if len(self._table) >= self.max_connections:
-            self._evict()
-        if len(self._waiting[0][1]) >= self.max_embryonic:
-            self._evict()
+    def _open(self, share: _Share, key: Key, seg: Segment, gap: int) -> Connection:
+        if len(share.table) >= self.max_connections:
+            self._evict(share)
+        if len(share.waiting[0][1]) >= self.max_embryonic:
+            self._evict(share)
         sender, orientation = Connection.orient(seg)
         orig = (seg.src_hi, seg.src_lo, seg.src_p)
         resp = (seg.dst_hi, seg.dst_lo, seg.dst_p)
@@ -168,44 +182,55 @@ class ReferenceTracker:
         )  # fmt: skip
         if sender:
             conn.history.append(ord("^"))
-        self._count += 1
-        self._table[key] = conn
+        share.table[key] = conn
         return conn
 
     # --- the life of the table -----------------------------------------------------------------
 
-    def _wait(self, key: Key, conn: Connection) -> None:
-        for _, waiting in self._waiting:
+    def _wait(self, share: _Share, key: Key, conn: Connection) -> None:
+        for _, waiting in share.waiting:
             waiting.pop(key, None)
         conn.touched_ns = self.now_ns
-        self._kept += len(conn.kept) - conn.counted
+        share.kept += len(conn.kept) - conn.counted
         conn.counted = len(conn.kept)
         # a single segment out of nowhere is no connection worth a day's memory
         alive = conn.answered and conn.halves[0].pkts + conn.halves[1].pkts > 1
-        self._waiting[1 if conn.over else 2 if alive else 0][1][key] = conn
+        share.waiting[1 if conn.over else 2 if alive else 0][1][key] = conn
 
-    def _leave(self, key: Key, conn: Connection) -> None:
-        del self._table[key]
-        for _, waiting in self._waiting:
+    def _leave(self, share: _Share, key: Key, conn: Connection) -> None:
+        del share.table[key]
+        for _, waiting in share.waiting:
             waiting.pop(key, None)
-        self._kept -= conn.counted
+        share.kept -= conn.counted
         self._done.append(conn)
 
-    def _expire(self) -> None:
-        for limit, waiting in self._waiting:
+    def _expire(self, share: _Share) -> None:
+        for limit, waiting in share.waiting:
             while waiting:
                 key, conn = next(iter(waiting.items()))
                 if self.now_ns - conn.touched_ns <= limit:
                     break
-                self._leave(key, conn)
+                self._leave(share, key, conn)
 
-    def _evict(self) -> None:
-        for _, waiting in self._waiting:
+    def _evict(self, share: _Share) -> None:
+        for _, waiting in share.waiting:
             if waiting:
                 key, conn = next(iter(waiting.items()))
-                self._leave(key, conn)
+                self._leave(share, key, conn)
                 self.evicted += 1
                 return
+
+
+# What addresses and ports are multiplied with: odd, and nothing else about them matters.
+_ADDRESSES, _PORTS, _SPREAD = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93
+_WORD = (1 << 64) - 1
+
+
+def share_of(seg: Segment) -> int:
+    """To which of two shares a segment belongs; the same for both directions."""
+    addresses = seg.src_lo + seg.dst_lo + 3 * (seg.src_hi + seg.dst_hi)
+    number = addresses * _ADDRESSES + (seg.src_p + seg.dst_p) * _PORTS & _WORD
+    return ((number ^ number >> 32) * _SPREAD & _WORD) >> 63
 
 
 def _key(seg: Segment) -> Key:

@@ -10,19 +10,24 @@ from finis.compiled import kernel
 if TYPE_CHECKING:
     from finis.tracking._api import SegmentTracker
 
+SHARES = 2  # whoever follows them: where limits are met, the outcome depends on it
+MANY = 1 << 16  # segments after which threads are worth while
+
 
 def compiled() -> bool:
     """Is the kernel there and wanted?"""
     return kernel("finis.tracking._kernel") is not None
 
 
-def tracker(*, parts: bool = False, **options: int) -> SegmentTracker:
+def tracker(*, parts: bool = False, beside: bool = False, **options: int) -> SegmentTracker:
     """A tracker for the segments of one point; see `ReferenceTracker` for the options.  `parts`: of
-    most connections that it hands on nobody will ask for the kept segments."""
+    most connections that it hands on nobody will ask for the kept segments; `beside`: of many,
+    shares are followed by threads (what is fed must last then, see `captures._api.LASTING`)."""
+    options.setdefault("shares", SHARES)
     if compiled():
         from finis.tracking._kernel import KernelTracker
 
-        return KernelTracker(parts=parts, **options)
+        return KernelTracker(parts=parts, beside=MANY if beside else -1, **options)
     from finis.tracking.reference import ReferenceTracker
 
     return ReferenceTracker(**options)

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterable
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from finis.wire.captures._api import LASTING
+from finis.wire.captures._api import AHEAD
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class _End:
 
 
 def ahead(
-    items: Iterable[T], alive: int = LASTING, *, much: bool = False
+    items: Iterable[T], alive: int = AHEAD, *, much: bool = False
 ) -> Generator[T, None, None]:
     """The items in their order.  An item has been used up when the next one is asked for; it must
     stay as it is until then, while the `alive` - 1 after it are made, and no more are.  A single

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from finis.wire.source import Reading, Source
 
 BATCH = 16_384  # rows
-LASTING = 6  # arrays used in turn, so that batches can be read ahead without copying them
+AHEAD = 4  # batches that are at hand or read ahead
+LASTING = AHEAD + 8  # arrays used in turn: so many more are followed meanwhile (`_kernel.SLOTS`)
 
 
 class Arrays:
