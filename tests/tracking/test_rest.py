@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from finis.terms import Flag, Quirk
 from finis.tracking.reference import ReferenceTracker
 from tests.tracking.test_kernel import (
-    DTYPE, LIMITS, SECOND, Talk, kernels, run, run_asking, smooth,
+    DTYPE,
+    LIMITS,
+    SECOND,
+    Talk,
+    kernels,
+    run,
+    run_asking,
+    smooth,
 )
 
 kernel = pytest.importorskip("finis.tracking._kernel")

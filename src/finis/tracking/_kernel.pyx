@@ -3,7 +3,8 @@
 names and reasons are explained there.  `state.h` and `_store.pxd` say how a connection is stored,
 `_slots.pxd` how its kept segments are, `_rest.pxd` and `_rest_kept.pxd` how all that is while it
 is at rest, `_notes.pxd` and `_replay.pxd` what becomes of segments that come then, `_flow.pxd` how
-it is found.  `_plain.pxd` is the short way that most segments take, `_rows.pxd` what leaves.  This is the loop and its Python side.
+it is found.  `_plain.pxd` is the short way that most segments take, `_rows.pxd` what leaves.
+`_loop.pxi` is the loop, `_leave.pxi` hands on, `_share.pxi` has the memory, `_helper.pxi` threads.
 
 The loop allocates nothing: when one of its stores is empty it returns, Python adds a chunk, and the
 loop goes on.
@@ -45,6 +46,7 @@ from finis.tracking import (
 )
 from finis.tracking._api import ALIVE, PART, Observations
 from finis.tracking.alerts import ALERT_SIZES, TLS_PORTS
+from finis.wire.captures import _api as captures
 
 cdef int64_t SPAN_NS = <int64_t>1 << 61
 
@@ -89,6 +91,8 @@ include "_loop.pxi"
 include "_leave.pxi"
 include "_share.pxi"
 include "_helper.pxi"
+
+assert captures.LASTING >= captures.AHEAD + SLOTS
 
 
 @cython.no_gc_clear
