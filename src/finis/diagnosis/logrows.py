@@ -22,6 +22,7 @@ from finis.diagnosis.patterns.pat301_port_scan import GIVEN_UP, RESETS
 from finis.diagnosis.spill import Chunk, Columnar, Made, Spill, scanned
 from finis.records import dataclass
 from finis.tables import CONNECTIONS, STORY_FACTS, polars_schema
+from finis.tracking.columns import completed
 from finis.tracking.parts import BY, CONNECTION, LogPart
 from finis.wire.dialects._packed import BIT, NAMED, coded
 
@@ -279,7 +280,7 @@ class Kept:
 
     def _all(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         """With the columns of packets, and the rows that these show."""
-        told = _completed(rows)
+        told = completed(rows, _ALL).select(list(_ALL))
         return told if self.joined.is_empty() else pl.concat([told, self.joined.lazy()])
 
     def _sides(self, rows: Chunk) -> Made:
@@ -369,10 +370,3 @@ _SIDED = {name: _ALL[name] for name in (
     "teardown_by", *_PLACES)}  # fmt: skip
 _KEPT = _SIDED | {name: _ALL[name] for name in (
     "teardown", "log_bytes", "log_duration_s", "device", "cause", "harm")}  # fmt: skip
-
-
-def _completed(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """With the columns of packets, which a log does not show."""
-    have = rows.collect_schema().names()
-    absent = [pl.lit(None, kind).alias(n) for n, kind in _ALL.items() if n not in have]
-    return rows.with_columns(absent).select(list(_ALL))

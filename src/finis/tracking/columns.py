@@ -7,17 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from typing import TypeVar
+
     import polars as pl
+
+    Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 CHUNK = 16_384  # rows: few enough to stay in the processor's cache
 _I64_MAX = 2**63 - 1
 
 
-def completed(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+def completed(frame: Frame, schema: Mapping[str, pl.DataType]) -> Frame:
     """With the columns of the schema that it lacks, which are null."""
     import polars as pl
 
-    there = set(frame.columns)
+    there = set(frame.collect_schema())
     return frame.with_columns(
         pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in there
     )

@@ -27,6 +27,7 @@ from finis.diagnosis.patterns._whole import Whole
 from finis.records import dataclass, field, replace
 from finis.tables import CONNECTIONS, STORY_FACTS, polars_schema
 from finis.terms import Confidence, Harm, word
+from finis.tracking.columns import completed
 from finis.words import endpoint
 
 EXAMPLES = 3  # rows put into words per finding
@@ -96,7 +97,8 @@ READS = {
 }  # fmt: skip
 
 
-_KINDS = polars_schema(CONNECTIONS) | polars_schema(STORY_FACTS)
+_EVERY = polars_schema(CONNECTIONS) | polars_schema(STORY_FACTS)
+_SCHEMA = {name: _EVERY[name] for name in READS["connections"]}
 
 Search = Callable[[], list[PatternFinding]]
 
@@ -162,9 +164,7 @@ def readable(connections: pl.DataFrame | pl.LazyFrame) -> pl.LazyFrame:
     names = lazy.collect_schema().names()
     if "begin" not in names:
         lazy = lazy.with_columns(begin=pl.col("row"), tie=pl.lit(0, pl.UInt64))
-    lacking = [name for name in READS["connections"] if name not in names]
-    nothing = (pl.lit(None, _KINDS[name]).alias(name) for name in lacking)
-    return lazy.with_columns(nothing).select(*READS["connections"], *PLACE)
+    return completed(lazy, _SCHEMA).select(*READS["connections"], *PLACE)
 
 
 def find_all(
