@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from finis.correlation.translation import Segment, segments, signed, solve
+from finis.terms import Quirk
 from tests.script import segments as script
 
 TRAFFIC = """
@@ -36,6 +38,36 @@ def test_a_series_of_equal_lengths_does_not_slip(drop: int) -> None:
     """With one of three lost, a shift by one segment fits as often; the delays do not."""
     found = solve(tail(0, 0), tail(1000, 77, drop, late_ms=2))
     assert found == (1000, 77)
+
+
+def long_transfer(
+    numbers: range, acked: int, c: int, s: int, *, ids: bool, told: bool
+) -> list[Segment]:
+    """What is kept of a download that its client breaks off: an ACK, some of its data, all of one
+    length, an alert, a RST."""
+    sent = "".join(f"+.002 S > C . {1 + 1368 * n}:{1369 + 1368 * n}(1368) ack {acked}\n"
+                   for n in numbers)  # fmt: skip
+    rows = script(
+        f"isn C {c}\nisn S {s}\n+0 S > C . 1:1(0) ack 300\n+.1 C > S P. 318:349(31) ack 99000\n"
+        + "+.001 C > S . 349:349(0) ack 99000\n" + sent + "+.2 C > S R. 349:349(0) ack 99000"
+    )  # fmt: skip
+    data = rows["payload_len"] == 1368
+    rows["side"] = rows["src_p"] == 443
+    rows["ip_id"][~data] = 1 + np.arange(4) if ids else 0
+    rows["ip_id"][data] = 100 + np.array(numbers) if ids else 0
+    rows["quirks"] &= ~np.uint32(Quirk.NO_IP_ID * ids)
+    rows["payload_hash"][data] = (500 + np.array(numbers)) << 32 if told else 0
+    rows["payload_hash"][rows["payload_len"] == 31] = 400 << 32 if told else 0
+    return segments(rows, False)
+
+
+@pytest.mark.parametrize(("ids", "told"), [(True, True), (True, False), (False, True)])
+def test_a_transfer_whose_kept_segments_are_others_does_not_slip(ids: bool, told: bool) -> None:
+    """Of its data either point kept some that the other did not: of one length, they fit each
+    other in many ways, the few that both kept in one."""
+    near = long_transfer(range(80, 87), 349, 0, 0, ids=ids, told=told)
+    far = long_transfer(range(70, 74), 318, 1000, 77, ids=ids, told=told)
+    assert solve(near, far) == (1000, 77)
 
 
 def test_one_direction_carries_the_offset_of_the_other() -> None:

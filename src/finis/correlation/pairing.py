@@ -17,12 +17,13 @@ from finis.correlation.translation import (
     Segment,
     after_change,
     changes,
+    same_id,
     shifted,
 )
 from finis.records import dataclass, field
 from finis.terms import Flag, Quirk, Role
 
-_NO_IP_ID, _DROPPED, _RECENT = int(Quirk.NO_IP_ID), int(Quirk.DROPPED), int(Role.RECENT)
+_DROPPED, _RECENT = int(Quirk.DROPPED), int(Role.RECENT)
 _FIN, _SYN, _RST = int(Flag.FIN), int(Flag.SYN), int(Flag.RST)
 _HAS_TS = int(Quirk.HAS_TS)
 _RELATIVE = int(Quirk.RELATIVE_SEQ)
@@ -121,7 +122,7 @@ def _reject_others(
     if len(pairs) < SEVERAL:
         return
     middle = _middle(pairs)
-    same = [_same_id(a, b) for a, b in pairs]
+    same = [same_id(a, b) for a, b in pairs]
     kept_ids = same.count(True) > same.count(False)
     kept = []
     for (a, b), ids in zip(pairs, same, strict=True):
@@ -138,17 +139,10 @@ def _reject_others(
     right.sort(key=lambda s: s.at)
 
 
-def _same_id(a: Segment, b: Segment) -> bool | None:
-    """Do the IP IDs agree?  None where one of them is not known."""
-    if (a.quirks | b.quirks) & _NO_IP_ID or not a.ip_id or not b.ip_id:
-        return None
-    return a.ip_id == b.ip_id
-
-
 def one_packet(a: Segment, b: Segment) -> bool:
     """Do they carry the same IP ID or timestamps?  A proxy would have made its own."""
     stamped = a.quirks & b.quirks & _HAS_TS and (a.tsval, a.tsecr) == (b.tsval, b.tsecr)
-    return bool(stamped) or _same_id(a, b) is True
+    return bool(stamped) or same_id(a, b) is True
 
 
 def _middle(pairs: list[tuple[Segment, Segment]]) -> int:
@@ -257,7 +251,7 @@ def _cost(a: Segment, b: Segment, way: Offsets, clock: int | None) -> int:
     if a.bare_ack and by is not None and not (a.no_seq or b.no_seq) and (b.seq - a.seq - by) % WRAP:
         return FAR_AWAY  # keep-alives and probes are no twins of the ACKs around them
     cost = 0 if clock is None else abs(b.ts_ns - a.ts_ns - clock)
-    if _same_id(a, b) is False:
+    if same_id(a, b) is False:
         cost += APART_NS
     return cost
 

@@ -19,10 +19,12 @@ SFR = int(Flag.SYN | Flag.FIN | Flag.RST)
 ACK, SYN = int(Flag.ACK), int(Flag.SYN)
 _NO_SEQ, _COPY, _HAS_TS = int(Quirk.NO_SEQ), int(Quirk.COPY), int(Quirk.HAS_TS)
 _HAS_MSS, _HAS_WSCALE = int(Quirk.HAS_MSS), int(Quirk.HAS_WSCALE)
-_TRUNCATED = int(Quirk.TRUNCATED_HEADER)
+_TRUNCATED, _NO_IP_ID = int(Quirk.TRUNCATED_HEADER), int(Quirk.NO_IP_ID)
+_WIDE = (1 << 32) - 1  # the half of a fingerprint that covers more bytes
 LENGTHS_CHANGED = 1 << 16  # a second offset this near the first is inspection at work
 
 SAMPLE = 48  # segments from either end of a tail that vote
+SEVERAL = 3  # equal IP IDs that are no chance
 _FIELDS = [
     "ts_ns", "side", "flags", "seq", "ack", "payload_len", "quirks", "ip_id", "payload_hash",
     "tsval", "tsecr", "win", "ttl", "mss", "wscale", "role", "kind",
@@ -74,6 +76,24 @@ def segments(tail: Array, flipped: bool) -> list[Segment]:
     return out
 
 
+def same_content(a: Segment, b: Segment) -> bool | None:
+    """Do the payloads begin alike, as far as both were captured (`wire.payload.fingerprint`)?  None
+    where one was not."""
+    if not a.payload_hash or not b.payload_hash:
+        return None
+    narrow, wide = a.payload_hash >> 32, a.payload_hash & _WIDE
+    if narrow != b.payload_hash >> 32:
+        return False
+    return not (wide and b.payload_hash & _WIDE) or wide == b.payload_hash & _WIDE
+
+
+def same_id(a: Segment, b: Segment) -> bool | None:
+    """Do the IP IDs agree?  None where one of them is not known."""
+    if (a.quirks | b.quirks) & _NO_IP_ID or not a.ip_id or not b.ip_id:
+        return None
+    return a.ip_id == b.ip_id
+
+
 Offsets = tuple[int | None, int | None]  # per side; None: could not be solved
 
 
@@ -89,26 +109,30 @@ def solve(
     `isn` is the offset between the ISNs where both SYNs were seen; `clock_ns` the second clock
     minus the first where it is known, pairs further apart than `window_ns` then do not vote.
     """
-    one, two = sample(one), sample(two)
+    may = [
+        (a, b)
+        for a in sample(one)
+        for b in sample(two)
+        if a.side == b.side
+        and not (a.flags ^ b.flags) & (SFR | ACK)
+        and a.payload_len == b.payload_len
+        and (clock_ns is None or abs(b.ts_ns - a.ts_ns - clock_ns) <= window_ns)
+        and same_content(a, b) is not False  # a transfer has many segments of one length
+    ]
+    ids_kept = sum(same_id(a, b) is True for a, b in may) >= SEVERAL
     votes: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
     times: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})
-    for a in one:
-        for b in two:
-            if a.side != b.side or (a.flags ^ b.flags) & (SFR | ACK):
-                continue
-            if a.payload_len != b.payload_len:
-                continue
-            delta = b.ts_ns - a.ts_ns
-            if clock_ns is not None and abs(delta - clock_ns) > window_ns:
-                continue
-            weight = 4 if a.control else 2 if a.payload_len else 1
-            if a.payload_hash and a.payload_hash == b.payload_hash:
-                weight += 4
-            if not (a.no_seq or b.no_seq):
-                _vote(votes[a.side], times[a.side], (b.seq - a.seq) % WRAP, weight, delta)
-            if a.flags & ACK:
-                other = 1 - a.side
-                _vote(votes[other], times[other], (b.ack - a.ack) % WRAP, weight, delta)
+    for a, b in may:
+        if ids_kept and same_id(a, b) is False:
+            continue
+        weight = 4 if a.control else 2 if a.payload_len else 1
+        weight += 4 * (same_content(a, b) is True)
+        delta = b.ts_ns - a.ts_ns
+        if not (a.no_seq or b.no_seq):
+            _vote(votes[a.side], times[a.side], (b.seq - a.seq) % WRAP, weight, delta)
+        if a.flags & ACK:
+            other = 1 - a.side
+            _vote(votes[other], times[other], (b.ack - a.ack) % WRAP, weight, delta)
     return _best(votes[0], times[0], isn[0]), _best(votes[1], times[1], isn[1])
 
 

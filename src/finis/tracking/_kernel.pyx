@@ -107,6 +107,9 @@ cdef class KernelTracker:
     cdef int64_t now_ns, beside
     cdef uint64_t number
 
+    def __cinit__(self, **_):
+        self.helpers = []
+
     def __init__(
         self, *, max_connections=reference.MAX_CONNECTIONS, max_embryonic=reference.MAX_EMBRYONIC,
         max_kept=reference.MAX_KEPT, linger_ns=reference.LINGER_NS,
@@ -135,7 +138,7 @@ cdef class KernelTracker:
         self.shares, self.now_ns, self.number = shares, -SPAN_NS, 0
         self.made = [(np.empty(0, _OBSERVATION), np.empty(0, _SEGMENT))] * ALIVE
         self.parts, self.drained, self.lock = parts, False, Lock()
-        self.handed, self.todo, self.helpers = [], [], []
+        self.handed, self.todo = [], []
         self.beside = beside
 
     def __dealloc__(self):

@@ -157,6 +157,9 @@ def truth(one: witness.Connection, situation: str, told: str = "") -> Truth:
             "rst-dropped-by-firewall",
             # Of several RSTs one may be missing where evidence is.
             *(("host-without-state",) if _answered(one) else ()),
+            # The firewall forgets a connection at the ACK of the later FIN: the ACK of the other
+            # does not pass, as in `simultaneous`.
+            *(("final-ack-unseen",) if one.crossed else ()),
         ),
         _harm(one, situation, told),
         first_fin=None if one.crossed or first[0] > 8e9 else SIDE[first[1]],
