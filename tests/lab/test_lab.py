@@ -41,12 +41,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("netfilter", "netfilter-nat", "netfilter-synproxy"),
     )  # fmt: skip
     _, others = runner.run(runner.choose(ELSEWHERE), folder, OTHERS)
-    failed = [
-        one
-        for one in (*done, *more, *others)
-        if one.problem and not one.problem.startswith("skipped")
-    ]
-    assert not failed
+    assert not [one for one in (*done, *more, *others) if one.failed]
     return folder
 
 
@@ -170,3 +165,27 @@ def test_truth_is_written_as_json(tmp_path: Path) -> None:
     facts = json.loads((tmp_path / "refused.asa" / "truth.json").read_text())
     assert facts["experienced"] == {"client": "refused"}
     assert facts["truths"][0]["causes"] == ["refused"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "problem", "first"),
+    [
+        ([(0, "")], "", ""),
+        ([(1, "TimeoutError"), (0, "")], "", "TimeoutError"),
+        ([(1, "TimeoutError"), (1, "refused")], "refused", "TimeoutError"),
+        ([(143, "exit status 143")], "exit status 143", ""),  # Ctrl-C: not again
+        ([(-9, "did not end")], "did not end", ""),
+    ],
+)
+def test_what_fails_is_played_once_more(
+    ends: list[tuple[int, str]],
+    problem: str,
+    first: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left = list(ends)
+    monkeypatch.setattr(runner, "_worked", lambda *_: left.pop(0))
+    (one,) = runner.choose(["client-first"])
+    played = runner._play(one, "asa", tmp_path, set())
+    assert (played.problem, played.first, left) == (problem, first, [])

@@ -82,6 +82,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     def tell(played: Played) -> None:
         what = played.problem or "played"
+        what += f" at the second attempt; the first: {played.first}" if played.first else ""
         print(f"{played.scenario:<{NAME - 1}} {played.kind:<19}{what}", flush=True)
 
     output = Path(arguments.output) if arguments.output else None
@@ -94,7 +95,7 @@ def _run(arguments: argparse.Namespace) -> int:
     example = _example(played)
     if example:
         print(f"\n{folder}: try  finis diagnose {folder}/{example}")
-    failed = [one for one in played if one.problem and not one.problem.startswith("skipped")]
+    failed = [one for one in played if one.failed]
     if failed:
         print(f"finis: {len(failed)} of {len(played)} runs failed", file=sys.stderr)
     return FAULT if failed else DONE
