@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from finis.correlation.correlate import correlate
+from finis.correlation.evidence import PointData
+from finis.correlation.placing import Paired
 from finis.correlation.stories import Stories
+from finis.correlation.twins import EMPTY
 from tests.correlation.world import denials, log, point
+from tests.script import segments
 
 # The firewall lies between the points; `c` and `s` are the delays in ms of what comes from C and S.
 OPEN = """
@@ -144,3 +150,60 @@ def test_two_one_way_taps_are_one_connection() -> None:
     assert (len(case.table), row["n_points"]) == (1, 2)
     assert (row["orig_pkts"], row["resp_pkts"]) == (3, 2)
     assert any("one direction" in note for note in case.unmatched)
+
+
+PLAIN = """
+start 2024-05-01T12:00:00
+@0.{c:03}  C > S  S   0:0(0) win 64240
+@0.1{s:02} S > C  S.  0:0(0) ack 1 win 65535
+@0.2{c:02} C > S  .   1:1(0) ack 1
+@0.3{c:02} C > S  F.  1:1(0) ack 1
+@0.4{s:02} S > C  F.  1:1(0) ack 2
+@0.5{c:02} C > S  .   2:2(0) ack 2
+"""
+
+
+def broken_off(name: str, file: int, c_s: float, s_s: float, numbers: str, after: str) -> PointData:
+    """Four plain connections and a download that its client breaks off, of which no beginning, no
+    payload and no IP ID is known."""
+
+    def data(which: range, first_s: float, acked: int) -> list[str]:
+        return [f"@{first_s + 0.002 * n + s_s:.3f} S > C . {1 + 1368 * n}:{1369 + 1368 * n}(1368)"
+                f" ack {acked}" for n in which]  # fmt: skip
+
+    told = [
+        f"@{1 + s_s:.3f} S > C . 1:1(0) ack 300", *data(range(60, 80), 1, 318),
+        f"@{1.2 + c_s:.3f} C > S P. 318:349(31) ack 99000",
+        f"@{1.201 + c_s:.3f} C > S . 349:349(0) ack 99000",
+        f"@{1.23 + c_s:.3f} C > S R. 349:349(0) ack 99000",
+        *(data(range(80, 87), 1.12, 349) if after else []),
+    ]  # fmt: skip
+    told.sort(key=lambda line: float(line.split()[0][1:]))
+    rows = [segments("\n".join(["start 2024-05-01T12:00:00", numbers, *told]))]
+    for port in range(41000, 41004):
+        rows.append(segments(PLAIN.format(c=round(1000 * c_s), s=round(1000 * s_s))))
+        for end in ("src_p", "dst_p"):
+            rows[-1][end][rows[-1][end] != 443] = port
+    every = np.concatenate(rows)
+    return point(name, every[np.argsort(every["ts_ns"], kind="stable")], file=file, margin_s=5)
+
+
+def test_a_transfer_that_was_broken_off_is_not_paired_with_itself_a_little_later() -> None:
+    """What still came from the server never left the firewall: of one length with what came before,
+    it pairs with that, 126 ms and five segments off, and then nothing would be as it was."""
+    near = broken_off("client", 0, 0.0, 0.004, "", "")
+    far = broken_off("server", 1, 0.004, 0.0, "isn C 900001\nisn S 77", "and more")
+    case = correlate([near, far], log(), denials())
+    (pairing,) = [one for many in case.pairings.values() for one in many if len(one.pairs) < 6]
+    assert [seen.point for seen in case.story(4).seen] == ["client", "server"]
+    assert pairing.offset == (900001, 77)
+    assert len(pairing.vanished) == 7 and not pairing.created
+
+
+def test_a_clock_that_others_refute_proves_nothing() -> None:
+    paired = Paired(EMPTY, usual={(0, 1): (-3_000_000, 4_000_000)})
+    assert not paired.refutes((0, 1), -3_000_000, 0)
+    assert not paired.refutes((0, 1), 50_000_000, 0)
+    assert paired.refutes((0, 1), 126_000_000, 9_000_000)
+    assert not paired.refutes((0, 1), 126_000_000, 90_000_000)  # it hardly says anything itself
+    assert not paired.refutes((0, 2), 126_000_000, 0)  # nobody else does

@@ -30,6 +30,7 @@ _RELATIVE = int(Quirk.RELATIVE_SEQ)
 FAR_AWAY = 1 << 60
 MARGIN_NS = 1_000_000  # a twin may be this much later than clocks and transit say
 LATE_TWIN_NS = 150_000_000  # below any retransmission timer (RFC 6298 §2.4; Linux: 200 ms)
+SOON_NS = 50_000_000  # of what is paired for its time and length alone
 LATE_RST_NS = 1_000_000_000
 SEVERAL = 3  # pairs that agree on a delay
 LONG = 2000  # segments of a tail searched for one acknowledgement
@@ -100,7 +101,8 @@ def pair(one: list[Segment], two: list[Segment], offsets: Offsets, clock_ns: int
     changed = False
     if pairs and left and right:
         middle = _middle(pairs)
-        other = after_change(left, right, offsets, middle, LATE_TWIN_NS)
+        kept = _ids_kept([same_id(a, b) for a, b in pairs])
+        other = after_change(left, right, offsets, middle, SOON_NS, ids_kept=kept)
         if other is not None:
             before = len(pairs)
             left, right = _pass(left, right, other, pairs, middle)
@@ -123,7 +125,7 @@ def _reject_others(
         return
     middle = _middle(pairs)
     same = [same_id(a, b) for a, b in pairs]
-    kept_ids = same.count(True) > same.count(False)
+    kept_ids = _ids_kept(same)
     kept = []
     for (a, b), ids in zip(pairs, same, strict=True):
         # No timer repeats a RST: one that comes late is more likely held up than another one.
@@ -137,6 +139,10 @@ def _reject_others(
     pairs[:] = kept
     left.sort(key=lambda s: s.at)
     right.sort(key=lambda s: s.at)
+
+
+def _ids_kept(same: list[bool | None]) -> bool:
+    return same.count(True) > same.count(False)
 
 
 def one_packet(a: Segment, b: Segment) -> bool:
@@ -272,7 +278,7 @@ def _stretched(
     found = set()
     for a in left:
         for b in starts.get((a.side, a.control, a.seq), []) if a.payload_len else []:
-            if abs(b.ts_ns - a.ts_ns - clock) <= LATE_TWIN_NS and (1, b.at) not in found:
+            if abs(b.ts_ns - a.ts_ns - clock) <= SOON_NS and (1, b.at) not in found:
                 pairs.append((a, b))
                 found |= {(0, a.at), (1, b.at)}
                 break

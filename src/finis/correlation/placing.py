@@ -31,6 +31,7 @@ from finis.records import dataclass, field
 from finis.terms import Flag, Orientation, Quirk
 
 _NO_TTL = int(Quirk.NO_TTL)
+RUN_APART_NS = 50_000_000  # so much two clocks may drift while both capture
 ALIKE = 0.5  # share of the shorter tail that must pair for two observations to be one connection
 SURELY_ALIKE = 0.8  # … where not even the tuple is the same; losses leave only one side alone
 
@@ -56,6 +57,13 @@ class Paired:
     )  # two units → (clock of the second − of the first, slack) per connection
     notes: list[str] = field(default_factory=list)
     one_way: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    usual: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)  # of many twins
+
+    def refutes(self, units: tuple[int, int], clock: int, slack: int) -> bool:
+        """Is this clock not what connections say of which nothing is open, by more than clocks run
+        apart?  Then segments were paired that only look alike."""
+        usual, its_slack = self.usual.get(units, (clock, 0))
+        return abs(clock - usual) > slack + its_slack + RUN_APART_NS
 
 
 @dataclass(slots=True)
@@ -126,6 +134,8 @@ def _measure(ev: Evidence, out: Paired) -> None:
             middle = int(np.median(clock[at]))
             slack = int(np.median(slacks[at]))
             out.measured[one, two] += [(middle, slack)] * int(at.sum())
+            if at.sum() >= SEVERAL:
+                out.usual[one, two] = middle, slack
 
 
 def alike(ev: Evidence, found: Candidates) -> Candidates:
@@ -356,18 +366,27 @@ def _pairing(
     a, b = members[near], members[far]
     raw = two.raw if near == two.i else turned(two.raw)
     clock, slack, sound = _clock(raw, a, b)
-    if sound and two.first_near is not None:
-        u, v = int(ev.unit[a.row]), int(ev.unit[b.row])
-        out.measured[min(u, v), max(u, v)].append((clock if u < v else -clock, slack))
+    u, v = int(ev.unit[a.row]), int(ev.unit[b.row])
+    units, measured = (min(u, v), max(u, v)), (clock if u < v else -clock, slack)
+    refuted = sound and out.refutes(units, *measured)
+    if sound and two.first_near is not None and not refuted:
+        out.measured[units].append(measured)
     names = ev.points[int(ev.point[a.row])], ev.points[int(ev.point[b.row])]
     if raw.pairs and raw.share < ALIKE:
         out.notes.append(
             f"most kept segments of one connection at {names[0]} and {names[1]} differ "
             f"(frame {int(ev.rows['first_frame'][a.row])} and {int(ev.rows['first_frame'][b.row])})"
         )
+    if refuted:
+        out.notes.append(
+            f"one connection at {names[0]} and {names[1]} fits itself in a way that the clock of "
+            f"others refutes (frame {int(ev.rows['first_frame'][a.row])} and "
+            f"{int(ev.rows['first_frame'][b.row])}): what only one of them shows is not judged"
+        )
     if not raw.pairs and _complementary(a.view, b.view):
         out.one_way[names] += 1
-    verdict = judge(raw, a.view, b.view, clock, slack, two.first_near is not None)
+    placed = two.first_near is not None and not refuted
+    verdict = judge(raw, a.view, b.view, clock, slack, placed)
     index = (at, at + 1)
     return Pairing(
         near=at,

@@ -8,7 +8,7 @@ point nearer to orig; inside this module, *second minus first* of the two tails 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
 from finis.correlation.keys import Array
@@ -120,27 +120,69 @@ def solve(
         and same_content(a, b) is not False  # a transfer has many segments of one length
     ]
     ids_kept = sum(same_id(a, b) is True for a, b in may) >= SEVERAL
-    votes: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
-    times: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})
+    votes: tuple[_Votes, _Votes] = (defaultdict(_Vote), defaultdict(_Vote))
     for a, b in may:
         if ids_kept and same_id(a, b) is False:
             continue
         weight = 4 if a.control else 2 if a.payload_len else 1
         weight += 4 * (same_content(a, b) is True)
-        delta = b.ts_ns - a.ts_ns
         if not (a.no_seq or b.no_seq):
-            _vote(votes[a.side], times[a.side], (b.seq - a.seq) % WRAP, weight, delta)
+            votes[a.side][(b.seq - a.seq) % WRAP].add(a, b, weight)
         if a.flags & ACK:
-            other = 1 - a.side
-            _vote(votes[other], times[other], (b.ack - a.ack) % WRAP, weight, delta)
-    return _best(votes[0], times[0], isn[0]), _best(votes[1], times[1], isn[1])
+            votes[1 - a.side][(b.ack - a.ack) % WRAP].add(a, b, weight)
+    return _best(votes[0], isn[0], clock_ns), _best(votes[1], isn[1], clock_ns)
+
+
+class _Vote:
+    """Who speaks for an offset.  A segment has one twin at most: of all that acknowledge the same
+    no more count than the fewer of the two."""
+
+    def __init__(self) -> None:
+        self.weights: tuple[dict[int, int], dict[int, int]] = ({}, {})  # by segment, of each tail
+        self.deltas: dict[int, list[int]] = {}  # by segment of the first
+
+    def add(self, a: Segment, b: Segment, weight: int) -> None:
+        for of, one in zip(self.weights, (a, b), strict=True):
+            of[one.at] = max(weight, of.get(one.at, 0))
+        self.deltas.setdefault(a.at, []).append(b.ts_ns - a.ts_ns)
+
+    @property
+    def count(self) -> int:
+        return min(sum(of.values()) for of in self.weights)
+
+    def spread(self, clock_ns: int | None) -> float:
+        """How much the delays vary; of several that may be the segment's the one that fits best."""
+        every = [delta for some in self.deltas.values() for delta in some]
+        middle = sorted(every)[len(every) // 2] if clock_ns is None else clock_ns
+        nearest = [min(abs(delta - middle) for delta in some) for some in self.deltas.values()]
+        return 1 + sum(nearest) / len(nearest)
+
+
+_Votes = defaultdict[int, _Vote]
+
+
+def _best(votes: _Votes, isn: int | None, clock_ns: int | None) -> int | None:
+    """The offset most segments agree on.  Series of equal lengths fit several offsets nearly as
+    well: among those, the ISNs' own, then none at all, then the one whose delays vary least."""
+    if not votes:
+        return isn
+    counts = {offset: vote.count for offset, vote in votes.items()}
+    top = max(counts.values())
+    near = [offset for offset, count in counts.items() if count >= 0.7 * top]
+    if isn is not None and isn in near:
+        return isn
+    if 0 in near:
+        return 0
+    return min(near, key=lambda o: (votes[o].spread(clock_ns) / counts[o], -counts[o], o))
 
 
 def after_change(
-    one: list[Segment], two: list[Segment], way: Offsets, clock_ns: int, window_ns: int
-) -> Offsets | None:
+    one: list[Segment], two: list[Segment], way: Offsets, clock_ns: int, window_ns: int, *,
+    ids_kept: bool,
+) -> Offsets | None:  # fmt: skip
     """Offsets that hold for segments the main ones leave over: payload of another length shifts
-    all that follows.  None unless two segments at the right time agree on it."""
+    all that follows.  None unless two segments at the right time agree on it.  `ids_kept`: segments
+    keep their IP IDs on the way."""
     found, one, two = list(way), sample(one), sample(two)
     for side in (0, 1):
         main = way[side]
@@ -149,6 +191,8 @@ def after_change(
             for b in two:
                 alike = a.side == b.side and a.flags == b.flags and a.payload_len == b.payload_len
                 if not alike or abs(b.ts_ns - a.ts_ns - clock_ns) > window_ns:
+                    continue
+                if same_content(a, b) is False or (ids_kept and same_id(a, b) is False):
                     continue
                 if a.side == side and not (a.bare_ack or a.no_seq or b.no_seq):
                     votes[(b.seq - a.seq) % WRAP] += 1
@@ -170,34 +214,6 @@ def sample(tail: list[Segment]) -> list[Segment]:
         return tail
     middle = [s for s in tail[SAMPLE:-SAMPLE] if s.flags & SFR]
     return tail[:SAMPLE] + middle[:SAMPLE] + tail[-SAMPLE:]
-
-
-def _vote(
-    votes: Counter[int], times: dict[int, list[int]], offset: int, weight: int, delta: int
-) -> None:
-    votes[offset] += weight
-    times.setdefault(offset, []).append(delta)
-
-
-def _best(votes: Counter[int], times: dict[int, list[int]], isn: int | None) -> int | None:
-    """The offset most segments agree on.  Series of equal lengths fit several offsets nearly as
-    well: among those, the ISNs' own, then none at all, then the one whose delays vary least."""
-    if not votes:
-        return isn
-    top = max(votes.values())
-    near = [offset for offset, count in votes.items() if count >= 0.7 * top]
-    if isn is not None and isn in near:
-        main = isn
-    elif 0 in near:
-        main = 0
-    else:
-        main = min(near, key=lambda o: (_spread(times[o]) / votes[o], -votes[o], o))
-    return main
-
-
-def _spread(deltas: list[int]) -> float:
-    middle = sorted(deltas)[len(deltas) // 2]
-    return 1 + sum(abs(delta - middle) for delta in deltas) / len(deltas)
 
 
 def isn_offsets(
