@@ -17,6 +17,7 @@ from finis.intake import NEVER
 from finis.pipeline import Case, Options, read
 from finis.report.diagnosis import document, facts
 from finis.report.text import render
+from finis.tracking import segments
 from finis.wire.dialects import _packed
 from tests.builders import EPOCH_NS, ether, icmp4, packet, pcap
 
@@ -101,6 +102,26 @@ def small_batches(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
                 yield point, source, batch[at : at + rows]
 
     monkeypatch.setattr(intake.Intake, "segments", small)
+
+
+@pytest.mark.parametrize("batch", [NEVER, 20])
+@pytest.mark.parametrize("lost", [0.0, 0.2])
+def test_the_report_does_not_depend_on_threads_that_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, lost: float
+) -> None:
+    small_batches(monkeypatch, 50)
+    monkeypatch.setattr(intake, "LARGE_BYTES", 0)
+    monkeypatch.setattr(segments, "MANY", 100)
+    path = tmp_path / "inside.pcap"
+    capture(path, seed=8, lost=lost)
+    found = []
+    for processors in (1, 2):
+        monkeypatch.setattr(segments, "processors", lambda count=processors: count)
+        found.append(read(path, Options(batch=batch)))
+        lean = read(path, Options(batch=batch, keep=False))
+        assert render(document(lean)) == render(document(found[-1]))
+    assert said(found[0]) == said(found[1])
+    assert found[0].connections.equals(found[1].connections)
 
 
 def test_a_connection_that_was_given_away_is_explained(

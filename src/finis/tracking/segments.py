@@ -3,6 +3,7 @@ or ``FINIS_PURE=1`` asks for it."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from finis.compiled import kernel
@@ -19,6 +20,12 @@ def compiled() -> bool:
     return kernel("finis.tracking._kernel") is not None
 
 
+def processors() -> int:
+    """On how many this process may run."""
+    allowed = getattr(os, "sched_getaffinity", None)  # where there is such a thing
+    return len(allowed(0)) if allowed is not None else os.cpu_count() or 1
+
+
 def tracker(*, parts: bool = False, beside: bool = False, **options: int) -> SegmentTracker:
     """A tracker for the segments of one point; see `ReferenceTracker` for the options.  `parts`: of
     most connections that it hands on nobody will ask for the kept segments; `beside`: of many,
@@ -27,7 +34,8 @@ def tracker(*, parts: bool = False, beside: bool = False, **options: int) -> Seg
     if compiled():
         from finis.tracking._kernel import KernelTracker
 
-        return KernelTracker(parts=parts, beside=MANY if beside else -1, **options)
+        threads = beside and processors() > 1
+        return KernelTracker(parts=parts, beside=MANY if threads else -1, **options)
     from finis.tracking.reference import ReferenceTracker
 
     return ReferenceTracker(**options)
