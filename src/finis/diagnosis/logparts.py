@@ -240,7 +240,16 @@ class LogJudge:
     def many(self) -> bool:
         """Do patterns read so many rows that they are worth threads, and not so many that memory
         holds what only one of them reads?"""
-        return CHUNK < self.refused.rows.rows + self.kept.some.rows <= MANY
+        return CHUNK < self._read_by_patterns <= MANY
+
+    @property
+    def large(self) -> bool:
+        """Do they read more than that?"""
+        return self._read_by_patterns > MANY
+
+    @property
+    def _read_by_patterns(self) -> int:
+        return self.refused.rows.rows + self.kept.some.rows
 
     def give_connections(self, tally: Tally) -> None:
         """Hand over what was added up."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -37,6 +38,15 @@ def no_room(where: Path | None, error: Exception) -> UsageError:
         f"rows that do not fit in memory cannot be written to {where}: {error}; "
         "TMPDIR names another place"
     )
+
+
+def give_back() -> None:
+    """Memory that was freed, and that the C library keeps for the next who asks, goes back to the
+    system, where it can be told to (glibc: malloc_trim)."""
+    import ctypes
+
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def picked(rows: Array, at: Array) -> Array:

@@ -17,7 +17,7 @@ from finis.correlation.stories import PLACE, PLACED, Proof
 from finis.diagnosis.engine import VERDICT
 from finis.diagnosis.findings import EXAMPLES, originals
 from finis.diagnosis.patterns._api import READS, find_all, readable, searches, told
-from finis.diagnosis.spill import Rows
+from finis.diagnosis.spill import Rows, give_back
 from finis.diagnosis.tally import Tally
 from finis.tables import CONNECTIONS, DENIALS, STORY_FACTS
 
@@ -166,6 +166,8 @@ class Verdicts:
                 if not self.only:
                     self.log.give_connections(self.tally)
                     self.log.give_denials(self.tally)
+                    if self.log.large:
+                        give_back()  # patterns read with memory of another library's
         if self.sought is not None:
             self.sought.finish(logged)
         if not self.batches:
