@@ -379,8 +379,8 @@ def _pairing(
         )
     if refuted:
         out.notes.append(
-            f"one connection at {names[0]} and {names[1]} fits itself in a way that the clock of "
-            f"others refutes (frame {int(ev.rows['first_frame'][a.row])} and "
+            f"kept segments of one connection at {names[0]} and {names[1]} fit at a time that "
+            f"others refute (frame {int(ev.rows['first_frame'][a.row])} and "
             f"{int(ev.rows['first_frame'][b.row])}): what only one of them shows is not judged"
         )
     if not raw.pairs and _complementary(a.view, b.view):
