@@ -18,22 +18,22 @@ from finis import intake
 from finis.intake import Options
 from finis.pipeline import event_frames, read
 from finis.wire.ahead import ahead
-from finis.wire.captures._api import LASTING
+from finis.wire.captures._api import AHEAD, LASTING
 from finis.wire.dialects import _rows, cisco_asa, netfilter
 from finis.wire.source import Source
 
 
 def reused(count: int) -> Iterator[np.ndarray]:
     """A reader that uses its buffers again as soon as it may."""
-    buffers = [np.zeros(3, np.int64) for _ in range(LASTING)]
+    buffers = [np.zeros(3, np.int64) for _ in range(AHEAD)]
     for n in range(count):
-        buffer = buffers[n % LASTING]
+        buffer = buffers[n % AHEAD]
         buffer[:] = n
         yield buffer
 
 
 @pytest.mark.parametrize("much", [False, True])
-@pytest.mark.parametrize("count", [0, 1, 2, 3, LASTING, 200])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, AHEAD, LASTING, 200])
 def test_every_item_arrives_once_in_order_and_unchanged(count: int, much: bool) -> None:
     got = []
     for item in ahead(reused(count), much=much):
