@@ -19,11 +19,11 @@ cdef class Helper:
     cdef PyThread_type_lock gate, busy  # `busy`: held by who touches the share
     cdef int turn, next  # the slots that the thread comes to, and that is filled, next
     cdef bint stopped, failed
-    cdef list memory  # by slot
+    cdef list memory  # by slot: of the rows and of what there is to do of them
 
     def __cinit__(self, Share share):
         cdef int i
-        self.share, self.memory = share, [None] * SLOTS
+        self.share, self.memory = share, [(None, None)] * SLOTS
         self.gate, self.busy = PyThread_allocate_lock(), PyThread_allocate_lock()
         for i in range(SLOTS):
             self.slots[i].ready, self.slots[i].over = (
@@ -87,10 +87,17 @@ cdef class Helper:
     cdef void disclaim(self) noexcept nogil:
         PyThread_release_lock(self.slots[self.next].over)
 
-    cdef void hand(self, const Batch *batch) noexcept nogil:
+    cdef object todo(self):
+        """The room that the slot to be filled next had for it."""
+        return self.memory[self.next][1]
+
+    cdef int hand(self, const Batch *batch, tuple memory) except -1:
+        """`memory` lasts until the slot is filled again."""
+        self.memory[self.next] = memory
         self.slots[self.next].batch = batch[0]
         PyThread_release_lock(self.slots[self.next].ready)
         self.next = (self.next + 1) % SLOTS
+        return 0
 
     cdef void rest(self) noexcept nogil:
         """Wait until there is nothing to do."""

@@ -138,7 +138,7 @@ cdef class KernelTracker:
         self.shares, self.now_ns, self.number = shares, -SPAN_NS, 0
         self.made = [(np.empty(0, _OBSERVATION), np.empty(0, _SEGMENT))] * ALIVE
         self.parts, self.drained, self.lock = parts, False, Lock()
-        self.handed, self.todo = [], []
+        self.handed, self.todo = [], [None] * shares
         self.beside = beside
 
     def __dealloc__(self):
@@ -179,13 +179,27 @@ cdef class KernelTracker:
             self._hand(batch, rows, n)
         else:
             with self.lock:
-                self._make_todo(n, batches)
-                with nogil:
-                    divide(self.trackers[0], rows, n, self.now_ns, batches, self.shares)
+                self.todo = [self._room(n, old) for old in self.todo]
+                self._divide(rows, n, self.todo, batches)
                 for which in range(self.shares):
                     self._follow(self.members[which], &batches[which])
-                self.now_ns = batches[0].now_ns
         self.number += n
+
+    cdef object _room(self, Py_ssize_t n, old):
+        """For what a share has to do of `n` rows; `old`, if that is large enough."""
+        cdef Py_ssize_t size = (n + STEP) * <Py_ssize_t>sizeof(Todo)
+        return old if old is not None and len(old) >= size else np.empty(size, np.uint8)
+
+    cdef int _divide(self, Segment *rows, Py_ssize_t n, list todo, Batch *batches) except -1:
+        """What each share has to do of a batch; `todo`: the room for it."""
+        cdef int which
+        for which in range(self.shares):
+            batches[which].todo = <Todo *>address(todo[which])
+            batches[which].number = self.number
+        with nogil:
+            divide(self.trackers[0], rows, n, self.now_ns, batches, self.shares)
+        self.now_ns = batches[0].now_ns
+        return 0
 
     cdef int _follow(self, Share share, const Batch *batch) except -1:
         cdef Py_ssize_t at = 0
@@ -201,45 +215,25 @@ cdef class KernelTracker:
         cdef Helper helper
         cdef Batch[2] batches
         cdef int which
-        if not self.helpers:
-            self.helpers = [Helper(share) for share in self.members]
-            for helper in self.helpers:
-                Thread(target=helper.work, name="following", daemon=True).start()
+        for share in () if self.helpers else self.members:
+            helper = Helper(share)
+            Thread(target=helper.work, name="following", daemon=True).start()
+            self.helpers.append(helper)  # of those that began: they are waited for
         for helper in self.helpers:
             with nogil:
                 helper.claim()
         try:
-            for which, helper in enumerate(self.helpers):
-                if helper.failed:
-                    raise MemoryError
-                memory = helper.memory[helper.next]
-                todo = self._todo_of(n, None if memory is None else memory[1])
-                helper.memory[helper.next] = batch, todo  # so that it lasts
-                batches[which].todo, batches[which].number = <Todo *>address(todo), self.number
+            if any([(<Helper>one).failed for one in self.helpers]):
+                raise MemoryError
+            todo = [self._room(n, (<Helper>one).todo()) for one in self.helpers]
+            self._divide(rows, n, todo, batches)
         except MemoryError:
             for helper in self.helpers:
                 helper.disclaim()
             raise
-        with nogil:
-            divide(self.trackers[0], rows, n, self.now_ns, batches, self.shares)
-        self.now_ns = batches[0].now_ns
         for which, helper in enumerate(self.helpers):
-            helper.hand(&batches[which])
+            helper.hand(&batches[which], (batch, todo[which]))
         return 0
-
-    cdef int _make_todo(self, Py_ssize_t n, Batch *batches) except -1:
-        """Room for what each share has to do of `n` rows."""
-        cdef int which
-        old = self.todo or [None] * self.shares
-        self.todo = [self._todo_of(n, one) for one in old]
-        for which in range(self.shares):
-            batches[which].todo = <Todo *>address(self.todo[which])
-            batches[which].number = self.number
-        return 0
-
-    cdef object _todo_of(self, Py_ssize_t n, old):
-        cdef Py_ssize_t room = (n + STEP) * <Py_ssize_t>sizeof(Todo)
-        return old if old is not None and len(old) >= room else np.empty(room, np.uint8)
 
     cdef int _rest(self) except -1:
         """All that was fed has been followed."""
