@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from finis.cli.main import main
 from finis.errors import InputError, UsageError
-from finis.lab import kernellog, runner, score, spaces
+from finis.lab import kernellog, network, runner, score, spaces
+from finis.lab.admission import Policy
 from finis.lab.kinds import KINDS
 from finis.lab.scenario import catalogue
 
@@ -112,6 +114,25 @@ def test_truths_name_causes_that_exist() -> None:
         for truth in scenario.truths:
             assert set(truth.causes) | set(truth.less) <= ends, name
         assert set(scenario.denials) <= denials, name
+
+
+def test_hosts_take_no_port_by_which_truths_are_told_apart() -> None:
+    first, last = map(int, network.PORTS.split())
+    named = {truth.source for one in catalogue().values() for truth in one.truths} - {None}
+    assert len(named) > 10
+    assert not [port for port in named if port is not None and first <= port <= last]
+
+
+@real
+def test_a_host_takes_ports_of_its_own(tmp_path: Path) -> None:
+    first, last = map(int, network.PORTS.split())
+    lab = network.Network(tmp_path, KINDS["asa"], Policy())
+    try:
+        with lab.client, socket.socket() as one:
+            one.bind((lab.client_ip, 0))
+            assert first <= one.getsockname()[1] <= last
+    finally:
+        lab.close()
 
 
 def test_unknown_scenario() -> None:

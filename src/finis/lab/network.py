@@ -29,6 +29,8 @@ from finis.lab.netfilter import Netfilter
 from finis.lab.spaces import Space
 
 SIDES = ("outside", "inside")  # the interfaces of a device
+# Ports that hosts take by themselves; scenarios name others, by which truths are told apart.
+PORTS = "53000\t60999"
 TAPS = {1: SIDES, 2: ("outside", "between", "inside")}
 
 
@@ -111,6 +113,7 @@ class Network:
         host.run("ip", "addr", "add", f"{own}/{size}", "dev", "eth0", *at_once)
         host.run("ip", "route", "add", "default", "via", nearby)
         host.run("ip", "neigh", "add", nearby, "lladdr", there, "dev", "eth0")
+        host.sysctl("net.ipv4.ip_local_port_range", PORTS)
 
     def _routes(self, number: int, ends: Sequence[tuple[str, str]]) -> None:
         """The addresses of a firewall that is a host itself, and who stands on its two sides."""

@@ -173,7 +173,7 @@ class Space:
         with self:
             return subprocess.Popen(command, preexec_fn=die_with_parent, **keywords)  # type: ignore[call-overload,no-any-return]
 
-    def sysctl(self, name: str, value: int) -> None:
+    def sysctl(self, name: str, value: int | str) -> None:
         """Set a kernel parameter of this namespace (``net.ipv4.…``)."""
         with self:
             Path("/proc/sys", *name.split(".")).write_text(f"{value}\n")
