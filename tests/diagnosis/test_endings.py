@@ -137,6 +137,21 @@ CASES: list[tuple[str, str, str, str, Row]] = [
      seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
          "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_data_after_fin=31,
          orig_close_notify="likely"))),
+    ("END310", SURE, NO, "a TLS farewell that crossed the server's FIN",
+     seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
+         "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_unacked=24,
+         orig_close_notify="likely"))),
+    ("END310", SURE, YES, "a request that crossed the server's FIN, and a farewell",
+     seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
+         "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_unacked=324,
+         orig_close_notify="likely"))),
+    ("END310", SURE, YES, "as few bytes that crossed it, but no farewell",
+     seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
+         "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_unacked=24))),
+    ("END310", SURE, YES, "how many bytes crossed it is not known",
+     seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
+         "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_unacked=None,
+         orig_close_notify="likely"))),
     ("END310", SURE, MAYBE, "a few bytes and the client's FIN at once, after the server's FIN",
      seen(**fins("resp", ended="reset") | rst(
          "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_data_after_fin=57,
@@ -403,6 +418,10 @@ LOOK_ALIKES: list[tuple[str, str, Row]] = [
     ("END313", "a farewell, no request",
      seen(**fins("resp", ended="reset") | rst(
          "resp", "data-after-close", "data", o_data_after_fin=31, orig_close_notify="likely",
+         r_fin_after_data_s=-0.004, closing_gap_s=60.0))),
+    ("END313", "a farewell that crosses the idle close",
+     seen(**fins("resp", ended="reset") | rst(
+         "resp", "data-after-close", "data", o_unacked=24, orig_close_notify="likely",
          r_fin_after_data_s=-0.004, closing_gap_s=60.0))),
     ("END314", "the silence fits no timer",
      seen(**rst("resp"), closing_gap_s=100.0, idle_s=100.0)),

@@ -165,21 +165,31 @@ class Half:
         """A RST of a host that knew no such connection (RFC 9293 §3.10.7.1)."""
         return self.rst & self.rst_class("no-state", "no-state-ack")
 
+    def _alert_sized(self, name: str) -> pl.Expr:
+        """So many bytes of this side, one at least, are a TLS alert by their size and no more."""
+        size = self.col(name)
+        return (size > 0) & (size <= LARGEST_ALERT_BYTES) & self.notify("yes", "likely")
+
     @cached_property
     def only_alert_after_fin(self) -> pl.Expr:
         """What this side sent after the peer's FIN has the size of a TLS alert and no more."""
-        return (
-            (self.col("data_after_fin") > 0)
-            & (self.col("data_after_fin") <= LARGEST_ALERT_BYTES)
-            & self.notify("yes", "likely")
-        )
+        return self._alert_sized("data_after_fin")
+
+    @cached_property
+    def only_alert_crossed_fin(self) -> pl.Expr:
+        """It sent nothing after the peer's FIN, and what was never acknowledged is no more than
+        an alert: a farewell that was under way when the FIN came."""
+        return (self.col("data_after_fin") == 0) & self._alert_sized("unacked")
+
+    @cached_property
+    def farewell_refused(self) -> pl.Expr:
+        """Of a side whose data met a socket that was closed: it was no more than an alert."""
+        return self.only_alert_after_fin | self.only_alert_crossed_fin
 
     @cached_property
     def loses_data(self) -> pl.Expr:
         """Data of this side was never acknowledged, and it was more than a TLS farewell."""
-        unacked = self.col("unacked")
-        farewell = (unacked <= LARGEST_ALERT_BYTES) & self.notify("yes", "likely")
-        return (unacked > 0) & no(farewell)
+        return (self.col("unacked") > 0) & no(self._alert_sized("unacked"))
 
     @cached_property
     def alien_rst_ttl(self) -> pl.Expr:

@@ -13,9 +13,10 @@ FIN followed by the side's own abort (END301 to END304): the ACK bit is set and 
 between. A request that crosses the server's FIN is END313.
 
 ## Harm
-Harmful where the client's data is refused: the server will not act on it. Harmless where only a
-TLS farewell was refused. Depends where the client no longer wanted the rest of a response, and
-where it sent a few bytes and closed at once, without waiting for an answer.
+Harmful where the client's data is refused: the server will not act on it. Harmless where only a TLS
+farewell was refused, whether it was sent after the FIN or crossed it. Depends where the client no
+longer wanted the rest of a response, and where it sent a few bytes and closed at once, without
+waiting for an answer.
 
 ## What to change
 Close only the sending half, read until end of file, then close.
@@ -89,12 +90,12 @@ class DataAfterClose(Cause):
     harm = facts.harm(
         (
             _refused(facts.RESP)
-            & facts.no(facts.ORIG.only_alert_after_fin)
+            & facts.no(facts.ORIG.farewell_refused)
             & facts.no(_waits_for_no_answer(facts.ORIG)),
             Harm.HARMFUL,
         ),
         (facts.data_lost(), Harm.DEPENDS),
-        (facts.ORIG.only_alert_after_fin | facts.RESP.only_alert_after_fin, Harm.HARMLESS),
+        (facts.ORIG.farewell_refused | facts.RESP.farewell_refused, Harm.HARMLESS),
         otherwise=Harm.DEPENDS,
     )
     harm_why = "the data sent after the FIN was thrown away; only a TLS farewell is no loss"

@@ -70,7 +70,7 @@ class KeepAliveRace(Cause):
             & facts.RESP.rst
             & facts.RESP.rst_answers("data")
             & ((pl.col("o_data_after_fin") > 0) | facts.RESP.rst_class("data-after-close"))
-            & facts.no(facts.ORIG.only_alert_after_fin)
+            & facts.no(facts.ORIG.farewell_refused)
             & facts.no(facts.ORIG.fin_first)
             & (lag >= 0)
             & (lag <= limit)
