@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from finis import pipeline
 from finis.correlation import logalone
 from finis.correlation.naming import LENGTH
-from finis.diagnosis import coded, logparts, logrows, population, refused, spill
+from finis.diagnosis import coded, logparts, logrows, population, refused, spill, times
 from finis.diagnosis.cutting import Cut
 from finis.diagnosis.engine import judge
 from finis.diagnosis.verdicts import Verdicts
@@ -248,8 +248,15 @@ def test_names_that_memory_does_not_hold_are_told_all_the_same(
     assert said(packed(lines(2), 1)) == want
 
 
+def test_hosts_that_wait_to_be_counted_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    want = said(packed(lines(2), 1))
+    monkeypatch.setattr(times, "FEW", 1)
+    assert said(packed(lines(2), 1)) == want
+
+
 def test_hosts_that_were_not_counted_prove_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logparts, "HOSTS_MOST", 1)
+    monkeypatch.setattr(times, "FEW", 1)
+    monkeypatch.setattr(times, "ASKED_MOST", 0)
     verdicts = packed(lines(2), 1)
     assert verdicts.n_connections == framed(lines(2)).n_connections
     assert not {one.id for one in verdicts.patterns} & {"PAT301", "PAT303"}

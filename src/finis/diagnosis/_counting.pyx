@@ -220,7 +220,8 @@ cdef class Counter(Keyed):
         self.slots, self.spare = <char*>self.spare, old
         return 0
 
-    cdef inline int _count(self, uint64_t key, bint marked) except -1 nogil:
+    cdef inline int _count(self, uint64_t key, uint32_t times, bint marked) except -1 nogil:
+        """1: there was no room for it."""
         cdef Entry* entry
         if key == 0:
             return 0
@@ -229,7 +230,7 @@ cdef class Counter(Keyed):
             if self.held >= 2 * self.most:
                 self.full = True
                 if not self.forget:
-                    return 0
+                    return 1
                 self._forget_some()
                 entry = <Entry*>self.at(key)
             elif self.full_up():
@@ -239,23 +240,41 @@ cdef class Counter(Keyed):
                 entry = <Entry*>self.at(key)
             entry.key = key
             self.held += 1
-        entry.count += 1
+        entry.count += times
         entry.marked += marked
         return 0
 
     def add(self, const uint64_t[::1] keys, marked=None):
         cdef const uint8_t[::1] marks = None
         cdef bint marking = marked is not None
+        cdef Py_ssize_t refused = 0
         if marking:
             marks = np.ascontiguousarray(marked).view(np.uint8)
             if len(marks) != len(keys):
                 raise ValueError("one mark per key")
         cdef Py_ssize_t i, length = len(keys)
+        may = not self.forget and self.held + length > 2 * self.most
+        out = np.empty(length if may else 0, np.int64)
+        cdef int64_t[::1] left = out
         with nogil:
             for i in range(length):
                 if i + AHEAD < length:
                     self.fetch(keys[i + AHEAD])
-                self._count(keys[i], marking and marks[i] != 0)
+                if self._count(keys[i], 1, marking and marks[i] != 0):
+                    left[refused] = i
+                    refused += 1
+        return out[:refused]
+
+    def hold(self, const uint64_t[::1] keys):
+        cdef Py_ssize_t i, length = len(keys)
+        with nogil:
+            for i in range(length):
+                if i + AHEAD < length:
+                    self.fetch(keys[i + AHEAD])
+                self._count(keys[i], 0, False)
+
+    def close(self):
+        self.most = self.held // 2
 
     def add_some(self, const uint64_t[::1] keys, const int64_t[::1] at):
         cdef Py_ssize_t i, length = len(at)
@@ -264,7 +283,7 @@ cdef class Counter(Keyed):
             for i in range(length):
                 if i + AHEAD < length:
                     self.fetch(keys[at[i + AHEAD]])
-                self._count(keys[at[i]], False)
+                self._count(keys[at[i]], 1, False)
 
     def items(self):
         out = np.empty((3, self.held), np.uint64)

@@ -19,7 +19,9 @@ NEVER = -(2**63)  # no stamp
 
 
 class Counting(Protocol):
-    def add(self, keys: Array, marked: Array | None = None) -> None: ...
+    def add(self, keys: Array, marked: Array | None = None) -> Array: ...
+    def hold(self, keys: Array) -> None: ...
+    def close(self) -> None: ...
     def add_some(self, keys: Array, at: Array) -> None: ...
     def items(self) -> tuple[Array, Array, Array]: ...
     def get(self, keys: Array) -> tuple[Array, Array]: ...
@@ -40,19 +42,34 @@ class Counter:
         self.full = False
         self.counts: dict[int, list[int]] = {}
 
-    def add(self, keys: Array, marked: Array | None = None) -> None:
-        """`marked`: bool per key."""
+    def add(self, keys: Array, marked: Array | None = None) -> Array:
+        """`marked`: bool per key.  The indices of those for which there was no room."""
         marks = [False] * len(keys) if marked is None else marked.tolist()
-        for key, mark in zip(keys.tolist(), marks, strict=True):
-            entry = self.counts.get(key)
-            if entry is None:
-                if key == 0:
-                    continue
-                if len(self.counts) >= 2 * self.most and not self._make_room():
-                    continue
-                entry = self.counts[key] = [0, 0]
-            entry[0] += 1
-            entry[1] += mark
+        left = []
+        for at, (key, mark) in enumerate(zip(keys.tolist(), marks, strict=True)):
+            entry = self._entry(key)
+            if entry is not None:
+                entry[0] += 1
+                entry[1] += mark
+            elif key:
+                left.append(at)
+        return np.array(left, np.int64)
+
+    def hold(self, keys: Array) -> None:
+        """Make room for these, as far as there is any; they count from 0."""
+        for key in keys.tolist():
+            self._entry(key)
+
+    def close(self) -> None:
+        """Take no further keys but perhaps one.  Not where some are forgotten."""
+        self.most = len(self.counts) // 2
+
+    def _entry(self, key: int) -> list[int] | None:
+        """What is counted of a key; None where nothing is."""
+        entry = self.counts.get(key)
+        if entry is None and key and (len(self.counts) < 2 * self.most or self._make_room()):
+            entry = self.counts[key] = [0, 0]
+        return entry
 
     def add_some(self, keys: Array, at: Array) -> None:
         """Those at these indices (i8)."""

@@ -19,7 +19,7 @@ from finis.correlation.captured import Captured
 from finis.correlation.keys import mix
 from finis.correlation.stories import Clock, Proof
 from finis.diagnosis.coded import Coded, Members, Names
-from finis.diagnosis.counting import NEVER, counter
+from finis.diagnosis.counting import NEVER
 from finis.diagnosis.cutting import Cut, without
 from finis.diagnosis.engine import Judged
 from finis.diagnosis.kinds import (
@@ -48,13 +48,13 @@ from finis.diagnosis.refused import Refusals, slot_keys
 from finis.diagnosis.shared import Correlate, Shared
 from finis.diagnosis.spill import CHUNK, Chunk, picked
 from finis.diagnosis.tally import Tally, addressed, whom_columns
+from finis.diagnosis.times import Times
 from finis.records import dataclass, field
 from finis.tracking.parts import LogPart
 
 Array = np.ndarray
 AT_ONCE = 1 << 19  # denials judged together, or twice as many if there are no more
 SHARE = 1 << 21  # denials whose hosts are told apart at one time
-HOSTS_MOST = 1 << 21  # half of the hosts whose connections are counted; further ones are not
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +108,9 @@ class LogJudge:
         self.kinds, self.denial_kinds = ConnectionKinds(), DenialKinds()
         self.connections = Coded("connections", limit, self.names)
         self.denials = Coded("denials", limit, self.names)
-        self.openers = counter(HOSTS_MOST, forget=False)  # marked: carried no data
-        # Of what is told of.
-        self.asked = counter(HOSTS_MOST, forget=False) if cut or captured else self.openers
-        self.targets = counter(HOSTS_MOST, forget=True)  # host and port that were asked
+        self.openers = Times()  # marked: carried no data
+        self.asked = Times() if cut or captured else self.openers  # of what is told of
+        self.targets = Times()  # host and port that were asked, a hash
         self.reader = Reader(self.names, self.kinds)
         self.kept = Kept(self.names)
         self.refused = Refusals(self.names, self.denial_kinds)
@@ -210,8 +209,7 @@ class LogJudge:
 
     @cached_property
     def _counted(self) -> Counted:
-        columns = self.refused.rows.columns
-        return Counted(columns["tuple"], columns["src"], self.refused.targets, self.openers)
+        return Counted(self.refused.rows, self.refused.targets, self.openers)
 
     def _unjudged(self, logged: dict[str, bool]) -> Iterator[_Unjudged]:
         begin = 0
@@ -354,12 +352,15 @@ class _Counts(Whole):
         return self.judge.connections.total > 0 or self.judge.kept.any_opened
 
     def opened(self, hosts: pl.Series) -> pl.Series:
-        found = pl.Series(self.judge.asked.get(_codes(hosts))[0])
+        codes = _codes(hosts)
+        known = self.judge.asked.about([codes])
+        found = pl.Series(known.get(codes)[0])
         # Who was not counted may have opened any number.
-        return found.replace({0: None}) if self.judge.asked.full else found
+        return found.replace({0: None}) if known.full else found
 
     def asked(self, targets: pl.DataFrame) -> pl.Series:
-        return pl.Series(self.judge.targets.get(_targets(targets))[0])
+        codes = _targets(targets)
+        return pl.Series(self.judge.targets.about([codes]).get(codes)[0])
 
     def ended_often(self) -> pl.LazyFrame:
         return self.judge.kept.ended_often()

@@ -43,7 +43,7 @@ KEPT = np.dtype(
 NO_PORT = np.uint32(1 << 16)
 NO_SIDE = 255
 NO_HOW = np.uint32(0xFFFFFFFF)
-SLOT_BITS = 25  # of the counts of connections by host and second
+SLOT_BITS = 23  # of the counts of connections by host and second
 _SCHEMA = polars_schema(CONNECTIONS) | polars_schema(STORY_FACTS)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 
 import numpy as np
 
 from finis.correlation.keys import mix
-from finis.diagnosis.counting import Counting, counter, firsts
+from finis.diagnosis.counting import counter, firsts
 from finis.diagnosis.kinds import Population
-from finis.diagnosis.spill import CHUNK, Chunk, Spill
+from finis.diagnosis.spill import CHUNK, Chunk, Columnar, Spill
+from finis.diagnosis.times import Times
 
 Array = np.ndarray
 MANY = 1 << 21  # rows; of more, memory counts for more than what a second thread saves
@@ -21,20 +23,22 @@ class Counted:
     """All denials of a log by their hosts.  Keys are counted a share at a time, so that memory is a
     ceiling and 13 bytes a denial."""
 
-    def __init__(self, tuples: Spill, sources: Spill, targets: Spill, openers: Counting) -> None:
-        """A key (u8, 0: nothing to count) of every denial for each; `openers`: connections by who
-        opened them, marked those without data."""
-        self.openers = openers
+    def __init__(self, rows: Columnar, targets: Spill, openers: Times) -> None:
+        """Their columns; `targets`: whom each tried to reach, as a number, 0 where that is not
+        known; `openers`: connections by who opened them, marked those without data."""
+        tuples, sources = rows.columns["tuple"], rows.columns["src"]
+        hosts = chain(rows.columns["dst"], sources)
         if not CHUNK < tuples.rows <= MANY:
+            self.openers = openers.about(hosts)
             [self.repeats] = _times(tuples)
             self.denied, self.fanout = _times(sources, _first(targets))
             return
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(1) as pool:
-            repeats = pool.submit(_times, tuples)
+            known, repeats = pool.submit(openers.about, hosts), pool.submit(_times, tuples)
             self.denied, self.fanout = _times(sources, _first(targets))
-            [self.repeats] = repeats.result()
+            self.openers, [self.repeats] = known.result(), repeats.result()
 
     def of(self, rows: Chunk, begin: int, logged: Array) -> Population:
         """Of some packed denials, of which this is the number of the first.  `logged`: are the

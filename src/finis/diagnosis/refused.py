@@ -34,7 +34,7 @@ REFUSED = np.dtype(
      ("dst_p", "u4"), ("said", "u4"), ("device", "u2"), ("known", "u1"), ("over", "u1")]
 )  # fmt: skip
 _MSG_ID, _FLAGS = (_packed.WORDS.index(name) for name in ("msg_id", "flags"))
-SLOT_BITS = 24
+SLOT_BITS = 22
 MOST_HOSTS = 1 << 12  # of which one may make up half
 SAID_MOST = 1 << 16  # combinations of words told apart by patterns
 _SCHEMA = polars_schema(DENIALS) | polars_schema(DENIAL_FACTS)
