@@ -116,6 +116,11 @@ class Half:
         return pl.col(f"{self.side}_bytes")
 
     @cached_property
+    def sent_nothing(self) -> pl.Expr:
+        """No byte of it was captured, and the capture misses none that was acknowledged."""
+        return (self.bytes == 0) & no(pl.col("gap"))
+
+    @cached_property
     def fin(self) -> pl.Expr:
         return self.col("fin")
 

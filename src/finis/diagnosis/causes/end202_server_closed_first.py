@@ -46,7 +46,7 @@ class ServerClosedFirst(Cause):
     beats = ("END207",)
     harm = facts.harm(
         (
-            facts.packets() & (pl.col("orig_bytes") > 0) & (pl.col("resp_bytes") == 0),
+            facts.packets() & (facts.ORIG.bytes > 0) & facts.RESP.sent_nothing,
             Harm.DEPENDS,
         ),
         otherwise=Harm.HARMLESS,

@@ -50,9 +50,7 @@ class ClientAborted(Cause):
         (pl.col("orientation") == "guessed", Harm.DEPENDS),
         (facts.data_lost(), Harm.DEPENDS),
         (
-            (pl.col("orig_bytes") == 0)
-            & (pl.col("resp_bytes") == 0)
-            & facts.no(pl.col("midstream")),
+            facts.ORIG.sent_nothing & facts.RESP.sent_nothing & facts.no(pl.col("midstream")),
             Harm.HARMLESS,
         ),
         (facts.RESP.fin & facts.RESP.col("fin_acked"), Harm.HARMLESS),

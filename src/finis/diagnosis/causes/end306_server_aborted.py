@@ -47,7 +47,7 @@ class ServerAborted(Cause):
     names_side = True
     harm = facts.harm(
         (pl.col("orientation") == "guessed", Harm.DEPENDS),
-        ((pl.col("orig_bytes") > 0) & (pl.col("resp_bytes") == 0), Harm.HARMFUL),
+        ((facts.ORIG.bytes > 0) & facts.RESP.sent_nothing, Harm.HARMFUL),
         (facts.data_lost(), Harm.HARMFUL),
         otherwise=Harm.DEPENDS,
     )

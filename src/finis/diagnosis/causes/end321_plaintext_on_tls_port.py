@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 def _mute_on_tls_port() -> pl.Expr:
     return (
         pl.col("resp_p").is_in(facts.TLS_PORTS)
-        & (pl.col("resp_bytes") == 0)
+        & facts.RESP.sent_nothing
         & facts.no(facts.positive("r_rexmit"))
         & facts.no(pl.col("midstream"))
         & (facts.RESP.reset_it | facts.RESP.fin_first)

@@ -62,7 +62,7 @@ class TlsRefused(Cause):
         return (
             facts.packets()
             & facts.ORIG.proto("tls")
-            & (pl.col("resp_bytes") == 0)
+            & facts.RESP.sent_nothing
             & facts.no(facts.positive("r_rexmit"))
             # A ClientHello repeated and never acknowledged did not arrive: nobody refused it.
             & facts.no((pl.col("o_unacked") > 0) & (pl.col("o_rexmit") > 1))
