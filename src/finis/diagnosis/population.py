@@ -36,9 +36,10 @@ class Counted:
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(1) as pool:
-            known, repeats = pool.submit(openers.about, hosts), pool.submit(_times, tuples)
+            known = pool.submit(openers.about, hosts)
+            [self.repeats] = _times(tuples)
             self.denied, self.fanout = _times(sources, _first(targets))
-            self.openers, [self.repeats] = known.result(), repeats.result()
+            self.openers = known.result()
 
     def of(self, rows: Chunk, begin: int, logged: Array) -> Population:
         """Of some packed denials, of which this is the number of the first.  `logged`: are the

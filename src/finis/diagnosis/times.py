@@ -13,7 +13,7 @@ from finis.diagnosis.spill import Spill
 from finis.records import dataclass
 
 Array = np.ndarray
-FEW = 1 << 18  # half of the keys that are counted at once
+FEW = 1 << 15  # half of the keys that are counted at once
 ASKED_MOST = 1 << 20  # half of the keys that may be asked for at one time
 
 
@@ -42,9 +42,9 @@ class Times:
         left = self.first.add(keys, marked)
         if not len(left):
             return
-        which = np.zeros(len(left), bool) if marked is None else marked[left] != 0
-        for spill, mine in zip(self.others, (left[~which], left[which]), strict=True):
-            spill.add(keys[mine])
+        some = np.zeros(len(left), bool) if marked is None else marked[left] != 0
+        for spill, mine in zip(self.others, (~some, some), strict=True):
+            spill.add(keys[left[mine]])
 
     def about(self, asked: Iterable[Array]) -> Known:
         """What is known of these keys."""
@@ -52,10 +52,10 @@ class Times:
             return Known((self.first,))
         more = counter(ASKED_MOST, forget=False)
         for keys in asked:
-            more.hold(keys[self.first.get(keys)[0] == 0])
+            more.hold(keys)
         full = more.full
         more.close()
-        for marked, spill in enumerate(self.others):
+        for spill, marked in zip(self.others, (False, True), strict=True):
             for keys in spill:
-                more.add(keys, np.full(len(keys), bool(marked)))
+                more.add(keys, np.ones(len(keys), bool) if marked else None)
         return Known((self.first, more), full)
