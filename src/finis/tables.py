@@ -365,6 +365,12 @@ o_dropped_fin    bool a FIN of orig was dropped by the firewall
 r_dropped_fin    bool a FIN of resp was dropped by the firewall
 o_dropped_data   bool data of orig was dropped by the firewall
 r_dropped_data   bool data of resp was dropped by the firewall
+o_dropped_syns   i8 SYNs among the dropped segments of orig
+r_dropped_syns   i8 SYNs among the dropped segments of resp
+o_denied         bool the firewall's log or drop capture names a segment of orig that it refused
+r_denied         bool the firewall's log or drop capture names a segment of resp that it refused
+o_denied_rst     bool a RST among these
+r_denied_rst     bool a RST among these
 created_rst      text a RST left the firewall that never entered it: to-orig, to-resp, both or none
 paired           bool seen at two or more points whose segments were paired
 gap              bool bytes were acknowledged that the most complete point never captured

@@ -75,7 +75,7 @@ def test_both_explanations_of_the_servers_state(dirty: Example) -> None:
 
 
 def test_the_firewall_ate_the_rst(dirty: Example) -> None:
-    said = claim(dirty, "never left it")
+    said = claim(dirty, "log says that it refused it")
     assert "The server's RST was seen at inside and has no twin at outside" in said.text
     assert [str(proof)[:6] for proof in said.proofs] == ["inside", "asa.lo"]
 

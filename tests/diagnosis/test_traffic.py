@@ -401,7 +401,9 @@ def test_two_sides_of_a_firewall(name: str) -> None:
     key, inside, outside = ACROSS[name]
     got = across(inside, outside)
     row = got.connections.row(0, named=True)
-    assert (row["points"], row["cause"], row["confidence"]) == ("inside,outside", key, "certain")
+    assert (row["points"], row["cause"]) == ("inside,outside", key)
+    # What one capture lacks it may have lost, unless what follows shows that nobody got it.
+    assert row["confidence"] == ("certain" if key in ("END306", "END107") else "likely")
     (found,) = findings(got)
     assert any("firewall" in claim.text for claim in found.examples[0].claims) == (key != "END306")
 

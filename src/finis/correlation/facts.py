@@ -82,8 +82,18 @@ def _capture_loss(pick: Picker, gap: Array, lossy: Array) -> Array:
         return np.zeros(len(chosen.fullest), bool)
     missed = gap | lossy[ev.point] if lossy.any() else gap
     if pick.all(chosen.near_orig) and pick.all(chosen.near_resp):
-        return missed
-    found: Array = missed[chosen.near_orig] | missed[chosen.near_resp]
+        return missed | _one_way(pick)
+    found: Array = missed[chosen.near_orig] | missed[chosen.near_resp] | _one_way(pick)
+    return found
+
+
+def _one_way(pick: Picker) -> Array:
+    """One side speaks as in a connection, and of the other nothing was captured."""
+    near = pick.chosen.near_orig, pick.chosen.near_resp
+    sent = [pick.side("pkts", near[side], side) for side in (0, 1)]
+    spoke = [sent[side] > sum(pick.side(name, near[side], side) for name in ("syns", "rsts"))
+             for side in (0, 1)]  # fmt: skip
+    found: Array = ((sent[0] == 0) & spoke[1]) | ((sent[1] == 0) & spoke[0])
     return found
 
 
@@ -337,6 +347,9 @@ def _side_facts(pick: Picker, has: Array, side: int, letter: str, treated: Treat
         out[f"{letter}_{name}"] = Column(value, has & there)
     told = treated.paired | treated.refused[side]
     out[f"{letter}_dropped"] = Column(treated.dropped[side], told)
+    out[f"{letter}_dropped_syns"] = Column(treated.syns[side], told)
+    out[f"{letter}_denied"] = Column(treated.refused[side], has)
+    out[f"{letter}_denied_rst"] = Column(treated.refused_rst[side], has)
     for kind in ("rst", "fin", "data"):
         value = treated.kinds[kind][side]
         out[f"{letter}_dropped_{kind}"] = Column(value, treated.paired | value)

@@ -25,13 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Treated:
-    """Per story.  `dropped[side]` counts, `kinds[what][side]` says whether; `created[0]`: a RST
-    was made towards orig, `[1]` towards resp.  Absence is observed only where `paired`."""
+    """Per story.  `dropped[side]` counts, of them `syns`; `kinds[what][side]` says whether;
+    `created[0]`: a RST was made towards orig, `[1]` towards resp.  Absence is observed only where
+    `paired`."""
 
     ending: Made
     paired: Array
     refused: tuple[Array, Array]  # a denial speaks of a segment of that side
+    refused_rst: tuple[Array, Array]  # of a RST
     dropped: tuple[Array, Array]
+    syns: tuple[Array, Array]
     kinds: dict[str, tuple[Array, Array]]
     created: tuple[Array, Array]
     device_first: Array  # the first RST anyone saw was the firewall's own
@@ -51,11 +54,16 @@ def treated(
     def flags() -> tuple[Array, Array]:
         return np.zeros(n, bool), np.zeros(n, bool)
 
+    def counts() -> tuple[Array, Array]:
+        return np.zeros(n, np.int64), np.zeros(n, np.int64)
+
     out = Treated(
         ending=partial(_endings, ev, groups, chosen, {}),
         paired=np.zeros(n, bool),
         refused=flags(),
-        dropped=(np.zeros(n, np.int64), np.zeros(n, np.int64)),
+        refused_rst=flags(),
+        dropped=counts(),
+        syns=counts(),
         kinds={"rst": flags(), "fin": flags(), "data": flags()},
         created=flags(),
         device_first=np.zeros(n, bool),
@@ -99,7 +107,9 @@ def _verdicts(
     known = {index for places in vanished.values() for _, index in places}
     for index, row in zip(told, owner, strict=True):
         story = int(groups.story[row])
-        out.refused[int(ev.tail[index]["side"]) ^ int(groups.flipped[row])][story] = True
+        side = int(ev.tail[index]["side"]) ^ int(groups.flipped[row])
+        out.refused[side][story] = True
+        out.refused_rst[side][story] |= bool(ev.tail[index]["flags"] & Flag.RST)
         if index not in known:
             vanished[story].append((row, index))
     return vanished, created
@@ -118,6 +128,7 @@ def _count(ev: Evidence, groups: Groups, out: Treated, story: int, row: int, ind
     segment = ev.tail[index]
     side = int(segment["side"]) ^ int(groups.flipped[row])
     out.dropped[side][story] += 1
+    out.syns[side][story] += bool(segment["flags"] & Flag.SYN)
     for what, holds in (
         ("rst", segment["flags"] & Flag.RST),
         ("fin", segment["flags"] & Flag.FIN),

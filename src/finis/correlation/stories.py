@@ -93,6 +93,14 @@ class Story:
     def conn_id(self) -> str:
         return str(self.row["conn_id"] if self.name is None else self.name())
 
+    def refusing(self, *seen: Proof) -> Proof | None:
+        """The line or dropped frame that says one of these segments was refused."""
+        places = {(proof.file, proof.number) for proof in seen}
+        for row in self.denials:
+            if (row["segment_file"], row["segment_frame"]) in places:
+                return Proof(row["file"], row["line"], row["unit"])
+        return None
+
     def find(self, role: Role, side: Side, *, nearest: Side | None = None) -> Found | None:
         """The segment kept for a role, at the point nearest to `nearest` (default: its sender)."""
         toward = side if nearest is None else nearest

@@ -400,11 +400,13 @@ def made_between(story: Story, did: str) -> list[Claim]:
         for pairing in story.pairings
         for at, row in pairing.created
     ]
-    return [Claim(f"A RST {did} towards {to} that had not entered it.", tuple(shown[:4]))]
+    text = f"A RST {did} towards {to} that no capture shows entering it."
+    return [Claim(text, tuple(shown[:4]))]
 
 
 def firewall_dropped(story: Story) -> list[Claim]:
-    """Segments that entered the firewall and never left it, as far as two captures show."""
+    """Segments that entered the firewall and never left it, by its log or as far as two captures
+    show."""
     claims = []
     for pairing in story.pairings:
         for at, index in pairing.vanished:
@@ -414,20 +416,31 @@ def firewall_dropped(story: Story) -> list[Claim]:
             flags = int(segment["flags"])
             what = "RST" if flags & Flag.RST else "FIN" if flags & Flag.FIN else "segment"
             other = story.seen[pairing.far if at == pairing.near else pairing.near]
-            shown = [seen.proof(segment)]
+            shown = seen.proof(segment)
             text = (
                 f"The {role(sender)}'s {what} was seen at {seen.point} and has no twin at "
-                f"{other.point}: it entered the firewall and never left it"
+                f"{other.point}: "
             )
-            lines = [
-                Proof(row["file"], row["line"], row["unit"])
-                for row in story.denials
-                if (row["segment_file"], row["segment_frame"]) == (shown[0].file, shown[0].number)
-            ]
-            if lines:
-                text += "; the firewall's log says that it refused it"
-            claims.append(Claim(text + ".", (*shown, *lines[:1])))
+            line = story.refusing(shown)
+            text += (
+                "it never left the firewall, or that capture missed it."
+                if line is None
+                else "the firewall's log says that it refused it."
+            )
+            claims.append(Claim(text, (shown,) if line is None else (shown, line)))
     return claims[:4]
+
+
+def capture_missed(story: Story) -> list[Alternative]:
+    """What else explains that a segment has no twin, where the firewall does not name it."""
+    if not story.pairings or story.row.get("o_denied") or story.row.get("r_denied"):
+        return []
+    return [
+        Alternative(
+            "The other capture missed it: captures lose packets.",
+            "a capture of what the firewall drops, or its log of that moment",
+        )
+    ]
 
 
 def log_end(story: Story) -> list[Claim]:

@@ -146,13 +146,17 @@ def pairing_lines(story: Story, pairing: Pairing) -> list[Line]:
         f"± {duration(pairing.clock_slack_ns)} (the way between them is part of that)"
     )
     for places, what in (
-        (pairing.vanished, "entered the firewall and never left"),
-        (pairing.created, "left the firewall without having entered"),
+        (pairing.vanished, "entering"),
+        (pairing.created, "leaving"),
     ):
         for number, at in places:
             seen = story.seen[number]
             proof = Span(f" [{seen.proof(seen.tail[at])}]", "proof")
-            lines.append((f"a segment seen at {seen.point} {what}", proof))
+            other = far if number == pairing.near else near
+            text = (
+                f"a segment seen at {seen.point}, {what} the firewall, has no twin at {other.point}"
+            )
+            lines.append((text, proof))
     if pairing.unjudged:
         lines.append(
             f"{len(pairing.unjudged)} segments seen at one point only could not have been seen "

@@ -76,12 +76,13 @@ def _one(story: Story, step: Step, memory: _Memory) -> Told:
     text, style = _plain(story, step, memory)
     if step.fate == "vanished":
         points = " and ".join(story.seen[n].point for n in sorted(step.at))
-        return Told(
-            f"{text}; dropped by the firewall: seen at {points} and nowhere after", "harmful"
-        )
+        named = story.refusing(*step.proofs) is not None
+        what = "refused by the firewall" if named else "dropped by the firewall, or missed beyond"
+        return Told(f"{text}; {what}: seen at {points} and nowhere after", "harmful")
     if step.fate == "created":
         points = " and ".join(story.seen[n].point for n in sorted(step.at))
-        return Told(f"{text}; made by the firewall: seen only at {points}", "depends")
+        what = "made by the firewall, or missed before"
+        return Told(f"{text}; {what}: seen only at {points}", "depends")
     return Told(text, style)
 
 

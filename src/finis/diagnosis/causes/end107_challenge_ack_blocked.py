@@ -49,13 +49,19 @@ def syn_met_old_connection() -> pl.Expr:
     )
 
 
+def _repeated() -> pl.Expr:
+    """The old connection outlived the first RST: another SYN met it, too."""
+    return (pl.col("o_syns") >= 2) & (pl.col("o_rsts") >= 2)
+
+
 class ChallengeAckBlocked(Cause):
     id, name, table = "END107", "challenge-ack-blocked", "connections"
     withstands_loss = True  # the answer to the SYN shows it, whatever was missed
     title = "the RST that answers a challenge ACK was blocked: the old connection stays"
     beats = ("END207", "END102", "END103", "END108", "END311", "END331", "END603")
     confidence = facts.confidence(
-        (pl.col("o_dropped_rst"), Confidence.CERTAIN), otherwise=Confidence.LIKELY
+        (pl.col("o_dropped_rst") & (pl.col("o_denied_rst") | _repeated()), Confidence.CERTAIN),
+        otherwise=Confidence.LIKELY,
     )
     harm = Harm.HARMFUL
     harm_why = "to the client: it cannot connect until the server forgets the old connection"
@@ -73,9 +79,7 @@ class ChallengeAckBlocked(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        return syn_met_old_connection() & (
-            pl.col("o_dropped_rst") | ((pl.col("o_syns") >= 2) & (pl.col("o_rsts") >= 2))
-        )
+        return syn_met_old_connection() & (pl.col("o_dropped_rst") | _repeated())
 
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:

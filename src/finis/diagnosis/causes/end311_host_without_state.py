@@ -67,13 +67,19 @@ class HostWithoutState(Cause):
             pl.col("midstream") & (facts.RESP.rst_answers("ack") | facts.ORIG.rst_answers("ack")),
             Confidence.LIKELY,
         ),
-        # An abort of that host may have been lost before it came to the only point.
-        (facts.no(pl.col("paired")), Confidence.LIKELY),
+        # An abort of that host may have been lost before it came to the only point, or be taken
+        # for the firewall's own.
+        (facts.no(pl.col("paired")) | (pl.col("created_rst") != "none"), Confidence.LIKELY),
         otherwise=Confidence.CERTAIN,
     )
     harm = facts.harm(
         (facts.data_lost(), Harm.DEPENDS),
-        (_after_own_fin(facts.RESP) | _after_own_fin(facts.ORIG), Harm.HARMLESS),
+        (
+            # Where the capture misses segments, what was answered may have been data.
+            (_after_own_fin(facts.RESP) | _after_own_fin(facts.ORIG))
+            & facts.no(pl.col("capture_loss")),
+            Harm.HARMLESS,
+        ),
         otherwise=Harm.DEPENDS,
     )
     harm_why = "harmless after that side's own FIN; else the connection was cut"

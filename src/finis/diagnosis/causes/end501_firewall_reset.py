@@ -8,9 +8,9 @@ Two captures: the RST is seen on one side only, going out. Or the teardown reaso
 APPLIANCE`).
 
 ## Look-alikes
-A RST that was merely not captured on the other side: only gaps-free captures count. A box between
-the points that resets what it sees passing by: several RSTs, with guessed numbers (END316). A
-segment forwarded without translation is seen on the other side, under another tuple.
+A RST that was merely not captured on the other side: so only the log makes it certain. A box
+between the points that resets what it sees passing by: several RSTs, with guessed numbers (END316).
+A segment forwarded without translation is seen on the other side, under another tuple.
 
 ## Harm
 Harmful: the firewall cut the connection.
@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from finis.diagnosis import facts, telling
-from finis.diagnosis.cause import Claim
+from finis.diagnosis.cause import Alternative, Claim
 from finis.diagnosis.causes._aborts import guessed
 from finis.diagnosis.causes._stated import SYMPTOMS, FirewallStated
 from finis.terms import Confidence, Harm
@@ -47,8 +47,9 @@ class FirewallReset(FirewallStated):
     confidence = facts.confidence(
         # Its log names a host as the sender: another device between the points may have made it.
         (facts.teardown("reset-orig", "reset-resp"), Confidence.LIKELY),
-        (facts.teardown(*reasons) | facts.no(pl.col("capture_loss")), Confidence.CERTAIN),
-        otherwise=Confidence.POSSIBLE,
+        (facts.teardown(*reasons), Confidence.CERTAIN),
+        (pl.col("capture_loss"), Confidence.POSSIBLE),
+        otherwise=Confidence.LIKELY,  # the capture on its sender's side may have lost it
     )
     harm = facts.harm((facts.packets(), Harm.HARMFUL), otherwise=Harm.DEPENDS)
     harm_why = (
@@ -84,6 +85,11 @@ class FirewallReset(FirewallStated):
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:
         return [*telling.made_between(story, "left the firewall"), *super().claims(story)]
+
+    @classmethod
+    def alternatives(cls, story: Story) -> list[Alternative]:
+        stated = story.row.get("teardown") in cls.reasons
+        return [] if stated else telling.capture_missed(story)
 
 
 def _lost(sender: facts.Half) -> pl.Expr:

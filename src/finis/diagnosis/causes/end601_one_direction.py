@@ -35,6 +35,12 @@ if TYPE_CHECKING:
     from finis.correlation.stories import Story
 
 
+def _alone(side: facts.Half) -> pl.Expr:
+    """Nothing but this side was seen, and more of it than an attempt to connect."""
+    spoke = side.pkts > side.col("syns") + side.col("rsts")
+    return (side.pkts > 0) & (side.peer.pkts == 0) & (facts.no(facts.positive("o_syns")) | spoke)
+
+
 class OneDirection(Cause):
     id, name, table = "END601", "one-direction-only", "connections"
     title = "only one direction passed this point"
@@ -58,8 +64,7 @@ class OneDirection(Cause):
     def where(cls) -> pl.Expr:
         return (
             facts.packets()
-            & ((facts.ORIG.pkts == 0) ^ (facts.RESP.pkts == 0))
-            & facts.no(facts.positive("o_syns"))
+            & (_alone(facts.ORIG) | _alone(facts.RESP))
             & facts.no(facts.ended("unanswered", "refused"))
         )
 

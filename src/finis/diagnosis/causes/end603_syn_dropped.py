@@ -10,7 +10,8 @@ then answers the SYN is the firewall's own, in the server's name.
 
 Where the server's side shows nothing of the attempt, its capture has to be trusted: it shows other
 connections of the same two hosts and ran at that time. That makes it likely; possible, if all that
-it shows is one other port, for its filter may ask for just that.
+it shows is one other port, for its filter may ask for just that. It is certain where the log or a
+drop capture names the SYN.
 
 ## Look-alikes
 A server that does not answer (END102): there the SYN is seen on both sides.
@@ -45,7 +46,7 @@ SEVERAL = 2  # ports that the other capture shows: it was hardly taken for one p
 
 def _dropped() -> pl.Expr:
     """Every SYN vanished between two points that both show the attempt, or by the log's word."""
-    return facts.positive("o_dropped") & (pl.col("o_dropped") >= pl.col("o_syns"))
+    return facts.positive("o_dropped_syns") & (pl.col("o_dropped_syns") >= pl.col("o_syns"))
 
 
 def absence(story: Story) -> list[Claim]:
@@ -65,10 +66,11 @@ class SynDropped(Cause):
     title = "the SYN entered the firewall and never left it"
     beats = ("END207", "END101", "END102", "END108", "END111", "END331")
     confidence = facts.confidence(
+        (_dropped() & pl.col("o_denied"), Confidence.CERTAIN),
         (pl.col("paired") & pl.col("capture_loss"), Confidence.POSSIBLE),
         (facts.no(_dropped()) & (pl.col("absent_ports") >= SEVERAL), Confidence.LIKELY),
         (facts.no(_dropped()), Confidence.POSSIBLE),
-        otherwise=Confidence.CERTAIN,
+        otherwise=Confidence.LIKELY,  # a capture that lacks it may have lost it
     )
     harm = facts.harm(
         (pl.col("paired") | pl.col("absent_at").is_not_null(), Harm.HARMFUL),
@@ -108,7 +110,7 @@ class SynDropped(Cause):
     def alternatives(cls, story: Story) -> list[Alternative]:
         point = story.row.get("absent_at")
         if point is None:
-            return []
+            return telling.capture_missed(story)
         return [
             Alternative(
                 f"The capture at {point} has a filter that leaves this port out.",

@@ -11,7 +11,9 @@ ended the connection.
 ## Look-alikes
 A RST that the firewall made itself (END501) is on one side only, going out. A RST dropped after
 both sides had closed is no matter (END604 is named beside the verdict then); captures that began
-after the connection cannot show that the other side had closed before, so it is likely only.
+after the connection cannot show that the other side had closed before, so it is likely only. A RST
+that passed and that the other capture lost: so it is certain only where the firewall's log or a
+drop capture names it.
 
 ## Harm
 Harmful if the firewall also dropped data, as it does once it has forgotten the connection. Else it
@@ -33,7 +35,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from finis.diagnosis import facts, missing, telling
-from finis.diagnosis.cause import Cause, Claim
+from finis.diagnosis.cause import Alternative, Cause, Claim
 from finis.terms import Confidence, Harm, Side
 
 if TYPE_CHECKING:
@@ -45,14 +47,22 @@ def _alone(side: facts.Half, dropped: str) -> pl.Expr:
     return pl.col(dropped) & facts.no(side.peer.rst)
 
 
+def _named() -> pl.Expr:
+    """The firewall itself names the RST that it refused."""
+    return (_alone(facts.ORIG, "o_dropped_rst") & pl.col("o_denied_rst")) | (
+        _alone(facts.RESP, "r_dropped_rst") & pl.col("r_denied_rst")
+    )
+
+
 class RstDropped(Cause):
     id, name, table = "END605", "rst-dropped-by-firewall", "connections"
     title = "a RST ended one side only: the firewall dropped it"
     beats = ("END207", "END331", "END405", "END406", "END407", "END410")
+    # That a capture lacks the RST proves little by itself: captures lose packets.
     confidence = facts.confidence(
-        (pl.col("capture_loss"), Confidence.POSSIBLE),
-        (pl.col("midstream"), Confidence.LIKELY),
-        otherwise=Confidence.CERTAIN,
+        (_named() & facts.no(pl.col("midstream")), Confidence.CERTAIN),
+        (pl.col("capture_loss") & facts.no(_named()), Confidence.POSSIBLE),
+        otherwise=Confidence.LIKELY,
     )
     harm = facts.harm(
         (pl.col("o_dropped_data") | pl.col("r_dropped_data"), Harm.HARMFUL),
@@ -75,6 +85,7 @@ class RstDropped(Cause):
             pl.col("paired")
             & pl.col("established")
             & facts.ended("open", "half-closed")
+            & facts.no(facts.teardown("fins"))  # it went on, beyond the end of the captures
             & (_alone(facts.ORIG, "o_dropped_rst") | _alone(facts.RESP, "r_dropped_rst"))
         )
 
@@ -86,6 +97,10 @@ class RstDropped(Cause):
             *telling.firewall_dropped(story),
             *telling.log_end(story),
         ]
+
+    @classmethod
+    def alternatives(cls, story: Story) -> list[Alternative]:
+        return telling.capture_missed(story)
 
     @classmethod
     def missing(cls, story: Story) -> list[str]:

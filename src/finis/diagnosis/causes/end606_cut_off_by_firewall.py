@@ -10,8 +10,9 @@ only, the other capture was running, and no acknowledgement of them came.
 
 ## Look-alikes
 Losses beyond the firewall (END407): there the segments are in both captures. A capture that lost
-packets or has a filter: a single missing segment is likely, several in a row are certain. A
-segment that was dropped and got through at the next try (END604).
+packets or has a filter: so it is certain only where the firewall's log or a drop capture names such
+a segment. A segment that was dropped and got through at the next try (END604). An end by a RST
+or FINs that no capture shows and the log tells of: what comes after it is refused.
 
 ## Harm
 Harmful where data was dropped. Depends where only a FIN was: its sender waits, the other side keeps
@@ -31,7 +32,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from finis.diagnosis import facts, missing, telling
-from finis.diagnosis.cause import Cause, Claim
+from finis.diagnosis.cause import Alternative, Cause, Claim
 from finis.terms import Confidence, Harm, Side
 
 if TYPE_CHECKING:
@@ -50,6 +51,16 @@ def _fin(side: facts.Half) -> pl.Expr:
     )
 
 
+_OTHERWISE = ("fins", "reset-orig", "reset-resp", "reset-side-unknown")  # ends the log may tell of
+
+
+def _named() -> pl.Expr:
+    """The firewall itself names segments of that side that it refused, and more never left it."""
+    return (pl.col("o_denied") & (pl.col("o_dropped") > 1)) | (
+        pl.col("r_denied") & (pl.col("r_dropped") > 1)
+    )
+
+
 class CutOffByFirewall(Cause):
     id, name, table = "END606", "cut-off-by-firewall", "connections"
     title = "the firewall dropped what one side sent, to the end"
@@ -64,9 +75,11 @@ class CutOffByFirewall(Cause):
         "END902",
         "END903",
     )
+    # That a capture lacks the segments proves little by itself: captures lose packets.  Where the
+    # log tells of FINs or a reset that no capture shows, the firewall was not the one to end it.
     confidence = facts.confidence(
-        (pl.col("capture_loss"), Confidence.POSSIBLE),
-        ((pl.col("o_dropped") > 1) | (pl.col("r_dropped") > 1), Confidence.CERTAIN),
+        (pl.col("capture_loss") & facts.no(_named()), Confidence.POSSIBLE),
+        (_named() & facts.no(facts.teardown(*_OTHERWISE)), Confidence.CERTAIN),
         otherwise=Confidence.LIKELY,
     )
     harm = facts.harm((_data(facts.ORIG) | _data(facts.RESP), Harm.HARMFUL), otherwise=Harm.DEPENDS)
@@ -101,6 +114,10 @@ class CutOffByFirewall(Cause):
             *telling.fin(story, Side.RESP),
             *telling.log_end(story),
         ]
+
+    @classmethod
+    def alternatives(cls, story: Story) -> list[Alternative]:
+        return telling.capture_missed(story)
 
     @classmethod
     def missing(cls, story: Story) -> list[str]:
