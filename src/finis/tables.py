@@ -374,6 +374,8 @@ r_denied_rst     bool a RST among these
 created_rst      text a RST left the firewall that never entered it: to-orig, to-resp, both or none
 paired           bool seen at two or more points whose segments were paired
 gap              bool bytes were acknowledged that the most complete point never captured
+o_gap            bool bytes of orig were acknowledged that the point nearest to it never captured
+r_gap            bool bytes of resp were acknowledged that the point nearest to it never captured
 capture_loss     bool a capture that shows it is known to have missed segments: absence proves less
 built_ts         ts the firewall's Built
 teardown_ts      ts the firewall's Teardown

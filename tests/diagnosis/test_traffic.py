@@ -95,7 +95,7 @@ TRAFFIC: dict[str, tuple[str, str, dict[str, str]]] = {
         "+.1 S > C P. 1:1401(1400) ack 302\n+.01 C > S . 302:302(0) ack 1401\n"
         "+.1 S > C F. 1401:1401(0) ack 302\n+.01 C > S . 302:302(0) ack 1402",
     }),
-    "END205": ("certain", "harmless", {
+    "END205": ("likely", "harmless", {
         "FIN repeated": TALK + "+1 C > S F. 301:301(0) ack 1001\n"
         "+.01 S > C F. 1001:1001(0) ack 302\n+.4 S > C F. 1001:1001(0) ack 302\n"
         "+.8 S > C F. 1001:1001(0) ack 302",
@@ -482,6 +482,21 @@ def test_a_rst_that_the_stack_ignores_has_not_ended_it(
 ) -> None:
     row = judged(TALK + forged + after).connections.row(0, named=True)
     assert (row["cause"], row["harm"], row["contributing"]) == (cause, harm, "END315")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "cause"),
+    [
+        ("S > C F. 1001:1001(0) ack 302", "C > S F. 301:301(0) ack 1001", "END201"),
+        ("C > S F. 301:301(0) ack 1002", "S > C F. 1001:1001(0) ack 301", "END202"),
+        ("C > S F. 301:301(0) ack 1001", "S > C F. 1001:1001(0) ack 301", "END203"),
+    ],
+)
+def test_a_fin_that_acknowledges_another_was_not_first(first: str, second: str, cause: str) -> None:
+    """Taps of both directions, merged: the stamps of one are late."""
+    acks = "+.01 C > S . 302:302(0) ack 1002\n= S > C . 1002:1002(0) ack 302"
+    row = judged(TALK + f"+1 {first}\n+.0001 {second}\n{acks}").connections.row(0, named=True)
+    assert row["cause"] == cause
 
 
 def test_a_rst_that_answers_after_lost_data_was_not_ignored() -> None:

@@ -43,7 +43,14 @@ def columns(pick: Picker, treated: Treated) -> Columns:
     out |= _rst_facts(pick, has, treated)
     for more in (reported, stuck, resetting):
         out |= more.columns(pick, has)
-    missed = gaps(pick.fields)
+    by_side = gaps_by_side(pick.fields)
+    missed = by_side[0] | by_side[1]
+    for side, (letter, own) in enumerate(
+        zip("or", (chosen.near_orig, chosen.near_resp), strict=True)
+    ):
+        turned = pick.turned(own)
+        of = np.where(turned, by_side[1 - side][own], by_side[side][own])
+        out[f"{letter}_gap"] = Column(of, has)
     out |= unseen.columns(pick, has, missed)
     lossy = _lossy_points(pick, missed)
     out |= absent.columns(pick, has, lossy)
@@ -99,8 +106,15 @@ def _one_way(pick: Picker) -> Array:
 
 def gaps(fields: Turned) -> Array:
     """Observations (tables.OBSERVATION) in which bytes were acknowledged but never captured."""
-    found: Array = ((fields["history"] | 0x20) == ord("g")).any(axis=0)
+    orig, resp = gaps_by_side(fields)
+    found: Array = orig | resp
     return found
+
+
+def gaps_by_side(fields: Turned) -> tuple[Array, Array]:
+    """The same of bytes of orig, and of resp."""
+    history = fields["history"]
+    return (history == ord("G")).any(axis=0), (history == ord("g")).any(axis=0)
 
 
 def _counts(pick: Picker, has: Array) -> Columns:
@@ -157,7 +171,7 @@ def _closing(pick: Picker, has: Array, treated: Treated) -> Columns:
         for s, (own, peer) in enumerate(((near, far), (far, near))):  # one-way taps: by numbers
             number = pick.side("fin_seq", own, s) + np.uint32(1)
             acked[s] |= several & fin[s] & (pick.side("una", peer, s) == number)
-    first_fin = pick.who("first_fin", chosen.closer)
+    first_fin = _closed_first(pick, pick.who("first_fin", chosen.closer))
     first_rst = _first_sent(pick, "rst_ns", pick.who("first_rst", chosen.closer))
     reset_by = pick.who("reset_by", chosen.fullest)
     ended = pick.one("ended", chosen.fullest)
@@ -252,6 +266,23 @@ def _crossed(pick: Picker) -> Array:
     before = sent & (peer - pick.one("fin_ack", at) < WRAP // 2)
     found: Array = before[:, 0] & before[:, 1] & pick.chosen.packets
     return found
+
+
+def _closed_first(pick: Picker, seen: Array) -> Array:
+    """Who closed first: `seen`, by the order of the capture, unless one FIN acknowledges the other
+    and so was sent after it: where each direction has a tap of its own, stamps may say otherwise.
+    """
+    at = pick.chosen.closer
+    if pick.blank:
+        return seen
+    knows = []
+    for side in (0, 1):
+        number, ack = pick.side("fin_seq", at, 1 - side), pick.side("fin_ack", at, side)
+        known = (ack - number - np.uint32(1) < WRAP // 2) & (ack != 0)
+        knows.append(known & (pick.side("fin_ns", at, side) != 0))
+    both = (pick.side("fin_ns", at, 0) != 0) & (pick.side("fin_ns", at, 1) != 0)
+    first: Array = np.where(both & knows[1] & ~knows[0], np.uint8(0), seen)
+    return np.where(both & knows[0] & ~knows[1], np.uint8(1), first)
 
 
 def _times(pick: Picker, has: Array) -> Columns:

@@ -55,6 +55,11 @@ def teardown(*words: str) -> pl.Expr:
     return _among("teardown", words)
 
 
+def reset_per_log() -> pl.Expr:
+    """By the firewall's log a RST ended it, whatever captures lack."""
+    return teardown("reset-orig", "reset-resp", "reset-side-unknown")
+
+
 def packets() -> pl.Expr:
     return pl.col("has_packets")
 
@@ -118,7 +123,7 @@ class Half:
     @cached_property
     def sent_nothing(self) -> pl.Expr:
         """No byte of it was captured, and the capture misses none that was acknowledged."""
-        return (self.bytes == 0) & no(pl.col("gap"))
+        return (self.bytes == 0) & no(self.col("gap"))
 
     @cached_property
     def fin(self) -> pl.Expr:

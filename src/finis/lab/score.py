@@ -8,9 +8,10 @@ Wrong and certain must never happen, nor harm called harmless.
 from __future__ import annotations
 
 import json
+import random
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -19,6 +20,7 @@ from typing import Any
 
 from finis.errors import InputError
 from finis.lab import trim
+from finis.lab.packet import RST, SYN
 from finis.terms import Confidence, Harm, word
 
 HARMLESS, HARMFUL = word(Harm.HARMLESS), word(Harm.HARMFUL)
@@ -32,7 +34,15 @@ OPEN = {
 FULL, LOSSY = "full", "every 10th lost"
 CLOSED_SOMEHOW = {"final-ack-unseen", "fin-missed"}
 ORDERLY = {"client-closed-first", "server-closed-first", "closed-simultaneously"}
-NO_PAYLOAD = ("log", "started late", LOSSY)  # the bytes that tell may be missing
+# What would tell more is missing: that the capture missed a FIN may be all there is to say.
+LACKING = (LOSSY, "bursts lost", "stopped early", "SYN FIN RST", "one direction")
+NO_PAYLOAD = (
+    "log",
+    "started late",
+    "lines lost",
+    "lines swapped",
+    *LACKING,
+)  # or the bytes that tell
 MANY = 200  # readings from which on more processes pay
 Make = Callable[[Path, Path], list[Path]]  # folder of the run, folder for copies → what to read
 
@@ -180,7 +190,7 @@ def _mark(row: dict[str, Any], true: dict[str, Any], evidence: str) -> str:
     said, causes = row["cause_name"], set(true["causes"])
     if said in causes:
         return "right"
-    if said in CLOSED_SOMEHOW and evidence == LOSSY and causes & ORDERLY:
+    if said in CLOSED_SOMEHOW and evidence in LACKING and causes & ORDERLY:
         return "right"  # it says no more than that
     if said in true["less"]:
         return "vague" if not causes & row["names"] and evidence == FULL else "right"
@@ -260,16 +270,38 @@ def _changed(change: trim.Change, *names: str, log: bool = False) -> Make:
     return make
 
 
-def _late(place: Path, spare: Path) -> list[Path]:
-    for name in BOTH:
-        trim.trimmed(place / name, spare / name, trim.late(0.5, place / name))
-    return [*_log(place), *(spare / name for name in BOTH)]
+def _inside(change: trim.Change) -> Make:
+    """Only the capture inside is changed."""
+
+    def make(place: Path, spare: Path) -> list[Path]:
+        return [place / "outside.pcap", *_changed(change, "inside.pcap", log=True)(place, spare)]
+
+    return make
 
 
-def _clock(place: Path, spare: Path) -> list[Path]:
-    """The capture inside with a clock one hour and two seconds ahead."""
-    trim.trimmed(place / "inside.pcap", spare / "inside.pcap", trim.shifted(3602))
-    return [*_log(place), place / "outside.pcap", spare / "inside.pcap"]
+def _lines(change: Callable[[list[str]], Iterable[str]]) -> Make:
+    """The logs alone, their lines changed."""
+
+    def make(place: Path, spare: Path) -> list[Path]:
+        found = [place / name for name in LOGS if (place / name).exists()]
+        for log in found:
+            lines = log.read_text().splitlines(keepends=True)
+            (spare / log.name).write_text("".join(change(lines)))
+        return [spare / log.name for log in found]
+
+    return make
+
+
+def _lost_lines(lines: list[str]) -> Iterable[str]:
+    """Every tenth was lost on its way, as UDP loses them."""
+    return (line for n, line in enumerate(lines) if n % 10 != 6)
+
+
+def _swapped_lines(lines: list[str]) -> Iterable[str]:
+    """Some came in another order, as UDP brings them."""
+    rnd = random.Random(3)
+    place = {n: n + 2.5 * rnd.random() for n in range(len(lines))}
+    return (lines[n] for n in sorted(place, key=place.__getitem__))
 
 
 BOTH = ("outside.pcap", "inside.pcap")
@@ -282,11 +314,19 @@ EVIDENCE: dict[str, Make] = {
     "log": _only(*LOGS),
     "log+outside": _only(*LOGS, "outside.pcap"),
     "log+inside": _only(*LOGS, "inside.pcap"),
-    "no handshake": _changed(trim.no_handshake, *BOTH),
-    "started late": _late,
+    "no handshake": _changed(trim.without(SYN), *BOTH),
+    "started late": _changed(trim.between(0.5, 1), *BOTH, log=True),
+    "stopped early": _changed(trim.between(0, 0.6), *BOTH, log=True),
     "96 bytes": _changed(trim.short, *BOTH, log=True),
-    LOSSY: _changed(trim.lossy, *BOTH),
-    "clock ahead": _clock,
+    LOSSY: _changed(trim.lossy(10), *BOTH),
+    "bursts lost": _inside(trim.lossy(23, 4)),
+    "SYN FIN RST": _changed(trim.flags_only, *BOTH, log=True),
+    "no RST": _changed(trim.without(RST), *BOTH, log=True),
+    "one direction": _changed(trim.one_direction, *BOTH),
+    "twice": _changed(trim.twice, *BOTH),
+    "clock ahead": _inside(trim.shifted(3602)),  # by an hour and two seconds
+    "lines lost": _lines(_lost_lines),
+    "lines swapped": _lines(_swapped_lines),
 }
 
 

@@ -1,29 +1,35 @@
-"""Captures with something missing, made from whole ones: what finis is scored on with less."""
+"""Captures with something missing or amiss, made from whole ones: what finis is scored on with
+less."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from finis.lab.packet import SYN, parse
+from finis.lab.packet import FIN, RST, SYN, Packet, parse
 
 HEADER, RECORD = 24, 16
 ETHERNET = 14
+COPY_US = 12  # after which a port that mirrors both directions shows a packet again
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One packet of a capture: its header's four numbers, and its bytes."""
+    """One packet of a capture: its time, its length on the wire, and its bytes."""
 
-    seconds: int
-    micros: int
+    us: int
     length: int
     frame: bytes
 
+    @property
+    def packet(self) -> Packet | None:
+        """None if it is no TCP."""
+        return parse(self.frame[ETHERNET:])
 
-Change = Callable[[int, Record], Record | None]  # number and record; None leaves it out
+
+Change = Callable[[list[Record]], Iterable[Record]]
 
 
 def trimmed(source: Path, target: Path, change: Change) -> None:
@@ -31,14 +37,10 @@ def trimmed(source: Path, target: Path, change: Change) -> None:
     whole = source.read_bytes()
     with target.open("wb") as out:
         out.write(whole[:HEADER])
-        for number, record in enumerate(records(whole)):
-            changed = change(number, record)
-            if changed is not None:
-                size = len(changed.frame)
-                out.write(
-                    struct.pack("=IIII", changed.seconds, changed.micros, size, changed.length)
-                )
-                out.write(changed.frame)
+        for record in change(list(records(whole))):
+            seconds, micros = divmod(record.us, 1_000_000)
+            out.write(struct.pack("=IIII", seconds, micros, len(record.frame), record.length))
+            out.write(record.frame)
 
 
 def records(whole: bytes) -> Iterator[Record]:
@@ -47,42 +49,63 @@ def records(whole: bytes) -> Iterator[Record]:
     while at + RECORD <= len(whole):
         seconds, micros, size, length = struct.unpack_from("=IIII", whole, at)
         at += RECORD
-        yield Record(seconds, micros, length, whole[at : at + size])
+        yield Record(seconds * 1_000_000 + micros, length, whole[at : at + size])
         at += size
 
 
-def no_handshake(number: int, record: Record) -> Record | None:
-    """Without SYN and SYN ACK: the capture started later."""
-    packet = parse(record.frame[ETHERNET:])
-    return None if packet is not None and packet.flags & SYN else record
+def without(flags: int) -> Change:
+    """Without segments that have one of these flags: of SYN, as if it had started later."""
+    return lambda packets: (
+        one for one in packets if (found := one.packet) is None or not found.flags & flags
+    )
 
 
-def short(number: int, record: Record) -> Record:
+def flags_only(packets: list[Record]) -> Iterable[Record]:
+    """Taken with the filter for SYN, FIN and RST that is often asked for."""
+    return (one for one in packets if (found := one.packet) and found.flags & (SYN | FIN | RST))
+
+
+def one_direction(packets: list[Record]) -> Iterable[Record]:
+    """Only what the side sent that spoke first: a tap of one direction, or two paths."""
+    first: dict[frozenset[object], object] = {}
+    for one in packets:
+        if found := one.packet:
+            ends = frozenset((found.src, found.dst))
+            if first.setdefault(ends, found.src) == found.src:
+                yield one
+
+
+def short(packets: list[Record]) -> Iterable[Record]:
     """At most 96 bytes of each frame."""
-    return Record(record.seconds, record.micros, record.length, record.frame[:96])
+    return (replace(one, frame=one.frame[:96]) for one in packets)
 
 
-def lossy(number: int, record: Record) -> Record | None:
-    """Every tenth packet was not captured."""
-    return None if number % 10 == 7 else record
+def lossy(every: int, run: int = 1) -> Change:
+    """Of so many packets the last few, one after another, were not captured."""
+    return lambda packets: (one for n, one in enumerate(packets) if n % every < every - run)
 
 
 def shifted(seconds: float) -> Change:
     """Taken with a clock so far ahead."""
+    us = round(seconds * 1_000_000)
+    return lambda packets: (replace(one, us=one.us + us) for one in packets)
 
-    def change(number: int, record: Record) -> Record:
-        micros = record.seconds * 1_000_000 + record.micros + round(seconds * 1_000_000)
-        return Record(*divmod(micros, 1_000_000), record.length, record.frame)
+
+def between(begin: float, end: float) -> Change:
+    """Only that part of the capture's time (0 to 1)."""
+
+    def change(packets: list[Record]) -> Iterable[Record]:
+        if not packets:
+            return
+        first, length = packets[0].us, packets[-1].us - packets[0].us
+        for one in packets:
+            if first + begin * length <= one.us <= first + end * length:
+                yield one
 
     return change
 
 
-def late(fraction: float, source: Path) -> Change:
-    """Begun when so much of the capture's time had passed."""
-    times = [one.seconds + one.micros / 1e6 for one in records(source.read_bytes())]
-    start = times[0] + (times[-1] - times[0]) * fraction if times else 0.0
-
-    def change(number: int, record: Record) -> Record | None:
-        return record if record.seconds + record.micros / 1e6 >= start else None
-
-    return change
+def twice(packets: list[Record]) -> Iterable[Record]:
+    """Every packet is there twice."""
+    copies = (replace(one, us=one.us + COPY_US) for one in packets)
+    return sorted([*packets, *copies], key=lambda one: one.us)

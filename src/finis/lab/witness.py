@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finis.lab.kinds import OUTSIDE
-from finis.lab.packet import ACK, FIN, MASK, RST, SYN, Packet, parse
+from finis.lab.packet import ACK, FIN, MASK, RST, SYN, Packet
 from finis.lab.resets import Sent
-from finis.lab.trim import ETHERNET, records
+from finis.lab.trim import records
 
 CLIENT_SIDE, SERVER_SIDE = "client", "server"
 OTHER = {CLIENT_SIDE: SERVER_SIDE, SERVER_SIDE: CLIENT_SIDE}
@@ -124,10 +124,10 @@ def connections(folder: Path, told: Sequence[Sent]) -> list[Connection]:
 
 def _packets(path: Path) -> Iterator[tuple[str, float, Packet]]:
     for record in records(path.read_bytes()):
-        packet = parse(record.frame[ETHERNET:])
+        packet = record.packet
         if packet is not None:
             sender = CLIENT_SIDE if packet.src[0] == OUTSIDE[0] else SERVER_SIDE
-            yield sender, record.seconds + record.micros / 1e6, packet
+            yield sender, record.us / 1e6, packet
 
 
 def _half(near: Timed, far: Timed, told: Sequence[Sent]) -> Half:

@@ -40,10 +40,7 @@ class FinalAckUnseen(Cause):
     id, name, table = "END205", "final-ack-unseen", "connections"
     title = "both sides closed, the last acknowledgement is missing"
     beats = ("END207", "END903")
-    confidence = facts.confidence(
-        ((pl.col("o_fins") > 1) | (pl.col("r_fins") > 1), Confidence.CERTAIN),
-        otherwise=Confidence.LIKELY,
-    )
+    confidence = Confidence.LIKELY  # a RST may have come instead, and not been captured
     harm = facts.harm(
         (facts.data_lost(), Harm.DEPENDS),
         otherwise=Harm.HARMLESS,

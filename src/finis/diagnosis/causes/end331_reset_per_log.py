@@ -51,9 +51,7 @@ class ResetPerLog(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        return facts.teardown("reset-orig", "reset-resp", "reset-side-unknown") & (
-            facts.show_no_end()
-        )
+        return facts.reset_per_log() & (facts.show_no_end())
 
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:

@@ -60,7 +60,11 @@ class RstDropped(Cause):
     beats = ("END207", "END331", "END405", "END406", "END407", "END410")
     # That a capture lacks the RST proves little by itself: captures lose packets.
     confidence = facts.confidence(
-        (_named() & facts.no(pl.col("midstream")), Confidence.CERTAIN),
+        # Nor does the log, of a RST after another that passed.
+        (
+            _named() & facts.no(pl.col("midstream")) & facts.no(facts.reset_per_log()),
+            Confidence.CERTAIN,
+        ),
         (pl.col("capture_loss") & facts.no(_named()), Confidence.POSSIBLE),
         otherwise=Confidence.LIKELY,
     )

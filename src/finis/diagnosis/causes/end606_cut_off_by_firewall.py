@@ -51,9 +51,6 @@ def _fin(side: facts.Half) -> pl.Expr:
     )
 
 
-_OTHERWISE = ("fins", "reset-orig", "reset-resp", "reset-side-unknown")  # ends the log may tell of
-
-
 def _named() -> pl.Expr:
     """The firewall itself names segments of that side that it refused, and more never left it."""
     return (pl.col("o_denied") & (pl.col("o_dropped") > 1)) | (
@@ -79,7 +76,10 @@ class CutOffByFirewall(Cause):
     # log tells of FINs or a reset that no capture shows, the firewall was not the one to end it.
     confidence = facts.confidence(
         (pl.col("capture_loss") & facts.no(_named()), Confidence.POSSIBLE),
-        (_named() & facts.no(facts.teardown(*_OTHERWISE)), Confidence.CERTAIN),
+        (
+            _named() & facts.no(facts.reset_per_log()) & facts.no(facts.teardown("fins")),
+            Confidence.CERTAIN,
+        ),
         otherwise=Confidence.LIKELY,
     )
     harm = facts.harm((_data(facts.ORIG) | _data(facts.RESP), Harm.HARMFUL), otherwise=Harm.DEPENDS)
