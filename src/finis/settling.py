@@ -22,6 +22,7 @@ from finis.correlation.turned import Turned
 from finis.diagnosis.engine import judge
 from finis.diagnosis.patterns._api import READS
 from finis.tables import CONNECTIONS
+from finis.tracking import copied
 from finis.tracking._api import Observations
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def by_parts(log: LogTables, batch: int) -> Iterator[LogTables]:
 
 def picked(seen: Observations, keep: Array) -> Observations:
     """Some of the connections, in memory of their own."""
-    rows = seen.rows[keep]
+    rows = copied.picked(seen.rows, np.flatnonzero(keep))
     rows["tail_at"] = np.cumsum(rows["tail_n"], dtype=np.int64) - rows["tail_n"]
     return Observations(rows, seen.segments(np.flatnonzero(keep)))
 

@@ -27,10 +27,11 @@ from finis.diagnosis.logrows import Columns, Reader, number, said
 from finis.diagnosis.partrows import judged
 from finis.diagnosis.runs import Runs, in_order
 from finis.diagnosis.shared import Correlate, Shared
-from finis.diagnosis.spill import CHUNK, Appended, picked
+from finis.diagnosis.spill import CHUNK, Appended
 from finis.records import dataclass, replace
 from finis.tables import CONNECTIONS, polars_schema
 from finis.terms import Confidence, word
+from finis.tracking.copied import picked
 from finis.tracking.parts import CONNECTION, LogPart
 from finis.wire.dialects import _packed
 from finis.wire.dialects._packed import NAMED, Book

@@ -46,10 +46,11 @@ from finis.diagnosis.patterns._whole import Whole
 from finis.diagnosis.population import MANY, Counted
 from finis.diagnosis.refused import Refusals, slot_keys
 from finis.diagnosis.shared import Correlate, Shared
-from finis.diagnosis.spill import CHUNK, Chunk, picked
+from finis.diagnosis.spill import CHUNK, Chunk
 from finis.diagnosis.tally import Tally, addressed, whom_columns
 from finis.diagnosis.times import Times
 from finis.records import dataclass, field
+from finis.tracking.copied import picked
 from finis.tracking.parts import LogPart
 
 Array = np.ndarray

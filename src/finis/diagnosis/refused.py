@@ -15,10 +15,11 @@ from finis.diagnosis.counting import NEVER, NO_CODE, codes, counter, slots
 from finis.diagnosis.kinds import ByWord, DenialKinds, Numbers, Verdict, denial_keys, shown
 from finis.diagnosis.logrows import NO_PORT, host, kernels, number, translated, when
 from finis.diagnosis.patterns._api import READS
-from finis.diagnosis.spill import Chunk, Columnar, Made, Spill, picked, scanned
+from finis.diagnosis.spill import Chunk, Columnar, Made, Spill, scanned
 from finis.diagnosis.waiting import Waiting
 from finis.records import dataclass, replace
 from finis.tables import DENIAL_FACTS, DENIALS, polars_schema
+from finis.tracking.copied import picked
 from finis.tracking.packed import SEEN
 from finis.tracking.parts import CONNECTION, DENIAL, LogPart
 from finis.wire.dialects import _packed

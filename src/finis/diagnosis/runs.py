@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from finis.diagnosis.spill import Spill, picked
+from finis.diagnosis.spill import Spill
+from finis.tracking.copied import picked
 
 Array = np.ndarray
 STEP = 256  # rows of a run between two whose place in the order is held

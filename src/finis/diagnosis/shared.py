@@ -13,9 +13,9 @@ from finis.correlation.captured import Captured
 from finis.correlation.evidence import Firewalls
 from finis.diagnosis.engine import Judged
 from finis.diagnosis.kinds import Population
-from finis.diagnosis.spill import picked
 from finis.records import replace
 from finis.tables import DENIAL_FACTS, DENIALS, LOG_CONNECTIONS, polars_schema
+from finis.tracking.copied import picked
 from finis.tracking.parts import LogPart
 
 Array = np.ndarray

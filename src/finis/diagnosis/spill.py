@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from finis.errors import UsageError
+from finis.tracking.copied import gather
 
 Array = np.ndarray
 BUFFER_BYTES = 4 << 20  # of one spill held in memory; more go to disk
@@ -47,27 +48,6 @@ def give_back() -> None:
 
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def picked(rows: Array, at: Array) -> Array:
-    """Some packed rows (of whole 8 bytes each), copied."""
-    return gather(rows, at, np.empty(len(at), rows.dtype))
-
-
-def gather(rows: Array, at: Array, out: Array) -> Array:
-    """Some rows of a column, or packed ones (of whole 8 bytes each), copied to `out`."""
-    if rows.dtype.names is not None:
-        if len(out):
-            np.take(_words(rows), at, axis=0, out=_words(out), mode="clip")
-    elif rows.dtype == out.dtype:
-        np.take(rows, at, out=out, mode="clip")  # which copies once; every index fits
-    else:
-        out[:] = rows[at]
-    return out
-
-
-def _words(rows: Array) -> Array:
-    return np.ascontiguousarray(rows).view(np.uint64).reshape(len(rows), rows.itemsize // 8)
 
 
 class Appended:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from finis.diagnosis.spill import Shelf, Spill, gather
+from finis.diagnosis.spill import Shelf, Spill
 from finis.records import replace
+from finis.tracking.copied import gather
 from finis.tracking.parts import CONNECTION, DENIAL, LogPart
 from finis.wire.dialects._packed import Book
 

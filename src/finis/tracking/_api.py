@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from finis.records import dataclass
+from finis.tracking.copied import picked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +37,7 @@ class Observations:
 
     def only(self, at: np.ndarray) -> Observations:
         """Some of the rows, which last as long as all."""
-        rows, ask = self.rows[at], self.ask
+        rows, ask = picked(self.rows, at), self.ask
         return Observations(rows, self.tail, None if ask is None else lambda some: ask(at[some]))
 
     def whole(self) -> Observations:
