@@ -555,6 +555,7 @@ segment_file    text capture file of the packet it denies, where a capture shows
 segment_frame   i8 frame of that packet
 segment_rst_class text class of that packet if a RST
 segment_answers text what that RST answers
+segment_near_start bool the capture lacks the connection's beginning and has less than 1 s before it
 segment_fits    bool its SEQ and ACK lay where its receiver had to take it, as the capture shows
 conn_cause      text primary cause of the story
 """)

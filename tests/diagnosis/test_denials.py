@@ -139,6 +139,12 @@ CASES: list[tuple[str, dict[str, Any], str, Confidence, Harm]] = [
         "DNY205", CERTAIN, HARMLESS,
     ),
     (
+        "… packet, but the capture had just begun: it may answer what was sent before",
+        after(FINS, flags="RST", segment_rst_class="no-state", segment_answers="fin",
+              segment_near_start=True),
+        "DNY205", LIKELY, HARMLESS,
+    ),
+    (
         "… packet, later",
         after(FINS, 30.0, flags="RST", segment_rst_class="no-state", segment_answers="fin"),
         "DNY205", CERTAIN, HARMLESS,

@@ -144,11 +144,19 @@ CASES: list[tuple[str, str, str, str, Row]] = [
     ("END310", SURE, NO, "only a TLS farewell after the server's FIN",
      seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
          "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_data_after_fin=31,
-         orig_close_notify="likely"))),
+         orig_close_notify="likely", o_proto="tls"))),
+    ("END310", SURE, MAYBE, "a farewell by its size, of what protocol was not captured",
+     seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
+         "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_data_after_fin=31,
+         orig_close_notify="likely", o_proto=None))),
+    ("END310", SURE, NO, "a farewell that can be read",
+     seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
+         "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_data_after_fin=31,
+         orig_close_notify="yes", o_proto=None))),
     ("END310", SURE, NO, "a TLS farewell that crossed the server's FIN",
      seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
          "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_unacked=24,
-         orig_close_notify="likely"))),
+         orig_close_notify="likely", o_proto="tls"))),
     ("END310", SURE, YES, "a request that crossed the server's FIN, and a farewell",
      seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
          "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_unacked=324,
@@ -187,6 +195,10 @@ CASES: list[tuple[str, str, str, str, Row]] = [
          "resp", "no-state", "fin", r_rst_after_own_fin_s=70.0)
          | {"paired": True, "n_points": 2})),
     # An abort of that host may have been lost before it came to the only point.
+    ("END311", LIKELY, NO, "the same, the beginning not captured",
+     seen(**fins("resp", ended="reset", o_fin_acked=False) | rst(
+         "resp", "no-state", "fin", r_rst_after_own_fin_s=70.0)
+         | {"paired": True, "n_points": 2, "midstream": True})),
     ("END311", LIKELY, NO, "the same, but another RST in its name on the far side",
      seen(**fins("resp", ended="reset", o_fin_acked=False) | rst(
          "resp", "no-state", "fin", r_rst_after_own_fin_s=70.0)

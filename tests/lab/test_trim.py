@@ -55,10 +55,10 @@ def test_losses_and_copies() -> None:
     assert left(trim.lossy(3, 2)) == [0, 50]
     assert left(trim.twice) == sorted(us + more for us in left(trim.lossy(9)) for more in (0, 12))
     assert left(trim.shifted(-0.00002)) == [us - 20 for us in (0, 1, 2, 50, 60, 100)]
-    assert max(len(one.frame) for one in trim.short(PACKETS)) == 96
+    assert max(len(one.frame) for one in trim.short(96)(PACKETS)) == 96
 
 
-@pytest.mark.parametrize("change", [trim.twice, trim.short, trim.shifted(3)])
+@pytest.mark.parametrize("change", [trim.twice, trim.short(60), trim.shifted(3)])
 def test_a_file_is_written_and_read_again(tmp_path: Path, change: trim.Change) -> None:
     source, target = tmp_path / "a.pcap", tmp_path / "b.pcap"
     source.write_bytes(bytes(trim.HEADER))

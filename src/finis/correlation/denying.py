@@ -63,11 +63,14 @@ def join(
     answers: list[str | None] = denials["segment_answers"].to_list()
     payload: list[int | None] = denials["segment_payload"].to_list()
     fits: list[bool | None] = [None] * len(denials)
+    near_start: list[bool | None] = [None] * len(denials)
     denied = set()
     for at, (row, index) in found.items():
         segment, record = ev.tail[index], ev.rows[row]
         payload[at] = int(segment["payload_len"])
         fits[at] = _fits(segment, record)
+        since_ns = int(segment["ts_ns"]) - int(record["first_ns"])
+        near_start[at] = bool(record["midstream"]) and since_ns < SECOND
         if file[at] is None:  # drop captures name their own frame
             file[at], frame[at] = ev.paths[int(segment["file"])], int(segment["frame"])
         if segment["flags"] & Flag.RST:
@@ -87,6 +90,7 @@ def join(
             pl.Series("segment_answers", answers, pl.String),
             pl.Series("segment_payload", payload, pl.Int64),
             pl.Series("segment_fits", fits, pl.Boolean),
+            pl.Series("segment_near_start", near_start, pl.Boolean),
         ),
         denied,
     )

@@ -90,7 +90,9 @@ def _capture_loss(pick: Picker, gap: Array, lossy: Array) -> Array:
     missed = gap | lossy[ev.point] if lossy.any() else gap
     if pick.all(chosen.near_orig) and pick.all(chosen.near_resp):
         return missed | _one_way(pick)
-    found: Array = missed[chosen.near_orig] | missed[chosen.near_resp] | _one_way(pick)
+    begun = pick.one("midstream", chosen.near_orig), pick.one("midstream", chosen.near_resp)
+    partly = begun[0] != begun[1]  # one of them lacks the beginning
+    found: Array = missed[chosen.near_orig] | missed[chosen.near_resp] | _one_way(pick) | partly
     return found
 
 

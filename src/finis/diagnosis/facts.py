@@ -193,8 +193,14 @@ class Half:
 
     @cached_property
     def farewell_refused(self) -> pl.Expr:
-        """Of a side whose data met a socket that was closed: it was no more than an alert."""
+        """Of a side whose data met a socket that was closed: by its size it was no more than an
+        alert."""
         return self.only_alert_after_fin | self.only_alert_crossed_fin
+
+    @cached_property
+    def farewell_seen(self) -> pl.Expr:
+        """And it speaks TLS: without payload other bytes may have that size."""
+        return self.farewell_refused & (self.notify("yes") | self.proto("tls"))
 
     @cached_property
     def loses_data(self) -> pl.Expr:

@@ -36,13 +36,8 @@ CLOSED_SOMEHOW = {"final-ack-unseen", "fin-missed"}
 ORDERLY = {"client-closed-first", "server-closed-first", "closed-simultaneously"}
 # What would tell more is missing: that the capture missed a FIN may be all there is to say.
 LACKING = (LOSSY, "bursts lost", "stopped early", "SYN FIN RST", "one direction")
-NO_PAYLOAD = (
-    "log",
-    "started late",
-    "lines lost",
-    "lines swapped",
-    *LACKING,
-)  # or the bytes that tell
+# Or the bytes that tell.
+NO_PAYLOAD = ("log", "started late", "54 bytes", "lines lost", "lines swapped", *LACKING)
 MANY = 200  # readings from which on more processes pay
 Make = Callable[[Path, Path], list[Path]]  # folder of the run, folder for copies → what to read
 
@@ -317,9 +312,11 @@ EVIDENCE: dict[str, Make] = {
     "no handshake": _changed(trim.without(SYN), *BOTH),
     "started late": _changed(trim.between(0.5, 1), *BOTH, log=True),
     "stopped early": _changed(trim.between(0, 0.6), *BOTH, log=True),
-    "96 bytes": _changed(trim.short, *BOTH, log=True),
+    "96 bytes": _changed(trim.short(96), *BOTH, log=True),
+    "54 bytes": _changed(trim.short(54), *BOTH, log=True),  # no payload
     LOSSY: _changed(trim.lossy(10), *BOTH),
     "bursts lost": _inside(trim.lossy(23, 4)),
+    "inside late": _inside(trim.between(0.45, 1)),
     "SYN FIN RST": _changed(trim.flags_only, *BOTH, log=True),
     "no RST": _changed(trim.without(RST), *BOTH, log=True),
     "one direction": _changed(trim.one_direction, *BOTH),

@@ -75,9 +75,9 @@ def one_direction(packets: list[Record]) -> Iterable[Record]:
                 yield one
 
 
-def short(packets: list[Record]) -> Iterable[Record]:
-    """At most 96 bytes of each frame."""
-    return (replace(one, frame=one.frame[:96]) for one in packets)
+def short(most_bytes: int) -> Change:
+    """At most so much of each frame."""
+    return lambda packets: (replace(one, frame=one.frame[:most_bytes]) for one in packets)
 
 
 def lossy(every: int, run: int = 1) -> Change:

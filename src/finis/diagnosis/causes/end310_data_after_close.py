@@ -14,9 +14,9 @@ between. A request that crosses the server's FIN is END313.
 
 ## Harm
 Harmful where the client's data is refused: the server will not act on it. Harmless where only a TLS
-farewell was refused, whether it was sent after the FIN or crossed it. Depends where the client no
-longer wanted the rest of a response, and where it sent a few bytes and closed at once, without
-waiting for an answer.
+farewell was refused, whether it was sent after the FIN or crossed it, and the capture shows that it
+spoke TLS. Depends where the client no longer wanted the rest of a response, and where it sent a few
+bytes and closed at once, without waiting for an answer.
 
 ## What to change
 Close only the sending half, read until end of file, then close.
@@ -95,7 +95,7 @@ class DataAfterClose(Cause):
             Harm.HARMFUL,
         ),
         (facts.data_lost(), Harm.DEPENDS),
-        (facts.ORIG.farewell_refused | facts.RESP.farewell_refused, Harm.HARMLESS),
+        (facts.ORIG.farewell_seen | facts.RESP.farewell_seen, Harm.HARMLESS),
         otherwise=Harm.DEPENDS,
     )
     harm_why = "the data sent after the FIN was thrown away; only a TLS farewell is no loss"

@@ -61,12 +61,9 @@ class HostWithoutState(Cause):
             facts.RESP.rst_class("no-state-ack") | facts.ORIG.rst_class("no-state-ack"),
             Confidence.LIKELY,
         ),
-        # What was answered may be a challenge ACK, and its sender have a SYN out that was not seen:
-        # in SYN-SENT the same RST answers it (RFC 9293 §3.10.7.3).
-        (
-            pl.col("midstream") & (facts.RESP.rst_answers("ack") | facts.ORIG.rst_answers("ack")),
-            Confidence.LIKELY,
-        ),
+        # Where the beginning was not seen: it may have closed, and refuse data (RFC 1122
+        # §4.2.2.13); or have a SYN out and answer a challenge ACK (RFC 9293 §3.10.7.3).
+        (pl.col("midstream"), Confidence.LIKELY),
         # An abort of that host may have been lost before it came to the only point, or be taken
         # for the firewall's own.
         (facts.no(pl.col("paired")) | (pl.col("created_rst") != "none"), Confidence.LIKELY),

@@ -44,7 +44,12 @@ _seen = _form.is_in([word(RstClass.NO_STATE), word(RstClass.NO_STATE_ACK)]) & (
     _answers.is_null() | (_answers != word(Answers.DATA))
 )
 _unseen = _form.is_null() | _form.is_in([word(RstClass.UNKNOWN), word(RstClass.NONE)])
-_proven = (_form == word(RstClass.NO_STATE)) & (_answers == word(Answers.FIN))
+# Where the capture has just begun, the RST may answer what was sent before.
+_proven = (
+    (_form == word(RstClass.NO_STATE))
+    & (_answers == word(Answers.FIN))
+    & ~pl.col("segment_near_start").fill_null(False)
+)
 _first_closer = (pl.col("from_side") == pl.col("teardown_by")).fill_null(True) | (
     ~pl.col("teardown_by").is_in(["orig", "resp"])
 )
