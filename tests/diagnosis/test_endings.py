@@ -168,6 +168,9 @@ CASES: list[tuple[str, str, str, str, Row]] = [
      seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
          "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_unacked=None,
          orig_close_notify="likely"))),
+    ("END310", LIKELY, YES, "a request, and a RST with the ACK bit: perhaps an abort",
+     seen(**fins("resp", ended="reset", o_fin=False, o_fins=0) | rst(
+         "resp", "no-state-ack", "data", r_rst_after_own_fin_s=9.0, o_data_after_fin=300))),
     ("END310", SURE, MAYBE, "a few bytes and the client's FIN at once, after the server's FIN",
      seen(**fins("resp", ended="reset") | rst(
          "resp", "data-after-close", "data", r_rst_after_own_fin_s=0.02, o_data_after_fin=57,

@@ -84,6 +84,11 @@ class DataAfterClose(Cause):
     confidence = facts.confidence(
         (_refused(facts.ORIG) & facts.RESP.aborted, Confidence.LIKELY),
         (_refused(facts.RESP) & facts.ORIG.aborted, Confidence.LIKELY),
+        # With the ACK bit an abort just before the data arrived looks the same.
+        (
+            facts.RESP.rst_class("no-state-ack") | facts.ORIG.rst_class("no-state-ack"),
+            Confidence.LIKELY,
+        ),
         (pl.col("capture_loss"), Confidence.LIKELY),
         otherwise=Confidence.CERTAIN,
     )

@@ -8,7 +8,8 @@ from finis.lab.scenarios import _tls
 TRUTH = Truth(
     ("tls-on-plaintext-port",),
     ("closed-per-log", "reset-per-log", "server-closed-first", "server-aborted",
-     "client-closed-first", "client-aborted", "server-closed-client-aborted"),
+     "client-closed-first", "closed-simultaneously", "client-aborted",
+     "server-closed-client-aborted"),
     HARMFUL, in_payload=True,
 )  # fmt: skip
 NEEDS = ("openssl",)
