@@ -349,6 +349,8 @@ CASES: list[tuple[str, str, str, str, Row]] = [
      embryonic(o_syns=3, paired=True, n_points=2, o_dropped=3, o_dropped_syns=3)),
     ("END603", SURE, YES, "the same, and the log names it",
      embryonic(o_syns=3, paired=True, n_points=2, o_dropped=3, o_dropped_syns=3, o_denied=True)),
+    ("END603", LIKELY, YES, "the same, but what the log names may be what followed it",
+     embryonic(o_syns=1, paired=True, n_points=2, o_dropped=3, o_dropped_syns=1, o_denied=True)),
     ("END603", LIKELY, YES, "the other point shows nothing, but several ports of that server",
      embryonic(o_syns=3, absent_at="inside", absent_alike=9, absent_ports=3)),
     ("END603", POSSIBLE, YES, "the other point shows nothing, and one port of that server",

@@ -45,12 +45,8 @@ def columns(pick: Picker, treated: Treated) -> Columns:
         out |= more.columns(pick, has)
     by_side = gaps_by_side(pick.fields)
     missed = by_side[0] | by_side[1]
-    for side, (letter, own) in enumerate(
-        zip("or", (chosen.near_orig, chosen.near_resp), strict=True)
-    ):
-        turned = pick.turned(own)
-        of = np.where(turned, by_side[1 - side][own], by_side[side][own])
-        out[f"{letter}_gap"] = Column(of, has)
+    for side, letter in enumerate("or"):
+        out[f"{letter}_gap"] = Column(_gap_of(pick, by_side, side), has)
     out |= unseen.columns(pick, has, missed)
     lossy = _lossy_points(pick, missed)
     out |= absent.columns(pick, has, lossy)
@@ -117,6 +113,16 @@ def gaps_by_side(fields: Turned) -> tuple[Array, Array]:
     """The same of bytes of orig, and of resp."""
     history = fields["history"]
     return (history == ord("G")).any(axis=0), (history == ord("g")).any(axis=0)
+
+
+def _gap_of(pick: Picker, gaps: tuple[Array, Array], side: int) -> Array:
+    """Those of the story's side, by the point nearest to it."""
+    own = pick.chosen.near_orig if side == 0 else pick.chosen.near_resp
+    if pick.blank:
+        return np.zeros(len(own), bool)
+    if pick.all(own) and not pick.turned(own).any():
+        return gaps[side]
+    return np.where(pick.turned(own), gaps[1 - side][own], gaps[side][own])
 
 
 def _counts(pick: Picker, has: Array) -> Columns:

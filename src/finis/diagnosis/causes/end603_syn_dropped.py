@@ -49,6 +49,11 @@ def _dropped() -> pl.Expr:
     return facts.positive("o_dropped_syns") & (pl.col("o_dropped_syns") >= pl.col("o_syns"))
 
 
+def _named() -> pl.Expr:
+    """The firewall itself names a segment that it refused, and it can only be a SYN."""
+    return pl.col("o_denied") & (pl.col("o_dropped") == pl.col("o_dropped_syns"))
+
+
 def absence(story: Story) -> list[Claim]:
     """The other capture shows nothing of the attempt, and would have."""
     point, alike = story.row.get("absent_at"), story.row.get("absent_alike") or 0
@@ -66,7 +71,7 @@ class SynDropped(Cause):
     title = "the SYN entered the firewall and never left it"
     beats = ("END207", "END101", "END102", "END108", "END111", "END331")
     confidence = facts.confidence(
-        (_dropped() & pl.col("o_denied"), Confidence.CERTAIN),
+        (_dropped() & _named(), Confidence.CERTAIN),
         (pl.col("paired") & pl.col("capture_loss"), Confidence.POSSIBLE),
         (facts.no(_dropped()) & (pl.col("absent_ports") >= SEVERAL), Confidence.LIKELY),
         (facts.no(_dropped()), Confidence.POSSIBLE),
