@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from finis.terms import Flag, Quirk
@@ -33,6 +33,7 @@ LEAPS = [1, 999, SECOND, 1 << 40, 1 << 60, -(1 << 60), -SECOND]
 
 @settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**32), st.integers(1, 4))
+@example(73192, 1)  # a hole of more than 2 GiB behind a segment in order
 def test_nothing_is_lost_however_large_the_numbers(seed: int, awake: int) -> None:
     """Anything anywhere in some fields, leaps in time, IPv4 and IPv6: with few awake, nearly every
     segment finds its connection at rest."""

@@ -100,7 +100,7 @@ cdef inline uint32_t mark(Half *h, uint32_t seq, uint32_t length) noexcept nogil
         return length
     if diff(end, h.nxt) > 0:
         fresh = <uint32_t>diff(end, h.nxt)
-    if h.n_holes:
+    if h.n_holes and seq != h.nxt:  # they lie before it, but one far off would seem not to
         fresh += fill(h, seq, end)
     if diff(end, h.nxt) > 0:
         advance(&h.hot, end)

@@ -126,7 +126,7 @@ class Half:
             self._advance(end)
             return length
         fresh = max(diff(end, self.nxt), 0)
-        if self.holes:
+        if self.holes and seq != self.nxt:  # they lie before it, but one far off would seem not to
             fresh += self._fill(seq, end)
         if diff(end, self.nxt) > 0:
             self._advance(end)
