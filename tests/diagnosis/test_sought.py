@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -48,6 +49,7 @@ def names(stories: Stories) -> list[str]:
 
 def told(story: Story) -> Any:
     row = {name: value for name, value in story.row.items() if name not in APART}
+    row["conn_id"] = row["conn_id"][: naming.LENGTH]
     denials = [{n: v for n, v in one.items() if n not in APART} for one in story.denials]
     return row, denials, story.built, story.teardown
 
@@ -60,7 +62,9 @@ def refused(error: UsageError) -> str:
 def same(events: list[Line], seed: int) -> int:
     """How many were told."""
     stories = whole(events)
-    texts = names(stories)
+    # Of connections that nothing tells apart only the table as a whole has ids of their own.
+    ids = Counter(one[: naming.LENGTH] for one in stories.table["conn_id"])
+    texts = [text for text in names(stories) if ids[text[: naming.LENGTH]] < 2]
     texts = random.Random(seed).sample(texts, min(len(texts), 200))
     found = packed(events, seed, wanted=texts).sought
     assert isinstance(found, Sought) or not events
@@ -76,6 +80,21 @@ def same(events: list[Line], seed: int) -> int:
             assert told(found.story(text)) == told(want)
             count += 1
     return count
+
+
+def test_what_nothing_tells_apart_is_not_guessed() -> None:
+    """Two connections of one tuple in a log without stamps."""
+    ends = ("outside:192.0.2.9/40000", "outside:192.0.2.9/40000")
+    other = ("outside:192.0.2.9/40000", "inside:10.0.0.5/443")
+    events: list[Line] = [built(0, 1, *two) | {"ts": None} for two in (ends, other, ends)]
+    ids = whole(events).table["conn_id"].to_list()
+    (twin,) = {one[: naming.LENGTH] for one in ids if len(one) > naming.LENGTH}
+    assert len(ids) == 3
+    found = packed(events, 0, wanted=[twin]).sought
+    assert found is not None
+    with pytest.raises(UsageError, match="fits 2 connections"):
+        found.story(twin)
+    same(events, 0)
 
 
 def test_parts_tell_what_the_whole_tells() -> None:
