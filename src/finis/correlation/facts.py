@@ -263,16 +263,23 @@ def _by(orig: Array, resp: Array) -> Array:
     return found
 
 
+def _fins(pick: Picker) -> list[tuple[Array, Array]]:
+    """Of each side, at the point nearest to whoever closed first: did it send a FIN, and does that
+    acknowledge the other's, so that it came after it (RFC 9293 §3.6)?"""
+    at, out = pick.chosen.closer, []
+    for side in (0, 1):
+        number, ack = pick.side("fin_seq", at, 1 - side), pick.side("fin_ack", at, side)
+        later = ack - number - np.uint32(1) < WRAP // 2
+        out.append((pick.side("fin_ns", at, side) != 0, later))
+    return out
+
+
 def _crossed(pick: Picker) -> Array:
     """Neither FIN acknowledges the other: both were sent before the other's could be seen."""
-    at = pick.chosen.closer
     if pick.blank:
-        return np.zeros(len(at), bool)
-    sent = pick.one("fin_ns", at) != 0
-    peer = pick.one("fin_seq", at)[:, ::-1]
-    # ACK ≤ the peer's FIN: not yet acknowledged
-    before = sent & (peer - pick.one("fin_ack", at) < WRAP // 2)
-    found: Array = before[:, 0] & before[:, 1] & pick.chosen.packets
+        return np.zeros(len(pick.chosen.closer), bool)
+    (orig, orig_later), (resp, resp_later) = _fins(pick)
+    found: Array = orig & resp & ~orig_later & ~resp_later & pick.chosen.packets
     return found
 
 
@@ -280,17 +287,14 @@ def _closed_first(pick: Picker, seen: Array) -> Array:
     """Who closed first: `seen`, by the order of the capture, unless one FIN acknowledges the other
     and so was sent after it: where each direction has a tap of its own, stamps may say otherwise.
     """
-    at = pick.chosen.closer
     if pick.blank:
         return seen
-    knows = []
-    for side in (0, 1):
-        number, ack = pick.side("fin_seq", at, 1 - side), pick.side("fin_ack", at, side)
-        known = (ack - number - np.uint32(1) < WRAP // 2) & (ack != 0)
-        knows.append(known & (pick.side("fin_ns", at, side) != 0))
-    both = (pick.side("fin_ns", at, 0) != 0) & (pick.side("fin_ns", at, 1) != 0)
-    first: Array = np.where(both & knows[1] & ~knows[0], np.uint8(0), seen)
-    return np.where(both & knows[0] & ~knows[1], np.uint8(1), first)
+    (orig, orig_later), (resp, resp_later) = _fins(pick)
+    said = [pick.side("fin_ack", pick.chosen.closer, side) != 0 for side in (0, 1)]
+    orig_later, resp_later = orig_later & said[0], resp_later & said[1]
+    told = orig & resp & (orig_later != resp_later)
+    first: Array = np.where(told, orig_later.astype(np.uint8), seen)
+    return first
 
 
 def _times(pick: Picker, has: Array) -> Columns:

@@ -278,7 +278,7 @@ def _lines(change: Callable[[list[str]], Iterable[str]]) -> Make:
     """The logs alone, their lines changed."""
 
     def make(place: Path, spare: Path) -> list[Path]:
-        found = [place / name for name in LOGS if (place / name).exists()]
+        found = _only(*LOGS)(place, spare)
         for log in found:
             lines = log.read_text().splitlines(keepends=True)
             (spare / log.name).write_text("".join(change(lines)))
