@@ -37,8 +37,11 @@ ENDINGS = [
 ]
 
 
-def capture(path: Path, *, seed: int, lost: float, connections: int = 250) -> None:
-    """Connections of every kind, beginning over an hour; a share of frames is not recorded."""
+def capture(
+    path: Path, *, seed: int, lost: float, connections: int = 250, only: str = "SAFRP"
+) -> None:
+    """Connections of every kind, beginning over an hour; a share of frames is not recorded, nor
+    are those with none of the flags `only`."""
     rnd = random.Random(seed)
     frames: list[tuple[int, bytes]] = []
     for number in range(connections):
@@ -58,7 +61,7 @@ def capture(path: Path, *, seed: int, lost: float, connections: int = 250) -> No
                 ack=sent[1 - side] if "A" in flags else 0, payload=bytes(size),
             )  # fmt: skip
             sent[side] = (sent[side] + size + ("S" in flags) + ("F" in flags)) % 2**32
-            if rnd.random() >= lost:
+            if rnd.random() >= lost and set(flags) & set(only):
                 frames.append((at, data))
             if flags == "S" and number % 3 == 0:  # rejected, whatever comes after
                 frames.append((at + 1_000_000, ether(icmp4(3, 1, data[14:]))))
@@ -89,6 +92,22 @@ def test_the_report_does_not_depend_on_batches(
     assert settled.connections.equals(whole.connections)
     assert settled.by_point.equals(whole.by_point)
     lean = read(path, Options(batch=batch, keep=False))
+    assert render(document(lean)) == render(document(whole))
+
+
+@pytest.mark.parametrize(("only", "filtered"), [("SFR", True), ("SFRP", False), ("SR", False)])
+def test_a_filter_for_flags_is_found_out_whatever_the_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only: str, filtered: bool
+) -> None:
+    """Known at the end only: what was judged before is judged again."""
+    small_batches(monkeypatch, 50)
+    path = tmp_path / "inside.pcap"
+    capture(path, seed=4, lost=0.0, only=only)
+    whole, settled = (read(path, Options(batch=batch)) for batch in (NEVER, 20))
+    assert whole.stories is not None and settled.stories is None
+    assert said(settled) == said(whole)
+    assert any("such a filter" in note for note in settled.notes) == filtered
+    lean = read(path, Options(batch=20, keep=False))
     assert render(document(lean)) == render(document(whole))
 
 

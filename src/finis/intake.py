@@ -71,6 +71,7 @@ class Options:
     wanted: tuple[str, ...] = ()  # connections to be explained: of logs alone, no others are kept
     timers: bool = False  # what-if is asked for and nothing else: the same
     lossy: bool = False  # the only capture is known to miss segments
+    filtered: bool = False  # and to have been taken with a filter for SYN, FIN and RST
     batch: int = BATCH  # ended connections judged together; fewer are judged at the end
 
     @property

@@ -266,8 +266,10 @@ def read(paths: Sequence[str | Path] | str | Path, options: Options | None = Non
     stories = reading.finish(points, log)
     if stories is None and points:
         interrupted = options.stop is not None and options.stop()
-        if reading.settling.late_loss and twice and not interrupted:
-            return read(given, replace(options, lossy=True))
+        settling = reading.settling
+        if settling.late_loss and twice and not interrupted:
+            again = replace(options, lossy=settling.lossy, filtered=settling.filtered)
+            return read(given, again)
         intake.notes += reading.settling.notes
     return Case(given, options, intake.sources, intake.skipped, points if stories else [], log,
                 intake.notes, reading.verdicts, stories)  # fmt: skip

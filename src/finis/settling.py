@@ -17,8 +17,8 @@ import polars as pl
 
 from finis.correlation.correlate import correlate
 from finis.correlation.evidence import Options, PointData
-from finis.correlation.facts import LOSSY, gaps
-from finis.correlation.turned import Turned
+from finis.correlation.losses import LOSSY, gaps, unflagged
+from finis.correlation.turned import FEW, Turned
 from finis.diagnosis.engine import judge
 from finis.diagnosis.patterns._api import READS
 from finis.tables import CONNECTIONS
@@ -49,16 +49,18 @@ LATE_LOSS = (
 
 class Settling:
     """Judges the ended connections of one point; `add` gets each batch's verdicts.  `late_loss`:
-    connections were judged as if no segment had been missed, and many were."""
+    connections were judged as if no segment had been missed, and many were; `lossy` and `filtered`
+    (`losses.settle`) tell how many then."""
 
     def __init__(self, asked: Asked, add: Callable[[Judged], None]) -> None:
         self.asked = asked
         self.add = add
-        self.lossy = asked.lossy
+        self.lossy, self.filtered = asked.lossy, asked.filtered
         self.late_loss = False
         self.notes: list[str] = []
         self.judged = False  # some already
         self.rows = self.gaps = 0
+        self.unflagged = False  # some segment has neither SYN nor FIN nor RST
         self.held: list[Observations] = []
 
     def take(self, point: PointData, final: bool) -> None:
@@ -78,8 +80,11 @@ class Settling:
         for held in self.held:
             self.rows += len(held.rows)
             self.gaps += int(gaps(Turned(held.rows)).sum())
+            self._look_for_unflagged(held.rows)
         if self.gaps > LOSSY * self.rows and not self.lossy:
             self.lossy, self.late_loss = True, self.judged
+        if self.gaps and not self.unflagged and not self.filtered:
+            self.filtered, self.late_loss = True, self.judged
         if self.late_loss:
             self.notes.append(LATE_LOSS)
         for held in joined(self.held):
@@ -88,16 +93,30 @@ class Settling:
         self.held.clear()
 
     def _judge(self, point: PointData) -> Judged:
-        losses = frozenset([point.name] if self.lossy else [])
+        here, nowhere = frozenset([point.name]), frozenset[str]()
         tidy = self.asked.tidy
         columns = COLUMNS | TABLE if tidy else COLUMNS
         wanted = None if self.asked.keep and self.asked.every_fact else columns
-        options = Options(self.asked.date, lossy=losses, tidy=tidy, columns=wanted)
+        options = Options(
+            self.asked.date,
+            lossy=here if self.lossy else nowhere,
+            filtered=here if self.filtered else nowhere,
+            tidy=tidy,
+            columns=wanted,
+        )
         stories = correlate([point], pl.DataFrame(), pl.DataFrame(), options)
         if stories.facts is not None:
             self.rows += stories.facts.count
             self.gaps += int(stories.facts["gap"].values.sum())
+            self._look_for_unflagged(point.observations.rows)
         return judge(stories)
+
+    def _look_for_unflagged(self, rows: Array) -> None:
+        """One is found at once, but in a capture that was filtered for flags."""
+        for at in range(0, len(rows), FEW):
+            if self.unflagged:
+                return
+            self.unflagged = bool(unflagged(Turned(rows[at : at + FEW])).any())
 
     def _slices(self, seen: Observations) -> list[Observations]:
         return [

@@ -376,6 +376,7 @@ paired           bool seen at two or more points whose segments were paired
 gap              bool bytes were acknowledged that the most complete point never captured
 o_gap            bool bytes of orig were acknowledged that the point nearest to it never captured
 r_gap            bool bytes of resp were acknowledged that the point nearest to it never captured
+flags_only       bool a capture that shows it was taken with a filter for SYN, FIN and RST
 capture_loss     bool a capture that shows it is known to have missed segments: absence proves less
 built_ts         ts the firewall's Built
 teardown_ts      ts the firewall's Teardown

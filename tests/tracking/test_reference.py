@@ -226,6 +226,8 @@ RESETS = [
      "+.1 C > S R. 102 ack 1010", 0, RstClass.ABORT, Answers.NONE, Accept.EXACT),
     ("abort without ACK bit", OPEN + "+60 C > S R 101", 0, RstClass.ABORT, Answers.NONE,
      Accept.EXACT),
+    ("after its own FIN, without ACK bit: an answer, whatever it answers",
+     FINISHED + "+60 C > S R 102", 0, RstClass.NO_STATE, Answers.UNSEEN, Accept.EXACT),
     ("data after close", FINISHED + "+.1 S > C P. 1001(9) ack 102\n+.001 C > S R 102", 0,
      RstClass.DATA_AFTER_CLOSE, Answers.DATA, Accept.EXACT),
     ("data after close, with ACK bit",

@@ -14,6 +14,7 @@ from finis.correlation import (
     joining,
     keys,
     logalone,
+    losses,
     merge,
     placing,
     straight,
@@ -70,6 +71,7 @@ def joined(
     firewalls = options.firewalls
     ev = gather(points, log_connections, () if firewalls is None else firewalls.devices)
     ev.lossy, ev.tidy = options.lossy, options.tidy
+    losses.settle(ev, options.filtered)
     by_tuple = joining.tuple_candidates(ev)
     logged = joining.log_candidates(ev)
     prints = joining.fingerprints(ev, _lonely(ev, by_tuple))
@@ -187,7 +189,7 @@ def _refined(edges: list[Edge], paired: Paired) -> list[Edge]:
 
 def _unmatched(ev: Evidence, groups: Groups, prints: Prints, paired: Paired) -> list[str]:
     """Matches that were not made because several were possible, and what limits the others."""
-    out = list(paired.notes)
+    out = [*losses.notes(ev), *paired.notes]
     single = groups.size[groups.story] == 1
     for left, right in prints.ambiguous:
         left, right = [r for r in left if single[r]], [r for r in right if single[r]]

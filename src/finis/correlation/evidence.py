@@ -49,6 +49,7 @@ class Options:
     date: date | None = None  # day of captures that name none and share nothing with a dated one
     # Points that miss segments, where that is known beforehand: `points` then is a part of all.
     lossy: frozenset[str] | None = None
+    filtered: frozenset[str] | None = None  # the same of those that `losses.settle` finds
     tidy: bool = True  # rows in order of time, each with its id; else ids are made when told
     # Columns that anybody reads of every row; of the others only those of rows told are made.
     # Where that spares no work there may be more.  None: all.
@@ -88,6 +89,7 @@ class Evidence:
     error_point: Array  # of every error
     truncated: set[int] = field(default_factory=set)  # units read only to a cut
     lossy: frozenset[str] | None = None  # points known to miss segments; None: to be found out
+    filtered: frozenset[str] = frozenset()  # points that `losses.settle` finds
     tidy: bool = True  # Options.tidy
     kept: Observations | None = None  # the only point's, where their segments are made when asked
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from finis.correlation import absent, keys, reported, resetting, stuck, unseen
+from finis.correlation import absent, filtered, keys, losses, reported, resetting, stuck, unseen
 from finis.correlation.clocks import SECOND
 from finis.correlation.columns import NONE, Column, Columns, menu, null_unless, nulls, sides, words
 from finis.correlation.evidence import Evidence
@@ -16,7 +16,6 @@ from finis.correlation.grouping import Groups
 from finis.correlation.keys import Array
 from finis.correlation.marks import Treated
 from finis.correlation.picking import WRAP, Chosen, Picker
-from finis.correlation.turned import Turned
 from finis.terms import (
     Accept,
     Alert,
@@ -28,6 +27,7 @@ from finis.terms import (
     word,
 )
 from finis.tracking import endings
+from finis.tracking.resets import FAR
 
 if TYPE_CHECKING:
     import polars as pl
@@ -43,86 +43,15 @@ def columns(pick: Picker, treated: Treated) -> Columns:
     out |= _rst_facts(pick, has, treated)
     for more in (reported, stuck, resetting):
         out |= more.columns(pick, has)
-    by_side = gaps_by_side(pick.fields)
-    missed = by_side[0] | by_side[1]
-    for side, letter in enumerate("or"):
-        out[f"{letter}_gap"] = Column(_gap_of(pick, by_side, side), has)
-    out |= unseen.columns(pick, has, missed)
-    lossy = _lossy_points(pick, missed)
-    out |= absent.columns(pick, has, lossy)
+    lost = losses.found(pick)
+    out |= losses.columns(pick, has, lost)
+    out |= unseen.columns(pick, has, lost.gap)
+    out |= absent.columns(pick, has, lost.lossy)
     out["ending"] = treated.ending
     out["has_packets"] = Column(has)
     out["n_points"] = Column(pick.groups.size)
     out["paired"] = Column(treated.paired, has)
-    out["gap"] = Column(missed if pick.all(chosen.fullest) else missed[chosen.fullest], has)
-    out["capture_loss"] = Column(_capture_loss(pick, missed, lossy), has)
-    return out
-
-
-LOSSY = 0.01  # share of a point's connections with bytes acknowledged but never captured
-
-
-def _lossy_points(pick: Picker, gap: Array) -> Array:
-    """Per point: does it miss so many segments that one more is no surprise?  `gap`: `gaps`."""
-    ev = pick.ev
-    if ev.lossy is not None:
-        return np.array([name in ev.lossy for name in ev.points], bool)
-    points = len(ev.points)
-    if pick.blank:
-        return np.zeros(points, bool)
-    share = np.bincount(ev.point[gap], minlength=points) / np.maximum(
-        np.bincount(ev.point, minlength=points), 1
-    )
-    found: Array = share > LOSSY
-    return found
-
-
-def _capture_loss(pick: Picker, gap: Array, lossy: Array) -> Array:
-    """Where a capture is known to miss segments: this story's own observations show it, or so many
-    of their point do that one more is no surprise."""
-    ev, chosen = pick.ev, pick.chosen
-    if pick.blank:
-        return np.zeros(len(chosen.fullest), bool)
-    missed = gap | lossy[ev.point] if lossy.any() else gap
-    if pick.all(chosen.near_orig) and pick.all(chosen.near_resp):
-        return missed | _one_way(pick)
-    begun = pick.one("midstream", chosen.near_orig), pick.one("midstream", chosen.near_resp)
-    partly = begun[0] != begun[1]  # one of them lacks the beginning
-    found: Array = missed[chosen.near_orig] | missed[chosen.near_resp] | _one_way(pick) | partly
-    return found
-
-
-def _one_way(pick: Picker) -> Array:
-    """One side speaks as in a connection, and of the other nothing was captured."""
-    near = pick.chosen.near_orig, pick.chosen.near_resp
-    sent = [pick.side("pkts", near[side], side) for side in (0, 1)]
-    spoke = [sent[side] > sum(pick.side(name, near[side], side) for name in ("syns", "rsts"))
-             for side in (0, 1)]  # fmt: skip
-    found: Array = ((sent[0] == 0) & spoke[1]) | ((sent[1] == 0) & spoke[0])
-    return found
-
-
-def gaps(fields: Turned) -> Array:
-    """Observations (tables.OBSERVATION) in which bytes were acknowledged but never captured."""
-    orig, resp = gaps_by_side(fields)
-    found: Array = orig | resp
-    return found
-
-
-def gaps_by_side(fields: Turned) -> tuple[Array, Array]:
-    """The same of bytes of orig, and of resp."""
-    history = fields["history"]
-    return (history == ord("G")).any(axis=0), (history == ord("g")).any(axis=0)
-
-
-def _gap_of(pick: Picker, gaps: tuple[Array, Array], side: int) -> Array:
-    """Those of the story's side, by the point nearest to it."""
-    own = pick.chosen.near_orig if side == 0 else pick.chosen.near_resp
-    if pick.blank:
-        return np.zeros(len(own), bool)
-    if pick.all(own) and not pick.turned(own).any():
-        return gaps[side]
-    return np.where(pick.turned(own), gaps[1 - side][own], gaps[side][own])
+    return out | filtered.corrected(pick, has, lost, out)
 
 
 def _counts(pick: Picker, has: Array) -> Columns:
@@ -197,9 +126,8 @@ def _closing(pick: Picker, has: Array, treated: Treated) -> Columns:
     gap, both = np.abs(fins[0] - fins[1]) / SECOND, (fins[0] != 0) & (fins[1] != 0)
     if treated.device_first.any():
         first_rst = np.where(treated.device_first, 3, first_rst)
-    established = pick.one("established", near) == 1
     return {
-        "established": Column(established | (pick.one("established", far) == 1), has),
+        "established": Column(_established(pick), has),
         "first_fin": sides(first_fin, has),
         "fin_by": Column(_by(fin[0], fin[1]), has, menu(*_BY)),
         "first_rst": sides(first_rst, has),
@@ -212,6 +140,19 @@ def _closing(pick: Picker, has: Array, treated: Treated) -> Columns:
         "fin_gap_s": Column(gap, has & both),
         "simultaneous_close": Column(_crossed(pick), has),
     }
+
+
+def _established(pick: Picker) -> Array:
+    """The handshake was seen to be complete, or more than the SYN of a side was acknowledged, which
+    nobody does before (RFC 9293 §3.10.7.4)."""
+    chosen = pick.chosen
+    near, far = chosen.near_orig, chosen.near_resp
+    found: Array = (pick.one("established", near) == 1) | (pick.one("established", far) == 1)
+    for side, own in enumerate((near, far)):
+        beyond = pick.side("una", own, side) - pick.side("isn", own, side) - np.uint32(1)
+        known = (pick.side("isn_known", own, 0) == 1) & (pick.side("isn_known", own, 1) == 1)
+        found = found | (known & (beyond > 0) & (beyond < FAR))
+    return found
 
 
 def _first_sent(pick: Picker, name: str, seen: Array) -> Array:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from finis.correlation import clocks, facts, marks, naming
+from finis.correlation import clocks, facts, losses, marks, naming
 from finis.correlation.columns import Column, Facts
 from finis.correlation.evidence import Evidence, Options, PointData, gather
 from finis.correlation.grouping import Groups
@@ -33,6 +33,7 @@ def stories(point: PointData, options: Options) -> Stories:
 
     ev = gather([point])
     ev.lossy, ev.tidy = options.lossy, options.tidy
+    losses.settle(ev, options.filtered)
     solution = clocks.to_reference(ev, [], options.date)
     groups, paired = _each_alone(len(ev)), Paired(EMPTY)
     chosen = _chosen(ev, groups, solution)
@@ -64,6 +65,7 @@ def stories(point: PointData, options: Options) -> Stories:
         name=None if options.tidy else lambda row: partial(naming.one, tie[row]),
         origin=order,
         facts=shown,
+        unmatched=losses.notes(ev),
     )
 
 

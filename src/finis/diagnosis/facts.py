@@ -69,6 +69,12 @@ def log_only() -> pl.Expr:
     return pl.col("has_log") & no(pl.col("has_packets"))
 
 
+@cache
+def whole() -> pl.Expr:
+    """No capture of it was filtered for flags: what it shows no answer to had none."""
+    return no(pl.col("flags_only"))
+
+
 def peaceful() -> pl.Expr:
     """Both FINs seen and acknowledged: whatever the firewall logged came after the end."""
     return ended("closed")
@@ -123,7 +129,7 @@ class Half:
     @cached_property
     def sent_nothing(self) -> pl.Expr:
         """No byte of it was captured, and the capture misses none that was acknowledged."""
-        return (self.bytes == 0) & no(self.col("gap"))
+        return (self.bytes == 0) & no(self.col("gap")) & whole()
 
     @cached_property
     def fin(self) -> pl.Expr:

@@ -216,7 +216,10 @@ def rst(story: Story, side: Side) -> list[Claim]:
     shown = proofs(story, Role.RST, side)
     kind = public(story, side, "rst_class")
     rule = ""
-    if kind == "abort":
+    if kind == "abort" and story.row.get("flags_only"):
+        text += "; a live socket sets the ACK bit, what its number follows was left out by a filter"
+        rule = ABORT_RULE
+    elif kind == "abort":
         text += "; with the ACK bit and the next number of its own, it comes from a live socket"
         rule = ABORT_RULE
     elif kind == "refusal":

@@ -127,7 +127,7 @@ cdef inline uint8_t bare(
     if r.pkts == 0 or not x.nxt_known:
         answers[0] = A_UNSEEN
         return C_NO_STATE
-    if seq == x.nxt:
+    if seq == x.nxt and not x.fins:
         return C_ABORT
     if diff(seq, x.nxt) > 0 or diff(seq, x.una if x.una_known else x.low) < 0:
         return misfit(x, seq)

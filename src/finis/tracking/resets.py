@@ -106,7 +106,7 @@ def _bare(
             return RstClass.NO_STATE, answers_of(one), one
     if r.pkts == 0 or not x.nxt_known:
         return RstClass.NO_STATE, Answers.UNSEEN, None
-    if seq == x.nxt:
+    if seq == x.nxt and not x.fins:
         # the ABORT call of RFC 9293 §3.10.5 sends no ACK; an old ACK of R may carry this number
         return RstClass.ABORT, Answers.NONE, None
     if diff(seq, x.nxt) > 0 or diff(seq, x.una if x.una_known else x.low) < 0:

@@ -64,7 +64,9 @@ class SynAckUnanswered(Cause):
             & facts.positive("o_syns")
             & facts.positive("r_syns")
             & facts.no(facts.ORIG.rst)
+            & facts.no(facts.RESP.rst_class("suspect"))  # beyond its SYN ACK: more was sent
             & facts.no(facts.ORIG.pkts > pl.col("o_syns"))  # it sent something else
+            & (facts.whole() | (pl.col("r_syns") > 1))
         )
 
     @classmethod

@@ -78,6 +78,7 @@ class HalfOpenProbe(Cause):
             & facts.no(facts.ORIG.fin)
             & facts.no(facts.ORIG.rst_class("suspect", "bad-ack"))
             & facts.no(facts.positive("orig_bytes"))
+            & (facts.whole() | facts.ORIG.rst_answers("syn-ack"))
         )
         by_log = (
             facts.log_only()

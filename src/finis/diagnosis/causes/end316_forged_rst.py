@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 
 def suspect(side: facts.Half) -> pl.Expr:
-    return side.rst & side.rst_class("suspect")
+    return side.rst & side.rst_class("suspect") & facts.whole()
 
 
 def alien(side: facts.Half) -> pl.Expr:

@@ -64,7 +64,8 @@ class ZeroWindow(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        return facts.no(facts.peaceful()) & (_stuck(facts.ORIG) | _stuck(facts.RESP))
+        stuck = _stuck(facts.ORIG) | _stuck(facts.RESP)
+        return facts.no(facts.peaceful()) & stuck & facts.whole()
 
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:

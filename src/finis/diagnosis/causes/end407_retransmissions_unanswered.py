@@ -65,6 +65,7 @@ class RetransmissionsUnanswered(Cause):
         return (
             facts.packets()
             & facts.ended("open", "half-closed")
+            & facts.whole()  # what was repeated is the FIN, otherwise
             & pl.col("established")
             & (_gave_up(facts.ORIG) | _gave_up(facts.RESP))
         )

@@ -96,6 +96,6 @@ def _alone(side: facts.Half) -> pl.Expr:
     return (
         (side.col("fins") >= _TRIES)
         & ~side.col("fin_acked")
-        & (side.col("unacked").fill_null(0) == 0)
+        & (facts.no(side.col("unacked") > 0) | facts.no(facts.whole()))
         & facts.no(side.peer.fin)
     )
