@@ -1,12 +1,12 @@
-"""finis.correlation.turned: the columns are the fields."""
+"""finis.tracking.turned: the columns are the fields."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from finis.correlation.turned import FEW, Turned
 from finis.tables import OBSERVATION, SEGMENT, record_dtype
+from finis.tracking.turned import FEW, Turned
 
 
 @pytest.mark.parametrize("columns", [OBSERVATION, SEGMENT])
