@@ -248,6 +248,7 @@ midstream        bool first segment seen was no SYN
 cut_start        bool the capture began after it did, or within 1 s of its first segment
 near_start       bool the capture's first packet is within 1 s of its first segment
 cut_end          bool the capture ended within 1 s of its last segment
+watched_s        f8 seconds from its last segment to the end of the capture
 o_syns           i8 SYNs from orig
 r_syns           i8 SYN ACKs (or SYNs) from resp
 simultaneous_open bool both sent a SYN without ACK

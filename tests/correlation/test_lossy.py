@@ -115,3 +115,37 @@ def test_what_was_acknowledged_was_not_refused() -> None:
     case = correlate([point("inside", seen(rows, inside=True))], log(), denials(line))
     assert case.denials["segment_payload"].to_list() == [None]
     assert case.denials["segment_frame"].to_list() == [None]
+
+
+CLIENT_GIVES_UP = [
+    *SERVER_FIRST[:6],
+    (1.07, "C", "F.  101:101(0) ack 1001"),
+    (1.08, "C", "R.  102:102(0) ack 1001"),
+]
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+@pytest.mark.parametrize("cut", ["outside", "inside"])
+def test_who_stopped_before_the_end_is_not_asked_for_it(cut: str, flipped: bool) -> None:
+    """The capture nearest to the client, or to the server, ended before the FIN and the RST."""
+    rows = CLIENT_GIVES_UP
+    if flipped:
+        turn = str.maketrans("CS", "SC")
+        rows = [*rows[:6], *((at, who.translate(turn), what) for at, who, what in rows[6:])]
+        numbers = {"101": "1001", "102": "1002"}
+        rows[6] = (1.07, "S", "F.  1001:1001(0) ack 101")
+        rows[7] = (1.08, "S", f"R.  {numbers['102']}:{numbers['102']}(0) ack 101")
+    points = [
+        point(name, seen(rows[: 6 if name == cut else 8], inside=name == "inside"), file=at)
+        for at, name in enumerate(("outside", "inside"))
+    ]
+    row = correlate(points, log(), denials()).table.row(0, named=True)
+    side, letter = ("resp", "r") if flipped else ("orig", "o")
+    # That a RST ended it is told by who received it: where that capture had ended, nobody tells.
+    sender = "inside" if flipped else "outside"
+    assert (row["ended"], row["reset_by"]) == (
+        ("reset", side) if cut == sender else ("half-closed", "none")
+    )
+    assert row["first_fin"] == side
+    assert (row[f"{letter}_fin"], row[f"{letter}_rsts"]) == (True, 1)
+    assert row[f"{letter}_rst_after_own_fin_s"] == pytest.approx(0.01)

@@ -48,6 +48,7 @@ def test_by_direction_and_time() -> None:
     assert left(trim.between(0, 0.5)) == [0, 1, 2, 50]
     assert left(trim.between(0.5, 1)) == [50, 60, 100]
     assert left(trim.between(0.5, 1), []) == []
+    assert left(trim.first(0.5)) == [0, 1, 2]
 
 
 def test_losses_and_copies() -> None:

@@ -100,12 +100,13 @@ def _closing(pick: Picker, has: Array, treated: Treated) -> Columns:
     chosen = pick.chosen
     near, far, several = chosen.near_orig, chosen.near_resp, chosen.several
     fin = [pick.side("fin_ns", near, 0) != 0, pick.side("fin_ns", far, 1) != 0]
+    ends = chosen.outer
     acked = [
-        (pick.side("fin_acked_ns", near, s) != 0) | (pick.side("fin_acked_ns", far, s) != 0)
+        (pick.side("fin_acked_ns", ends[0], s) != 0) | (pick.side("fin_acked_ns", ends[1], s) != 0)
         for s in (0, 1)
     ]
     if several.any():
-        for s, (own, peer) in enumerate(((near, far), (far, near))):  # one-way taps: by numbers
+        for s, (own, peer) in enumerate((ends, ends[::-1])):  # one-way taps: by numbers
             number = pick.side("fin_seq", own, s) + np.uint32(1)
             acked[s] |= several & fin[s] & (pick.side("una", peer, s) == number)
     first_fin = _closed_first(pick, pick.who("first_fin", chosen.closer))
@@ -114,9 +115,9 @@ def _closing(pick: Picker, has: Array, treated: Treated) -> Columns:
     ended = pick.one("ended", chosen.fullest)
     if several.any():
         reset_by = np.where(several, _reset_by(pick, first_rst), reset_by)
-        agreed = pick.one("ended", near) == pick.one("ended", far)
+        agreed = pick.one("ended", ends[0]) == pick.one("ended", ends[1])
         agreed &= (reset_by != NONE) == (ended == Ended.RESET)
-        agreed &= (pick.side("pkts", near, 1) > 0) & (pick.side("pkts", far, 0) > 0)
+        agreed &= (pick.side("pkts", ends[0], 1) > 0) & (pick.side("pkts", ends[1], 0) > 0)
         ended = np.where(several & ~agreed, _ended(pick, fin, acked, reset_by), ended)
         missing = several & (first_rst == NONE)
         late = np.where(pick.side("rst_ns", near, 0) != 0, 0, NONE)
@@ -257,14 +258,15 @@ def _times(pick: Picker, has: Array) -> Columns:
     else:
         begun = over = np.int64(0)
     early = pick.one("first_ns", full) - begun < SECOND
-    late = over - pick.one("last_ns", full) < SECOND
+    left = over - pick.one("last_ns", full)
     return {
         "first_ts": Column(chosen.base, dated),
         "last_ts": Column(chosen.last, dated),
         "duration": Column((chosen.last - chosen.base) / SECOND, has),
         "cut_start": Column((pick.one("midstream", full) == 1) | early, has),
         "near_start": Column(early, has),
-        "cut_end": Column(late, has),
+        "cut_end": Column(left < SECOND, has),
+        "watched_s": Column(left / SECOND, has),
         "idle_s": Column(pick.one("max_gap_ns", full) / SECOND, has),
         "closing_gap_s": Column(gap / SECOND, has & (gap != 0)),
         "rtt_s": Column(rtt / SECOND, has & shook & (rtt >= 0)),

@@ -3,6 +3,8 @@ once each."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from finis.correlation.clocks import SECOND, Solution
@@ -23,8 +25,9 @@ class Chosen:
     """Per story the observation to believe; -1 without packets."""
 
     packets: Array
-    near_orig: Array
+    near_orig: Array  # nearest to orig of those that show the end
     near_resp: Array
+    outer: tuple[Array, Array]  # nearest to orig and to resp of all
     fullest: Array
     most: tuple[Array, Array]  # most complete for what orig sent, and for what resp sent
     closer: Array  # nearest to whoever closed first
@@ -44,32 +47,34 @@ def choose(ev: Evidence, groups: Groups, paired: Paired, clocks: Solution) -> Ch
     most = single.copy(), single.copy()
     shift = np.array(clocks.shift_ns, np.int64)[ev.unit] if len(ev) else np.empty(0, np.int64)
     known = np.array(clocks.known, bool)[ev.unit] if len(ev) else np.empty(0, bool)
-    first, last = ev.rows["first_ns"] + shift, ev.rows["last_ns"] + shift
+    shown = _Shown(ev, groups, shift)
+    first, last = shown.first, shown.last
     base = np.where(single >= 0, first[single] if len(ev) else 0, 0)
     end = np.where(single >= 0, last[single] if len(ev) else 0, 0)
-    pkts = ev.rows["pkts"]
     twins = paired.twins
-    near_orig[twins.story], near_resp[twins.story] = twins.near, twins.far
-    less = pkts[twins.near].sum(axis=1) < pkts[twins.far].sum(axis=1)
-    fullest[twins.story] = np.where(less, twins.far, twins.near)
-    most[0][twins.story] = most[1][twins.story] = fullest[twins.story]
-    base[twins.story] = np.minimum(first[twins.near], first[twins.far])
-    end[twins.story] = np.maximum(last[twins.near], last[twins.far])
-    for story, rows in paired.order.items():
-        sent = [[int(pkts[r][side ^ int(groups.flipped[r])]) for r in rows] for side in (0, 1)]
-        near_orig[story] = next((r for r, n in zip(rows, sent[0], strict=True) if n), rows[0])
-        back = list(zip(rows, sent[1], strict=True))[::-1]
-        near_resp[story] = next((r for r, n in back if n), rows[-1])
-        fullest[story] = max(rows, key=lambda r: int(pkts[r].sum()))
-        for side in (0, 1):
-            most[side][story] = rows[int(np.argmax(sent[side]))]
-        base[story] = min(int(first[r]) for r in rows)
-        end[story] = max(int(last[r]) for r in rows)
+    story, near, far = twins.story, twins.near, twins.far
+    outer = single.copy(), single.copy()
+    outer[0][story], outer[1][story] = near, far
+    near_orig[story] = np.where(shown.cut_short(near, far, 0), far, near)
+    near_resp[story] = np.where(shown.cut_short(far, near, 1), near, far)
+    less = shown.sent[:, near].sum(axis=0) < shown.sent[:, far].sum(axis=0)
+    fullest[story] = np.where(less, far, near)
+    most[0][story] = most[1][story] = fullest[story]
+    base[story] = np.minimum(first[near], first[far])
+    end[story] = np.maximum(last[near], last[far])
+    for at, rows in paired.order.items():
+        outer[0][at], outer[1][at] = rows[0], rows[-1]
+        most[0][at], most[1][at] = (shown.fullest(rows, side) for side in (0, 1))
+        near_orig[at] = shown.nearest(rows, 0, most[0][at])
+        near_resp[at] = shown.nearest(rows[::-1], 1, most[1][at])
+        fullest[at] = rows[int(np.argmax(shown.sent[:, rows].sum(axis=0)))]
+        base[at], end[at] = first[rows].min(), last[rows].max()
     packets = single >= 0
     out = Chosen(
         packets=packets,
         near_orig=near_orig,
         near_resp=near_resp,
+        outer=outer,
         fullest=fullest,
         most=most,
         closer=fullest.copy(),
@@ -88,6 +93,31 @@ def choose(ev: Evidence, groups: Groups, paired: Paired, clocks: Solution) -> Ch
     none = (starts == np.iinfo(np.int64).max).all(axis=0)
     out.closer = np.where(none, near_orig, np.where(orig_closed, near_orig, near_resp))
     return out
+
+
+class _Shown:
+    """What observations show of each side of their story, and until when."""
+
+    def __init__(self, ev: Evidence, groups: Groups, shift: Array) -> None:
+        pkts = ev.rows["pkts"].astype(np.int64).reshape(-1, 2).T
+        self.sent = np.where(groups.flipped, pkts[::-1], pkts)  # segments, by side
+        self.first, self.last = ev.rows["first_ns"] + shift, ev.rows["last_ns"] + shift
+        ends = np.array([unit.last_ns for unit in ev.units], np.int64)
+        self.over = ends[ev.unit] + shift if len(ev) else np.empty(0, np.int64)  # the capture's end
+
+    def cut_short(self, own: Any, other: Any, side: int) -> Any:
+        """Had the capture that should show best what a side sent ended when another still showed
+        some?  Then it does not show the end, and is not asked for it."""
+        return (self.over[own] < self.last[other]) & (self.sent[side][own] < self.sent[side][other])
+
+    def fullest(self, rows: list[int], side: int) -> int:
+        """The one of these that shows most of a side."""
+        return rows[int(np.argmax(self.sent[side][rows]))]
+
+    def nearest(self, rows: list[int], side: int, most: int) -> int:
+        """The first of these that shows something of a side and was not cut short."""
+        whole = (r for r in rows if self.sent[side][r] and not self.cut_short(r, most, side))
+        return next(whole, rows[0])
 
 
 def _moment(pick: Picker, name: str, side: int) -> Array:

@@ -98,6 +98,7 @@ def _chosen(ev: Evidence, groups: Groups, solution: Solution) -> Chosen:
         packets=np.ones(len(at), bool),
         near_orig=at,
         near_resp=at,
+        outer=(at, at),
         fullest=at,
         most=(at, at),
         closer=at,

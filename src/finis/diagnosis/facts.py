@@ -27,6 +27,8 @@ ABORTS = ("END305", "END306")
 TLS_PORTS = (443, 465, 563, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 5986, 6443, 8443, 9443)
 LARGEST_ALERT_BYTES = 85  # TLS 1.2 CBC with SHA-384, without extra padding
 REUSE_S = 240.0  # two maximum segment lifetimes of RFC 9293 §3.4.2: the longest TIME-WAIT
+ANSWERED_S = 0.25  # a round trip, and what a host needs for its answer
+REPEATED_S = 1.0  # the least that three repetitions take: 0.2, 0.4 and 0.8 s in Linux
 TTL_STEP = 2  # a route may change by a hop or so in mid-connection; an origin differs by more
 FALSE = pl.lit(False)
 
@@ -67,6 +69,12 @@ def packets() -> pl.Expr:
 @cache
 def log_only() -> pl.Expr:
     return pl.col("has_log") & no(pl.col("has_packets"))
+
+
+@cache
+def watched() -> pl.Expr:
+    """The capture went on long enough to show an answer to its last segment."""
+    return no(pl.col("watched_s") < ANSWERED_S)
 
 
 @cache

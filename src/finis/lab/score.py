@@ -35,7 +35,10 @@ FULL, LOSSY = "full", "every 10th lost"
 CLOSED_SOMEHOW = {"final-ack-unseen", "fin-missed"}
 ORDERLY = {"client-closed-first", "server-closed-first", "closed-simultaneously"}
 # What would tell more is missing: that the capture missed a FIN may be all there is to say.
-LACKING = (LOSSY, "bursts lost", "stopped early", "SYN FIN RST", "one direction")
+LACKING = (
+    LOSSY, "bursts lost", "stopped early", "inside stops", "outside stops", "stops in midst",
+    "SYN FIN RST", "one direction",
+)  # fmt: skip
 # Or the bytes that tell.
 NO_PAYLOAD = ("log", "started late", "54 bytes", "lines lost", "lines swapped", *LACKING)
 MANY = 200  # readings from which on more processes pay
@@ -274,6 +277,15 @@ def _inside(change: trim.Change) -> Make:
     return make
 
 
+def _outside(change: trim.Change) -> Make:
+    """Only the capture outside is changed, and there is no log."""
+
+    def make(place: Path, spare: Path) -> list[Path]:
+        return [place / "inside.pcap", *_changed(change, "outside.pcap")(place, spare)]
+
+    return make
+
+
 def _lines(change: Callable[[list[str]], Iterable[str]]) -> Make:
     """The logs alone, their lines changed."""
 
@@ -317,6 +329,9 @@ EVIDENCE: dict[str, Make] = {
     LOSSY: _changed(trim.lossy(10), *BOTH),
     "bursts lost": _inside(trim.lossy(23, 4)),
     "inside late": _inside(trim.between(0.45, 1)),
+    "inside stops": _inside(trim.first(0.5)),
+    "outside stops": _outside(trim.first(0.5)),
+    "stops in midst": _changed(trim.first(0.4), "inside.pcap"),
     "SYN FIN RST": _changed(trim.flags_only, *BOTH, log=True),
     "no RST": _changed(trim.without(RST), *BOTH, log=True),
     "one direction": _changed(trim.one_direction, *BOTH),

@@ -105,6 +105,11 @@ def between(begin: float, end: float) -> Change:
     return change
 
 
+def first(share: float) -> Change:
+    """The capture was ended after so much of its packets (0 to 1)."""
+    return lambda packets: packets[: round(len(packets) * share)]
+
+
 def twice(packets: list[Record]) -> Iterable[Record]:
     """Every packet is there twice."""
     copies = (replace(one, us=one.us + COPY_US) for one in packets)

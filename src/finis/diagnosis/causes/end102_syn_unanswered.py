@@ -10,8 +10,9 @@ One or more SYNs without any segment from the other side; or the firewall's own 
 that the handshake was not completed in time, not which side failed to (likely, then).
 
 ## Look-alikes
-Refused (END101): a RST came. SYN ACK unanswered (END103): the server did answer. A SYN the
-firewall discarded (END603) needs captures on both sides. A server that answers after the timer
+Refused (END101): a RST came. SYN ACK unanswered (END103): the server did answer. A single SYN
+a quarter of a second before the capture ends (END903) was given no time. A SYN the firewall
+discarded (END603) needs captures on both sides. A server that answers after the timer
 shows as a denied SYN ACK later.
 
 ## Harm
@@ -77,6 +78,8 @@ class SynUnanswered(Cause):
     @classmethod
     def where(cls) -> pl.Expr:
         by_packets = facts.ended("unanswered") & (pl.col("r_syns") == 0)
+        # The answer to one SYN may have come after the capture.
+        by_packets &= facts.watched() | (pl.col("o_syns") > 1)
         by_log = (
             facts.teardown("syn-timeout")
             & (facts.no(facts.packets()) | facts.ended("open"))

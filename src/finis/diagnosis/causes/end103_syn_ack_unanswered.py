@@ -9,7 +9,8 @@ SYN ACKs from the server (repeated, usually), no ACK, RST or data from the clien
 
 ## Look-alikes
 A half-open probe (END104) ends with the client's RST. An unanswered SYN (END102) has no SYN ACK.
-A capture that ends at this moment (END903) shows the same.
+A capture that ends a quarter of a second later (END903) shows the same, and one with a filter for
+SYN, FIN and RST shows no third segment of any handshake.
 
 ## Harm
 Depends: forged source addresses (a SYN flood) fill the server's queue; a client that never
@@ -43,7 +44,12 @@ class SynAckUnanswered(Cause):
     title = "the client never completed the handshake"
     beats = ("END102",)
     confidence = facts.confidence(
-        (pl.col("r_syns") > 1, Confidence.CERTAIN), otherwise=Confidence.LIKELY
+        (
+            (pl.col("r_syns") > 1) & facts.no(pl.col("simultaneous_open")),
+            Confidence.CERTAIN,
+        ),
+        (pl.col("cut_end") & (pl.col("r_syns") == 1), Confidence.POSSIBLE),
+        otherwise=Confidence.LIKELY,
     )
     harm = Harm.DEPENDS
     harm_why = "on whether the source is real (it cannot connect) or forged (a flood)"
@@ -66,7 +72,8 @@ class SynAckUnanswered(Cause):
             & facts.no(facts.ORIG.rst)
             & facts.no(facts.RESP.rst_class("suspect"))  # beyond its SYN ACK: more was sent
             & facts.no(facts.ORIG.pkts > pl.col("o_syns"))  # it sent something else
-            & (facts.whole() | (pl.col("r_syns") > 1))
+            # An answer that may have come after the capture, or that a filter left out.
+            & ((facts.whole() & facts.watched()) | (pl.col("r_syns") > 1))
         )
 
     @classmethod

@@ -5,10 +5,12 @@ Data was sent again and again without an acknowledgement, until the sender gave 
 stack that gives up this way sends no RST. The peer, or the path to it, was gone.
 
 ## Evidence
-Several retransmissions, unacknowledged data at the end, nothing from the peer after it, no RST.
+Several retransmissions, unacknowledged data at the end, nothing from the peer for the last second
+or more, no RST.
 
 ## Look-alikes
-A closed window (END406): the peer does answer. One direction missing from the capture (END601).
+A capture that ends in the midst of a transfer with losses (END903): there the peer talks until the
+end. A closed window (END406): the peer does answer. One direction missing from the capture (END601).
 A firewall that drops one side's segments (END604 contributes then).
 
 ## Harm
@@ -109,5 +111,6 @@ def _gave_up(side: facts.Half) -> pl.Expr:
         (side.col("rexmit") >= _ENOUGH)
         & (side.col("unacked") > 0)
         & (side.peer.pkts > 0)
+        & (side.peer.col("last_seg_s") >= facts.REPEATED_S)
         & facts.no(side.peer.col("last_win0"))
     )

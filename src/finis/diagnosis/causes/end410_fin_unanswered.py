@@ -6,8 +6,8 @@ path had vanished. The closing host gives up in silence after some tries; a peer
 meets a host without state.
 
 ## Evidence
-The same FIN three times or more, no acknowledgement of it, no further segment of the peer, and the
-capture goes on.
+The same FIN three times or more, no acknowledgement of it, nothing from the peer for the
+last second or more.
 
 ## Look-alikes
 A half-close (END405): there the first FIN was acknowledged. FINs that a firewall dropped (END606)
@@ -98,4 +98,5 @@ def _alone(side: facts.Half) -> pl.Expr:
         & ~side.col("fin_acked")
         & (facts.no(side.col("unacked") > 0) | facts.no(facts.whole()))
         & facts.no(side.peer.fin)
+        & (side.peer.col("last_seg_s") >= facts.REPEATED_S)
     )

@@ -6,12 +6,13 @@ side knows nothing of it: the connection hangs until somebody's timer ends it.
 
 ## Evidence
 Captures on both sides of the firewall, paired segment by segment: the segments are on one side
-only, the other capture was running, and no acknowledgement of them came.
+only, the other capture was running, and no acknowledgement of them came before all was silent.
 
 ## Look-alikes
 Losses beyond the firewall (END407): there the segments are in both captures. A capture that lost
 packets or has a filter: so it is certain only where the firewall's log or a drop capture names such
-a segment. A segment that was dropped and got through at the next try (END604). An end by a RST
+a segment. A segment that was dropped and got through at the next try (END604), or might have, had
+the capture not ended at that moment (END903). An end by a RST
 or FINs that no capture shows and the log tells of: what comes after it is refused.
 
 ## Harm
@@ -39,8 +40,14 @@ if TYPE_CHECKING:
     from finis.correlation.stories import Story
 
 
+def _over(side: facts.Half) -> pl.Expr:
+    """The capture did not just end at that moment: nothing more came of it, or the peer was silent
+    while it was repeated."""
+    return facts.no(pl.col("cut_end")) | (side.peer.col("last_seg_s") >= facts.REPEATED_S)
+
+
 def _data(side: facts.Half) -> pl.Expr:
-    return side.col("dropped_data") & side.loses_data
+    return side.col("dropped_data") & side.loses_data & _over(side)
 
 
 def _fin(side: facts.Half) -> pl.Expr:
@@ -48,6 +55,7 @@ def _fin(side: facts.Half) -> pl.Expr:
         side.col("dropped_fin")
         & facts.no(side.col("fin_acked"))
         & (side.col("dropped") >= side.col("fins"))
+        & _over(side)
     )
 
 
@@ -77,7 +85,7 @@ class CutOffByFirewall(Cause):
     confidence = facts.confidence(
         (pl.col("capture_loss") & facts.no(_named()), Confidence.POSSIBLE),
         (
-            _named() & facts.no(facts.reset_per_log()) & facts.no(facts.teardown("fins")),
+            _named() & facts.no(facts.teardown("fins")),
             Confidence.CERTAIN,
         ),
         otherwise=Confidence.LIKELY,
@@ -102,6 +110,7 @@ class CutOffByFirewall(Cause):
             pl.col("paired")
             & pl.col("established")
             & facts.ended("open", "half-closed", "closing")
+            & facts.no(facts.reset_per_log())  # it tells of another end, which captures lack
             & (_data(facts.ORIG) | _data(facts.RESP) | _fin(facts.ORIG) | _fin(facts.RESP))
         )
 
