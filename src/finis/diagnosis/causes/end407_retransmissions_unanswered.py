@@ -10,8 +10,8 @@ or more, no RST.
 
 ## Look-alikes
 A capture that ends in the midst of a transfer with losses (END903): there the peer talks until the
-end. A closed window (END406): the peer does answer. One direction missing from the capture (END601).
-A firewall that drops one side's segments (END604 contributes then).
+end. A closed window (END406): the peer does answer. One direction missing from the capture
+(END601). A firewall that drops one side's segments (END604 contributes then).
 
 ## Harm
 Harmful: the connection died in use.
