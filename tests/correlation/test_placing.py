@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from finis.correlation.correlate import correlate
 from finis.correlation.evidence import PointData
@@ -207,3 +208,29 @@ def test_a_clock_that_others_refute_proves_nothing() -> None:
     assert paired.refutes((0, 1), 126_000_000, 9_000_000)
     assert not paired.refutes((0, 1), 126_000_000, 90_000_000)  # it hardly says anything itself
     assert not paired.refutes((0, 2), 126_000_000, 0)  # nobody else does
+
+
+FINE = """
+start 2024-05-01T12:00:00
+@0.{c[0]:06} C > S  S   0:0(0) win 64240 <mss 1460,wscale 7> ttl={ttl[0]}
+@0.{s[0]:06} S > C  S.  0:0(0) ack 1 win 65535 <mss 1460> ttl={ttl[1]}
+@0.{c[1]:06} C > S  .   1:1(0) ack 1 ttl={ttl[0]}
+@0.{c[2]:06} C > S  P.  1:101(100) ack 1 ttl={ttl[0]}
+@0.{s[1]:06} S > C  .   1:1(0) ack 101 ttl={ttl[1]}
+"""
+
+
+@pytest.mark.parametrize("step_us", [1, 1000])
+def test_a_clock_that_ticks_coarsely_does_not_tell_which_point_is_nearer(step_us: int) -> None:
+    """The way takes 150 µs; by stamps cut to milliseconds it would lead from server to client."""
+    near = FINE.format(c=(100_840, 200_830, 300_820), s=(150_160, 400_170), ttl=(64, 63))
+    at = {"c": (100_990, 200_980, 300_970), "s": (150_010, 400_020)}
+    cut = {side: [us // step_us * step_us for us in stamps] for side, stamps in at.items()}
+    far = FINE.format(**cut, ttl=(63, 64))
+    reset = "@1.{:06} S > C R. 1 ack 101 ttl={}"
+    points = [
+        point("client", near + reset.format(190, 63), margin_s=5),
+        point("server", far + reset.format(40 // step_us * step_us, 64), file=1, margin_s=5),
+    ]
+    row = correlate(points, log(), denials()).table.row(0, named=True)
+    assert (row["points"], row["created_rst"], row["ended"]) == ("client,server", "none", "reset")

@@ -149,7 +149,7 @@ def gather(
             paths[source.id] = source.path
             if source.truncated:
                 truncated.add(of_file[number, source.id])
-    return Evidence(
+    ev = Evidence(
         points=[data.name for data in points],
         paths=paths,
         units=units,
@@ -167,6 +167,9 @@ def gather(
         truncated=truncated,
         kept=seen[0] if len(points) == 1 and seen[0].ask else None,
     )
+    if len(units) > 1:
+        _coarsen(ev)
+    return ev
 
 
 def _join(parts: list[Array], dtype: np.dtype) -> Array:
@@ -210,6 +213,23 @@ def _unit_of_rows(files: Array, point: Array, of_file: dict[tuple[int, int], int
     if (unit < 0).any():
         raise ValueError("an observation names a file that its point does not list")
     return unit
+
+
+STEPS_NS = tuple(10**power for power in range(9, 3, -1))  # 1 s to 10 µs
+ENOUGH = 8  # stamps that are all multiples of one are so by chance once in 10^8
+SOME = 32  # connections whose segments are looked at
+
+
+def _coarsen(ev: Evidence) -> None:
+    """Many a clock ticks in coarser steps than its file has room for (Windows: 1 ms and more)."""
+    for number, unit in enumerate(ev.units):
+        mine = np.flatnonzero(ev.unit == number)
+        stamps = [ev.segments(mine[:SOME])["ts_ns"]]
+        stamps += [ev.fields[name][mine] for name in ("first_ns", "last_ns")]
+        every = np.concatenate(stamps)
+        if len(every) >= ENOUGH:
+            coarse = (step for step in STEPS_NS if not (every % step).any())
+            unit.resolution_ns = max(unit.resolution_ns, next(coarse, 1))
 
 
 def near_key(frame: pl.DataFrame) -> Array:

@@ -249,12 +249,12 @@ def _place(ev: Evidence, groups: Groups, members: list[Member], two: _Two) -> bo
         return bool(near[0] == 1)
     orig, resp = two.raw.deltas
     if orig and resp:
-        low, high = two.raw.bounds(True)
-        low_turned, high_turned = two.raw.bounds(False)
-        if (low < high) != (low_turned < high_turned):
-            return low < high
+        step = _resolution(ev, members, two)
+        first, turned = (low - step < high for low, high in map(two.raw.bounds, (True, False)))
+        if first != turned:
+            return first
         middle = sorted(orig)[len(orig) // 2] - sorted(resp)[len(resp) // 2]
-        if abs(middle) > _resolution(ev, members, two):
+        if abs(middle) > step:
             return middle > 0
     by_ttl = _by_ttl(two.raw)
     return _by_address(ev, members, two) if by_ttl is None else by_ttl

@@ -70,7 +70,9 @@ def _identical(ev: Evidence, groups: Groups, one: Array, two: Array) -> Twins:
     good = np.logical_and.reduceat(same, begin)
     good &= _constant(a, b, side, begin)
     near = _nearer(ev, groups, one, two, _ttl_votes(a, b, side, begin))
-    return _placed(groups, one, two, _delays(a, b, side, begin), good, near)
+    ticks = np.array([unit.resolution_ns for unit in ev.units], np.int64)[ev.unit]
+    step = np.maximum(ticks[one], ticks[two])
+    return _placed(groups, one, two, _delays(a, b, side, begin), step, good, near)
 
 
 _READ = ("ts_ns", "side", "flags", "payload_len", "quirks", "ip_id", "seq", "ack", "ttl")
@@ -142,6 +144,7 @@ def _placed(
     one: Array,
     two: Array,
     delays: list[tuple[Array, Array]],
+    step: Array,
     good: Array,
     otherwise: Array,
 ) -> Twins:
@@ -149,7 +152,8 @@ def _placed(
     (orig_least, orig_most), (resp_least, resp_most) = delays
     both = (orig_least < _HIGH) & (resp_least < _HIGH)
     least, most = np.minimum(orig_least, resp_least), np.maximum(orig_most, resp_most)
-    straight, turned = both & (resp_most < orig_least), both & (orig_most < resp_least)
+    fits, fits_turned = resp_most - step < orig_least, orig_most - step < resp_least
+    straight, turned = both & fits & ~fits_turned, both & fits_turned & ~fits
     at_one, at_two = groups.log_near[one], groups.log_near[two]
     told = (at_one != at_two) & (at_one > 0) & (at_two > 0)
     timed = np.where(straight | turned, straight, otherwise > 0)
