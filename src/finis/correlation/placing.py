@@ -26,7 +26,7 @@ from finis.correlation.pairing import (
 )
 from finis.correlation.stories import Pairing
 from finis.correlation.translation import WRAP, Segment, isn_offsets, segments, signed, solve
-from finis.correlation.twins import EMPTY, Twins, identical
+from finis.correlation.twins import CUT, EMPTY, Twins, identical
 from finis.records import dataclass, field
 from finis.terms import Flag, Orientation, Quirk
 
@@ -250,7 +250,10 @@ def _place(ev: Evidence, groups: Groups, members: list[Member], two: _Two) -> bo
     orig, resp = two.raw.deltas
     if orig and resp:
         step = _resolution(ev, members, two)
-        first, turned = (low - step < high for low, high in map(two.raw.bounds, (True, False)))
+        # A clock that is cut to its steps shows it in delays that differ.
+        differ = max(max(one) - min(one) for one in (orig, resp)) > step // CUT
+        cut = step if differ else 0
+        first, turned = (low - cut < high for low, high in map(two.raw.bounds, (True, False)))
         if first != turned:
             return first
         middle = sorted(orig)[len(orig) // 2] - sorted(resp)[len(resp) // 2]

@@ -75,6 +75,7 @@ def _identical(ev: Evidence, groups: Groups, one: Array, two: Array) -> Twins:
     return _placed(groups, one, two, _delays(a, b, side, begin), step, good, near)
 
 
+CUT = 10  # part of a clock's step by which delays differ that are cut to it, hardly ever less
 _READ = ("ts_ns", "side", "flags", "payload_len", "quirks", "ip_id", "seq", "ack", "ttl")
 
 
@@ -152,6 +153,9 @@ def _placed(
     (orig_least, orig_most), (resp_least, resp_most) = delays
     both = (orig_least < _HIGH) & (resp_least < _HIGH)
     least, most = np.minimum(orig_least, resp_least), np.maximum(orig_most, resp_most)
+    # A clock that is cut to its steps shows it in delays that differ.
+    differ = np.maximum(orig_most - orig_least, resp_most - resp_least) > step // CUT
+    step = np.where(differ, step, 0)
     fits, fits_turned = resp_most - step < orig_least, orig_most - step < resp_least
     straight, turned = both & fits & ~fits_turned, both & fits_turned & ~fits
     at_one, at_two = groups.log_near[one], groups.log_near[two]
