@@ -223,8 +223,8 @@ start 2024-05-01T12:00:00
 @pytest.mark.parametrize("step_us", [1, 1000])
 def test_a_clock_that_ticks_coarsely_does_not_tell_which_point_is_nearer(step_us: int) -> None:
     """The way takes 150 µs; by stamps cut to milliseconds it would lead from server to client."""
-    near = FINE.format(c=(100_840, 200_730, 300_820), s=(150_160, 400_370), ttl=(64, 63))
-    at = {"c": (100_990, 200_880, 300_970), "s": (150_010, 400_220)}
+    near = FINE.format(c=(101_840, 207_730, 303_820), s=(153_160, 409_370), ttl=(64, 63))
+    at = {"c": (101_990, 207_880, 303_970), "s": (153_010, 409_220)}
     cut = {side: [us // step_us * step_us for us in stamps] for side, stamps in at.items()}
     far = FINE.format(**cut, ttl=(63, 64))
     reset = "@1.{:06} S > C R. 1 ack 101 ttl={}"
