@@ -17,7 +17,7 @@ cdef inline void turn_some(
 ) noexcept nogil:
     cdef int64_t i
     for i in range(n):
-        out[i] = (<const Value *>(rows + i * bytes))[0]
+        memcpy(&out[i], rows + i * bytes, sizeof(Value))  # records may have any size
 
 
 cdef inline void turn_rows(

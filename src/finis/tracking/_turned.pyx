@@ -16,7 +16,9 @@ def turn(
         raise ValueError("rows and room do not fit")
     n = len(rows) // bytes
     for part in range(len(begin)):
-        if size[part] not in (1, 2, 4, 8) or begin[part] < 0 or begin[part] > bytes - size[part]:
+        if size[part] not in (1, 2, 4, 8) or begin[part] % size[part]:
+            raise ValueError("a part that is not aligned")
+        if not 0 <= begin[part] <= bytes - size[part]:
             raise ValueError("a part that lies outside")
     if n and len(begin):
         with nogil:
