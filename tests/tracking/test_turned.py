@@ -41,5 +41,5 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     turn = pytest.importorskip("finis.tracking._turned").turn
     given = np.zeros(rows, np.uint8), bytes_, np.array(begin, np.int64), np.array(size, np.int64)
-    with pytest.raises(ValueError, match="fit|aligned|outside"):
+    with pytest.raises(ValueError, match=r"fit|aligned|outside"):
         turn(*given, np.zeros(room, np.uint8))
