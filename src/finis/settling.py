@@ -18,12 +18,12 @@ import polars as pl
 from finis.correlation.correlate import correlate
 from finis.correlation.evidence import Options, PointData
 from finis.correlation.losses import LOSSY, gaps, unflagged
+from finis.correlation.turned import FEW, Turned
 from finis.diagnosis.engine import judge
 from finis.diagnosis.patterns._api import READS
 from finis.tables import CONNECTIONS
 from finis.tracking import copied
 from finis.tracking._api import Observations
-from finis.tracking.turned import FEW, Turned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +68,7 @@ class Settling:
         `final`: the capture is at its end."""
         seen = point.observations
         last_ns = max(s.last_ns for s in point.sources if s.last_ns is not None)
-        fresh = seen.fields["last_ns"] > last_ns - SECOND
+        fresh = seen.rows["last_ns"] > last_ns - SECOND
         if fresh.any() and not final:
             self.held.append(picked(seen, fresh))
             seen = seen.only(np.flatnonzero(~fresh))

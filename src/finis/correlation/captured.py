@@ -14,7 +14,7 @@ import polars as pl
 
 from finis.correlation import keys
 from finis.correlation.keys import Array
-from finis.tracking.turned import Turned
+from finis.correlation.turned import Turned
 from finis.wire.dialects._packed import BIT, NAMED, V4, Book
 
 if TYPE_CHECKING:

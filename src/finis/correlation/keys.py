@@ -16,7 +16,7 @@ from finis.compiled import kernel
 if TYPE_CHECKING:
     import polars as pl
 
-    from finis.tracking.turned import Turned
+    from finis.correlation.turned import Turned
 
 Array = np.ndarray[Any, Any]
 

@@ -8,8 +8,8 @@ from finis.correlation.columns import Column, Columns
 from finis.correlation.evidence import Evidence
 from finis.correlation.keys import Array
 from finis.correlation.picking import Picker
+from finis.correlation.turned import Turned
 from finis.records import dataclass
-from finis.tracking.turned import Turned
 
 LOSSY = 0.01  # share of a point's connections with bytes acknowledged but never captured
 FILTERED = (

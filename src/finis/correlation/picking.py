@@ -13,9 +13,9 @@ from finis.correlation.evidence import Evidence
 from finis.correlation.grouping import Groups
 from finis.correlation.keys import Array
 from finis.correlation.placing import Paired
+from finis.correlation.turned import Turned
 from finis.correlation.twins import Twins
 from finis.records import dataclass
-from finis.tracking.turned import Turned
 
 WRAP = 1 << 32
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from finis.records import dataclass
 from finis.tracking.copied import picked
-from finis.tracking.turned import Turned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,12 +25,6 @@ class Observations:
     rows: np.ndarray
     tail: np.ndarray
     ask: Callable[[np.ndarray], np.ndarray] | None = None
-    columns: Turned | None = None  # of rows, where they are at hand
-
-    @property
-    def fields(self) -> Turned:
-        """`rows` by columns."""
-        return Turned(self.rows) if self.columns is None else self.columns
 
     def segments(self, at: np.ndarray) -> np.ndarray:
         """The kept segments of these rows one after another."""

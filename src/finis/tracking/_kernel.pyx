@@ -35,7 +35,6 @@ from finis.tracking._state cimport (
     Tracker, flow_at, hot_at, line_at, place, slot,
 )
 from finis.tracking._store cimport drop_conn, expand, set_usual
-from finis.tracking._turned cimport turn_rows
 from finis.tracking._table cimport advance, follow, leave_all
 from finis.tracking._verdict cimport conclude
 from finis.wire.segment cimport Segment
@@ -47,7 +46,6 @@ from finis.tracking import (
 )
 from finis.tracking._api import ALIVE, PART, Observations
 from finis.tracking.alerts import ALERT_SIZES, TLS_PORTS
-from finis.tracking.turned import Turned, parts
 from finis.wire.captures import _api as captures
 
 cdef int64_t SPAN_NS = <int64_t>1 << 61
@@ -81,8 +79,6 @@ _RANK = np.array([resets.RANK[accept] for accept in terms.Accept], np.uint8)
 
 _SEGMENT = record_dtype(SEGMENT)
 _OBSERVATION = record_dtype(OBSERVATION)
-_PARTS, _SIZES = parts(_OBSERVATION)  # of a row
-_NOTHING_MADE = (np.empty(0, _OBSERVATION), np.empty(0, _SEGMENT))
 _SMALL_TABLE = 1 << 12
 _ALIGN = 64
 
@@ -140,7 +136,7 @@ cdef class KernelTracker:
             self.members.append(share)
             self.trackers[which] = &share.t
         self.shares, self.now_ns, self.number = shares, -SPAN_NS, 0
-        self.made = [_NOTHING_MADE] * ALIVE
+        self.made = [(np.empty(0, _OBSERVATION), np.empty(0, _SEGMENT))] * ALIVE
         self.parts, self.drained, self.lock = parts, False, Lock()
         self.handed, self.todo = [], [None] * shares
         self.beside = beside
@@ -287,7 +283,7 @@ cdef class KernelTracker:
         self.drained, self.handed = False, []
         for share in self.members:
             (<Share>share).begin_anew()
-        self.made = [_NOTHING_MADE] * ALIVE
+        self.made = [(np.empty(0, _OBSERVATION), np.empty(0, _SEGMENT))] * ALIVE
 
     def _done(self):
         """Finished connections in order of their number: the share of each (u1), and where it is
@@ -333,17 +329,14 @@ cdef class KernelTracker:
 
     def _asked_part(self, connections):
         """The same, but the kept segments stay here until someone asks for them, or so many parts
-        were made that nobody may; and the rows are turned into columns, too."""
+        were made that nobody may."""
         cdef Order o = self.order(connections)
         cdef Observation *rows
-        cdef const int64_t[::1] begin = _PARTS, size = _SIZES
-        cdef uint8_t *columns
         found, their = self.made.pop(0)
         if len(found) < o.n:
             found = np.empty(max(o.n, len(found) + len(found) // 4), _OBSERVATION)
         self.made.append((found, their))
-        flat = np.empty(o.n * _OBSERVATION.itemsize, np.uint8)  # anew: tables are made of it
-        rows, columns = <Observation *>address(found), <uint8_t *>address(flat)
+        rows = <Observation *>address(found)
         with self.lock:
             self.handed.append(connections)
             if len(self.handed) > ALIVE:
@@ -351,15 +344,10 @@ cdef class KernelTracker:
             self._make_room()
             with nogil:
                 emit_rows(&o, rows)
-                turn_rows(
-                    <const uint8_t *>rows, o.n, sizeof(Observation), &begin[0], &size[0],
-                    len(begin), columns,
-                )
-        turned = Turned(found[: o.n], flat)
-        counts = turned["tail_n"].astype(np.int64)
+        counts = found["tail_n"][: o.n].astype(np.int64)
         return Observations(
             found[: o.n], np.empty(0, _SEGMENT),
-            lambda at: self._segments(connections, counts, at), turned,
+            lambda at: self._segments(connections, counts, at),
         )
 
     def _forget(self, connections):
