@@ -131,21 +131,14 @@ def gather(
     """Flatten the input, points by name so that their order cannot matter; nothing is decided.
     `devices`: firewalls, of some of which the log tells no connection."""
     points = sorted(points, key=lambda data: data.name)
-    rows, tails, point, start = [], [], [], []
-    base = 0
-    for number, data in enumerate(points):
-        seen = data.observations
-        rows.append(seen.rows)
-        tails.append(seen.tail)
-        point.append(np.full(len(seen.rows), number, np.int64))
-        start.append(seen.rows["tail_at"].astype(np.int64) + base)
-        base += len(seen.tail)
-    all_rows = _join(rows, record_dtype(OBSERVATION))
-    fields = Turned(all_rows)
+    seen = [data.observations for data in points]
+    fields = Turned(_join([one.rows for one in seen], record_dtype(OBSERVATION)))
+    counts = [len(one.rows) for one in seen]
+    at_point = np.repeat(np.arange(len(points)), counts)
+    before = np.cumsum([0, *(len(one.tail) for one in seen)])[: len(points)]
+    starts = fields["tail_at"].astype(np.int64) + np.repeat(before, counts)
     errors = [np.empty(0) if data.errors is None else data.errors for data in points]
     units, of_file = _units(points)
-    at_point = np.concatenate(point) if point else np.empty(0, np.int64)
-    starts = np.concatenate(start) if start else np.empty(0, np.int64)
     paths = [""] * (1 + max((s.id for p in points for s in p.sources), default=-1))
     truncated = set()
     for number, data in enumerate(points):
@@ -157,9 +150,9 @@ def gather(
         points=[data.name for data in points],
         paths=paths,
         units=units,
-        rows=all_rows,
+        rows=fields.rows,
         fields=fields,
-        tail=_join(tails, record_dtype(SEGMENT)),
+        tail=_join([one.tail for one in seen], record_dtype(SEGMENT)),
         point=at_point,
         unit=_unit_of_rows(fields["file"], at_point, of_file),
         start=starts,
@@ -169,7 +162,7 @@ def gather(
         errors=_join([e for e in errors if len(e)], record_dtype(SEGMENT)),
         error_point=np.repeat(np.arange(len(errors)), [len(e) for e in errors]),
         truncated=truncated,
-        kept=points[0].observations if len(points) == 1 and points[0].observations.ask else None,
+        kept=seen[0] if len(points) == 1 and seen[0].ask else None,
     )
     if len(units) > 1:
         _coarsen(ev)
