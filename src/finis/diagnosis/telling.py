@@ -217,7 +217,7 @@ def rst(story: Story, side: Side) -> list[Claim]:
     kind = public(story, side, "rst_class")
     rule = ""
     if kind == "abort" and story.row.get("flags_only"):
-        text += "; a live socket sets the ACK bit, what its number follows was left out by a filter"
+        text += "; with the ACK bit, as a live socket sends it; what precedes it a filter may hide"
         rule = ABORT_RULE
     elif kind == "abort":
         text += "; with the ACK bit and the next number of its own, it comes from a live socket"

@@ -66,8 +66,7 @@ class ServerAborted(Cause):
     }
     references = ("RFC 9293 §3.10.5", "RFC 1122 §4.2.2.13", "RFC 2525 §2.17")
     not_this = (
-        "not a host without state, by RFC 9293: the RST has the ACK bit and the server's own next "
-        "number",
+        "not a host without state, by RFC 9293 §3.10.7.1: the RST has the ACK bit",
         "not the firewall, as far as the captures show: the RST came from the server's side",
     )
 
