@@ -149,3 +149,28 @@ def test_who_stopped_before_the_end_is_not_asked_for_it(cut: str, flipped: bool)
     assert row["first_fin"] == side
     assert (row[f"{letter}_fin"], row[f"{letter}_rsts"]) == (True, 1)
     assert row[f"{letter}_rst_after_own_fin_s"] == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(("stops", "lacking"), [(2, True), (9, False)])
+def test_two_taps_of_which_one_stopped_lack_a_direction(stops: int, lacking: bool) -> None:
+    """Outside: both directions, or their beginning alone; inside: what the client sent."""
+    outside = point("outside", seen(SERVER_FIRST[:stops], inside=False), file=0)
+    server = tuple(n for n, (_, who, _) in enumerate(SERVER_FIRST) if who == "S")
+    inside = point("inside", seen(SERVER_FIRST, inside=True, miss=server), file=1)
+    row = correlate([outside, inside], log(), denials()).table.row(0, named=True)
+    assert (row["n_points"], row["capture_loss"]) == (2, lacking)
+
+
+def test_who_closed_first_is_told_where_both_fins_are_shown() -> None:
+    """Outside shows one direction, inside both, in stamps that make the client's FIN the first."""
+    server = tuple(n for n, (_, who, _) in enumerate(SERVER_FIRST) if who == "S")
+    late = [(at + (0.03 if who == "S" else 0), who, what) for at, who, what in SERVER_FIRST]
+    shown = {"outside": seen(SERVER_FIRST, inside=False, miss=server), "inside": seen(late, True)}
+    hops = {"outside": 64, "inside": 63}  # of what the client sends
+    points = [
+        point(name, "\n".join(f"{line} ttl={hops[name]}" if "C >" in line else line
+                              for line in script.splitlines()), file=at)
+        for at, (name, script) in enumerate(shown.items())
+    ]  # fmt: skip
+    row = correlate(points, log(), denials()).table.row(0, named=True)
+    assert (row["points"], row["first_fin"]) == ("outside,inside", "resp")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from finis.terms import Accept, Answers, Ended, Flag, Kind, Notify, Role, RstClass
+from finis.terms import Accept, Answers, Ended, Flag, Kind, Notify, Quirk, Role, RstClass
 from finis.tracking import endings
 from finis.tracking._api import Observations
 from finis.tracking.reference import ReferenceTracker
@@ -548,3 +548,27 @@ def test_the_table_is_bounded_and_embryonic_connections_go_first() -> None:
     gone = one.take().rows
     assert gone["orig_p"].tolist() == [2]
     assert len(one.finish().rows) == 2
+
+
+BEGUN = "+0 C > S S 0(0)\n+.01 S > C S. 0(0) ack 1 <TS 5 0>\n"
+AT_ONCE = [
+    ("SYN ACK", BEGUN + "+.0001 S > C S. 0(0) ack 1 <TS 5 0>", True),
+    ("SYN ACK, its clock a tick further", BEGUN + "+.0001 S > C S. 0(0) ack 1 <TS 6 0>", False),
+    ("SYN ACK after a second", BEGUN + "+1 S > C S. 0(0) ack 1 <TS 5 0>", False),
+    ("SYN", "+0 C > S S 0(0)\n+.0005 C > S S 0(0)", True),
+    ("FIN", OPEN + "+1 C > S F. 101 ack 1001\n+.0005 C > S F. 101 ack 1001", True),
+    ("FIN, with IDs", OPEN + "+1 C > S F. 101 ack 1001 id=7\n+.0005 C > S F. 101 ack 1001 id=8",
+     False),
+    ("RST: one for each segment that it answers",
+     OPEN + "+1 C > S R 101\n+.0005 C > S R 101", False),
+    ("ACK", OPEN + "+1 C > S . 101 ack 1001\n+.0005 C > S . 101 ack 1001", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", AT_ONCE, ids=lambda case: case[0])
+def test_what_nobody_repeats_at_once_is_a_copy(case: tuple[str, str, bool]) -> None:
+    """Frames seen twice whose IPv4 identification is 0, or that are IPv6."""
+    _, script, copy = case
+    seen = track(script)
+    assert bool(seen.batch["quirks"][-1] & np.uint32(Quirk.COPY)) == copy
+    assert seen.found.rows["pkts"].sum() == len(seen.batch) - copy

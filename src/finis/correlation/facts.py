@@ -205,14 +205,17 @@ def _by(orig: Array, resp: Array) -> Array:
     return found
 
 
-def _fins(pick: Picker) -> list[tuple[Array, Array]]:
-    """Of each side, at the point nearest to whoever closed first: did it send a FIN, and does that
-    acknowledge the other's, so that it came after it (RFC 9293 §3.6)?"""
+def _fins(pick: Picker) -> list[tuple[Array, Array, Array]]:
+    """Of each side, at the point nearest to whoever closed first: did it send a FIN; does that
+    acknowledge the other's, so that it came after it (RFC 9293 §3.6); and anything at all?"""
     at, out = pick.chosen.closer, []
+    if pick.chosen.several.any():  # where that one lacks a FIN, at the fullest
+        both = (pick.side("fin_ns", at, 0) != 0) & (pick.side("fin_ns", at, 1) != 0)
+        at = np.where(both, at, pick.chosen.fullest)
     for side in (0, 1):
         number, ack = pick.side("fin_seq", at, 1 - side), pick.side("fin_ack", at, side)
         later = ack - number - np.uint32(1) < WRAP // 2
-        out.append((pick.side("fin_ns", at, side) != 0, later))
+        out.append((pick.side("fin_ns", at, side) != 0, later, ack != 0))
     return out
 
 
@@ -220,7 +223,7 @@ def _crossed(pick: Picker) -> Array:
     """Neither FIN acknowledges the other: both were sent before the other's could be seen."""
     if pick.blank:
         return np.zeros(len(pick.chosen.closer), bool)
-    (orig, orig_later), (resp, resp_later) = _fins(pick)
+    (orig, orig_later, _), (resp, resp_later, _) = _fins(pick)
     found: Array = orig & resp & ~orig_later & ~resp_later & pick.chosen.packets
     return found
 
@@ -231,9 +234,8 @@ def _closed_first(pick: Picker, seen: Array) -> Array:
     """
     if pick.blank:
         return seen
-    (orig, orig_later), (resp, resp_later) = _fins(pick)
-    said = [pick.side("fin_ack", pick.chosen.closer, side) != 0 for side in (0, 1)]
-    orig_later, resp_later = orig_later & said[0], resp_later & said[1]
+    (orig, orig_later, orig_says), (resp, resp_later, resp_says) = _fins(pick)
+    orig_later, resp_later = orig_later & orig_says, resp_later & resp_says
     told = orig & resp & (orig_later != resp_later)
     first: Array = np.where(told, orig_later.astype(np.uint8), seen)
     return first

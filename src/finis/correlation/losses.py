@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from finis.correlation.clocks import SECOND
 from finis.correlation.columns import Column, Columns
 from finis.correlation.evidence import Evidence
 from finis.correlation.keys import Array
@@ -132,6 +133,20 @@ def _one_way(pick: Picker) -> Array:
     spoke = [sent[side] > sum(pick.side(name, near[side], side) for name in ("syns", "rsts"))
              for side in (0, 1)]  # fmt: skip
     found: Array = ((sent[0] == 0) & spoke[1]) | ((sent[1] == 0) & spoke[0])
+    return found | _unheard(pick) if pick.chosen.several.any() else found
+
+
+def _unheard(pick: Picker) -> Array:
+    """The fullest of several observations shows one side only, and the capture that shows the other
+    had ended long before."""
+    ev, chosen = pick.ev, pick.chosen
+    full = chosen.fullest
+    over = np.array([unit.last_ns for unit in ev.units], np.int64)[ev.unit]
+    end = pick.one("last_ns", full) + pick.shift(full)
+    found = np.zeros(len(full), bool)
+    for side, near in enumerate((chosen.near_orig, chosen.near_resp)):
+        mute = chosen.several & (pick.side("pkts", full, side) == 0)
+        found |= mute & (over[near] + pick.shift(near) < end - SECOND)
     return found
 
 

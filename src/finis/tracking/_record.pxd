@@ -60,8 +60,12 @@ cdef inline bint is_copy(Tracker *t, Conn *c, Segment *s) noexcept nogil:
         same = one.ip_id == s.ip_id
         if s.quirks & NO_IP_ID or s.ip_id == 0 or one.ip_id == 0:
             same = (
-                same and s.payload_hash != 0 and s.payload_hash == hash_of_kept(one)
-                and s.quirks & HAS_TS and s.tsval == one.tsval and s.tsecr == one.tsecr
+                same and s.payload_hash == hash_of_kept(one)
+                and s.tsval == one.tsval and s.tsecr == one.tsecr
+                and (
+                    (s.payload_hash != 0 and s.quirks & HAS_TS)
+                    or (s.flags & (F_SYN | F_FIN) and not s.flags & F_RST)
+                )
             )
         if same:
             s.quirks |= COPY

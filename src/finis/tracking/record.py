@@ -126,8 +126,9 @@ class Record:
 
     def _is_copy(self, seg: Segment) -> bool:
         """The same frame seen again (mirror ports, a capture on `any`).  IPv4 identification
-        tells it from a retransmission; without one only data with equal fingerprint and equal
-        timestamps (RFC 7323: a retransmission carries a later one, or comes later) will do."""
+        tells it from a retransmission; without one equal timestamps (RFC 7323: a retransmission
+        carries a later one, or comes later) and either data with equal fingerprint, or a SYN or
+        FIN, which nobody repeats so soon (RFC 6298 §2)."""
         for one in reversed(self.kept):
             if seg.ts_ns - one.ts_ns > COPY_NS:
                 break
@@ -140,10 +141,11 @@ class Record:
             if (one.quirks ^ seg.quirks) & (Quirk.NO_IP_ID | Quirk.HAS_TS | Quirk.NO_SEQ):
                 continue
             if seg.quirks & Quirk.NO_IP_ID or seg.ip_id == 0 or one.ip_id == 0:
+                data = seg.payload_hash != 0 and bool(seg.quirks & Quirk.HAS_TS)
+                begins_or_ends = seg.flags & (Flag.SYN | Flag.FIN) and not seg.flags & Flag.RST
                 same = (
-                    seg.payload_hash != 0
+                    bool(data or begins_or_ends)
                     and seg.payload_hash == one.payload_hash
-                    and bool(seg.quirks & Quirk.HAS_TS)
                     and (seg.tsval, seg.tsecr) == (one.tsval, one.tsecr)
                     and seg.ip_id == one.ip_id
                 )
