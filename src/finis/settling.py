@@ -17,7 +17,7 @@ import polars as pl
 
 from finis.correlation.correlate import correlate
 from finis.correlation.evidence import Options, PointData
-from finis.correlation.losses import LOSSY, gaps, unflagged
+from finis.correlation.losses import gaps, many, unflagged
 from finis.correlation.turned import FEW, Turned
 from finis.diagnosis.engine import judge
 from finis.diagnosis.patterns._api import READS
@@ -81,7 +81,7 @@ class Settling:
             self.rows += len(held.rows)
             self.gaps += int(gaps(Turned(held.rows)).sum())
             self._look_for_unflagged(held.rows)
-        if self.gaps > LOSSY * self.rows and not self.lossy:
+        if many(self.gaps, self.rows) and not self.lossy:
             self.lossy, self.late_loss = True, self.judged
         if self.gaps and not self.unflagged and not self.filtered:
             self.filtered, self.late_loss = True, self.judged

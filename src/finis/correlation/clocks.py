@@ -34,6 +34,10 @@ ZONES = 14 * 4  # quarter hours a time zone can differ
 
 How = Literal["same", "assumed", "midnight", "zone", "offset"]
 
+STEPS_NS = tuple(10**power for power in range(9, 3, -1))  # 1 s to 10 µs
+ENOUGH_STAMPS = 8  # that are all multiples of one are so by chance once in 10^8
+SOME = 32  # connections whose segments are looked at
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -221,6 +225,21 @@ def _bounds(parts: Iterable[_Part]) -> Bounds:
 
 
 # --- one reference --------------------------------------------------------------------------
+
+
+def coarsen(ev: Evidence) -> None:
+    """Many a clock ticks in coarser steps than its file has room for (Windows: 1 ms and more).
+    That counts where it is compared with another."""
+    if len(ev.units) < 2:
+        return
+    for number, unit in enumerate(ev.units):
+        mine = np.flatnonzero(ev.unit == number)
+        stamps = [ev.segments(mine[:SOME])["ts_ns"]]
+        stamps += [ev.fields[name][mine] for name in ("first_ns", "last_ns")]
+        every = np.concatenate(stamps)
+        if len(every) >= ENOUGH_STAMPS:
+            coarse = (step for step in STEPS_NS if not (every % step).any())
+            unit.resolution_ns = max(unit.resolution_ns, next(coarse, 1))
 
 
 def to_reference(ev: Evidence, edges: list[Edge], day: date | None) -> Solution:

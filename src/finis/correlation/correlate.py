@@ -70,8 +70,9 @@ def joined(
     """`correlate`, whatever shows the connections; the frames are complete."""
     firewalls = options.firewalls
     ev = gather(points, log_connections, () if firewalls is None else firewalls.devices)
-    ev.lossy, ev.tidy = options.lossy, options.tidy
-    losses.settle(ev, options.filtered)
+    ev.tidy = options.tidy
+    losses.settle(ev, options)
+    clocks.coarsen(ev)
     by_tuple = joining.tuple_candidates(ev)
     logged = joining.log_candidates(ev)
     prints = joining.fingerprints(ev, _lonely(ev, by_tuple))

@@ -47,9 +47,9 @@ class Firewalls:
 @dataclass(frozen=True, slots=True)
 class Options:
     date: date | None = None  # day of captures that name none and share nothing with a dated one
-    # Points that miss segments, where that is known beforehand: `points` then is a part of all.
+    # What `losses.settle` finds, where it is known beforehand: `points` then is a part of all.
     lossy: frozenset[str] | None = None
-    filtered: frozenset[str] | None = None  # the same of those that `losses.settle` finds
+    filtered: frozenset[str] | None = None
     tidy: bool = True  # rows in order of time, each with its id; else ids are made when told
     # Columns that anybody reads of every row; of the others only those of rows told are made.
     # Where that spares no work there may be more.  None: all.
@@ -88,13 +88,18 @@ class Evidence:
     errors: Array  # ICMP errors, all points
     error_point: Array  # of every error
     truncated: set[int] = field(default_factory=set)  # units read only to a cut
-    lossy: frozenset[str] | None = None  # points known to miss segments; None: to be found out
-    filtered: frozenset[str] = frozenset()  # points that `losses.settle` finds
+    lossy: frozenset[str] = frozenset()  # points, see `losses.settle`
+    filtered: frozenset[str] = frozenset()
     tidy: bool = True  # Options.tidy
     kept: Observations | None = None  # the only point's, where their segments are made when asked
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def over_ns(self) -> Array:
+        """Of every row when the capture that shows it ended, on its own clock."""
+        ends: Array = np.array([unit.last_ns for unit in self.units], np.int64)
+        return ends[self.unit]
 
     def segments(self, rows: Array) -> Array:
         """The tails of these observations, one after another."""
@@ -146,7 +151,7 @@ def gather(
             paths[source.id] = source.path
             if source.truncated:
                 truncated.add(of_file[number, source.id])
-    ev = Evidence(
+    return Evidence(
         points=[data.name for data in points],
         paths=paths,
         units=units,
@@ -164,9 +169,6 @@ def gather(
         truncated=truncated,
         kept=seen[0] if len(points) == 1 and seen[0].ask else None,
     )
-    if len(units) > 1:
-        _coarsen(ev)
-    return ev
 
 
 def _join(parts: list[Array], dtype: np.dtype) -> Array:
@@ -210,23 +212,6 @@ def _unit_of_rows(files: Array, point: Array, of_file: dict[tuple[int, int], int
     if (unit < 0).any():
         raise ValueError("an observation names a file that its point does not list")
     return unit
-
-
-STEPS_NS = tuple(10**power for power in range(9, 3, -1))  # 1 s to 10 µs
-ENOUGH = 8  # stamps that are all multiples of one are so by chance once in 10^8
-SOME = 32  # connections whose segments are looked at
-
-
-def _coarsen(ev: Evidence) -> None:
-    """Many a clock ticks in coarser steps than its file has room for (Windows: 1 ms and more)."""
-    for number, unit in enumerate(ev.units):
-        mine = np.flatnonzero(ev.unit == number)
-        stamps = [ev.segments(mine[:SOME])["ts_ns"]]
-        stamps += [ev.fields[name][mine] for name in ("first_ns", "last_ns")]
-        every = np.concatenate(stamps)
-        if len(every) >= ENOUGH:
-            coarse = (step for step in STEPS_NS if not (every % step).any())
-            unit.resolution_ns = max(unit.resolution_ns, next(coarse, 1))
 
 
 def near_key(frame: pl.DataFrame) -> Array:

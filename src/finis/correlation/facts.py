@@ -15,7 +15,7 @@ from finis.correlation.evidence import Evidence
 from finis.correlation.grouping import Groups
 from finis.correlation.keys import Array
 from finis.correlation.marks import Treated
-from finis.correlation.picking import WRAP, Chosen, Picker
+from finis.correlation.picking import WRAP, Chosen, Picker, ahead
 from finis.terms import (
     Accept,
     Alert,
@@ -27,7 +27,6 @@ from finis.terms import (
     word,
 )
 from finis.tracking import endings
-from finis.tracking.resets import FAR
 
 if TYPE_CHECKING:
     import polars as pl
@@ -51,7 +50,7 @@ def columns(pick: Picker, treated: Treated) -> Columns:
     out["has_packets"] = Column(has)
     out["n_points"] = Column(pick.groups.size)
     out["paired"] = Column(treated.paired, has)
-    return out | filtered.corrected(pick, has, lost, out)
+    return filtered.corrected(pick, has, lost, out)
 
 
 def _counts(pick: Picker, has: Array) -> Columns:
@@ -150,9 +149,9 @@ def _established(pick: Picker) -> Array:
     near, far = chosen.near_orig, chosen.near_resp
     found: Array = (pick.one("established", near) == 1) | (pick.one("established", far) == 1)
     for side, own in enumerate((near, far)):
-        beyond = pick.side("una", own, side) - pick.side("isn", own, side) - np.uint32(1)
+        more = ahead(pick.side("una", own, side), pick.side("isn", own, side) + np.uint32(1))
         known = (pick.side("isn_known", own, 0) == 1) & (pick.side("isn_known", own, 1) == 1)
-        found = found | (known & (beyond > 0) & (beyond < FAR))
+        found = found | (known & more)
     return found
 
 

@@ -7,65 +7,60 @@ from __future__ import annotations
 
 import numpy as np
 
-from finis.correlation.columns import NONE, Column, Columns, sides, words
+from finis.correlation.columns import SIDES, Column, Columns, menu, words
 from finis.correlation.keys import Array
 from finis.correlation.losses import Losses
-from finis.correlation.picking import Picker
+from finis.correlation.picking import Picker, ahead
 from finis.terms import Accept, Answers, Ended, RstClass
-from finis.tracking.resets import FAR
 
 UNENDED = (Ended.UNANSWERED, Ended.OPEN, Ended.HALF_CLOSED)
 
 
-def corrected(pick: Picker, has: Array, lost: Losses, out: Columns) -> Columns:
-    """The columns in `out` of which this changes what they say."""
-    chosen = pick.chosen
-    changed: Columns = {}
+def corrected(pick: Picker, has: Array, lost: Losses, told: Columns) -> Columns:
+    """The columns as told, but for what this changes in them."""
+    chosen, out = pick.chosen, dict(told)
     if pick.blank or not lost.filtered.any():
-        return changed
+        return out
     for side, (letter, public) in enumerate((("o", "orig"), ("r", "resp"))):
         own = chosen.near_orig if side == 0 else chosen.near_resp
         mine = _ahead(pick, own, side) & lost.filtered[pick.ev.point[own]] & has
-        if not mine.any():
-            continue
         # A live socket sets the ACK bit; one that is gone takes its number from what it answers.
         bare = pick.side("rst_ack", own, side) == 0
-        kind = np.where(bare, RstClass.NO_STATE, RstClass.ABORT)
-        for name, told, now in (
-            (f"{public}_rst_class", RstClass, kind),
+        for name, kind, now in (
+            (f"{public}_rst_class", RstClass, np.where(bare, RstClass.NO_STATE, RstClass.ABORT)),
             (f"{public}_rst_answers", Answers, np.where(bare, Answers.UNSEEN, Answers.NONE)),
             (f"{letter}_rst_accept", Accept, np.full(len(own), Accept.UNKNOWN)),
         ):
-            changed[name] = words(told, np.where(mine, now, _values(out, name)), has)
-        out = out | changed
+            out[name] = words(kind, np.where(mine, now, _values(out, name)), has)
         ended, by = _values(out, "ended"), _values(out, "reset_by")
         ends = mine & np.isin(ended, UNENDED)
-        changed["ended"] = words(Ended, np.where(ends, Ended.RESET, ended), has)
-        changed["reset_by"] = sides(np.where(ends, side, np.where(by == 2, NONE, by)), has)
+        out["ended"] = words(Ended, np.where(ends, Ended.RESET, ended), has)
+        out["reset_by"] = Column(np.where(ends, side, by), has, menu(*SIDES))
         done = _values(out, "established") | mine & _beyond_the_handshake(pick, own, side)
-        changed["established"] = Column(done, has)
-        out = out | changed
-    return changed
+        out["established"] = Column(done, has)
+    return out
 
 
-def _values(out: Columns, name: str) -> Array:
-    column = out[name]
+def _values(columns: Columns, name: str) -> Array:
+    column = columns[name]
     assert isinstance(column, Column)
     return column.values
 
 
 def _ahead(pick: Picker, own: Array, side: int) -> Array:
-    """A RST with a SEQ beyond all of its side that was captured, as far as a window may reach."""
-    beyond = pick.side("rst_seq", own, side) - pick.side("nxt", own, side)
+    """A RST with a SEQ beyond all of its side that was captured."""
     suspect = pick.side("rst_class", own, side) == RstClass.SUSPECT
-    found: Array = suspect & (pick.side("nxt_known", own, side) == 1)
-    return found & (beyond > 0) & (beyond < FAR)
+    known = pick.side("nxt_known", own, side) == 1
+    more = ahead(pick.side("rst_seq", own, side), pick.side("nxt", own, side))
+    found: Array = suspect & known & more
+    return found
 
 
 def _beyond_the_handshake(pick: Picker, own: Array, side: int) -> Array:
     """Its sender had sent data, or got some."""
     found = np.zeros(len(own), bool)
     for name, of in (("rst_seq", side), ("rst_ack", 1 - side)):
-        more = pick.side(name, own, side) - pick.side("isn", own, of) - np.uint32(1)
-        found |= (pick.side("isn_known", own, of) == 1) & (more > 0) & (more < FAR)
+        syn = pick.side("isn", own, of) + np.uint32(1)
+        more = ahead(pick.side(name, own, side), syn)
+        found |= (pick.side("isn_known", own, of) == 1) & more
     return found

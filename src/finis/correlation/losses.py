@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from finis.correlation.clocks import SECOND
 from finis.correlation.columns import Column, Columns
-from finis.correlation.evidence import Evidence
+from finis.correlation.evidence import Evidence, Options
 from finis.correlation.keys import Array
 from finis.correlation.picking import Picker
 from finis.correlation.turned import Turned
@@ -24,17 +26,18 @@ FILTERED = (
 class Losses:
     gaps: tuple[Array, Array]  # per observation: bytes of that side acknowledged, never captured
     gap: Array  # of either
-    lossy: Array  # per point: does it miss so many segments that one more is no surprise?
-    filtered: Array  # per point: `settle`
+    lossy: Array  # per point, see `settle`
+    filtered: Array
 
 
 def found(pick: Picker) -> Losses:
     """What the points of these stories missed."""
     ev = pick.ev
     gaps = gaps_by_side(pick.fields)
-    gap = gaps[0] | gaps[1]
-    filtered = np.array([name in ev.filtered for name in ev.points], bool)
-    return Losses(gaps, gap, _lossy_points(pick, gap), filtered)
+    lossy, filtered = (
+        np.array([name in known for name in ev.points], bool) for known in (ev.lossy, ev.filtered)
+    )
+    return Losses(gaps, gaps[0] | gaps[1], lossy, filtered)
 
 
 def columns(pick: Picker, has: Array, lost: Losses) -> Columns:
@@ -57,17 +60,31 @@ def columns(pick: Picker, has: Array, lost: Losses) -> Columns:
     return out
 
 
-def settle(ev: Evidence, known: frozenset[str] | None) -> None:
-    """Which points were taken with a filter for SYN, FIN and RST, as is often asked for: not one
-    other segment was captured, though bytes were acknowledged that must have been sent.  What such
-    a capture does not show proves nothing: no answer, no third segment of a handshake, no number
-    that nobody sent.  `known`: those of which it is known beforehand."""
-    if known is None:
-        count = len(ev.points)
-        missed = np.bincount(ev.point[gaps(ev.fields)], minlength=count)
-        shown = np.bincount(ev.point[unflagged(ev.fields)], minlength=count)
-        known = frozenset(ev.points[at] for at in np.flatnonzero((missed > 0) & (shown == 0)))
-    ev.filtered = known
+def settle(ev: Evidence, options: Options) -> None:
+    """Which points are lossy: they miss so many segments that one more is no surprise.  And which
+    were filtered for SYN, FIN and RST, as is often asked for: not one other segment was captured,
+    though bytes were acknowledged that must have been sent.  What such a capture does not show
+    proves nothing: no answer, no third segment of a handshake, no number that nobody sent."""
+
+    def count(rows: Array) -> Array:
+        return np.bincount(ev.point[rows], minlength=len(ev.points))
+
+    def named(which: Any) -> frozenset[str]:
+        return frozenset(ev.points[at] for at in np.flatnonzero(which))
+
+    lossy, filtered = options.lossy, options.filtered
+    if lossy is None or filtered is None:
+        missed = count(gaps(ev.fields))
+        if lossy is None:
+            lossy = named(many(missed, count(np.ones(len(ev), bool))))
+        if filtered is None:
+            filtered = named((missed > 0) & (count(unflagged(ev.fields)) == 0))
+    ev.lossy, ev.filtered = lossy, filtered
+
+
+def many(missed: Any, of: Any) -> Any:
+    """Are so many connections that miss bytes too many for a point that is not lossy?"""
+    return missed > LOSSY * of
 
 
 def notes(ev: Evidence) -> list[str]:
@@ -95,20 +112,6 @@ def unflagged(fields: Turned) -> Array:
         rest -= fields[name]
     some: Array = rest.sum(axis=0) > 0
     return some
-
-
-def _lossy_points(pick: Picker, gap: Array) -> Array:
-    ev = pick.ev
-    if ev.lossy is not None:
-        return np.array([name in ev.lossy for name in ev.points], bool)
-    points = len(ev.points)
-    if pick.blank:
-        return np.zeros(points, bool)
-    share = np.bincount(ev.point[gap], minlength=points) / np.maximum(
-        np.bincount(ev.point, minlength=points), 1
-    )
-    lossy: Array = share > LOSSY
-    return lossy
 
 
 def _capture_loss(pick: Picker, lost: Losses) -> Array:
@@ -139,9 +142,8 @@ def _one_way(pick: Picker) -> Array:
 def _unheard(pick: Picker) -> Array:
     """The fullest of several observations shows one side only, and the capture that shows the other
     had ended long before."""
-    ev, chosen = pick.ev, pick.chosen
+    chosen, over = pick.chosen, pick.ev.over_ns()
     full = chosen.fullest
-    over = np.array([unit.last_ns for unit in ev.units], np.int64)[ev.unit]
     end = pick.one("last_ns", full) + pick.shift(full)
     found = np.zeros(len(full), bool)
     for side, near in enumerate((chosen.near_orig, chosen.near_resp)):

@@ -16,8 +16,16 @@ from finis.correlation.placing import Paired
 from finis.correlation.turned import Turned
 from finis.correlation.twins import Twins
 from finis.records import dataclass
+from finis.tracking.resets import FAR
 
 WRAP = 1 << 32
+
+
+def ahead(number: Array, of: Array) -> Array:
+    """Sequence numbers (u4) that lie after others, as far as any window may reach."""
+    by = number - of
+    found: Array = (by > 0) & (by < FAR)
+    return found
 
 
 @dataclass(slots=True)
@@ -102,8 +110,7 @@ class _Shown:
         pkts = ev.rows["pkts"].astype(np.int64).reshape(-1, 2).T
         self.sent = np.where(groups.flipped, pkts[::-1], pkts)  # segments, by side
         self.first, self.last = ev.rows["first_ns"] + shift, ev.rows["last_ns"] + shift
-        ends = np.array([unit.last_ns for unit in ev.units], np.int64)
-        self.over = ends[ev.unit] + shift if len(ev) else np.empty(0, np.int64)  # the capture's end
+        self.over = ev.over_ns() + shift  # the capture's end
 
     def cut_short(self, own: Any, other: Any, side: int) -> Any:
         """Had the capture that should show best what a side sent ended when another still showed

@@ -32,8 +32,8 @@ def stories(point: PointData, options: Options) -> Stories:
     import polars as pl
 
     ev = gather([point])
-    ev.lossy, ev.tidy = options.lossy, options.tidy
-    losses.settle(ev, options.filtered)
+    ev.tidy = options.tidy
+    losses.settle(ev, options)
     solution = clocks.to_reference(ev, [], options.date)
     groups, paired = _each_alone(len(ev)), Paired(EMPTY)
     chosen = _chosen(ev, groups, solution)

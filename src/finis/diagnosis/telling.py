@@ -216,11 +216,12 @@ def rst(story: Story, side: Side) -> list[Claim]:
     shown = proofs(story, Role.RST, side)
     kind = public(story, side, "rst_class")
     rule = ""
-    if kind == "abort" and story.row.get("flags_only"):
-        text += "; with the ACK bit, as a live socket sends it; what precedes it a filter may hide"
-        rule = ABORT_RULE
-    elif kind == "abort":
-        text += "; with the ACK bit and the next number of its own, it comes from a live socket"
+    if kind == "abort":
+        text += (
+            "; with the ACK bit, as a live socket sends it; what precedes it a filter may hide"
+            if story.row.get("flags_only")
+            else "; with the ACK bit and the next number of its own, it comes from a live socket"
+        )
         rule = ABORT_RULE
     elif kind == "refusal":
         text += "; it answers the SYN: nothing accepts connections there"

@@ -268,22 +268,18 @@ def _changed(change: trim.Change, *names: str, log: bool = False) -> Make:
     return make
 
 
+def _one(change: trim.Change, changed: str, *, log: bool) -> Make:
+    """Both captures, and only this one is changed."""
+
+    def make(place: Path, spare: Path) -> list[Path]:
+        whole = [place / name for name in BOTH if name != changed]
+        return [*whole, *_changed(change, changed, log=log)(place, spare)]
+
+    return make
+
+
 def _inside(change: trim.Change) -> Make:
-    """Only the capture inside is changed."""
-
-    def make(place: Path, spare: Path) -> list[Path]:
-        return [place / "outside.pcap", *_changed(change, "inside.pcap", log=True)(place, spare)]
-
-    return make
-
-
-def _outside(change: trim.Change) -> Make:
-    """Only the capture outside is changed, and there is no log."""
-
-    def make(place: Path, spare: Path) -> list[Path]:
-        return [place / "inside.pcap", *_changed(change, "outside.pcap")(place, spare)]
-
-    return make
+    return _one(change, "inside.pcap", log=True)
 
 
 def _lines(change: Callable[[list[str]], Iterable[str]]) -> Make:
@@ -330,7 +326,7 @@ EVIDENCE: dict[str, Make] = {
     "bursts lost": _inside(trim.lossy(23, 4)),
     "inside late": _inside(trim.between(0.45, 1)),
     "inside stops": _inside(trim.first(0.5)),
-    "outside stops": _outside(trim.first(0.5)),
+    "outside stops": _one(trim.first(0.5), "outside.pcap", log=False),
     "stops in midst": _changed(trim.first(0.4), "inside.pcap"),
     "SYN FIN RST": _changed(trim.flags_only, *BOTH, log=True),
     "no RST": _changed(trim.without(RST), *BOTH, log=True),

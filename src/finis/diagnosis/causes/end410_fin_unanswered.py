@@ -96,7 +96,7 @@ def _alone(side: facts.Half) -> pl.Expr:
     return (
         (side.col("fins") >= _TRIES)
         & ~side.col("fin_acked")
-        & (facts.no(side.col("unacked") > 0) | facts.no(facts.whole()))
+        & (facts.no(side.col("unacked") > 0) | pl.col("flags_only"))
         & facts.no(side.peer.fin)
         & (side.peer.col("last_seg_s") >= facts.REPEATED_S)
     )

@@ -81,13 +81,10 @@ class CutOffByFirewall(Cause):
         "END903",
     )
     # That a capture lacks the segments proves little by itself: captures lose packets.  Where the
-    # log tells of FINs or a reset that no capture shows, the firewall was not the one to end it.
+    # log tells of FINs that no capture shows, the firewall was not the one to end it.
     confidence = facts.confidence(
         (pl.col("capture_loss") & facts.no(_named()), Confidence.POSSIBLE),
-        (
-            _named() & facts.no(facts.teardown("fins")),
-            Confidence.CERTAIN,
-        ),
+        (_named() & facts.no(facts.teardown("fins")), Confidence.CERTAIN),
         otherwise=Confidence.LIKELY,
     )
     harm = facts.harm((_data(facts.ORIG) | _data(facts.RESP), Harm.HARMFUL), otherwise=Harm.DEPENDS)
