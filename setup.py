@@ -2,8 +2,9 @@
 
 A machine without a compiler still gets a working install: extensions are optional, and finis says
 once that it runs on the reference.  ``FINIS_PURE=1`` skips them on purpose; ``FINIS_DEBUG=1``
-builds them with bounds checks and without optimisation, ``FINIS_SANITIZE=1`` (see tools/sanitize)
-with checks of every access to memory and of undefined behaviour.
+builds them with bounds checks and without optimisation, ``FINIS_SANITIZE=memory`` (see
+tools/sanitize) with checks of every access to memory and of undefined behaviour,
+``FINIS_SANITIZE=threads`` of what threads share.
 """
 
 import os
@@ -16,13 +17,15 @@ ROOT = Path(__file__).parent
 # What Cython writes for memoryviews: made and compiled once, not in every kernel.
 SHARED, SHARED_C = "finis._cython", Path("src/finis/_cython.c")
 DEBUG = os.environ.get("FINIS_DEBUG") == "1"
-SANITIZE = os.environ.get("FINIS_SANITIZE") == "1"
-CHECKS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
+CHECKS = {
+    "memory": ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+    "threads": ["-fsanitize=thread"],
+}.get(os.environ.get("FINIS_SANITIZE", ""), [])
 
 
 def compile_args() -> list[str]:
-    if SANITIZE:
-        return ["-O1", "-g1", *CHECKS]
+    if CHECKS:
+        return ["-O1", "-g1", "-fno-omit-frame-pointer", *CHECKS]
     return ["-O0", "-g"] if DEBUG else ["-O3", "-g0"]
 
 
@@ -41,7 +44,7 @@ def kernels() -> list[Extension]:
             [str(path)],
             include_dirs=[str(path.parent)],
             extra_compile_args=compile_args(),
-            extra_link_args=CHECKS if SANITIZE else [],
+            extra_link_args=CHECKS,
             optional=True,
         )
         for name, path in sources.items()

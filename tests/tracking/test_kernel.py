@@ -297,6 +297,25 @@ def test_more_than_threads_can_take_waits() -> None:
     del quick
 
 
+def test_what_has_finished_does_not_depend_on_how_far_threads_are() -> None:
+    """They are asked while they work; parts are cut by the answer."""
+    rows = np.zeros(400_000, DTYPE)
+    rows["ts_ns"] = 1 + np.arange(len(rows)) * (SECOND // 1000)
+    rows["src_lo"] = np.arange(len(rows))
+    rows["src_p"], rows["dst_p"], rows["flags"] = 40000, 443, int(Flag.SYN)
+    plain_one, quick = kernels({"shares": 2, "embryonic_ns": SECOND}, parts=True)
+    for half in np.split(rows, 2):  # the second one after a part was taken
+        told: list[list[int]] = [[], []]
+        for batch in np.split(half, 100):
+            for one, finished in zip((plain_one, quick), told, strict=True):
+                one.feed(batch.copy())
+                finished.append(one.finished)
+        now, before = told
+        assert before == [0] * 8 + now[:-8] and now[-9] > 0
+        assert len(plain_one.take().rows) == len(quick.take().rows) == now[-1]
+        assert plain_one.finished == quick.finished == 0
+
+
 @settings(max_examples=40)
 @given(traffic(), st.data())
 def test_where_the_batches_are_cut_does_not_matter(

@@ -63,7 +63,8 @@ class SegmentTracker(Protocol):
 
     @property
     def finished(self) -> int:
-        """Connections that `take` would give."""
+        """Connections that `take` would give; where threads follow, that it would have given some
+        batches ago, so that it does not depend on how far they are."""
 
     def feed(self, batch: np.ndarray) -> None:
         """Take a batch of tables.SEGMENT rows in order; `kind`, `side`, `role` (RETRANSMISSION),

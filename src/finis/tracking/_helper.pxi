@@ -6,6 +6,7 @@ cdef enum:
 
 cdef struct Slot:
     Batch batch
+    int64_t done  # connections that had finished after it and were not taken
     PyThread_type_lock ready  # free: the batch is to be followed
     PyThread_type_lock over  # free: it was
 
@@ -19,6 +20,7 @@ cdef class Helper:
     cdef PyThread_type_lock gate, busy  # `busy`: held by who touches the share
     cdef int turn, next  # the slots that the thread comes to, and that is filled, next
     cdef bint stopped, failed
+    cdef int64_t finished  # connections: after the batch that was in the slot claimed last
     cdef list memory  # by slot: of the rows and of what there is to do of them
 
     def __cinit__(self, Share share):
@@ -54,6 +56,7 @@ cdef class Helper:
                     break
                 self.enter()
                 self.follow(&slot.batch)
+                slot.done = self.share.t.n_done
                 PyThread_release_lock(self.busy)
                 PyThread_release_lock(slot.over)
                 self.turn = (self.turn + 1) % SLOTS
@@ -83,6 +86,7 @@ cdef class Helper:
     cdef void claim(self) noexcept nogil:
         """Wait until the slot to be filled next is free; `hand` or `disclaim` comes after it."""
         PyThread_acquire_lock(self.slots[self.next].over, WAIT_LOCK)
+        self.finished = self.slots[self.next].done
 
     cdef void disclaim(self) noexcept nogil:
         PyThread_release_lock(self.slots[self.next].over)
@@ -105,6 +109,13 @@ cdef class Helper:
         for i in range(SLOTS):
             PyThread_acquire_lock(self.slots[i].over, WAIT_LOCK)
             PyThread_release_lock(self.slots[i].over)
+
+    cdef void taken(self) noexcept nogil:
+        """The thread has nothing to do, and what had finished was taken."""
+        cdef int i
+        for i in range(SLOTS):
+            self.slots[i].done = 0
+        self.finished = 0
 
     cdef void visit(self) noexcept nogil:
         """Wait until nobody else touches the share; `leave` comes after it."""

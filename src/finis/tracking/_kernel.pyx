@@ -102,7 +102,8 @@ cdef class KernelTracker:
     cdef Tracker *trackers[2]
     cdef int shares
     cdef list members, helpers, todo
-    cdef object made, handed, lock
+    cdef object made, handed
+    cdef object lock  # of who touches a share, or who follows them: kept segments may be asked for
     cdef bint parts, drained
     cdef int64_t now_ns, beside
     cdef uint64_t number
@@ -144,6 +145,16 @@ cdef class KernelTracker:
     def __dealloc__(self):
         self._dismiss()
 
+    cdef int _employ(self) except -1:
+        """Threads begin."""
+        cdef Helper helper
+        with self.lock:
+            for share in self.members:
+                helper = Helper(share)
+                Thread(target=helper.work, name="following", daemon=True).start()
+                self.helpers.append(helper)  # of those that began: they are waited for
+        return 0
+
     cdef int _dismiss(self) except -1:
         """The threads come to their end."""
         cdef Helper helper
@@ -160,6 +171,8 @@ cdef class KernelTracker:
 
     @property
     def finished(self):
+        if self.helpers:
+            return sum([(<Helper>helper).finished for helper in self.helpers])
         return sum([(<Share>share).t.n_done for share in self.members])
 
     def feed(self, batch):
@@ -215,10 +228,8 @@ cdef class KernelTracker:
         cdef Helper helper
         cdef Batch[2] batches
         cdef int which
-        for share in () if self.helpers else self.members:
-            helper = Helper(share)
-            Thread(target=helper.work, name="following", daemon=True).start()
-            self.helpers.append(helper)  # of those that began: they are waited for
+        if not self.helpers:
+            self._employ()
         for helper in self.helpers:
             with nogil:
                 helper.claim()
@@ -265,11 +276,12 @@ cdef class KernelTracker:
     def drain(self, *, most=PART):
         cdef Share share
         self._rest()
-        self._dismiss()
-        for share in self.members:
-            with nogil:
-                leave_all(&share.t)
-            share.set_table(_SMALL_TABLE)
+        with self.lock:
+            self._dismiss()
+            for share in self.members:
+                with nogil:
+                    leave_all(&share.t)
+                share.set_table(_SMALL_TABLE)
         of, index = self._done()
         for at in range(0, len(index), most):
             yield self._part((of[at : at + most], index[at : at + most]))
@@ -289,7 +301,10 @@ cdef class KernelTracker:
         """Finished connections in order of their number: the share of each (u1), and where it is
         there (u4).  They are from now on the caller's."""
         self._rest()
-        found = [(<Share>share).take_done() for share in self.members]
+        with self.lock:
+            found = [(<Share>share).take_done() for share in self.members]
+        for helper in self.helpers:
+            (<Helper>helper).taken()
         of = np.repeat(np.arange(len(found), dtype=np.uint8), [len(index) for index, _ in found])
         order = np.argsort(np.concatenate([numbers for _, numbers in found]))
         return of[order], np.concatenate([index for index, _ in found])[order]
