@@ -214,11 +214,13 @@ def ether(
     vlans: Sequence[int | tuple[int, int]] = (),
     ethertype: int | None = None,
     pad: bool = False,
+    links: tuple[bytes, bytes] = (b"\2\0\0\0\0\1", b"\2\0\0\0\0\2"),
 ) -> bytes:
-    """An Ethernet frame; `vlans` from the outside in, as id or ``(tpid, id)``; `pad` to 60."""
+    """An Ethernet frame; `vlans` from the outside in, as id or ``(tpid, id)``; `pad` to 60; `links`
+    are the addresses of sender and receiver."""
     kind = ethertype_of(packet) if ethertype is None else ethertype
     tags = [(0x8100, tag) if isinstance(tag, int) else tag for tag in vlans]
-    frame = b"\2\0\0\0\0\2\2\0\0\0\0\1"
+    frame = links[1] + links[0]
     frame += b"".join(struct.pack(">HH", tpid, vid) for tpid, vid in tags)
     frame += struct.pack(">H", kind) + packet
     return frame.ljust(60, b"\0") if pad else frame

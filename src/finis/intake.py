@@ -41,6 +41,12 @@ MAX_ERRORS = 100_000  # ICMP errors kept per point
 OPEN_AT_ONCE = 64  # logs that are merged with all files open; more are opened in their turn
 LARGE_BYTES = 4 << 20
 STOPPED = "reading was interrupted: nothing after this was read"
+_BOTH = "shows both sides of a firewall that gives connections other sequence numbers"
+SIDES = {
+    "apart": f"{_BOTH}: told apart by their link addresses, as two points",
+    "mixed": f"{_BOTH}, and link addresses do not tell them apart: verdicts on connections that it "
+    "shows twice do not hold; give each side as a file of its own",
+}
 
 Batch = np.ndarray  # rows of tables.SEGMENT
 Endpoint = tuple[int, int, int]  # address hi, lo, port
@@ -319,6 +325,8 @@ class Intake:
                 fresh = False
                 for point, part in self._by_point(batch, source, copies):
                     yield point, source, part
+            if source.sides:
+                self.notes.append(f"{source.path} {SIDES[source.sides]}")
             if source.last_ns is not None:
                 end = max(end or source.last_ns, source.last_ns)
 

@@ -66,3 +66,20 @@ def test_a_file_is_written_and_read_again(tmp_path: Path, change: trim.Change) -
     trim.trimmed(source, target, lambda _: PACKETS)
     trim.trimmed(target, source, change)
     assert list(trim.records(source.read_bytes())) == list(change(PACKETS))
+
+
+def test_two_captures_as_one(tmp_path: Path) -> None:
+    head = bytes(trim.HEADER)
+    whole = tmp_path / "whole.pcap"
+    whole.write_bytes(
+        head
+        + b"".join(
+            struct.pack("=IIII", 0, one.us, len(one.frame), one.length) + one.frame
+            for one in PACKETS
+        )
+    )
+    parts = [tmp_path / name for name in ("odd.pcap", "even.pcap")]
+    trim.trimmed(whole, parts[0], lambda some: (one for one in some if one.us % 2))
+    trim.trimmed(whole, parts[1], lambda some: (one for one in some if not one.us % 2))
+    trim.merged(parts, tmp_path / "both.pcap")
+    assert (tmp_path / "both.pcap").read_bytes() == whole.read_bytes()

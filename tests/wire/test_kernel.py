@@ -115,6 +115,32 @@ def test_damaged_frames(seed: int, linktype: int) -> None:
     both(pcap_setup(linktype), "walk_pcap", b.pcap(frames)[24:], [dice.randrange(500)])
 
 
+@given(seed=st.integers(0, 2**32), linktype=st.sampled_from((1, 1, 113, 276)))
+@settings(max_examples=60)
+def test_sides(seed: int, linktype: int) -> None:
+    """Frames of known and unknown link addresses, tagged or not, damaged or in fragments."""
+    dice = random.Random(seed)
+    known = [(dice.choice((0, 0, 7)), bytes((2, 0, 0, 0, 0, n))) for n in range(80)]
+    sides = {link: walk.SIDE + dice.randrange(2) for link in known[: dice.choice((1, 3, 80))]}
+    frames: list[bytes] = []
+    for ident in range(60):
+        links = dice.choice(known)[1], dice.choice((b"unseen", dice.choice(known)[1]))
+        vlans = dice.choice(((), (), (7,), (7, 9), (8,)))
+        whole = b.ipv4(b.tcp(1, 2, payload=bytes(dice.randrange(90))), ip_id=ident)
+        parts = dice.choice(
+            ([whole], b.fragments4(b.tcp(1, 2, payload=bytes(90)), 48, ip_id=ident))
+        )
+        frames += [b.ether(part, vlans=vlans, links=links) for part in parts]
+    frames += [mutate(frame, dice) for frame in frames[:20]]
+    data = b.pcap([(b.EPOCH_NS + n * 1000, frame) for n, frame in enumerate(frames)])[24:]
+
+    def setup(decoder: Any) -> None:
+        pcap_setup(linktype)(decoder)
+        decoder.set_sides(sides)
+
+    both(setup, "walk_pcap", data, [dice.randrange(500)])
+
+
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=60)
 def test_fragments_in_any_order(seed: int) -> None:

@@ -282,6 +282,13 @@ def _inside(change: trim.Change) -> Make:
     return _one(change, "inside.pcap", log=True)
 
 
+def _merged(place: Path, spare: Path) -> list[Path]:
+    """Both captures as one file."""
+    target = spare / "both.pcap"
+    trim.merged((place / name for name in BOTH), target)
+    return [target]
+
+
 def _lines(change: Callable[[list[str]], Iterable[str]]) -> Make:
     """The logs alone, their lines changed."""
 
@@ -332,6 +339,7 @@ EVIDENCE: dict[str, Make] = {
     "no RST": _changed(trim.without(RST), *BOTH, log=True),
     "one direction": _changed(trim.one_direction, *BOTH),
     "twice": _changed(trim.twice, *BOTH),
+    "merged": _merged,
     "clock ahead": _inside(trim.shifted(3602)),  # by an hour and two seconds
     "lines lost": _lines(_lost_lines),
     "lines swapped": _lines(_swapped_lines),

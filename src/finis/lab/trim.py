@@ -35,9 +35,20 @@ Change = Callable[[list[Record]], Iterable[Record]]
 def trimmed(source: Path, target: Path, change: Change) -> None:
     """Copy a capture of tcpdump (pcap, microseconds, this machine's byte order)."""
     whole = source.read_bytes()
+    _write(target, whole[:HEADER], change(list(records(whole))))
+
+
+def merged(sources: Iterable[Path], target: Path) -> None:
+    """Several such captures as one, in order of time."""
+    found = [source.read_bytes() for source in sources]
+    packets = [record for whole in found for record in records(whole)]
+    _write(target, found[0][:HEADER], sorted(packets, key=lambda one: one.us))
+
+
+def _write(target: Path, header: bytes, packets: Iterable[Record]) -> None:
     with target.open("wb") as out:
-        out.write(whole[:HEADER])
-        for record in change(list(records(whole))):
+        out.write(header)
+        for record in packets:
             seconds, micros = divmod(record.us, 1_000_000)
             out.write(struct.pack("=IIII", seconds, micros, len(record.frame), record.length))
             out.write(record.frame)

@@ -6,7 +6,7 @@ import numpy as np
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove, memset
 
-from finis.wire._bytes cimport u16, u32
+from finis.wire._bytes cimport be16, be32, u16, u32
 from finis.wire._decode cimport Extra, decode_frame
 from finis.wire._payload cimport fingerprint
 from finis.wire.segment cimport Segment
@@ -14,7 +14,7 @@ from finis.wire.segment cimport Segment
 from finis.tables import SEGMENT, record_dtype
 from finis.wire.captures._api import BATCH, Arrays
 from finis.wire.source import APART as _APART, SHOWN
-from finis.wire.walk import MAX_BLOCK, MAX_CAPTURED, settle
+from finis.wire.walk import MAX_BLOCK, MAX_CAPTURED, MAX_LINKS, SIDE, settle
 
 # walk.Stop
 cdef enum:
@@ -35,6 +35,7 @@ cdef enum:
     UNDATED = 1 << 16
     REASSEMBLED = 1 << 14
     FRAGMENT_MISSING = 1 << 15
+    ETHERNET = 1
     LINUX_SLL2 = 276
     MAX_POINTS = 256
     MAX_HELD = 32
@@ -45,6 +46,7 @@ cdef enum:
 cdef uint32_t APART = _APART
 cdef int64_t SECOND_NS = 1000000000
 cdef int64_t MAX_AGE_NS = 30 * SECOND_NS
+cdef uint32_t FIRST_SIDE = SIDE
 
 
 cdef struct Interface:
@@ -102,6 +104,11 @@ cdef inline bint same_hosts(const Held* held, const Segment* row) noexcept nogil
     )
 
 
+cdef inline uint64_t link(uint16_t vlan, const uint8_t* address) noexcept nogil:
+    """A link address and its VLAN as one number."""
+    return <uint64_t>vlan << 48 | <uint64_t>be16(address) << 32 | be32(address + 2)
+
+
 cdef class Decoder:
     """See walk.FrameDecoder."""
 
@@ -114,8 +121,9 @@ cdef class Decoder:
     cdef uint8_t[::1] _rows_view
     cdef uint64_t[:, ::1] _interfaces_view
     cdef int64_t[:, ::1] _points_view
+    cdef const uint64_t[:, ::1] _sides  # link, side
     cdef Segment* out
-    cdef int64_t n, full, used, n_interfaces, n_points, at
+    cdef int64_t n, full, used, n_interfaces, n_points, n_sides, at
     cdef bint big, has_last
     cdef uint32_t apart
     cdef uint32_t header_len, max_len, max_block
@@ -166,6 +174,12 @@ cdef class Decoder:
     def add_point(self, interface, ifindex, point):
         self._points[self.n_points] = (interface, ifindex, point)
         self.n_points += 1
+
+    def set_sides(self, sides):
+        known = [(vlan << 48 | int.from_bytes(address, "big"), side)
+                 for (vlan, address), side in sides.items()][:MAX_LINKS]
+        self._sides = np.array(known, np.uint64).reshape(-1, 2)
+        self.n_sides = len(known)
 
     @property
     def wanted(self):
@@ -340,6 +354,18 @@ cdef class Decoder:
         self.wanted_ifindex = ifindex
         return -1
 
+    cdef uint32_t side_of(self, const uint8_t* data, uint16_t vlan) noexcept nogil:
+        """That of the sender, or else of the receiver."""
+        cdef uint64_t sender = link(vlan, data + 6), receiver = link(vlan, data)
+        cdef int64_t i
+        for i in range(self.n_sides):
+            if self._sides[i, 0] == sender:
+                return <uint32_t>self._sides[i, 1]
+        for i in range(self.n_sides):
+            if self._sides[i, 0] == receiver:
+                return <uint32_t>self._sides[i, 1]
+        return FIRST_SIDE
+
     cdef bint take_frame(
         self, const uint8_t* data, uint32_t captured, uint32_t wire_len,
         const Interface* interface, uint32_t number, int64_t ts_ns, int missing,
@@ -350,8 +376,11 @@ cdef class Decoder:
         cdef int outcome = decode_frame(data, captured, wire_len, <int>interface.linktype, row, &extra)
         cdef int64_t point = interface.point
         cdef bint undated = False
-        if outcome == TCP and interface.linktype == LINUX_SLL2:
-            point = self.point_of(interface, number, extra.ifindex)
+        if outcome == TCP and (interface.linktype == LINUX_SLL2 or self.n_sides):
+            if interface.linktype == ETHERNET:
+                extra.ifindex = self.side_of(data, row.vlan)
+            if interface.linktype == ETHERNET or interface.linktype == LINUX_SLL2:
+                point = self.point_of(interface, number, extra.ifindex)
             if point < 0:
                 return False
         self.frames += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, tzinfo
+from typing import Literal
 
 from finis.records import dataclass, field
 from finis.terms import Quirk
@@ -114,6 +115,7 @@ class Source:
     mixed: bool = True  # False: rows of the latest batch are of one point, none stands APART
     zone_assumed: bool = False  # stamps named no zone: read in Reading.tz
     resolution_ns: int = 1
+    sides: Literal["", "apart", "mixed"] = ""  # both of a firewall: see `captures._sides`
     point_given: bool = False  # the user named the point: interfaces become parts of it
     lost: int | None = None  # packets the capturing tool says it lost; None: it does not say
     truncated: bool = False  # the file is cut off: read to the cut

@@ -3,8 +3,9 @@ readable reference of it.  The kernel (`_walk.pyx`) does the same in one pass ov
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -26,10 +27,13 @@ DTYPE = record_dtype(SEGMENT)
 MAX_CAPTURED = 1 << 18  # bytes of a frame that no snap length allows to exceed (as libpcap)
 MAX_BLOCK = MAX_CAPTURED + 4096  # bytes of a pcapng packet block, options included
 MAX_POINTS = 256  # interfaces of cooked captures told apart, per section
+MAX_LINKS = 64  # link addresses that tell the sides of a firewall apart
+SIDE = 1 << 31  # from here on sides are numbered, beyond any interface
 PACKET_BLOCK, SIMPLE_BLOCK, ENHANCED_BLOCK = 2, 3, 6
 SECTION_BLOCK, INTERFACE_BLOCK, STATISTICS_BLOCK = 0x0A0D0D0A, 1, 5
 _OURS = frozenset({SECTION_BLOCK, INTERFACE_BLOCK, STATISTICS_BLOCK})
 Bytes = bytes | memoryview
+Link = tuple[int, bytes]  # VLAN, link address
 _FULL = BATCH - MAX_HELD - 1  # one frame may release every held fragment, and itself
 
 
@@ -38,7 +42,7 @@ class Stop(IntEnum):
 
     DATA = 0  # the buffer is used up, or holds only a part of the record
     FULL = 1  # take the rows first
-    POINT = 2  # `wanted` names an interface of a cooked capture that needs a point
+    POINT = 2  # `wanted` names an interface of a cooked capture, or a side, that needs a point
     BLOCK = 3  # a pcapng block that the caller reads: section, interface, statistics, or too large
     CORRUPT = 4  # no record can look like this
 
@@ -64,6 +68,7 @@ class FrameDecoder(Protocol):
     def set_section(self, big_endian: bool) -> None: ...
     def add_interface(self, interface: Interface) -> None: ...
     def add_point(self, interface: int, ifindex: int, point: int) -> None: ...
+    def set_sides(self, sides: Mapping[Link, int]) -> None: ...
     def walk_pcap(self, data: Bytes, at: int) -> tuple[int, int]: ...
     def walk_pcapng(self, data: Bytes, at: int) -> tuple[int, int]: ...
     def flush(self) -> None: ...
@@ -86,6 +91,7 @@ class Decoder:
         self._header_len, self._tick_ns, self._max_len = 16, 1000, MAX_CAPTURED
         self._interfaces: list[Interface] = []
         self._points: dict[tuple[int, int], int] = {}
+        self._sides: Mapping[Link, int] = {}
         self._fragments = Fragments()
         self._counts = [0] * len(Outcome)
         self._first: list[list[int]] = [[] for _ in Outcome]
@@ -109,8 +115,13 @@ class Decoder:
         self._interfaces.append(interface)
 
     def add_point(self, interface: int, ifindex: int, point: int) -> None:
-        """The point of a cooked capture's interface, see `Stop.POINT`."""
+        """The point of a cooked capture's interface, or of a side, see `Stop.POINT`."""
         self._points[interface, ifindex] = point
+
+    def set_sides(self, sides: Mapping[Link, int]) -> None:
+        """Link addresses (at most MAX_LINKS) on each side of a firewall, see `captures._sides`: the
+        frames of an Ethernet are told apart as if sides were interfaces, of SIDE and more."""
+        self._sides = dict(islice(sides.items(), MAX_LINKS))
 
     # --- results -------------------------------------------------------------------------
 
@@ -246,8 +257,10 @@ class Decoder:
         interface = self._interfaces[number]
         decoded = decode_frame(bytes(data), wire_len, interface.linktype)
         point = interface.point
-        if interface.linktype == LinkType.LINUX_SLL2 and not isinstance(decoded, Outcome):
-            key = (number, decoded.ifindex)
+        cooked = interface.linktype == LinkType.LINUX_SLL2
+        sides = self._sides and interface.linktype == LinkType.ETHERNET
+        if (cooked or sides) and not isinstance(decoded, Outcome):
+            key = (number, self._side(decoded.row["vlan"], data) if sides else decoded.ifindex)
             if key not in self._points and len(self._points) < MAX_POINTS:
                 self.wanted = key
                 return False
@@ -278,6 +291,11 @@ class Decoder:
             self._count(Outcome.FRAGMENT)
         self._emit(self._fragments.add(decoded, decoded.fragment, ts_ns, self.frames))
         return True
+
+    def _side(self, vlan: int, data: Bytes) -> int:
+        """That of the sender, or else of the receiver."""
+        links = [(vlan, bytes(data[at : at + 6])) for at in (6, 0)]
+        return next((self._sides[link] for link in links if link in self._sides), SIDE)
 
     def _emit(self, rows: Iterable[Row]) -> None:
         for row in rows:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from finis.wire.walk import SIDE
+
 if TYPE_CHECKING:
     from finis.wire.source import Points, Source
     from finis.wire.walk import FrameDecoder
@@ -44,7 +46,7 @@ class InterfacePoints:
 
 class CookedPoints:
     """Points of the interfaces inside a cooked capture (``tcpdump -i any``): ``<point>/if<N>``,
-    plain ``<point>`` while the capture shows only one."""
+    plain ``<point>`` while the capture shows only one; and of sides (`_sides`): ``<point>/<N>``."""
 
     def __init__(self, points: Points) -> None:
         self.points = points
@@ -53,7 +55,9 @@ class CookedPoints:
     def add(self, decoder: FrameDecoder, point: str, *, several: bool) -> None:
         """Give the point that `decoder` wants; `several`: more interfaces are in sight."""
         interface, ifindex = decoder.wanted
-        if (self.added or several) and self.added < MAX_POINTS:
+        if ifindex >= SIDE:
+            point = f"{point}/{ifindex - SIDE + 1}"
+        elif (self.added or several) and self.added < MAX_POINTS:
             point = f"{point}/if{ifindex}"
         self.added += 1
         decoder.add_point(interface, ifindex, self.points.id(point))

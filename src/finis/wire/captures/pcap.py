@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from finis.errors import InputError
 from finis.wire.captures._points import CookedPoints
 from finis.wire.captures._resync import MAX_RESYNCS, next_record
+from finis.wire.captures._sides import look
 from finis.wire.captures._window import END, Window, batches
 from finis.wire.kernel import decoder as new_decoder
 from finis.wire.link import SUPPORTED
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from finis.wire.captures._api import Readable
+    from finis.wire.captures._sides import New
     from finis.wire.source import Reading, Source
+    from finis.wire.walk import FrameDecoder
 
 NAME = "pcap"
 BINARY = True
@@ -51,7 +54,10 @@ def sniff(head: bytes) -> float:
     return 1.0 if head[:4] in _MAGICS else 0.0
 
 
-def read(stream: Readable, source: Source, reading: Reading) -> Iterator[np.ndarray]:
+def read(
+    stream: Readable, source: Source, reading: Reading, new: New | None = None
+) -> Iterator[np.ndarray]:
+    """`new` makes the decoder of a probe, which does not look for sides."""
     window = Window(stream)
     window.advance(0)
     header = bytes(window.data[:HEADER_BYTES])
@@ -65,7 +71,10 @@ def read(stream: Readable, source: Source, reading: Reading) -> Iterator[np.ndar
     source.kind, source.format, source.resolution_ns = "capture", NAME, magic.tick_ns
     if linktype not in SUPPORTED:
         source.problems.add(f"link type {linktype} is not supported", "byte 20")
-    records = _Records(window, source, magic, linktype, snaplen)
+    decoder = (new or new_decoder)(source.id)
+    if new is None:
+        look(read, window.data, source, decoder)
+    records = _Records(window, source, magic, linktype, snaplen, decoder)
     window.skip(HEADER_BYTES)
     yield from batches(window, records.decoder, records.decoder.walk_pcap, records.handle, source)
 
@@ -74,14 +83,20 @@ class _Records:
     """Decides where the walker does not know on."""
 
     def __init__(
-        self, window: Window, source: Source, magic: _Magic, linktype: int, snaplen: int
+        self,
+        window: Window,
+        source: Source,
+        magic: _Magic,
+        linktype: int,
+        snaplen: int,
+        decoder: FrameDecoder,
     ) -> None:
         self.window = window
         self.source = source
         self.linktype = linktype
         self.resyncs = 0
         self.cooked = CookedPoints(source.points)
-        self.decoder = new_decoder(source.id)
+        self.decoder = decoder
         point = source.points.id(source.point)
         self.decoder.add_interface(Interface(linktype, point, snaplen, stamp()))
         self._set(magic, snaplen)

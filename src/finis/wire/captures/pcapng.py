@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from finis.errors import InputError
 from finis.wire.captures._points import CookedPoints, InterfacePoints, clean
 from finis.wire.captures._resync import MAX_RESYNCS, next_block
+from finis.wire.captures._sides import look
 from finis.wire.captures._window import END, Window, batches
 from finis.wire.kernel import decoder as new_decoder
 from finis.wire.link import SUPPORTED
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from finis.wire.captures._api import Readable
+    from finis.wire.captures._sides import New
     from finis.wire.source import Reading, Source
+    from finis.wire.walk import FrameDecoder
 
 NAME = "pcapng"
 BINARY = True
@@ -48,13 +51,19 @@ def sniff(head: bytes) -> float:
     return 1.0 if head[:4] == _SECTION and head[8:12] in _ORDERS else 0.0
 
 
-def read(stream: Readable, source: Source, reading: Reading) -> Iterator[np.ndarray]:
+def read(
+    stream: Readable, source: Source, reading: Reading, new: New | None = None
+) -> Iterator[np.ndarray]:
+    """`new` makes the decoder of a probe, which does not look for sides."""
     window = Window(stream)
     window.advance(0)
     if not sniff(bytes(window.data[:12])):
         raise InputError(source.path, "not a pcapng file")
     source.kind, source.format, source.resolution_ns = "capture", NAME, 1
-    reader = _Blocks(window, source)
+    decoder = (new or new_decoder)(source.id)
+    if new is None:
+        look(read, window.data, source, decoder)
+    reader = _Blocks(window, source, decoder)
     yield from batches(window, reader.decoder, reader.decoder.walk_pcapng, reader.handle, source)
     if source.rows and source.first_ns is None:
         source.dated = False
@@ -63,10 +72,10 @@ def read(stream: Readable, source: Source, reading: Reading) -> Iterator[np.ndar
 class _Blocks:
     """Reads the blocks that the walker leaves to us."""
 
-    def __init__(self, window: Window, source: Source) -> None:
+    def __init__(self, window: Window, source: Source, decoder: FrameDecoder) -> None:
         self.window = window
         self.source = source
-        self.decoder = new_decoder(source.id)
+        self.decoder = decoder
         self.order = "<"
         self.interfaces = 0
         self.bases: list[str] = []  # name of each interface's point

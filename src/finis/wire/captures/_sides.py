@@ -1,0 +1,140 @@
+"""Both sides of a firewall in one capture: a mirror port that shows them, or two captures merged.
+
+A firewall that gives connections other sequence numbers (ASA, a SYN proxy) then shows each of them
+twice under one tuple, which nobody can follow.  Link addresses tell the sides apart, as frames of
+one have none of the other's.  Looked for in what is read first, by handshakes within each other: a
+second SYN of a tuple, with another number, before the first is acknowledged, and both are.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import UTC
+from itertools import pairwise
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from finis.records import dataclass
+from finis.tables import SEGMENT, record_dtype
+from finis.terms import Flag
+from finis.wire import kernel
+from finis.wire.link import LinkType, Network, network
+from finis.wire.source import Points, Reading, Source
+from finis.wire.stamps import SECOND_NS
+from finis.wire.walk import MAX_LINKS, SIDE, Bytes, Decoder, FrameDecoder, Link
+
+if TYPE_CHECKING:
+    from finis.wire.captures._api import Readable
+
+LOOKED_AT_BYTES = 1 << 19
+MOST = 1024  # SYNs and SYN ACKs looked at
+SYN, ACK = int(Flag.SYN), int(Flag.ACK)
+New = Callable[[int], FrameDecoder]  # makes a decoder for a source by its number
+
+
+class Read(Protocol):
+    """The `read` of a format, with a decoder of the caller's."""
+
+    def __call__(
+        self, stream: Readable, source: Source, reading: Reading, new: New
+    ) -> Iterator[np.ndarray]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """The frames of a SYN and of the SYN ACK that acknowledges it."""
+
+    syn: int
+    answer: int
+
+
+def look(read: Read, data: Bytes, source: Source, decoder: FrameDecoder) -> None:
+    """Have `decoder` tell apart the sides that the beginning of a capture, as far as it is at hand,
+    shows, and enter into `source` that there are two."""
+    data = data[:LOOKED_AT_BYTES]
+    pairs = _within(_syns(read, data, kernel.decoder))
+    if not pairs:
+        return
+    links = _Links({number for pair in pairs for one in pair for number in (one.syn, one.answer)})
+    _syns(read, data, lambda _: links)
+    sides = _apart([(links.of(one), links.of(other)) for one, other in pairs])
+    decoder.set_sides(sides)
+    source.sides = "apart" if sides else "mixed"
+
+
+def _syns(read: Read, data: Bytes, new: New) -> np.ndarray:
+    """tables.SEGMENT rows of the SYNs and SYN ACKs in `data`."""
+    probe = Source(0, "", Points(), "")
+    parts = [np.empty(0, record_dtype(SEGMENT))]
+    for part in read(io.BytesIO(data), probe, Reading(UTC), new):
+        parts.append(part[np.flatnonzero(part["flags"] & SYN)])
+    return np.concatenate(parts)[:MOST]
+
+
+def _within(rows: np.ndarray) -> list[tuple[Handshake, Handshake]]:
+    """Pairs of handshakes of one tuple, of which the second is within the first."""
+    ends = [
+        list(zip(*(rows[f"{end}_{part}"].tolist() for part in ("hi", "lo", "p")), strict=True))
+        for end in ("src", "dst")
+    ]
+    numbers = (rows[name].tolist() for name in ("point", "flags", "seq", "ack", "ts_ns", "frame"))
+    sent: dict[object, dict[int, tuple[int, int]]] = {}  # tuple → ISN → time, frame
+    met: dict[object, list[tuple[int, Handshake]]] = {}  # tuple → ISN, in order of the answers
+    for src, dst, point, flags, seq, ack, ts_ns, frame in zip(*ends, *numbers, strict=True):
+        if not flags & ACK:
+            sent.setdefault((src, dst, point), {}).setdefault(seq, (ts_ns, frame))
+            continue
+        isn = ack - 1 & 0xFFFFFFFF
+        at, syn = sent.get((dst, src, point), {}).get(isn, (None, 0))
+        known = met.setdefault((dst, src, point), [])
+        if at is not None and ts_ns - at < SECOND_NS and isn not in (one for one, _ in known):
+            known.append((isn, Handshake(syn, frame)))
+    out = []
+    for answered in met.values():
+        for (_, inner), (_, outer) in pairwise(answered):
+            if outer.syn < inner.syn:
+                out.append((outer, inner))
+    return out
+
+
+class _Links(Decoder):
+    """Reads the link addresses of some frames."""
+
+    def __init__(self, numbers: Collection[int]) -> None:
+        super().__init__(0)
+        self.numbers = numbers
+        self.found: dict[int, set[Link]] = {}
+
+    def of(self, handshake: Handshake) -> set[Link]:
+        """Those of both ends; none where there are no such addresses."""
+        return self.found.get(handshake.syn, set()) | self.found.get(handshake.answer, set())
+
+    def _frame(self, data: Bytes, wire_len: int, number: int, *stamp: object) -> bool:
+        self.frames += 1
+        if self.frames in self.numbers and self._interfaces[number].linktype == LinkType.ETHERNET:
+            net = network(LinkType.ETHERNET, bytes(data))
+            vlan = net.vlan if isinstance(net, Network) else 0
+            self.found[self.frames] = {(vlan, bytes(data[at : at + 6])) for at in (0, 6)}
+        return True
+
+
+def _apart(pairs: Iterable[tuple[set[Link], set[Link]]]) -> dict[Link, int]:
+    """The side of every link address; nothing if one would be on both."""
+    out: dict[Link, int] = {}
+    count: Counter[Link] = Counter()
+    waiting = list(pairs)
+    while waiting:
+        known = [pair for pair in waiting if out.keys() & (pair[0] | pair[1])]
+        pair = (known or waiting)[0]
+        waiting.remove(pair)
+        first = {out[link] ^ at for at, links in enumerate(pair) for link in links if link in out}
+        side = min(first, default=SIDE)
+        if len(first) > 1 or pair[0] & pair[1] or not all(pair):
+            return {}
+        for at, links in enumerate(pair):
+            out.update(dict.fromkeys(links, side ^ at))
+            count.update(links)
+    return {link: out[link] for link, _ in count.most_common(MAX_LINKS)}
