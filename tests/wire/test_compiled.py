@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from finis.wire import kernel, walk
+from finis.wire.captures._api import Arrays
 
 BUILT = any(Path(walk.__file__).parent.glob("_walk.*.so"))
 
@@ -23,4 +24,4 @@ def test_no_order_of_imports_hides_the_kernel(first: str) -> None:
 def test_the_reference_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FINIS_PURE", "1")
     assert not kernel.compiled()
-    assert type(kernel.decoder(0)) is walk.Decoder
+    assert type(kernel.decoder(0, Arrays())) is walk.Decoder

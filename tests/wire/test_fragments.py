@@ -7,12 +7,13 @@ import pytest
 
 from finis.terms import Quirk
 from finis.wire import kernel, payload, walk
+from finis.wire.captures._api import Arrays
 from finis.wire.source import Points, Source
 from finis.wire.stamps import stamp
 from finis.wire.walk import Interface
 from tests import builders as b
 
-KINDS = [walk.Decoder, *([type(kernel.decoder(0))] if kernel.compiled() else [])]
+KINDS = [walk.Decoder, *([type(kernel.decoder(0, Arrays()))] if kernel.compiled() else [])]
 DATA = bytes(range(200)) * 3
 SEGMENT = b.tcp(1, 2, flags="PA", payload=DATA)
 PLAIN = b.ether(b.ipv4(b.tcp(9, 2)))
@@ -27,7 +28,7 @@ def read(
     kind: type[walk.FrameDecoder], frames: list[bytes], step_ns: int = 1000
 ) -> tuple[list[tuple[int, int, int]], Source, np.ndarray]:
     """Rows as (frame, payload_len, reassembly quirks)."""
-    decoder = kind(0)
+    decoder = kind(0, Arrays())
     decoder.set_pcap(False, 16, 1, walk.MAX_CAPTURED)
     decoder.add_interface(Interface(1, 0, 0, stamp()))
     data = b.pcap([(b.EPOCH_NS + n * step_ns, frame) for n, frame in enumerate(frames)])[24:]

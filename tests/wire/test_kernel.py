@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from finis.wire import walk
 from finis.wire.captures import pcap, pcapng
+from finis.wire.captures._api import Arrays
 from finis.wire.source import APART, Points, Reading, Source
 from finis.wire.stamps import stamp
 from finis.wire.walk import DTYPE, Interface, Stop
@@ -64,7 +65,7 @@ def run(decoder: Any, walker: str, data: bytes, pieces: list[int]) -> tuple[byte
 def both(setup: Callable[[Any], None], walker: str, data: bytes, pieces: list[int]) -> bytes:
     results = []
     for kind in (walk.Decoder, _walk.Decoder):
-        decoder = kind(3)
+        decoder = kind(3, Arrays())
         setup(decoder)
         results.append(run(decoder, walker, data, pieces))
     (rows, source, end), (rows2, source2, end2) = results

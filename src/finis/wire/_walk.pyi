@@ -2,6 +2,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from finis.wire.captures._api import Arrays
 from finis.wire.source import Source
 from finis.wire.walk import Bytes, Interface, Link
 
@@ -9,7 +10,7 @@ class Decoder:
     frames: int
     wanted: tuple[int, int]
 
-    def __init__(self, file: int) -> None: ...
+    def __init__(self, file: int, arrays: Arrays) -> None: ...
     def set_pcap(self, big_endian: bool, header_len: int, tick_ns: int, max_len: int) -> None: ...
     def set_section(self, big_endian: bool) -> None: ...
     def add_interface(self, interface: Interface) -> None: ...

@@ -12,7 +12,7 @@ from finis.wire._payload cimport fingerprint
 from finis.wire.segment cimport Segment
 
 from finis.tables import SEGMENT, record_dtype
-from finis.wire.captures._api import BATCH, Arrays
+from finis.wire.captures._api import BATCH
 from finis.wire.source import APART as _APART, SHOWN
 from finis.wire.walk import MAX_BLOCK, MAX_CAPTURED, MAX_LINKS, SIDE, settle
 
@@ -134,12 +134,12 @@ cdef class Decoder:
     cdef int n_held
     cdef Held[MAX_HELD] held
 
-    def __init__(self, int file):
+    def __init__(self, int file, arrays):
         assert SHOWN == FIRST_SHOWN
         dtype = record_dtype(SEGMENT)
         assert dtype.itemsize == sizeof(Segment)
         self.file = file
-        self._arrays = Arrays()
+        self._arrays = arrays
         self._next_array()
         self.full = BATCH - MAX_HELD - 1
         self._interfaces = np.zeros((16, FIELDS), np.uint64)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from finis.compiled import kernel
+from finis.wire.captures._api import Arrays
 from finis.wire.walk import Decoder, FrameDecoder
 
 
@@ -19,9 +20,9 @@ def compiled() -> bool:
     return _kernel() is not None
 
 
-def decoder(file: int) -> FrameDecoder:
-    """A new decoder for the source numbered `file`."""
-    return (_kernel() or Decoder)(file)
+def decoder(file: int, arrays: Arrays) -> FrameDecoder:
+    """A new decoder for the source numbered `file`, whose rows are collected in `arrays`."""
+    return (_kernel() or Decoder)(file, arrays)
 
 
 def line_kernel() -> Any:

@@ -63,7 +63,7 @@ class FrameDecoder(Protocol):
     frames: int
     wanted: tuple[int, int]
 
-    def __init__(self, file: int) -> None: ...
+    def __init__(self, file: int, arrays: Arrays) -> None: ...
     def set_pcap(self, big_endian: bool, header_len: int, tick_ns: int, max_len: int) -> None: ...
     def set_section(self, big_endian: bool) -> None: ...
     def add_interface(self, interface: Interface) -> None: ...
@@ -79,11 +79,11 @@ class FrameDecoder(Protocol):
 class Decoder:
     """The reference."""
 
-    def __init__(self, file: int) -> None:
+    def __init__(self, file: int, arrays: Arrays) -> None:
         self.file = file
         self.frames = 0
         self.wanted = (0, 0)
-        self._arrays = Arrays()
+        self._arrays = arrays
         self._rows = self._arrays.next()
         self._n = 0
         self._used = self._apart = 0

@@ -21,6 +21,7 @@ from finis.records import dataclass
 from finis.tables import SEGMENT, record_dtype
 from finis.terms import Flag
 from finis.wire import kernel
+from finis.wire.captures._api import Arrays
 from finis.wire.link import LinkType, Network, network
 from finis.wire.source import Points, Reading, Source
 from finis.wire.stamps import SECOND_NS
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 LOOKED_AT_BYTES = 1 << 19
 MOST = 1024  # SYNs and SYN ACKs looked at
 SYN, ACK = int(Flag.SYN), int(Flag.ACK)
-New = Callable[[int], FrameDecoder]  # makes a decoder for a source by its number
+New = Callable[[int, Arrays], FrameDecoder]  # makes a decoder, as `kernel.decoder`
 
 
 class Read(Protocol):
@@ -51,15 +52,16 @@ class Handshake:
     answer: int
 
 
-def look(read: Read, data: Bytes, source: Source, decoder: FrameDecoder) -> None:
+def look(read: Read, data: Bytes, source: Source, decoder: FrameDecoder, arrays: Arrays) -> None:
     """Have `decoder` tell apart the sides that the beginning of a capture, as far as it is at hand,
-    shows, and enter into `source` that there are two."""
+    shows, and enter into `source` that there are two.  `arrays` are those of `decoder`: new memory
+    is dear."""
     data = data[:LOOKED_AT_BYTES]
-    pairs = _within(_syns(read, data, kernel.decoder))
+    pairs = _within(_syns(read, data, lambda file, _: kernel.decoder(file, arrays)))
     if not pairs:
         return
     links = _Links({number for pair in pairs for one in pair for number in (one.syn, one.answer)})
-    _syns(read, data, lambda _: links)
+    _syns(read, data, lambda *_: links)
     sides = _apart([(links.of(one), links.of(other)) for one, other in pairs])
     decoder.set_sides(sides)
     source.sides = "apart" if sides else "mixed"
@@ -104,7 +106,7 @@ class _Links(Decoder):
     """Reads the link addresses of some frames."""
 
     def __init__(self, numbers: Collection[int]) -> None:
-        super().__init__(0)
+        super().__init__(0, Arrays())
         self.numbers = numbers
         self.found: dict[int, set[Link]] = {}
 

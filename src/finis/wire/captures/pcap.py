@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from finis.errors import InputError
+from finis.wire.captures._api import Arrays
 from finis.wire.captures._points import CookedPoints
 from finis.wire.captures._resync import MAX_RESYNCS, next_record
 from finis.wire.captures._sides import look
@@ -71,9 +72,10 @@ def read(
     source.kind, source.format, source.resolution_ns = "capture", NAME, magic.tick_ns
     if linktype not in SUPPORTED:
         source.problems.add(f"link type {linktype} is not supported", "byte 20")
-    decoder = (new or new_decoder)(source.id)
+    arrays = Arrays()
+    decoder = (new or new_decoder)(source.id, arrays)
     if new is None:
-        look(read, window.data, source, decoder)
+        look(read, window.data, source, decoder, arrays)
     records = _Records(window, source, magic, linktype, snaplen, decoder)
     window.skip(HEADER_BYTES)
     yield from batches(window, records.decoder, records.decoder.walk_pcap, records.handle, source)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from finis.errors import InputError
+from finis.wire.captures._api import Arrays
 from finis.wire.captures._points import CookedPoints, InterfacePoints, clean
 from finis.wire.captures._resync import MAX_RESYNCS, next_block
 from finis.wire.captures._sides import look
@@ -60,9 +61,10 @@ def read(
     if not sniff(bytes(window.data[:12])):
         raise InputError(source.path, "not a pcapng file")
     source.kind, source.format, source.resolution_ns = "capture", NAME, 1
-    decoder = (new or new_decoder)(source.id)
+    arrays = Arrays()
+    decoder = (new or new_decoder)(source.id, arrays)
     if new is None:
-        look(read, window.data, source, decoder)
+        look(read, window.data, source, decoder, arrays)
     reader = _Blocks(window, source, decoder)
     yield from batches(window, reader.decoder, reader.decoder.walk_pcapng, reader.handle, source)
     if source.rows and source.first_ns is None:
