@@ -153,6 +153,17 @@ def test_damage_harms_nothing(seed: int, write: Any) -> None:
     assert rows == source.used
 
 
+@pytest.mark.parametrize(("chatter", "sides"), [(300, 2), (9000, 1)])
+def test_how_far_it_looks(tmp_path: Path, chatter: int, sides: int) -> None:
+    """Where full frames come before any handshake, further than usual, but not for ever."""
+    long = [(0, "A", 1400)] * chatter
+    seen = frames(BEFORE, port=50_000, life=long)
+    at_ms = 10 * chatter
+    both = [frames(place, at_ms=at_ms) for place in (BEFORE, BEHIND)]
+    case = diagnosed(tmp_path, seen, *both)
+    assert len(case.points) == sides
+
+
 def test_in_much_input_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where connections would be judged as they end."""
     monkeypatch.setattr(intake, "LARGE_BYTES", 0)

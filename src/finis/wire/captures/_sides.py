@@ -29,9 +29,11 @@ from finis.wire.walk import MAX_LINKS, SIDE, Bytes, Decoder, FrameDecoder, Link
 
 if TYPE_CHECKING:
     from finis.wire.captures._api import Readable
+    from finis.wire.captures._window import Window
 
-LOOKED_AT_BYTES = 1 << 19
-MOST = 1024  # SYNs and SYN ACKs looked at
+# Looked at first, and more if there were not ENOUGH SYNs and SYN ACKs in it.
+FIRST_BYTES, MORE_BYTES = 1 << 19, 1 << 23
+ENOUGH, MOST = 64, 1024
 SYN, ACK = int(Flag.SYN), int(Flag.ACK)
 New = Callable[[int, Arrays], FrameDecoder]  # makes a decoder, as `kernel.decoder`
 
@@ -52,12 +54,22 @@ class Handshake:
     answer: int
 
 
-def look(read: Read, data: Bytes, source: Source, decoder: FrameDecoder, arrays: Arrays) -> None:
-    """Have `decoder` tell apart the sides that the beginning of a capture, as far as it is at hand,
-    shows, and enter into `source` that there are two.  `arrays` are those of `decoder`: new memory
-    is dear."""
-    data = data[:LOOKED_AT_BYTES]
-    pairs = _within(_syns(read, data, lambda file, _: kernel.decoder(file, arrays)))
+def look(read: Read, window: Window, source: Source, decoder: FrameDecoder, arrays: Arrays) -> None:
+    """Have `decoder` tell apart the sides that the beginning of a capture shows, and enter into
+    `source` that there are two.  `window` is at its beginning and stays there; `arrays` are those
+    of `decoder`: new memory is dear."""
+
+    def kept(file: int, _: Arrays) -> FrameDecoder:
+        return kernel.decoder(file, arrays)
+
+    data = window.data[:FIRST_BYTES]
+    syns = _syns(read, data, kept)
+    if len(syns) < ENOUGH and len(window.data) > len(data):
+        while len(window.data) < MORE_BYTES and window.advance(0):
+            pass
+        data = window.data[:MORE_BYTES]
+        syns = _syns(read, data, kept)
+    pairs = _within(syns)
     if not pairs:
         return
     links = _Links({number for pair in pairs for one in pair for number in (one.syn, one.answer)})

@@ -75,7 +75,7 @@ def read(
     arrays = Arrays()
     decoder = (new or new_decoder)(source.id, arrays)
     if new is None:
-        look(read, window.data, source, decoder, arrays)
+        look(read, window, source, decoder, arrays)
     records = _Records(window, source, magic, linktype, snaplen, decoder)
     window.skip(HEADER_BYTES)
     yield from batches(window, records.decoder, records.decoder.walk_pcap, records.handle, source)

@@ -64,7 +64,7 @@ def read(
     arrays = Arrays()
     decoder = (new or new_decoder)(source.id, arrays)
     if new is None:
-        look(read, window.data, source, decoder, arrays)
+        look(read, window, source, decoder, arrays)
     reader = _Blocks(window, source, decoder)
     yield from batches(window, reader.decoder, reader.decoder.walk_pcapng, reader.handle, source)
     if source.rows and source.first_ns is None:
