@@ -3,7 +3,7 @@ every report, so that whatever was not read is said with its position."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, tzinfo
 from typing import Literal
 
@@ -68,6 +68,8 @@ class Points:
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        # By default point: the side that link addresses are on, see `captures._sides`.
+        self.sides: dict[str, Mapping[tuple[int, bytes], int]] = {}
         self._ids: dict[str, int] = {}
         self._owners: dict[str, str] = {}
 

@@ -153,6 +153,24 @@ def test_damage_harms_nothing(seed: int, write: Any) -> None:
     assert rows == source.used
 
 
+def test_files_of_one_point_have_the_same_sides(tmp_path: Path) -> None:
+    """Whoever opens the first connection of each, and in one without a handshake."""
+    there = [(BEFORE, BEHIND.after_us), (BEHIND, BEFORE.after_us)]
+    back = [
+        frames(replace(place, near=place.far, far=place.near, after_us=after_us,
+                       hosts=(SERVER, CLIENT)), port=40_001, at_ms=500)
+        for place, after_us in there
+    ]  # fmt: skip
+    rest = [frames(place, port=40_002, at_ms=900, life=LIFE[3:]) for place in (BEFORE, BEHIND)]
+    first = [frames(place) for place in (BEFORE, BEHIND)]
+    for number, seen in enumerate((first, back, rest)):
+        path = tmp_path / f"both_{number}.pcap"
+        path.write_bytes(pcap(sorted(frame for part in seen for frame in part)))
+    case = read(tmp_path)
+    seen_at = dict(case.connections.select("orig_p", "points").rows())
+    assert seen_at == {40_000: "both/1,both/2", 40_001: "both/2,both/1", 40_002: "both/1,both/2"}
+
+
 @pytest.mark.parametrize(("chatter", "sides"), [(300, 2), (9000, 1)])
 def test_how_far_it_looks(tmp_path: Path, chatter: int, sides: int) -> None:
     """Where full frames come before any handshake, further than usual, but not for ever."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 FIRST_BYTES, MORE_BYTES = 1 << 19, 1 << 23
 ENOUGH, MOST = 64, 1024
 SYN, ACK = int(Flag.SYN), int(Flag.ACK)
+Links = frozenset[Link]
 New = Callable[[int, Arrays], FrameDecoder]  # makes a decoder, as `kernel.decoder`
 
 
@@ -69,14 +70,14 @@ def look(read: Read, window: Window, source: Source, decoder: FrameDecoder, arra
             pass
         data = window.data[:MORE_BYTES]
         syns = _syns(read, data, kept)
-    pairs = _within(syns)
-    if not pairs:
-        return
-    links = _Links({number for pair in pairs for one in pair for number in (one.syn, one.answer)})
-    _syns(read, data, lambda *_: links)
-    sides = _apart([(links.of(one), links.of(other)) for one, other in pairs])
+    sides = source.points.sides.get(source.point, {})  # of the files before
+    if pairs := _within(syns):
+        links = _Links(chain.from_iterable((one.syn, one.answer) for pair in pairs for one in pair))
+        _syns(read, data, lambda *_: links)
+        sides = _apart(Counter((links.of(one), links.of(other)) for one, other in pairs), sides)
+        source.sides = "apart" if sides else "mixed"
+    source.points.sides[source.point] = sides
     decoder.set_sides(sides)
-    source.sides = "apart" if sides else "mixed"
 
 
 def _syns(read: Read, data: Bytes, new: New) -> np.ndarray:
@@ -117,38 +118,36 @@ def _within(rows: np.ndarray) -> list[tuple[Handshake, Handshake]]:
 class _Links(Decoder):
     """Reads the link addresses of some frames."""
 
-    def __init__(self, numbers: Collection[int]) -> None:
+    def __init__(self, numbers: Iterable[int]) -> None:
         super().__init__(0, Arrays())
-        self.numbers = numbers
-        self.found: dict[int, set[Link]] = {}
+        self.found: dict[int, Links] = dict.fromkeys(numbers, frozenset())
 
-    def of(self, handshake: Handshake) -> set[Link]:
+    def of(self, handshake: Handshake) -> Links:
         """Those of both ends; none where there are no such addresses."""
-        return self.found.get(handshake.syn, set()) | self.found.get(handshake.answer, set())
+        return self.found[handshake.syn] | self.found[handshake.answer]
 
     def _frame(self, data: Bytes, wire_len: int, number: int, *stamp: object) -> bool:
         self.frames += 1
-        if self.frames in self.numbers and self._interfaces[number].linktype == LinkType.ETHERNET:
+        if self.frames in self.found and self._interfaces[number].linktype == LinkType.ETHERNET:
             net = network(LinkType.ETHERNET, bytes(data))
             vlan = net.vlan if isinstance(net, Network) else 0
-            self.found[self.frames] = {(vlan, bytes(data[at : at + 6])) for at in (0, 6)}
+            self.found[self.frames] = frozenset((vlan, bytes(data[at : at + 6])) for at in (0, 6))
         return True
 
 
-def _apart(pairs: Iterable[tuple[set[Link], set[Link]]]) -> dict[Link, int]:
-    """The side of every link address; nothing if one would be on both."""
-    out: dict[Link, int] = {}
-    count: Counter[Link] = Counter()
+def _apart(pairs: Mapping[tuple[Links, Links], int], known: Mapping[Link, int]) -> dict[Link, int]:
+    """The side of every link address, with those already `known`; nothing if one would be on both.
+    `pairs`: how often each was met."""
+    out, count = dict(known), Counter(known.keys())
     waiting = list(pairs)
     while waiting:
-        known = [pair for pair in waiting if out.keys() & (pair[0] | pair[1])]
-        pair = (known or waiting)[0]
+        pair = next((one for one in waiting if out.keys() & (one[0] | one[1])), waiting[0])
         waiting.remove(pair)
-        first = {out[link] ^ at for at, links in enumerate(pair) for link in links if link in out}
-        side = min(first, default=SIDE)
-        if len(first) > 1 or pair[0] & pair[1] or not all(pair):
+        found = {out[link] ^ at for at, links in enumerate(pair) for link in links if link in out}
+        if len(found) > 1 or pair[0] & pair[1] or not all(pair):
             return {}
+        side = min(found, default=SIDE)
         for at, links in enumerate(pair):
             out.update(dict.fromkeys(links, side ^ at))
-            count.update(links)
+            count.update(dict.fromkeys(links, pairs[pair]))
     return {link: out[link] for link, _ in count.most_common(MAX_LINKS)}
