@@ -341,21 +341,41 @@ cdef class Codes(Keyed):
         out = np.empty(length, np.uint32)
         cdef uint32_t[::1] view = out
         cdef uint32_t none = NO_CODE
-        cdef bint missing = False
+        cdef int64_t first_zero = -1
+        cdef Codes missing = Codes()  # each with the index where it stands first
         cdef Entry* entry
         with nogil:
             for i in range(length):
                 if keys[i] == 0:
                     view[i] = self.zero
-                else:
-                    entry = <Entry*>self.at(keys[i])
-                    view[i] = entry.count if entry.key else none
-                missing |= view[i] == none
-        if not missing:
-            return out, np.empty(0, np.int64)
-        fresh = np.flatnonzero(out == none)
-        _, first = np.unique(np.asarray(keys)[fresh], return_index=True)
-        return out, fresh[np.sort(first)]
+                    if self.zero == none and first_zero < 0:
+                        first_zero = i
+                    continue
+                entry = <Entry*>self.at(keys[i])
+                if entry.key:
+                    view[i] = entry.count
+                    continue
+                view[i] = none
+                if missing.full_up():
+                    missing.grow()
+                entry = <Entry*>missing.at(keys[i])
+                if entry.key == 0:
+                    entry.key, entry.count = keys[i], <uint32_t>i
+                    missing.held += 1
+        return out, missing.counts(first_zero)
+
+    cdef counts(self, int64_t also):
+        """All counts, and what is not negative `also`, in order."""
+        cdef uint64_t i
+        cdef Py_ssize_t n = also >= 0
+        out = np.full(self.held + n, also, np.int64)
+        cdef int64_t[::1] view = out
+        for i in range(self.mask + 1):
+            if self.key_at(i):
+                view[n] = (<Entry*>self.slots)[i].count
+                n += 1
+        out.sort()
+        return out
 
 
 cdef class Firsts(Keyed):
