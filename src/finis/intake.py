@@ -15,7 +15,7 @@ import numpy as np
 
 from finis.correlation.evidence import PointData
 from finis.errors import InputError
-from finis.records import dataclass, field
+from finis.records import dataclass, field, replace
 from finis.tables import OBSERVATION, SEGMENT, record_dtype
 from finis.terms import Quirk
 from finis.tracking import drops, segments
@@ -368,9 +368,13 @@ class Intake:
         given, reader = item
         if given.path == "-":
             return 0, given.path
-        probe = Source(0, given.path, Points(), given.point)
+        from finis.wire.captures._api import Arrays
+        from finis.wire.kernel import decoder  # needed of several files only
+
+        source = Source(0, given.path, Points(), given.point)
+        reading = replace(self._reading(given.path), probe=decoder(0, Arrays()))
         with closing(open_input(given.path)[0]) as stream:
-            for batch in reader.module.read(stream, probe, self._reading(given.path)):
+            for batch in reader.module.read(stream, source, reading):
                 if len(batch):
                     return int(batch["ts_ns"][0]), given.path
         return 0, given.path

@@ -42,7 +42,7 @@ def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def parts(path: Path) -> list[np.ndarray]:  # type: ignore[type-arg]
+def parts(path: Path) -> list[np.ndarray]:
     """Connections of each part; kept segments are asked for while others are being followed."""
     out = []
 
@@ -73,7 +73,7 @@ def test_threads_change_nothing(capture: Path, monkeypatch: pytest.MonkeyPatch) 
     assert (in_order(one) == alone).all() and (in_order(two) == alone).all()
 
 
-def in_order(found: list[np.ndarray]) -> np.ndarray:  # type: ignore[type-arg]
+def in_order(found: list[np.ndarray]) -> np.ndarray:
     """All connections as if they had been handed on together."""
     rows = np.concatenate(found)
     rows["tail_at"] = 0

@@ -341,15 +341,14 @@ cdef class Codes(Keyed):
         out = np.empty(length, np.uint32)
         cdef uint32_t[::1] view = out
         cdef uint32_t none = NO_CODE
-        cdef int64_t first_zero = -1
         cdef Codes missing = Codes()  # each with the index where it stands first
         cdef Entry* entry
         with nogil:
             for i in range(length):
                 if keys[i] == 0:
                     view[i] = self.zero
-                    if self.zero == none and first_zero < 0:
-                        first_zero = i
+                    if self.zero == none and missing.zero == none:
+                        missing.zero = <uint32_t>i
                     continue
                 entry = <Entry*>self.at(keys[i])
                 if entry.key:
@@ -362,13 +361,13 @@ cdef class Codes(Keyed):
                 if entry.key == 0:
                     entry.key, entry.count = keys[i], <uint32_t>i
                     missing.held += 1
-        return out, missing.counts(first_zero)
+        return out, missing.in_order()
 
-    cdef counts(self, int64_t also):
-        """All counts, and what is not negative `also`, in order."""
+    cdef in_order(self):
+        """All codes (i8)."""
         cdef uint64_t i
-        cdef Py_ssize_t n = also >= 0
-        out = np.full(self.held + n, also, np.int64)
+        cdef Py_ssize_t n = self.zero != <uint32_t>NO_CODE
+        out = np.full(self.held + n, self.zero, np.int64)
         cdef int64_t[::1] view = out
         for i in range(self.mask + 1):
             if self.key_at(i):

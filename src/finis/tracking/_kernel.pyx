@@ -103,7 +103,7 @@ cdef class KernelTracker:
     cdef int shares
     cdef list members, helpers, todo
     cdef object made, handed
-    cdef object lock  # of who touches a share, or who follows them: kept segments may be asked for
+    cdef object lock  # held to touch shares or their threads: kept segments may be asked for meanwhile
     cdef bint parts, drained
     cdef int64_t now_ns, beside
     cdef uint64_t number

@@ -14,7 +14,7 @@ from finis.wire.segment cimport Segment
 from finis.tables import SEGMENT, record_dtype
 from finis.wire.captures._api import BATCH
 from finis.wire.source import APART as _APART, SHOWN
-from finis.wire.walk import MAX_BLOCK, MAX_CAPTURED, MAX_LINKS, SIDE, settle
+from finis.wire.walk import MAX_BLOCK, MAX_CAPTURED, SIDE, settle
 
 # walk.Stop
 cdef enum:
@@ -177,7 +177,7 @@ cdef class Decoder:
 
     def set_sides(self, sides):
         known = [(vlan << 48 | int.from_bytes(address, "big"), side)
-                 for (vlan, address), side in sides.items()][:MAX_LINKS]
+                 for (vlan, address), side in sides.items()]
         self._sides = np.array(known, np.uint64).reshape(-1, 2)
         self.n_sides = len(known)
 
@@ -376,11 +376,12 @@ cdef class Decoder:
         cdef int outcome = decode_frame(data, captured, wire_len, <int>interface.linktype, row, &extra)
         cdef int64_t point = interface.point
         cdef bint undated = False
-        if outcome == TCP and (interface.linktype == LINUX_SLL2 or self.n_sides):
-            if interface.linktype == ETHERNET:
+        cdef bint cooked = interface.linktype == LINUX_SLL2
+        cdef bint sides = self.n_sides and interface.linktype == ETHERNET
+        if outcome == TCP and (cooked or sides):
+            if sides:
                 extra.ifindex = self.side_of(data, row.vlan)
-            if interface.linktype == ETHERNET or interface.linktype == LINUX_SLL2:
-                point = self.point_of(interface, number, extra.ifindex)
+            point = self.point_of(interface, number, extra.ifindex)
             if point < 0:
                 return False
         self.frames += 1

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date, tzinfo
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from finis.records import dataclass, field
 from finis.terms import Quirk
+
+if TYPE_CHECKING:
+    from finis.wire.walk import FrameDecoder, Link
 
 SHOWN = 5  # positions kept per kind of problem; the rest is counted
 LINES_SHOWN = 40  # of text inputs: runs of lines, so that a short file is told line by line
@@ -69,7 +72,7 @@ class Points:
     def __init__(self) -> None:
         self.names: list[str] = []
         # By default point: the side that link addresses are on, see `captures._sides`.
-        self.sides: dict[str, Mapping[tuple[int, bytes], int]] = {}
+        self.sides: dict[str, Mapping[Link, int]] = {}
         self._ids: dict[str, int] = {}
         self._owners: dict[str, str] = {}
 
@@ -96,6 +99,7 @@ class Reading:
     date: date | None = None  # day of stamps that name none (text captures)
     year: int | None = None  # year of stamps that name none; else inferred, see the dialect
     names: dict[str, str] = field(default_factory=dict)  # name → address, see wire.names
+    probe: FrameDecoder | None = None  # decodes captures, and sides are not looked for
 
 
 @dataclass(slots=True)

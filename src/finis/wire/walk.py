@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -27,7 +26,6 @@ DTYPE = record_dtype(SEGMENT)
 MAX_CAPTURED = 1 << 18  # bytes of a frame that no snap length allows to exceed (as libpcap)
 MAX_BLOCK = MAX_CAPTURED + 4096  # bytes of a pcapng packet block, options included
 MAX_POINTS = 256  # interfaces of cooked captures told apart, per section
-MAX_LINKS = 64  # link addresses that tell the sides of a firewall apart
 SIDE = 1 << 31  # from here on sides are numbered, beyond any interface
 PACKET_BLOCK, SIMPLE_BLOCK, ENHANCED_BLOCK = 2, 3, 6
 SECTION_BLOCK, INTERFACE_BLOCK, STATISTICS_BLOCK = 0x0A0D0D0A, 1, 5
@@ -119,9 +117,9 @@ class Decoder:
         self._points[interface, ifindex] = point
 
     def set_sides(self, sides: Mapping[Link, int]) -> None:
-        """Link addresses (at most MAX_LINKS) on each side of a firewall, see `captures._sides`: the
-        frames of an Ethernet are told apart as if sides were interfaces, of SIDE and more."""
-        self._sides = dict(islice(sides.items(), MAX_LINKS))
+        """Link addresses, a few, on each side of a firewall, see `captures._sides`: the frames of
+        an Ethernet are told apart as if sides were interfaces, of SIDE and more."""
+        self._sides = sides
 
     # --- results -------------------------------------------------------------------------
 

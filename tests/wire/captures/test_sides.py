@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -46,11 +46,14 @@ LIFE = [
 ]  # fmt: skip
 
 
-def frames(place: Place, *, port: int = 40_000, at_ms: int = 0, life: object = LIFE) -> list[Frame]:
+Life = Sequence[tuple[int, str, int]]  # side, flags, bytes of payload
+
+
+def frames(place: Place, *, port: int = 40_000, at_ms: int = 0, life: Life = LIFE) -> list[Frame]:
     """A connection as it is seen there."""
     out: list[Frame] = []
     sent = [1000, 5000]
-    for number, (side, flags, size) in enumerate(life):  # type: ignore[var-annotated, arg-type]
+    for number, (side, flags, size) in enumerate(life):
         seq = sent[side] + place.added[side]
         ack = sent[1 - side] + place.added[1 - side] if "A" in flags else 0
         ports = (port, 443) if side == 0 else (443, port)
@@ -64,9 +67,21 @@ def frames(place: Place, *, port: int = 40_000, at_ms: int = 0, life: object = L
     return out
 
 
-def diagnosed(folder: Path, *seen: list[Frame], write: object = pcap) -> Case:
+def opened_by_server(port: int, at_ms: int) -> list[list[Frame]]:
+    """A connection from the other side, on both."""
+    return [
+        frames(replace(place, near=place.far, far=place.near, after_us=other.after_us,
+                       hosts=(SERVER, CLIENT)), port=port, at_ms=at_ms)
+        for place, other in ((BEFORE, BEHIND), (BEHIND, BEFORE))
+    ]  # fmt: skip
+
+
+Write = Callable[[list[Frame]], bytes]
+
+
+def diagnosed(folder: Path, *seen: list[Frame], write: Write = pcap) -> Case:
     path = folder / "both.cap"
-    path.write_bytes(write(sorted(frame for part in seen for frame in part)))  # type: ignore[operator]
+    path.write_bytes(write(sorted(frame for part in seen for frame in part)))
     return read(path)
 
 
@@ -79,7 +94,7 @@ def told(case: Case) -> list[str]:
     BEHIND,
     replace(BEHIND, near=HOST, far=INSIDE, vlans=(20,)),  # one arm: the VLAN tells
 ])  # fmt: skip
-def test_two_sides_are_two_points(tmp_path: Path, behind: Place, write: object) -> None:
+def test_two_sides_are_two_points(tmp_path: Path, behind: Place, write: Write) -> None:
     case = diagnosed(tmp_path, frames(BEFORE), frames(behind), write=write)
     assert [point.name for point in case.points] == ["both/1", "both/2"]
     assert case.connections["points"].to_list() == ["both/1,both/2"]
@@ -92,11 +107,7 @@ def test_all_frames_of_a_link_address_are_on_its_side(tmp_path: Path) -> None:
     """A SYN that did not get through, a connection from before the capture, one the other way."""
     refused = frames(BEFORE, port=40_001, at_ms=300, life=[(0, "S", 0)])
     old = [frames(place, port=40_002, life=LIFE[3:]) for place in (BEFORE, BEHIND)]
-    back = [
-        frames(replace(place, near=place.far, far=place.near, after_us=other.after_us,
-                       hosts=(SERVER, CLIENT)), port=40_003, at_ms=500)
-        for place, other in ((BEFORE, BEHIND), (BEHIND, BEFORE))
-    ]  # fmt: skip
+    back = opened_by_server(port=40_003, at_ms=500)
     late = frames(BEHIND, port=40_004, at_ms=3000)
     case = diagnosed(tmp_path, frames(BEFORE), frames(BEHIND), refused, *old, *back, late)
     seen = case.connections.select("orig_p", "points").sort("orig_p").rows()
@@ -133,14 +144,16 @@ def test_sides_that_link_addresses_do_not_tell_are_named(tmp_path: Path, behind:
 
 
 def test_frames_without_link_addresses(tmp_path: Path) -> None:
-    raw = [[(ts, frame[14:]) for ts, frame, *_ in frames(place)] for place in (BEFORE, BEHIND)]
+    raw: list[list[Frame]] = [
+        [(ts, frame[14:]) for ts, frame, *_ in frames(place)] for place in (BEFORE, BEHIND)
+    ]
     case = diagnosed(tmp_path, *raw, write=lambda found: pcap(found, linktype=101))
     assert len(told(case)) == 1 and "do not hold" in told(case)[0]
 
 
 @given(seed=st.integers(0, 2**32), write=st.sampled_from((pcap, pcapng)))
 @settings(max_examples=60)
-def test_damage_harms_nothing(seed: int, write: Any) -> None:
+def test_damage_harms_nothing(seed: int, write: Write) -> None:
     """Whatever the file says, it is read."""
     dice = random.Random(seed)
     seen = [frames(place, port=n, at_ms=3 * n) for n in range(9) for place in (BEFORE, BEHIND)]
@@ -155,12 +168,7 @@ def test_damage_harms_nothing(seed: int, write: Any) -> None:
 
 def test_files_of_one_point_have_the_same_sides(tmp_path: Path) -> None:
     """Whoever opens the first connection of each, and in one without a handshake."""
-    there = [(BEFORE, BEHIND.after_us), (BEHIND, BEFORE.after_us)]
-    back = [
-        frames(replace(place, near=place.far, far=place.near, after_us=after_us,
-                       hosts=(SERVER, CLIENT)), port=40_001, at_ms=500)
-        for place, after_us in there
-    ]  # fmt: skip
+    back = opened_by_server(port=40_001, at_ms=500)
     rest = [frames(place, port=40_002, at_ms=900, life=LIFE[3:]) for place in (BEFORE, BEHIND)]
     first = [frames(place) for place in (BEFORE, BEHIND)]
     for number, seen in enumerate((first, back, rest)):

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from finis.wire.captures._api import Arrays
 from finis.wire.link import LinkType, Network, network
 from finis.wire.source import Points, Reading, Source
 from finis.wire.stamps import SECOND_NS
-from finis.wire.walk import MAX_LINKS, SIDE, Bytes, Decoder, FrameDecoder, Link
+from finis.wire.walk import SIDE, Bytes, Decoder, FrameDecoder, Link
 
 if TYPE_CHECKING:
     from finis.wire.captures._api import Readable
@@ -35,16 +35,9 @@ if TYPE_CHECKING:
 FIRST_BYTES, MORE_BYTES = 1 << 19, 1 << 23
 ENOUGH, MOST = 64, 1024
 SYN, ACK = int(Flag.SYN), int(Flag.ACK)
+MAX_LINKS = 64  # those met most
 Links = frozenset[Link]
-New = Callable[[int, Arrays], FrameDecoder]  # makes a decoder, as `kernel.decoder`
-
-
-class Read(Protocol):
-    """The `read` of a format, with a decoder of the caller's."""
-
-    def __call__(
-        self, stream: Readable, source: Source, reading: Reading, new: New
-    ) -> Iterator[np.ndarray]: ...
+Read = Callable[["Readable", Source, Reading], Iterator[np.ndarray]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,36 +48,41 @@ class Handshake:
     answer: int
 
 
-def look(read: Read, window: Window, source: Source, decoder: FrameDecoder, arrays: Arrays) -> None:
-    """Have `decoder` tell apart the sides that the beginning of a capture shows, and enter into
-    `source` that there are two.  `window` is at its beginning and stays there; `arrays` are those
-    of `decoder`: new memory is dear."""
-
-    def kept(file: int, _: Arrays) -> FrameDecoder:
-        return kernel.decoder(file, arrays)
-
-    data = window.data[:FIRST_BYTES]
-    syns = _syns(read, data, kept)
-    if len(syns) < ENOUGH and len(window.data) > len(data):
-        while len(window.data) < MORE_BYTES and window.advance(0):
-            pass
-        data = window.data[:MORE_BYTES]
-        syns = _syns(read, data, kept)
+def decoder_of(read: Read, window: Window, source: Source) -> FrameDecoder:
+    """A new decoder, which tells apart the sides that the beginning of the capture shows; that
+    there are two is entered into `source`.  `window` is at its beginning and stays there; `read` is
+    that of its format."""
+    arrays = Arrays()
+    decoder = kernel.decoder(source.id, arrays)
     sides = source.points.sides.get(source.point, {})  # of the files before
+    data, syns = _beginning(read, window, arrays)
     if pairs := _within(syns):
         links = _Links(chain.from_iterable((one.syn, one.answer) for pair in pairs for one in pair))
-        _syns(read, data, lambda *_: links)
+        _syns(read, data, links)
         sides = _apart(Counter((links.of(one), links.of(other)) for one, other in pairs), sides)
         source.sides = "apart" if sides else "mixed"
     source.points.sides[source.point] = sides
     decoder.set_sides(sides)
+    return decoder
 
 
-def _syns(read: Read, data: Bytes, new: New) -> np.ndarray:
+def _beginning(read: Read, window: Window, arrays: Arrays) -> tuple[Bytes, np.ndarray]:
+    """As much as is looked at, and its `_syns`; `arrays` collect them, as new memory is dear."""
+    data = window.data[:FIRST_BYTES]
+    syns = _syns(read, data, kernel.decoder(0, arrays))
+    if len(syns) < ENOUGH and len(window.data) > len(data):
+        while len(window.data) < MORE_BYTES and window.advance(0):
+            pass
+        data = window.data[:MORE_BYTES]
+        syns = _syns(read, data, kernel.decoder(0, arrays))
+    return data, syns
+
+
+def _syns(read: Read, data: Bytes, probe: FrameDecoder) -> np.ndarray:
     """tables.SEGMENT rows of the SYNs and SYN ACKs in `data`."""
-    probe = Source(0, "", Points(), "")
+    source, reading = Source(0, "", Points(), ""), Reading(UTC, probe=probe)
     parts = [np.empty(0, record_dtype(SEGMENT))]
-    for part in read(io.BytesIO(data), probe, Reading(UTC), new):
+    for part in read(io.BytesIO(data), source, reading):
         parts.append(part[np.flatnonzero(part["flags"] & SYN)])
     return np.concatenate(parts)[:MOST]
 

@@ -10,12 +10,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from finis.errors import InputError
-from finis.wire.captures._api import Arrays
 from finis.wire.captures._points import CookedPoints
 from finis.wire.captures._resync import MAX_RESYNCS, next_record
-from finis.wire.captures._sides import look
+from finis.wire.captures._sides import decoder_of
 from finis.wire.captures._window import END, Window, batches
-from finis.wire.kernel import decoder as new_decoder
 from finis.wire.link import SUPPORTED
 from finis.wire.stamps import SECOND_NS, stamp
 from finis.wire.walk import MAX_CAPTURED, Interface, Stop
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from finis.wire.captures._api import Readable
-    from finis.wire.captures._sides import New
     from finis.wire.source import Reading, Source
     from finis.wire.walk import FrameDecoder
 
@@ -55,10 +52,7 @@ def sniff(head: bytes) -> float:
     return 1.0 if head[:4] in _MAGICS else 0.0
 
 
-def read(
-    stream: Readable, source: Source, reading: Reading, new: New | None = None
-) -> Iterator[np.ndarray]:
-    """`new` makes the decoder of a probe, which does not look for sides."""
+def read(stream: Readable, source: Source, reading: Reading) -> Iterator[np.ndarray]:
     window = Window(stream)
     window.advance(0)
     header = bytes(window.data[:HEADER_BYTES])
@@ -72,10 +66,7 @@ def read(
     source.kind, source.format, source.resolution_ns = "capture", NAME, magic.tick_ns
     if linktype not in SUPPORTED:
         source.problems.add(f"link type {linktype} is not supported", "byte 20")
-    arrays = Arrays()
-    decoder = (new or new_decoder)(source.id, arrays)
-    if new is None:
-        look(read, window, source, decoder, arrays)
+    decoder = reading.probe or decoder_of(read, window, source)
     records = _Records(window, source, magic, linktype, snaplen, decoder)
     window.skip(HEADER_BYTES)
     yield from batches(window, records.decoder, records.decoder.walk_pcap, records.handle, source)

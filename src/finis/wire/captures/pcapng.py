@@ -11,12 +11,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from finis.errors import InputError
-from finis.wire.captures._api import Arrays
 from finis.wire.captures._points import CookedPoints, InterfacePoints, clean
 from finis.wire.captures._resync import MAX_RESYNCS, next_block
-from finis.wire.captures._sides import look
+from finis.wire.captures._sides import decoder_of
 from finis.wire.captures._window import END, Window, batches
-from finis.wire.kernel import decoder as new_decoder
 from finis.wire.link import SUPPORTED
 from finis.wire.stamps import resolution_ns, stamp
 from finis.wire.walk import (
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from finis.wire.captures._api import Readable
-    from finis.wire.captures._sides import New
     from finis.wire.source import Reading, Source
     from finis.wire.walk import FrameDecoder
 
@@ -52,19 +49,13 @@ def sniff(head: bytes) -> float:
     return 1.0 if head[:4] == _SECTION and head[8:12] in _ORDERS else 0.0
 
 
-def read(
-    stream: Readable, source: Source, reading: Reading, new: New | None = None
-) -> Iterator[np.ndarray]:
-    """`new` makes the decoder of a probe, which does not look for sides."""
+def read(stream: Readable, source: Source, reading: Reading) -> Iterator[np.ndarray]:
     window = Window(stream)
     window.advance(0)
     if not sniff(bytes(window.data[:12])):
         raise InputError(source.path, "not a pcapng file")
     source.kind, source.format, source.resolution_ns = "capture", NAME, 1
-    arrays = Arrays()
-    decoder = (new or new_decoder)(source.id, arrays)
-    if new is None:
-        look(read, window, source, decoder, arrays)
+    decoder = reading.probe or decoder_of(read, window, source)
     reader = _Blocks(window, source, decoder)
     yield from batches(window, reader.decoder, reader.decoder.walk_pcapng, reader.handle, source)
     if source.rows and source.first_ns is None:
