@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from finis.diagnosis.whatif import Device
     from finis.report.explanation import Explanation
     from finis.settling import Settling
-    from finis.tracking.events import DeviceSummary, LogTables
+    from finis.tracking.devices import Logs
+    from finis.tracking.events import LogTables
     from finis.tracking.parts import LogPart
     from finis.wire.dialects._api import Events
     from finis.wire.source import Source
@@ -260,7 +261,7 @@ def read(paths: Sequence[str | Path] | str | Path, options: Options | None = Non
     if intake.large:
         preparing.join()
     if parts:
-        reading.end_of_log({d.name: logs_connections(d) for d in log.devices}, points)
+        reading.end_of_log({d.name: d.logs for d in log.devices}, points)
         return Case(given, options, intake.sources, intake.skipped, [], log, intake.notes,
                     reading.verdicts, None, reading.shared)  # fmt: skip
     stories = reading.finish(points, log)
@@ -273,11 +274,6 @@ def read(paths: Sequence[str | Path] | str | Path, options: Options | None = Non
         intake.notes += reading.settling.notes
     return Case(given, options, intake.sources, intake.skipped, points if stories else [], log,
                 intake.notes, reading.verdicts, stories)  # fmt: skip
-
-
-def logs_connections(device: DeviceSummary) -> bool:
-    """Does this firewall log its connections?"""
-    return device.counts.built > 0 and device.counts.teardowns > 0
 
 
 class _Reading:
@@ -325,8 +321,8 @@ class _Reading:
         self.captured = Captured(points)
         return True
 
-    def end_of_log(self, logged: dict[str, bool], points: list[PointData]) -> None:
-        """All parts have come.  `logged`: whose connections are logged, by device."""
+    def end_of_log(self, logged: dict[str, Logs], points: list[PointData]) -> None:
+        """All parts have come.  `logged`: what the log tells of connections, by device."""
 
         def joined(
             connections: pl.DataFrame, denials: pl.DataFrame, firewalls: Firewalls

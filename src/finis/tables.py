@@ -451,7 +451,7 @@ reason_by    text interface or side the firewall names
 teardown     text terms.Teardown in words; for kind state: what a removal from there would mean
 certainty    text stated, or implied where it follows from the state alone; null: stated
 teardown_side text who caused it, as far as the line proves: a, b, device or unknown
-flags        text TCP flags as printed
+flags        text TCP flags as printed; of an ICMP message its type and code, ICMP 3/4
 user         text user or SGT
 acl          text access list
 denial_kind  text for kind deny: policy, state, limit, spoof or other
@@ -504,11 +504,11 @@ line            i8 line (or frame) number
 msg_id          text message number, or the drop reason of an asp-drop capture
 proto           text tcp, udp, icmp …
 interface       text where the packet came in
-src_h           text source
+src_h           text source; of an ICMP error that quotes a packet, of that packet, as all four
 src_p           i8 port
 dst_h           text destination
 dst_p           i8 port
-flags           text TCP flags
+flags           text TCP flags; of an ICMP message its type and code, ICMP 3/4
 acl             text access list
 count           i8 packets it stands for
 conn_id         i8 the firewall's number of the connection before it
@@ -527,6 +527,7 @@ row             i8 row number of the denial, stable within a run
 unit            text line or frame: what the number in `line` counts
 product         text the firewall's make, as remedies name it; null if unknown
 kind            text policy (an ACL or rule refused it), state (no connection), limit, spoof, other
+reason          text the firewall's words, where its message has some
 unknown_why     text why seen_before is unknown
 from_side       text orig or resp of the connection before it; null if none
 teardown        text terms.Teardown in words, of the connection before it
@@ -546,6 +547,7 @@ src_fanout      i8 distinct destination address-port pairs denied from this sour
 src_refused     i8 connections from this source that never carried data, plus its denials
 dst_fanin       i8 distinct sources denied towards this destination port
 dst_opened      i8 connections the destination opened itself, as the log shows; null: no log to tell
+torn_logged     bool the firewall's log holds a Teardown; false: nobody can tell what was open
 log_row         i8 row in LOG_CONNECTIONS of the connection before it; null if none
 reach_s         f8 where none is known before it: none within this many seconds
 permitted_by    text access list that permitted the same packet just before (state refused it)

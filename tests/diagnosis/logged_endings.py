@@ -146,6 +146,14 @@ ENDINGS: dict[str, tuple[str, str]] = {
                   f"{OUT} to {IN} on interface outside"),
                at(1, "201011", f"Connection limit exceeded 9/9 for input packet from {OUT} to {IN} "
                   "on interface outside")),
+    "DNY115": (at(1, "106023", "Deny icmp src outside:192.0.2.9 dst inside:10.1.1.5 "
+                  '(type 3, code 4) by access-group "OUT" [0x0, 0x0]'),
+               at(1, "106023", "Deny icmp src outside:192.0.2.9 dst inside:10.1.1.5 "
+                  '(type 3, code 3) by access-group "OUT" [0x0, 0x0]')),
+    "DNY116": (at(1, "313004", "Denied ICMP type=0, from laddr 10.9.9.9 on interface inside to "
+                  "203.0.113.10: no matching session"),
+               at(1, "313004", "Denied ICMP type=3, from laddr 10.9.9.9 on interface inside to "
+                  "203.0.113.10: no matching session")),
     "DNY201": (FINS + deny(125, "ACK"), connection("Flow timed out", lived=3600)
                + deny(7000, "ACK")),
     "DNY202": (FINS + deny(128, "FIN ACK"), FINS + deny(128, "PSH ACK")),
@@ -166,7 +174,7 @@ ENDINGS: dict[str, tuple[str, str]] = {
     "DNY402": (busy() + deny(LATER, "PSH ACK"), deny(1, "PSH ACK")),
     "DNY403": (busy() + deny(LATER, "RST"), FINS + deny(140, "RST")),
     "DNY404": (FINS + deny(155, "RST") + built(156, 4712), FINS + deny(155, "RST")),
-    "DNY501": (built() + deny(60, "PSH ACK"), FINS + deny(126, "PSH ACK")),
+    "DNY501": (busy(0.1) + built(310) + deny(370, "PSH ACK"), built() + deny(60, "PSH ACK")),
     "DNY502": (connection("TCP Reset-O", 0, 0) + deny(1, "RST", OUT, IN, inside=False)
                + built(2, 4712), FINS + deny(126, "RST")),
     "DNY503": (DROPS + drop(1, "P 1:301(300) ack 77 win 229", "tcp-seq-past-win"),

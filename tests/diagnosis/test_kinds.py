@@ -106,16 +106,28 @@ def test_rules_tell_no_difference_within_a_kind(seed: int) -> None:
         "src_fanout": whole_twins(rnd, kinds.FANOUT),
         "src_refused": whole_twins(rnd, kinds.REFUSED),
         "dst_opened": rnd.choice(np.array(((-1, -1), (0, 0), (1, 50), (7, 1))), ROWS).T,
+        "torn_logged": np.ones((2, ROWS), int),
     }
+    unlogged = (counts["dst_opened"] < 0).all(0) & (rnd.random(ROWS) < 0.5)
+    counts["torn_logged"][:, unlogged] = 0
     told = []
     for n in range(2):
         some.denials["refusal"]["lag_s"] = lag[n]
         some.denials["refusal"]["failover_s"] = failover[n]
         some.denials["syn_after_s"] = again[n]
         whole = kinds.Population(**{name: values[n] for name, values in counts.items()})
-        frame = some.denial_frame().with_columns(
-            *(pl.Series(name, values[n]).replace({-1: None}) for name, values in counts.items()),
-            conn_cause=of,
+        frame = (
+            some.denial_frame()
+            .with_columns(
+                *(
+                    pl.Series(name, values[n]).replace({-1: None})
+                    for name, values in counts.items()
+                ),
+            )
+            .with_columns(
+                torn_logged=pl.Series(whole.torn_logged == 1),
+                conn_cause=of,
+            )
         )
         judged, _ = judge_table(complete(frame, "denials"), "denials", catalogue())
         codes = kinds.DenialKinds().codes(some)

@@ -19,8 +19,9 @@ from finis.diagnosis import coded, logparts, logrows, population, refused, spill
 from finis.diagnosis.cutting import Cut
 from finis.diagnosis.engine import judge
 from finis.diagnosis.verdicts import Verdicts
-from finis.pipeline import Options, logs_connections
+from finis.pipeline import Options
 from finis.tracking import events as module
+from finis.tracking.devices import Logs
 from finis.tracking.events import LogTracker
 from tests.tracking.eventlist import START, Line, batches, built, deny, torn, track
 from tests.tracking.test_follow import event, placed
@@ -99,7 +100,7 @@ def packed(
     return verdicts
 
 
-def give_parts(verdicts: Verdicts, events: list[Line], seed: int) -> dict[str, bool]:
+def give_parts(verdicts: Verdicts, events: list[Line], seed: int) -> dict[str, Logs]:
     """In parts of a random size, taken at random moments.  Gives what `end_of_log` is to know."""
     rnd = random.Random(seed)
     most = rnd.choice((len(events) // 6 + 1, len(events) // 3 + 1, 10_000))
@@ -111,7 +112,7 @@ def give_parts(verdicts: Verdicts, events: list[Line], seed: int) -> dict[str, b
                 verdicts.add_part(part)
     for part in tracker.rest(most):
         verdicts.add_part(part)
-    return {d.name: logs_connections(d) for d in tracker.told().devices}
+    return {d.name: d.logs for d in tracker.told().devices}
 
 
 def said(verdicts: Verdicts) -> list[Any]:

@@ -52,7 +52,7 @@ embryonic limit, TCP Intercept | END504 DNY114 PAT302 |
 connection limit | END509 DNY104 |
 translated ports exhausted | DNY113 |
 port refused | END101 |
-rejected by ICMP | END109 DNY108 |
+rejected by ICMP | END109 DNY108 DNY116 | DNY116: an answer, no error
 refused by an access list, with or without a reset | DNY101 DNY102 DNY103 END506 END603 |
 scan | PAT301 DNY601 DNY602 END104 |
 accept queue full | END110 |
@@ -79,7 +79,7 @@ normaliser stalls the connection | END505 END606 DNY503 | by log, by packets, by
 MSS exceeded | DNY504 |
 probes, offload, packet-tracer | END512 |
 # The path dies
-path MTU black hole | END409 |
+path MTU black hole | END409 DNY115 |
 retransmissions exhausted | END407 |
 SYN retransmissions exhausted | END102 |
 FIN retransmissions exhausted | END410 |

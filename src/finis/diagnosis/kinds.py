@@ -198,6 +198,7 @@ class Population:
     src_fanout: Array
     src_refused: Array
     dst_opened: Array
+    torn_logged: Array  # 0 of a firewall whose log holds no Teardown at all, else 1
 
     @classmethod
     def of_none(cls) -> Population:
@@ -286,5 +287,6 @@ def with_whole(keys: Array, whole: Population) -> Array:
     key.add(whole.repeats >= REPEATS[0], 1)
     key.add(np.searchsorted(FANOUT, whole.src_fanout, "right"), 3)
     key.add(whole.src_refused >= REFUSED[0], 1)
-    key.add(np.minimum(whole.dst_opened, 1) + 1, 2)
+    # Who opened connections is known only where their ends are logged.
+    key.add(np.where(whole.torn_logged == 1, np.minimum(whole.dst_opened, 1) + 1, 3), 2)
     return key.value

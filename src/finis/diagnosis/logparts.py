@@ -51,6 +51,7 @@ from finis.diagnosis.tally import Tally, addressed, whom_columns
 from finis.diagnosis.times import Times
 from finis.records import dataclass, field
 from finis.tracking.copied import picked
+from finis.tracking.devices import NOT_LOGGED, Logs
 from finis.tracking.parts import LogPart
 
 Array = np.ndarray
@@ -187,7 +188,7 @@ class LogJudge:
 
     # --- at the end ------------------------------------------------------------------------
 
-    def join(self, logged: dict[str, bool], correlate: Correlate) -> Judged:
+    def join(self, logged: dict[str, Logs], correlate: Correlate) -> Judged:
         """Have judged what captures show, and what the log tells of it.  Comes before `finish`,
         which takes from it what is known of the denials."""
         assert self.shared is not None
@@ -212,16 +213,18 @@ class LogJudge:
     def _counted(self) -> Counted:
         return Counted(self.refused.rows, self.refused.targets, self.openers)
 
-    def _unjudged(self, logged: dict[str, bool]) -> Iterator[_Unjudged]:
+    def _unjudged(self, logged: dict[str, Logs]) -> Iterator[_Unjudged]:
         begin = 0
         for number, some, codes in self.refused.parts():
-            known = np.array([logged.get(name, False) for name in codes.devices] or [False])
-            whole = self._counted.of(some, begin, known[some["device"]])
+            known = np.array(
+                [logged.get(name, NOT_LOGGED) for name in codes.devices] or [NOT_LOGGED]
+            )
+            whole = self._counted.of(some, begin, *known[some["device"]].T)
             yield _Unjudged(number, some, codes, whole)
             begin += len(some)
 
-    def finish(self, logged: dict[str, bool]) -> None:
-        """Judge the denials.  `logged`: whose connections are logged, by device."""
+    def finish(self, logged: dict[str, Logs]) -> None:
+        """Judge the denials.  `logged`: what the log tells of connections, by device."""
         every = self.refused.rows.rows
         most = every if every <= 2 * AT_ONCE else AT_ONCE
         waiting, rows = [], 0

@@ -41,9 +41,9 @@ class Counted:
             self.denied, self.fanout = _times(sources, _first(targets))
             self.openers = known.result()
 
-    def of(self, rows: Chunk, begin: int, logged: Array) -> Population:
+    def of(self, rows: Chunk, begin: int, logged: Array, torn: Array) -> Population:
         """Of some packed denials, of which this is the number of the first.  `logged`: are the
-        connections of the device of each logged?"""
+        connections of the device of each logged?  `torn`: are their ends?"""
         at = slice(begin, begin + len(rows))
         opened = self.openers.get(rows["dst"])[0]
         refused = self.denied[at] + self.openers.get(rows["src"])[1]
@@ -56,6 +56,7 @@ class Counted:
             src_fanout=np.where(named, self.fanout[at].astype("i8"), -1),
             src_refused=np.where(named, refused.astype("i8"), -1),
             dst_opened=np.where(told, opened, -1),
+            torn_logged=torn.astype("i8"),
         )
 
 

@@ -19,6 +19,7 @@ from finis.diagnosis.logparts import LogJudge
 from finis.diagnosis.partrows import Row, of_connection, stories
 from finis.diagnosis.shared import Correlate
 from finis.records import replace
+from finis.tracking.devices import Logs
 from finis.tracking.parts import LogPart
 from finis.wire.dialects._packed import NAMED, V4, ipv4
 
@@ -104,12 +105,12 @@ class Sought:
             every = pl.concat([frame.select(*names, *PLACE) for frame in (every, other)])
         return every.sort(PLACE).head(selection.LISTED)
 
-    def join(self, logged: dict[str, bool], correlate: Correlate) -> None:
+    def join(self, logged: dict[str, Logs], correlate: Correlate) -> None:
         """Take what captures show, too.  Comes before `finish`."""
         self.joined = self._judge.join(logged, correlate).stories
 
-    def finish(self, logged: dict[str, bool]) -> None:
-        """All parts have come.  `logged`: whose connections are logged, by device."""
+    def finish(self, logged: dict[str, Logs]) -> None:
+        """All parts have come.  `logged`: what the log tells of connections, by device."""
         self._judge.finish(logged)
 
     def _judged(self, denials: list[dict[str, Any]]) -> list[dict[str, Any]]:

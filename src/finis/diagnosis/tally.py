@@ -508,7 +508,12 @@ def _example(cause: type[Cause], table: str, held: Held) -> Example:
     connections = table == "connections"
     host, port, peer, peer_p = _ENDS[table]
     story = told if connections else told.story
-    one, other = words.endpoint(row[host], row[port]), words.endpoint(row[peer], row[peer_p])
+    # What is no TCP may have no ports at all.
+    bare = not connections and row[port] is None and row[peer_p] is None
+    one, other = (
+        row[end] or "?" if bare else words.endpoint(row[end], row[number])
+        for end, number in ((host, port), (peer, peer_p))
+    )
     return Example(
         subject=f"{one} → {other}",
         ts=row["last_ts" if connections else "ts"],

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from finis.diagnosis.shared import Correlate
     from finis.diagnosis.sought import Sought
     from finis.diagnosis.whatifparts import LogEntries
+    from finis.tracking.devices import Logs
     from finis.tracking.parts import LogPart
 
 WORDS = pl.Categorical(pl.Categories("finis"))
@@ -152,9 +153,9 @@ class Verdicts:
                             captured=self.captured)  # fmt: skip
         return self.log
 
-    def end_of_log(self, logged: dict[str, bool], correlate: Correlate | None = None) -> None:
-        """All parts have come.  `logged`: whose connections are logged, by device; `correlate`:
-        joins what captures show of the log to these."""
+    def end_of_log(self, logged: dict[str, Logs], correlate: Correlate | None = None) -> None:
+        """All parts have come.  `logged`: what the log tells of connections, by device;
+        `correlate`: joins what captures show of the log to these."""
         taker = self._in_parts()
         if correlate is not None:
             self._join(logged, correlate)
@@ -173,7 +174,7 @@ class Verdicts:
         if not self.batches:
             self.clocks = taker.clocks()
 
-    def _join(self, logged: dict[str, bool], correlate: Correlate) -> None:
+    def _join(self, logged: dict[str, Logs], correlate: Correlate) -> None:
         """Have what takes the parts join to captures what these may show."""
         if self.listing is not None:
             self.add(self.listing.join(correlate))
@@ -184,7 +185,7 @@ class Verdicts:
         if self.sought is not None:
             self.sought.join(logged, correlate)
 
-    def _finish_many(self, log: LogJudge, logged: dict[str, bool]) -> None:
+    def _finish_many(self, log: LogJudge, logged: dict[str, Logs]) -> None:
         """What does not rest on denials goes on in threads while they are judged, and patterns of
         them while they are added up."""
         from concurrent.futures import Future, ThreadPoolExecutor

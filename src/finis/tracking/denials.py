@@ -14,6 +14,7 @@ import polars as pl
 
 from finis.tracking.clock import SECOND
 from finis.tracking.columns import Rows, completed
+from finis.tracking.devices import NOT_LOGGED
 from finis.tracking.eventrow import (
     A_H,
     A_IF,
@@ -30,7 +31,7 @@ from finis.tracking.eventrow import (
 from finis.tracking.output import NOW, REFUSED, Output
 
 if TYPE_CHECKING:
-    from finis.tracking.devices import Tracked
+    from finis.tracking.devices import Logs, Tracked
 
 # A firewall that logs states stamps the events of its table when they happen, denials (through the
 # kernel log) this much later at most, or in whole seconds.
@@ -241,9 +242,9 @@ def _before(
 # --- at the end --------------------------------------------------------------------------------
 
 
-def whole(out: pl.DataFrame, connections: pl.DataFrame, devices: dict[str, bool]) -> pl.DataFrame:
+def whole(out: pl.DataFrame, connections: pl.DataFrame, devices: dict[str, Logs]) -> pl.DataFrame:
     """tables.DENIALS + tables.DENIAL_FACTS of all denials, with what the whole log tells of them.
-    `connections`: LOG_CONNECTIONS; `devices`: name → whether its connections are logged."""
+    `connections`: LOG_CONNECTIONS; `devices`: name → what its log tells of connections."""
     if out.is_empty():
         return pl.DataFrame(schema=REFUSED)
     out = out.drop(OF_ALL, strict=False)
@@ -252,7 +253,9 @@ def whole(out: pl.DataFrame, connections: pl.DataFrame, devices: dict[str, bool]
 
 
 # What the whole log tells of a denial.
-OF_ALL = ("repeat", "repeats", "src_fanout", "dst_fanin", "src_refused", "dst_opened")
+OF_ALL = (
+    "repeat", "repeats", "src_fanout", "dst_fanin", "src_refused", "dst_opened", "torn_logged",
+)  # fmt: skip
 
 
 def _with_connection(out: pl.DataFrame, connections: pl.DataFrame) -> pl.DataFrame:
@@ -296,7 +299,7 @@ def _with_repeats(out: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_population(
-    out: pl.DataFrame, connections: pl.DataFrame, devices: dict[str, bool]
+    out: pl.DataFrame, connections: pl.DataFrame, devices: dict[str, Logs]
 ) -> pl.DataFrame:
     """What the whole log says about a denial's hosts; exact, copies left out, null for addresses
     that cannot be read."""
@@ -314,7 +317,13 @@ def _with_population(
         .group_by("orig_h")
         .agg(_empty=(pl.col("bytes") == 0).sum().cast(pl.Int64), _opened=pl.len().cast(pl.Int64))
     )
-    logged = pl.col("device").replace_strict(devices, default=False, return_dtype=pl.Boolean)
+    logged, torn = (
+        pl.col("device").replace_strict(
+            {name: one[at] for name, one in devices.items()}, default=NOT_LOGGED[at],
+            return_dtype=pl.Boolean,
+        )
+        for at in range(2)
+    )  # fmt: skip
     told = (
         denials.join(fanout, on=["unit", "src_h"], how="left")
         .join(fanin, on=["unit", "dst_h", "dst_p"], how="left")
@@ -325,5 +334,6 @@ def _with_population(
     told = told.with_columns(
         src_refused=pl.col("_denied") + pl.col("_empty").fill_null(0),
         dst_opened=pl.when(logged & readable).then(pl.col("_opened").fill_null(0)),
+        torn_logged=torn,
     ).drop("_denied", "_empty", "_opened")
     return told.collect(engine="in-memory")

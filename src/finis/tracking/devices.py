@@ -88,6 +88,16 @@ def unpack(value: int) -> tuple[int, int, int]:
     return value >> (_ROW_BITS + 1), value >> 1 & _ROW_MASK, value & 1
 
 
+class Logs(NamedTuple):
+    """What a firewall's log tells of connections."""
+
+    connections: bool  # Built and Teardown: it shows who opened connections, and how many
+    ends: bool  # Teardown: what has none was open to the end of the log
+
+
+NOT_LOGGED = Logs(connections=False, ends=True)  # of what no log tells
+
+
 @dataclass(slots=True)
 class Counts:
     """What one device logged, copies left out unless they are what is counted."""

@@ -20,7 +20,7 @@ from finis.records import dataclass, field
 from finis.terms import EventKind, Firewall, Teardown, word
 from finis.tracking.clock import GAP_NS, LogClock, Move
 from finis.tracking.denials import Denials, copy_among, whole
-from finis.tracking.devices import UNKNOWN_MAKE, Counts, Device, LogOptions, Tracked
+from finis.tracking.devices import UNKNOWN_MAKE, Counts, Device, LogOptions, Logs, Tracked
 from finis.tracking.eventrow import (
     A_H,
     A_MAPPED_H,
@@ -91,6 +91,10 @@ class DeviceSummary:
     last_ns: int | None
     counts: Counts
     open_at_end: int
+
+    @property
+    def logs(self) -> Logs:
+        return Logs(self.counts.built > 0 and self.counts.teardowns > 0, self.counts.teardowns > 0)
 
 
 @dataclass(slots=True)
@@ -417,7 +421,7 @@ class LogTracker:
 
     def _tables(self, connections: pl.DataFrame, denials: pl.DataFrame) -> LogTables:
         """`denials`: without what the whole log tells of them."""
-        logged = {d.name: d.counts.built > 0 and d.counts.teardowns > 0 for d in self.summaries}
+        logged = {d.name: d.logs for d in self.summaries}
         denials = whole(denials, connections, logged)
         return LogTables(connections, denials, self.notes, self.summaries)
 
@@ -442,6 +446,11 @@ class LogTracker:
             ):  # fmt: skip
                 if count:
                     notes.append(f"{device.name}: {count} {what}")
+            if device.counts.built and not device.counts.teardowns:
+                notes.append(
+                    f"{device.name}: {device.counts.built} Built and no Teardown are logged: "
+                    f"nothing tells when connections ended ({device.firewall.logs})"
+                )
             if device.counts.gaps:
                 begin, end = device.counts.longest_gap
                 notes.append(

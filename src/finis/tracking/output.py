@@ -32,6 +32,7 @@ from finis.tracking.eventrow import (
     MSG_ID,
     PROTO,
     REASON,
+    REASON_BY,
     TS,
     USER,
     seconds,
@@ -54,7 +55,7 @@ AT_START = [name for name in LOG if name not in (*AT_END, *LATER, *LINGER)]
 NOW = (
     "row", "ts", "device", "file", "line", "msg_id", "proto", "interface", "src_h", "src_p",
     "dst_h", "dst_p", "flags", "acl", "count", "lag_s", "seen_before", "duplicate_of", "unit",
-    "kind", "unknown_why", "from_side", "pending_syn", "failover_s", "log_row", "reach_s",
+    "kind", "reason", "unknown_why", "from_side", "pending_syn", "failover_s", "log_row", "reach_s",
     "permitted_by", "permitted_file", "permitted_line", "segment_file", "segment_frame",
 )  # fmt: skip
 REFUSED = polars_schema(DENIALS) | polars_schema(DENIAL_FACTS)
@@ -69,6 +70,12 @@ def refusal_kind(kind: Any, proto: Any, denial_kind: Any) -> tuple[str, Any]:
         said = "icmp" if proto in _ICMP else said or "other"
     # The protocol of the packet that an ICMP error quotes is not the one refused.
     return said, "icmp" if said == "icmp" else proto
+
+
+def came_in_by(kind: Any, a_if: Any, reason_by: Any) -> Any:
+    """The interface that a refused packet came in by: of an ICMP error not that of the packet it
+    quotes."""
+    return reason_by if kind == "icmp" and reason_by else a_if
 
 
 class Output:
@@ -119,12 +126,13 @@ class Output:
     ) -> None:  # fmt: skip
         """A denial as known when its line is read."""
         kind, shown = refusal_kind(row[KIND], row[PROTO], row[DENIAL_KIND])
+        interface = came_in_by(row[KIND], row[A_IF], row[REASON_BY])
         hits = row[HIT_COUNT]
         self.denials.pending.append(
-            (number, row[TS], device.name, row[FILE], row[LINE], row[MSG_ID], shown, row[A_IF],
+            (number, row[TS], device.name, row[FILE], row[LINE], row[MSG_ID], shown, interface,
              row[A_H], row[A_P], row[B_H], row[B_P], row[FLAGS], row[ACL],
-             1 if hits is None else hits, lag_s, seen, copy_row, "line", kind, why, side, pending,
-             failover_s, log_row, reach_s, *permit, None, None)
+             1 if hits is None else hits, lag_s, seen, copy_row, "line", kind, row[REASON], why,
+             side, pending, failover_s, log_row, reach_s, *permit, None, None)
         )  # fmt: skip
         if len(self.denials.pending) >= CHUNK:
             self.denials.flush()

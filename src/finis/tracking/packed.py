@@ -21,6 +21,7 @@ from finis.tracking.output import (
     NOW,
     REFUSED,
     STILL_OPEN,
+    came_in_by,
     refusal_kind,
 )
 from finis.wire.dialects import _packed
@@ -330,6 +331,9 @@ def refused(
         names = ("kind", "proto", "denial_kind")
         return lambda told: refusal_kind(*(told[_AT[name]] for name in names))[at]
 
+    def interface(told: Any) -> Any:
+        return came_in_by(*(told[_AT[name]] for name in ("kind", "a_if", "reason_by")))
+
     permitted = rows["permit_words"] != NONE
     words, origins = (np.where(permitted, rows[f"permit_{n}"], 0) for n in ("words", "origin"))
     acls = [told[_AT["acl"]] for told in book.words] or [None]
@@ -347,7 +351,7 @@ def refused(
         "line": read.number("line", "line", integer),
         "msg_id": read.said("m", "msg_id", text),
         "proto": read.worked_out("proto", refusal(1), text),
-        "interface": read.said("i", "a_if", text),
+        "interface": read.worked_out("i", interface, text),
         "src_h": read.host("s", "a_h"),
         "src_p": read.number("p", "a_p", integer),
         "dst_h": read.host("d", "b_h"),
@@ -360,6 +364,7 @@ def refused(
         "duplicate_of": _row("d", rows["copy_row"]),
         "unit": pl.Series("unit", ["line"], text).new_from_index(0, count),
         "kind": read.worked_out("k", refusal(0), text),
+        "reason": read.said("w", "reason", text),
         "unknown_why": coded("why", whys),
         "from_side": coded("side", SIDES),
         "pending_syn": pl.Series(rows["pending"] == 1),

@@ -300,10 +300,10 @@ def test_kernel_log_of_all_kinds_of_packets() -> None:
         ("deny", "tcp", "172.17.77.250", 444, "SYN"),
         ("deny", "tcp", "2001:db8:2::250", 444, "SYN"),
     ]
-    assert ("context", "icmp6", "2001:db8:2::250", None, None) in shown
+    assert ("context", "icmp6", "2001:db8:2::250", None, "ICMP 128/0") in shown
     assert ("deny", "udp", "172.17.77.250", 53, None) in shown
     # An ICMP error stands for the packet it quotes.
-    assert ("context", "udp", "172.17.77.250", 54, None) in shown
+    assert ("context", "udp", "172.17.77.250", 54, "ICMP 3/3") in shown
     assert {row["denial_kind"] for row in rows[13:]} == {"state"}
 
 

@@ -111,6 +111,11 @@ def flags(have: str, lack: str = "") -> pl.Expr:
     return _flags.is_in(_written(have, lack))
 
 
+def icmp(*kinds: str) -> pl.Expr:
+    """The denial is an ICMP message of one of these types and codes (``3/4``)."""
+    return _flags.is_in([f"ICMP {kind}" for kind in kinds])
+
+
 # What many causes ask is answered once: these conditions in full, by the name of the column that
 # stands for each, which `answered` adds.
 IN_FULL: dict[str, pl.Expr] = {}
@@ -160,14 +165,18 @@ policy = _shared(
     kind("policy") | (msg("106001") & ~_established.fill_null(False)) | drop_group("policy"),
 )
 
-# Open now; where a Teardown is given, tracking found that the denial belongs to that older one.
-_pending = (pl.col("pending_syn").fill_null(False) & pl.col("teardown").is_null()) | (
+# Open now; where a Teardown is given, tracking found that the denial belongs to that older one.  A
+# log without any Teardown cannot tell.
+_logged_open = (pl.col("pending_syn").fill_null(False) & pl.col("teardown").is_null()) | (
     pl.col("teardown") == word(Teardown.STILL_OPEN)
 ).fill_null(False)
+_pending = _logged_open & pl.col("torn_logged").fill_null(True)
 pending = _shared("pending", _pending)
 # A connection of the tuple was removed before.
 known = _shared("known", pl.col("teardown").is_not_null() & ~_pending)
 unknown_tuple = _shared("unknown_tuple", pl.col("teardown").is_null() & ~_pending)
+# No connection of the tuple is logged, neither open nor ended.
+unmatched = _shared("unmatched", pl.col("teardown").is_null() & ~_logged_open)
 never = unknown_tuple & (pl.col("seen_before") == "no")
 lag = pl.col("lag_s")
 late = (lag <= LATE_S).fill_null(True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from finis import words
 from finis.correlation.stories import Proof, Refusal
-from finis.diagnosis import missing
+from finis.diagnosis import icmp, missing
 from finis.diagnosis.cause import Alternative, Claim
 from finis.diagnosis.denials import _drops
 from finis.diagnosis.telling import span
@@ -35,6 +35,8 @@ ANSWERED = {
     word(Answers.KEEP_ALIVE): "a keep-alive",
     word(Answers.CHALLENGE_ACK): "a challenge ACK",
 }
+# Messages that name no destination: it is one of the firewall's own addresses.
+TO_THE_FIREWALL = ("313001", "313008")
 
 
 def ends(row: dict[str, Any]) -> str:
@@ -43,10 +45,29 @@ def ends(row: dict[str, Any]) -> str:
     def end(side: str) -> str:
         host, port = row.get(f"{side}_h"), row.get(f"{side}_p")
         if host is None:
-            return "an unreadable address"
+            own = side == "dst" and row.get("msg_id") in TO_THE_FIREWALL
+            return "the firewall itself" if own else "an unreadable address"
         return str(host) if port is None else words.endpoint(host, port)
 
     return f"{end('src')} to {end('dst')}"
+
+
+def _packet(row: dict[str, Any]) -> str:
+    """What was refused, from whom to whom: of an ICMP error also the packet that it quotes."""
+    told = icmp.of_flags(row.get("flags"), ":" in (row.get("src_h") or row.get("dst_h") or ""))
+    if told is None:
+        proto = row.get("proto")
+        what = row.get("flags") or (f"{_a(proto.upper())} packet" if proto else "a packet")
+        return f"{what} from {ends(row)}"
+    said, _, reporter = (row.get("reason") or "").rpartition(" from ")
+    if said.startswith("ICMP ") and reporter != row.get("src_h"):  # it quotes that packet
+        return f"{told} from {reporter} about a packet from {ends(row)}"
+    return f"{told} from {ends(row)}"
+
+
+def _a(abbreviation: str) -> str:
+    """With its article, as the letters are read out: a TCP, an ICMP."""
+    return f"{'an' if abbreviation[0] in 'AEFHILMNORSX' else 'a'} {abbreviation}"
 
 
 def _interface(row: dict[str, Any]) -> str | None:
@@ -60,7 +81,6 @@ def _where(refusal: Refusal) -> missing.Where:
 
 def denied(refusal: Refusal) -> Claim:
     row = refusal.row
-    what = row.get("flags") or (f"a {row['proto']} packet" if row.get("proto") else "a packet")
     where = f" on interface {interface}" if (interface := _interface(row)) else ""
     netfilter = row.get("product") == "netfilter"
     rule = "the rule that logs" if netfilter else "access list"
@@ -70,7 +90,7 @@ def denied(refusal: Refusal) -> Claim:
     by = f"{row.get('msg_id')}" if row.get("unit") == "frame" else f"message {row.get('msg_id')}"
     by = "kernel log" if netfilter else by
     return Claim(
-        f"The firewall refused {what} from {ends(row)}{where}{acl}{times} ({by}).",
+        f"The firewall refused {_packet(row)}{where}{acl}{times} ({by}).",
         (refusal.proof,),
     )
 
@@ -105,6 +125,12 @@ def removed(refusal: Refusal) -> Claim:
         text = f"Its connection{number} had ended there as “{reason}” {when}."
         return Claim(text, proofs)
     return Claim(f"It had removed connection{number} as “{reason}” {when}{life}.", proofs)
+
+
+def built(refusal: Refusal) -> list[Claim]:
+    """Where the connection before it was opened, if that is logged."""
+    shown = refusal.built
+    return [] if shown is None else [Claim("The connection is logged as built.", (shown,))]
 
 
 def packet(refusal: Refusal) -> list[Claim]:

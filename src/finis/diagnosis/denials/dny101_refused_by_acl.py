@@ -58,7 +58,8 @@ class RefusedByAcl(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        return _facts.policy & (pl.col("acl").is_not_null() | _facts.drop("acl-drop"))
+        named = pl.col("acl").is_not_null()  # of ICMP errors only a kernel log names a rule
+        return (_facts.policy & (named | _facts.drop("acl-drop"))) | (_facts.kind("icmp") & named)
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:

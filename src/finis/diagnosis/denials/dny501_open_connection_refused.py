@@ -53,8 +53,7 @@ class OpenConnectionRefused(Cause):
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
-        built = [Claim("The connection is logged as built.", (story.built,))] if story.built else []
-        return [_words.denied(story), *built, *_words.packet(story)]
+        return [_words.denied(story), *_words.built(story), *_words.packet(story)]
 
     @classmethod
     def alternatives(cls, story: Refusal) -> list[Alternative]:

@@ -57,7 +57,11 @@ class HistoryUnknown(Cause):
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
         why = story.row.get("unknown_why") or "the log shows no Built or Teardown of this tuple"
-        return [*_words.history(story), Claim(f"Undetermined: {why}.", (story.proof,))]
+        built = []
+        if story.row.get("pending_syn") and story.row.get("torn_logged") is False:
+            why = "its log has no Teardown at all, so that nothing tells when connections ended"
+            built = _words.built(story)
+        return [*_words.history(story), *built, Claim(f"Undetermined: {why}.", (story.proof,))]
 
     @classmethod
     def missing(cls, story: Refusal) -> list[str]:

@@ -54,7 +54,7 @@ class Backscatter(Pattern):
         cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         asked = _facts.IN_FULL
-        answer = asked["state"] & asked["unknown_tuple"] & (asked["syn_ack"] | asked["rst"])
+        answer = asked["state"] & asked["unmatched"] & (asked["syn_ack"] | asked["rst"])
         rows = distinct(denials).filter(answer & pl.col("src_h").is_not_null())
         source = ["src_h", "src_p"]
         rows = whole.likely(rows, source, MIN_TARGETS)

@@ -59,7 +59,7 @@ class RstStorm(Pattern):
         cls, connections: pl.LazyFrame, denials: pl.LazyFrame, whole: Whole
     ) -> list[PatternFinding]:
         asked = _facts.IN_FULL
-        stray = asked["state"] & asked["unknown_tuple"] & asked["rst"]
+        stray = asked["state"] & asked["unmatched"] & asked["rst"]
         stray &= pl.col("dst_h").is_not_null()
         rows = distinct(denials).filter(stray)
         target = ["dst_h", "dst_p"]

@@ -111,6 +111,12 @@ def get(row: Row, name: str) -> Any:
     return row[AT[name]]
 
 
+def icmp_kind(kind: str, code: str | None) -> str:
+    """An ICMP message in `flags`: type and code, ``ICMP 3/4``, ``ICMP 8`` where no code is told.
+    Not whether it is ICMPv6: `flags` depend on the words of a line alone, hosts tell."""
+    return f"ICMP {int(kind)}" if code is None else f"ICMP {int(kind)}/{int(code)}"
+
+
 def blank(kind: EventKind, proto: str | None) -> Row:
     """A row that says nothing yet."""
     row: Row = [None] * len(COLUMNS)
@@ -131,6 +137,7 @@ _PORTS_CACHED = 70_000
 PROTOCOLS = {
     "1": "icmp", "2": "igmp", "6": "tcp", "17": "udp", "47": "gre", "50": "esp", "51": "ah",
     "58": "icmp6", "88": "eigrp", "89": "ospf", "103": "pim", "112": "vrrp", "132": "sctp",
+    "ipv6-icmp": "icmp6", "icmpv6": "icmp6",
 }  # fmt: skip
 
 

@@ -46,13 +46,15 @@ class Op(IntEnum):
     ID_WHO = 20  # as WHO, but not the type of an ICMP message
     ICMP = 21  # what follows "(type "
     RING = 22  # absent, or in doubt
+    WITH_PORTS = 23  # as PROTO, but not ICMP
 
 
 _OPS = {
     "host": Op.HOST, "host_after_if": Op.HOST, "port": Op.PORT, "int": Op.INT,
     "duration": Op.DURATION, "if": Op.IF, "word": Op.WORD, "proto": Op.PROTO, "acl": Op.ACL,
     "flags": Op.FLAGS, "direction": Op.DIRECTION, "tail_if": Op.TAIL_IF, "rest": Op.REST,
-    "who": Op.WHO, "id_who": Op.ID_WHO, "icmp": Op.ICMP, "ring": Op.RING, "end": Op.BOUNDARY,
+    "who": Op.WHO, "id_who": Op.ID_WHO, "icmp": Op.ICMP, "ring": Op.RING,
+    "with_ports": Op.WITH_PORTS, "end": Op.BOUNDARY,
 }  # fmt: skip
 _VALUES = (Op.HOST, Op.PORT, Op.INT, Op.DURATION)  # differ from line to line; all else is words
 DEEPEST = 8  # optional parts within each other

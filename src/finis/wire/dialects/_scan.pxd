@@ -9,7 +9,7 @@ from finis.wire.dialects._values cimport duration, number, short_number
 cdef enum:
     LITERAL, BLANK, BLANKS, OPTION, OPTION_END, HOST, PORT, INT, DURATION
     IF_NAME, WORD, PROTO, ACL, FLAGS, DIRECTION, TAIL_IF, REST, WHO, BOUNDARY, DOUBT
-    ID_WHO, ICMP, RING
+    ID_WHO, ICMP, RING, WITH_PORTS
 
 cdef enum:
     OPS = 128  # _program.MOST_OPS
@@ -126,7 +126,9 @@ cdef inline const uint8_t* words(
             p += 1
         if p == start or p - start > FIELD:
             return NULL
-    elif op == PROTO:
+    elif op == PROTO or op == WITH_PORTS:
+        if op == WITH_PORTS and end - p >= 4 and memcmp(p, b"icmp", 4) == 0:
+            return NULL
         while p < end and port_like(p[0]):
             p += 1
         if p == start or p - start > 24 or p - start == 8:  # "protocol" and a number may follow

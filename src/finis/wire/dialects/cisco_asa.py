@@ -142,6 +142,8 @@ PORTS = {
 
 # --- what the texts alone do not say -------------------------------------------------------------
 
+_ICMP = ("icmp", "icmp6")
+_TYPE = regex(r"(?:type\W{0,3})?(\d{1,3})(?!\d)(?:\W{1,3}code\W{0,3}(\d{1,3})(?!\d))?")
 
 _DIRECTION, _INITIATOR, _A_IF, _B_IF = (
     AT[name] for name in ("direction", "initiator", "a_if", "b_if")
@@ -184,7 +186,17 @@ def _syn(row: Row, fields: Fields) -> None:
         put(row, initiator="a")
 
 
+def _icmp_kind(row: Row, fields: Fields) -> None:
+    """Type and code of an ICMP message, wherever the text has them."""
+    said = fields.get("icmp") or (get(row, "reason") if get(row, "proto") in _ICMP else None)
+    m = _TYPE.match(said or "")
+    if m is not None:
+        put(row, flags=_events.icmp_kind(m[1], m[2] or fields.get("code")))
+
+
 def _hit(row: Row, fields: Fields) -> None:
+    if "icmp" in fields:  # its type and code stand where others have ports
+        _icmp_kind(row, fields)
     action = (fields.get("action") or "").lower()
     put(row, reason=action or None, initiator="a" if action else "unknown")
     if action == "denied":
@@ -203,6 +215,7 @@ def _icmp_error(row: Row, fields: Fields) -> None:
     if "icmp" in fields:
         sender = fields.get("s_h") or get(row, "a_h")
         put(row, reason=f"ICMP {fields['icmp']} from {sender}", reason_by=fields.get("s_if"))
+        _icmp_kind(row, fields)
 
 
 def _by_words(row: Row, fields: Fields) -> None:
@@ -254,7 +267,7 @@ MESSAGES = _events.messages(
 106013        deny           icmp     Dropping echo request from {a_h:host} to PAT address
     {b_h:host}
 106014        deny:policy    icmp     Deny {direction} {proto} src {a:place} dst
-    {b:place}[~({:rest}]
+    {b:place}[~(type {icmp:icmp}][~({:rest}]
 106016        deny:spoof     ip       Deny IP spoof from [(]{a_h:host}[)] to {b_h:host} on
     interface {a_if:tail_if}
 106017        deny:spoof     ip       Deny IP due to Land Attack from {a_h:host} to {b_h:host}
@@ -264,14 +277,17 @@ MESSAGES = _events.messages(
     on interface {a_if:tail_if}
 106022        deny:spoof     -        Deny {proto} connection spoof from {a_h:host} to {b_h:host}
     on interface {a_if:tail_if}
-106023        deny:policy    -        Deny {proto} src {a:place} dst {b:place}[,][~[(]type {:icmp}]
-    by access-group ["][{acl:acl}]["][ {:rest}]
+106023        deny:policy    -        Deny {proto} src {a:place} dst {b:place}[,][~[(]type
+    {icmp:icmp}] by access-group ["][{acl:acl}]["][ {:rest}]
 106027        deny:policy    non-ip   Deny [{:word} ]src {a_h:word} dst {b_h:word} by
     access-group ["]{acl:acl}["][ {:rest}]
 418001        deny:policy    -        {reason:phrase}:~{proto} src {a:place} dst {b:place}[
     {:rest}]
-106100        permit         tcp-only access-list {acl} {action:word} {proto} {a:acl_endpoint} ->
-    {b:acl_endpoint} hit-cnt {hit_count} {:rest}
+106100        permit         tcp-only access-list {acl} {action:word} {proto:with_ports}
+    {a:acl_endpoint} -> {b:acl_endpoint} hit-cnt {hit_count} {:rest}
+106100        permit         tcp-only access-list {acl} {action:word} {proto}
+    {a_if:if}/{a_h:host}({icmp:number}) -> {b_if:if}/{b_h:host}({code:number}) hit-cnt {hit_count}
+    {:rest}
 106102,106103 permit         tcp-only access-list {acl} {action:word} {proto} for user
     {user:quote_word} {a:acl_endpoint} -> {b:acl_endpoint} hit-cnt {hit_count} {:rest}
 710003        deny:policy    -        {proto} access denied by ACL from {a:socket} to {b:endpoint}
@@ -377,6 +393,7 @@ MESSAGES = _events.messages(
         "106001": _syn, "106015": _syn, "500003": _syn,
         "106100": _hit, "106102": _hit, "106103": _hit,
         "305011": _mapped, "305012": _mapped, "313005": _icmp_error,
+        **dict.fromkeys(("106014", "106023", "313001", "313004", "313008"), _icmp_kind),
         **dict.fromkeys(("421001", "507003", "108003", "108004"), _by_words),
         **dict.fromkeys((f"415{n:03}" for n in range(1, 14)), _by_words),
         **dict.fromkeys((f"33800{n}" for n in range(1, 9)), _by_words),

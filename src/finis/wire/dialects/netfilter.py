@@ -26,7 +26,7 @@ from finis.lazily import regex
 from finis.terms import EventKind, Firewall, Teardown, word
 from finis.wire.dialects import _syslog
 from finis.wire.dialects._api import BATCH, Events, Hosts
-from finis.wire.dialects._events import COLUMNS, Row, blank, put
+from finis.wire.dialects._events import COLUMNS, Row, blank, icmp_kind, put
 from finis.wire.names import canonical
 from finis.wire.source import NOT_A_MESSAGE
 
@@ -277,6 +277,10 @@ def _packet(prefix: str, ins: str, outs: str, rest: str) -> tuple[Row, str | Non
     if proto in ("icmp", "icmp6"):
         told = f"ICMP type {found.get('TYPE', '?')}, code {found.get('CODE', '?')}"
         put(row, reason=told)
+        if found.get("TYPE", "").isdecimal():
+            code = found.get("CODE", "")
+            told_code = code if code.isdecimal() else None
+            put(row, flags=icmp_kind(found["TYPE"], told_code))
         if inner is not None:
             quoted = _OPTIONS.sub("", inner[1] + " ")
             put(row, reason=f"{told} from {found.get('SRC', '?')}")
