@@ -32,6 +32,29 @@ cdef inline bint could_answer(
     )
 
 
+cdef inline int first_open(
+    Tracker *t, const Conn *c, const Segment *rst
+) noexcept nogil:
+    """Index of the first kept segment after the last one that the sender of the RST acknowledged
+    after it had come."""
+    cdef const Kept *one
+    cdef uint32_t acked = 0
+    cdef bint known = False
+    cdef int i
+    for i in range(c.n_kept - 1, -1, -1):
+        one = slot(t, c.kept[i])
+        if flags_of(one) & F_RST:
+            continue
+        if c.kept_side[i] == rst.side:
+            if flags_of(one) & F_ACK and (not known or diff(one.ack, acked) > 0):
+                acked, known = one.ack, True
+        elif known and not one.quirks & NO_SEQ and end_of_kept(one) != one.seq and (
+            diff(acked, end_of_kept(one)) >= 0
+        ):
+            return i + 1
+    return 0
+
+
 cdef inline uint8_t misfit(const Half *x, uint32_t seq) noexcept nogil:
     if not x.isn_known and -STALE <= diff(seq, x.low) < 0:
         return C_UNKNOWN
@@ -44,12 +67,12 @@ cdef inline uint8_t classify(
 ) noexcept nogil:
     cdef uint32_t seq = rst.seq, ack = rst.ack
     cdef const Kept *one
-    cdef int i
+    cdef int i, first = first_open(t, c, rst)
     cdef bint cannot_abort, forgotten
     answers[0] = A_NONE
     answered[0] = -1
     if not rst.flags & F_ACK:
-        return bare(t, c, x, r, rst, answers, answered)
+        return bare(t, c, x, r, rst, first, answers, answered)
     if not x.isn_known:
         for i in range(c.n_kept - 1, -1, -1):
             one = slot(t, c.kept[i])
@@ -58,7 +81,7 @@ cdef inline uint8_t classify(
                 answered[0] = i
                 return C_REFUSAL
     if seq == 0:
-        for i in range(c.n_kept - 1, -1, -1):
+        for i in range(c.n_kept - 1, first - 1, -1):
             one = slot(t, c.kept[i])
             if not could_answer(c, i, one, rst):
                 continue
@@ -66,7 +89,7 @@ cdef inline uint8_t classify(
                 answers[0] = answers_of(one)
                 answered[0] = i
                 return C_NO_STATE
-    for i in range(c.n_kept - 1, -1, -1):
+    for i in range(c.n_kept - 1, first - 1, -1):
         one = slot(t, c.kept[i])
         if not could_answer(c, i, one, rst):
             continue
@@ -84,11 +107,11 @@ cdef inline uint8_t classify(
 
 
 cdef inline int before_fin(
-    Tracker *t, const Conn *c, const Half *x, const Half *r, const Segment *rst
+    Tracker *t, const Conn *c, const Half *x, const Half *r, const Segment *rst, int first
 ) noexcept nogil:
     cdef const Kept *one
     cdef int i
-    for i in range(c.n_kept):
+    for i in range(first, c.n_kept):
         one = slot(t, c.kept[i])
         if (
             could_answer(c, i, one, rst)
@@ -101,19 +124,19 @@ cdef inline int before_fin(
 
 
 cdef inline uint8_t bare(
-    Tracker *t, Conn *c, const Half *x, const Half *r, const Segment *rst,
+    Tracker *t, Conn *c, const Half *x, const Half *r, const Segment *rst, int first,
     uint8_t *answers, int *answered,
 ) noexcept nogil:
     cdef uint32_t seq = rst.seq
     cdef const Kept *one
     cdef int i, earlier
-    for i in range(c.n_kept - 1, -1, -1):
+    for i in range(c.n_kept - 1, first - 1, -1):
         one = slot(t, c.kept[i])
         if not could_answer(c, i, one, rst):
             continue
         if flags_of(one) & F_ACK and one.ack == seq:
             if x.fins and kind_of(one) == K_FIN and not one.payload_len and not x.rsts:
-                earlier = before_fin(t, c, x, r, rst)
+                earlier = before_fin(t, c, x, r, rst, first)
                 if earlier >= 0:
                     i = earlier
                     one = slot(t, c.kept[i])

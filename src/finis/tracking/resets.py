@@ -4,7 +4,8 @@ Everything is read at one point, from segments that passed it.  The rules, in or
 from X to R (RFC 9293 §3.10.7.1 says how a host without state answers, §3.10.5 how a process
 aborts, §3.10.7.3–4 and RFC 5961 §3.2 what R must accept):
 
-* A RST is never answered with a RST, so only other segments of R can be what it answers.
+* A RST is never answered with a RST, so only other segments of R can be what it answers; and
+  only those after the last that X acknowledged, since X had state when that came.
 * No ACK bit: the form of an answer by a host without state.  It answers the latest segment of R
   whose ACK equals SEG.SEQ, if that passed less than `ANSWER_NS` before; a first RST rather the
   data before R's FIN that X never acknowledged, since that came first to the closed socket.
@@ -58,11 +59,20 @@ def answers_of(kept: Segment) -> Answers:
 
 def _latest(kept: list[Segment], side: int, ts_ns: int) -> list[Segment]:
     """The other side's segments that a RST at `ts_ns` could answer, latest first."""
-    return [
-        one
-        for one in reversed(kept)
-        if one.side == 1 - side and not one.flags & Flag.RST and 0 <= ts_ns - one.ts_ns <= ANSWER_NS
-    ]
+    found: list[Segment] = []
+    acked: int | None = None  # the furthest that `side` acknowledged since
+    for one in reversed(kept):
+        if one.flags & Flag.RST:
+            continue
+        if one.side == side:
+            if one.has_ack and (acked is None or diff(one.ack, acked) > 0):
+                acked = one.ack
+            continue
+        if acked is not None and one.has_seq and one.length and diff(acked, one.end) >= 0:
+            break  # it was taken, with all before it
+        if 0 <= ts_ns - one.ts_ns <= ANSWER_NS:
+            found.append(one)
+    return found
 
 
 def classify(
