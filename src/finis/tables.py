@@ -276,6 +276,8 @@ o_rst_lag_s      f8 seconds from the segment answered to orig's first RST
 r_rst_lag_s      f8 seconds from the segment answered to resp's first RST
 o_rst_after_own_fin_s f8 seconds from orig's FIN to its first RST; null without either
 r_rst_after_own_fin_s f8 seconds from resp's FIN to its first RST; null without either
+o_rst_bare       bool orig's first RST has no ACK bit
+r_rst_bare       bool resp's first RST has no ACK bit
 o_rst_at_fin_seq bool orig's RST carries the SEQ of its own FIN (macOS form)
 r_rst_at_fin_seq bool resp's RST carries the SEQ of its own FIN
 reset_by         text side whose RST ended it: orig, resp or none
@@ -283,6 +285,8 @@ o_data_after_fin i8 bytes orig sent first after resp's FIN
 r_data_after_fin i8 bytes resp sent first after orig's FIN
 o_unacked        i8 bytes from orig never acknowledged
 r_unacked        i8 bytes from resp never acknowledged
+o_rst_acked      i8 bytes from orig that only resp's RST acknowledged
+r_rst_acked      i8 bytes from resp that only orig's RST acknowledged
 o_rexmit         i8 retransmitted segments from orig
 r_rexmit         i8 retransmitted segments from resp
 o_keep_alives    i8 keep-alive probes from orig

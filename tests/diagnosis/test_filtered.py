@@ -39,7 +39,7 @@ SHOWN = {
     "half-open probe": ("+.01 C > S R 1:1(0) win 0\n", ("END104", "likely", "harmless"), "END104"),
     "server closed, client aborts": (
         "+1 S > C F. 1001:1001(0) ack 301\n+.1 C > S R. 301:301(0) ack 1002 win 0\n",
-        ("END305", "likely", "depends"), "END305"),
+        ("END305", "likely", "harmless"), "END305"),
     "closed, then an answer without state": (
         "+1 C > S F. 301:301(0) ack 1001\n+.1 C > S R 302:302(0) win 0\n",
         ("END311", "likely", "depends"), "END311"),

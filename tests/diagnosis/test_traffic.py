@@ -119,8 +119,8 @@ TRAFFIC: dict[str, tuple[str, str, dict[str, str]]] = {
         "server still open": TALK + "+1 C > S F. 301:301(0) ack 1001\n"
         "+.0001 C > S R. 302:302(0) ack 1001",
     }),
-    "END305": ("certain", "depends", {"abort": TALK + "+1 C > S R. 301:301(0) ack 1001"}),
-    "END306": ("certain", "depends", {"abort": TALK + "+1 S > C R. 1001:1001(0) ack 301"}),
+    "END305": ("likely", "depends", {"abort": TALK + "+1 C > S R. 301:301(0) ack 1001"}),
+    "END306": ("likely", "depends", {"abort": TALK + "+1 S > C R. 1001:1001(0) ack 301"}),
     "END310": ("certain", "depends", {
         "response to a client that left": OPEN + "+.01 C > S P. 1:301(300) ack 1\n"
         "+.01 S > C . ack 301\n+1 C > S F. 301:301(0) ack 1\n+.01 S > C . ack 302\n"

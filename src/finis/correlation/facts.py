@@ -122,6 +122,9 @@ def _closing(pick: Picker, has: Array, treated: Treated) -> Columns:
         late = np.where(pick.side("rst_ns", near, 0) != 0, 0, NONE)
         late = np.where((late == NONE) & (pick.side("rst_ns", far, 1) != 0), 1, late)
         first_rst = np.where(missing, late, first_rst)
+    for s, own in enumerate(ends):  # an abort may be the only segment that acknowledges it
+        number, there = _rst_ack(pick, own, 1 - s)
+        acked[s] |= there & fin[s] & (number == pick.side("fin_seq", own, s) + np.uint32(1))
     fins = [pick.side("fin_ns", chosen.closer, s) for s in (0, 1)]
     gap, both = np.abs(fins[0] - fins[1]) / SECOND, (fins[0] != 0) & (fins[1] != 0)
     if treated.device_first.any():
@@ -317,8 +320,9 @@ def _side_facts(pick: Picker, has: Array, side: int, letter: str, treated: Treat
     spoke_ns = pick.side("last_seg_ns", own, side)
     silent = (pick.one("last_ns", own) - spoke_ns) / SECOND
     out[f"{letter}_last_seg_s"] = Column(silent, has & (spoke_ns != 0))
-    left = _unacked(pick, own, side)
-    out[f"{letter}_unacked"] = Column(left[0], has & left[1])
+    left, by_rst, known = _unacked(pick, own, side)
+    out[f"{letter}_unacked"] = Column(left, has & known)
+    out[f"{letter}_rst_acked"] = Column(by_rst, has & known)
     sent = pick.side("pkts", own, side) > 0
     out[f"{letter}_last_win0"] = Column(pick.side("last_win0", own, side) == 1, has & sent)
     alert = pick.side("alert", own, side)
@@ -343,15 +347,27 @@ def _side_facts(pick: Picker, has: Array, side: int, letter: str, treated: Treat
     return out
 
 
-def _unacked(pick: Picker, own: Array, side: int) -> tuple[Array, Array]:
-    """Payload bytes sent and never acknowledged, SYN and FIN left out; and where that is known."""
+def _rst_ack(pick: Picker, own: Array, side: int) -> tuple[Array, Array]:
+    """The ACK of a side's first RST, and where it has one that counts (RFC 9293 §3.4): a host
+    without state only repeats what it was sent."""
+    number = pick.side("rst_ack", own, side)
+    return number, (number != 0) & (pick.side("rst_class", own, side) == RstClass.ABORT)
+
+
+def _unacked(pick: Picker, own: Array, side: int) -> tuple[Array, Array, Array]:
+    """Payload bytes sent and never acknowledged, SYN and FIN left out; those that only the peer's
+    RST acknowledged; and where both are known."""
     una, nxt = pick.side("una", own, side), pick.side("nxt", own, side)
     known = (pick.side("nxt_known", own, side) == 1) & (pick.side("pkts", own, 1 - side) > 0)
     left = (nxt.astype(np.int64) - una.astype(np.int64)) % WRAP
     fin = (pick.side("fin_ns", own, side) != 0) & (pick.side("fin_acked_ns", own, side) == 0)
     syn = (pick.side("isn_known", own, side) == 1) & (una == pick.side("isn", own, side))
     sane = left < WRAP // 2
-    return np.maximum(0, left - fin - syn), known & sane
+    left = np.maximum(0, left - fin - syn)
+    number, aborted = _rst_ack(pick, own, 1 - side)
+    beyond = (number.astype(np.int64) - una.astype(np.int64)) % WRAP - syn
+    by_rst = np.where(aborted & (beyond <= left + fin), np.clip(beyond, 0, left), 0)
+    return left - by_rst, by_rst, known & sane
 
 
 def _protocol(pick: Picker, own: Array, side: int, has: Array) -> Column:
@@ -398,6 +414,8 @@ def _rst_facts(pick: Picker, has: Array, treated: Treated) -> Columns:
         data = pick.side("last_data_ns", own, side)
         beyond = (data - pick.side("rst_ns", own, side)) / SECOND
         out[f"{letter}_data_after_rst_s"] = Column(beyond, has & any_rst & (data != 0))
+        bare = pick.side("rst_ack", own, side) == 0
+        out[f"{letter}_rst_bare"] = Column(bare, has & any_rst)
         lag = pick.side("rst_lag_ns", own, side)
         out[f"{letter}_rst_lag_s"] = Column(lag / SECOND, has & any_rst & (lag >= 0))
         fin, rst = pick.side("fin_ns", own, side), pick.side("rst_ns", own, side)

@@ -151,6 +151,9 @@ def fin(story: Story, side: Side, ordinal: str = "closed") -> list[Claim]:
             lag = between(pair[0], pair[1])
             shown.append(pair[1].proof)
             text += f" {span(lag)} later" if lag is not None and lag > 0 else ""
+        elif (reset := together(story, (Role.FIN, side), (Role.RST, Side(1 - side)))) is not None:
+            shown.append(reset[1].proof)
+            text += " by the RST itself"
     elif acked is not None:
         text += "; no acknowledgement of it is in the capture"
     return [Claim(text + ".", tuple(shown))]
@@ -217,11 +220,7 @@ def rst(story: Story, side: Side) -> list[Claim]:
     kind = public(story, side, "rst_class")
     rule = ""
     if kind == "abort":
-        text += (
-            "; with the ACK bit, as a live socket sends it; what precedes it a filter may hide"
-            if story.row.get("flags_only")
-            else "; with the ACK bit and the next number of its own, it comes from a live socket"
-        )
+        text += f"; {_abort_form(story, found)}"
         rule = ABORT_RULE
     elif kind == "refusal":
         text += "; it answers the SYN: nothing accepts connections there"
@@ -232,6 +231,17 @@ def rst(story: Story, side: Side) -> list[Claim]:
         shown = (*shown, answered.proof)
         text += f"; it follows the segment it answers by {span(lag)}" if lag is not None else ""
     return [Claim(text + ".", shown, rule)]
+
+
+def _abort_form(story: Story, found: Found) -> str:
+    if story.row.get("flags_only"):
+        return "with the ACK bit, as a live socket sends it; what precedes it a filter may hide"
+    if has(found, Flag.ACK):
+        return "with the ACK bit and the next number of its own, it comes from a live socket"
+    return (
+        "without ACK bit, but with the next number of its own, it answers nothing: the plain form "
+        "of an abort, or a device in its name"
+    )
 
 
 def rst_beyond_fin(story: Story, side: Side) -> list[Claim]:
@@ -390,6 +400,14 @@ def unacknowledged(story: Story) -> list[Claim]:
         if left > 0:
             text = f"{count(left, 'byte')} of {who(story, side)} had not been acknowledged."
             claims.append(Claim(text, proofs(story, Role.LAST_DATA, side)))
+        received = column(story, side, "rst_acked") or 0
+        if received > 0:
+            text = (
+                f"The last {count(received, 'byte')} of {who(story, side)} were acknowledged by the "
+                "RST alone: they had arrived, whether or not they were read."
+            )
+            shown = *proofs(story, Role.LAST_DATA, side), *proofs(story, Role.RST, Side(1 - side))
+            claims.append(Claim(text, shown))
     return claims
 
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from finis.diagnosis import facts, missing, telling
 from finis.diagnosis.cause import Alternative, Claim
-from finis.terms import Role, Side
+from finis.terms import Confidence, Role, Side
 
 if TYPE_CHECKING:
     from finis.correlation.stories import Story
@@ -53,6 +53,13 @@ def aborted_without_fin(side: facts.Half) -> pl.Expr:
         & side.reset_it
         & facts.no(pl.col("created_rst") != "none")
     )
+
+
+def confidence(side: facts.Half) -> pl.Expr:
+    """How sure it is that the side itself aborted: one point does not tell who sent a RST in its
+    name, nor does one without ACK bit, as some devices send it."""
+    alone = (pl.col("n_points") > 1).fill_null(False).not_() | side.col("rst_bare")
+    return facts.confidence((alone, Confidence.LIKELY), otherwise=Confidence.CERTAIN)
 
 
 def guessed() -> pl.Expr:

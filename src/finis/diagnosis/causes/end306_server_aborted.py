@@ -6,10 +6,13 @@ instead of closing it. Closing with unread bytes, SO_LINGER set to zero and a ki
 look like this.
 
 ## Evidence
-A RST with the ACK bit and SEQ = SND.NXT, no FIN of the server, and the client had to accept it.
+A RST with SEQ = SND.NXT, no FIN of the server, and the client had to accept it. Most stacks set the
+ACK bit; a bare RST with that number is the form of RFC 9293 §3.10.5, and of devices that send it in
+a host's name. Seen at one point only, any RST may be a device's: likely.
 
 ## Look-alikes
-A RST without the ACK bit comes from a host without state (END311, END312). A RST by the firewall
+A RST whose SEQ is the ACK of a segment that its sender had not acknowledged comes from a host
+without state (END311, END312). A RST by the firewall
 (END501) is missing at one of two points. A forged RST (END316) has alien numbers or TTL. After
 keep-alive probes without answer it is END408.
 
@@ -45,10 +48,12 @@ class ServerAborted(Cause):
     title = "the server aborted the connection (RST without FIN)"
     beats = ("END207", "END311", "END331", "END391", "END405")
     names_side = True
+    confidence = _aborts.confidence(facts.RESP)
     harm = facts.harm(
         (pl.col("orientation") == "guessed", Harm.DEPENDS),
         ((facts.ORIG.bytes > 0) & facts.RESP.sent_nothing, Harm.HARMFUL),
         (facts.data_lost(), Harm.HARMFUL),
+        ((facts.ORIG.col("rst_acked") > 0) & facts.no(facts.ORIG.fin), Harm.HARMFUL),
         otherwise=Harm.DEPENDS,
     )
     harm_why = "to the client: its request or the end of the response is lost, if any was open"
@@ -66,8 +71,8 @@ class ServerAborted(Cause):
     }
     references = ("RFC 9293 §3.10.5", "RFC 1122 §4.2.2.13", "RFC 2525 §2.17")
     not_this = (
-        "not a host without state, by RFC 9293 §3.10.7.1: the RST has the ACK bit",
-        "not the firewall, as far as the captures show: the RST came from the server's side",
+        "a host without state answers with the ACK of the segment it answers as SEQ (END311)",
+        "a RST that the firewall makes is missing at one of two points (END501)",
     )
 
     @classmethod
