@@ -283,6 +283,8 @@ r_rst_at_fin_seq bool resp's RST carries the SEQ of its own FIN
 reset_by         text side whose RST ended it: orig, resp or none
 o_data_after_fin i8 bytes orig sent first after resp's FIN
 r_data_after_fin i8 bytes resp sent first after orig's FIN
+o_past_fin       i8 bytes from orig that resp's FIN does not acknowledge
+r_past_fin       i8 bytes from resp that orig's FIN does not acknowledge
 o_unacked        i8 bytes from orig never acknowledged
 r_unacked        i8 bytes from resp never acknowledged
 o_rst_acked      i8 bytes from orig that only resp's RST acknowledged

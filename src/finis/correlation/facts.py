@@ -323,6 +323,8 @@ def _side_facts(pick: Picker, has: Array, side: int, letter: str, treated: Treat
     left, by_rst, known = _unacked(pick, own, side)
     out[f"{letter}_unacked"] = Column(left, has & known)
     out[f"{letter}_rst_acked"] = Column(by_rst, has & known)
+    past, told = _past_fin(pick, own, side)
+    out[f"{letter}_past_fin"] = Column(past, has & told)
     sent = pick.side("pkts", own, side) > 0
     out[f"{letter}_last_win0"] = Column(pick.side("last_win0", own, side) == 1, has & sent)
     alert = pick.side("alert", own, side)
@@ -368,6 +370,17 @@ def _unacked(pick: Picker, own: Array, side: int) -> tuple[Array, Array, Array]:
     beyond = (number.astype(np.int64) - una.astype(np.int64)) % WRAP - syn
     by_rst = np.where(aborted & (beyond <= left + fin), np.clip(beyond, 0, left), 0)
     return left - by_rst, by_rst, known & sane
+
+
+def _past_fin(pick: Picker, own: Array, side: int) -> tuple[Array, Array]:
+    """Payload bytes of a side that the peer's FIN does not acknowledge: the peer had not received
+    them when it closed, wherever the capture was taken; and where that is known."""
+    nxt, number = pick.side("nxt", own, side), pick.side("fin_ack", own, 1 - side)
+    left = (nxt.astype(np.int64) - number.astype(np.int64)) % WRAP
+    closed = pick.side("fin_ns", own, 1 - side) != 0
+    known = closed & (pick.side("nxt_known", own, side) == 1) & (number != 0)
+    sane = left < WRAP // 2
+    return np.where(sane, np.maximum(0, left - (pick.side("fin_ns", own, side) != 0)), 0), known
 
 
 def _protocol(pick: Picker, own: Array, side: int, has: Array) -> Column:

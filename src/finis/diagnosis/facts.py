@@ -29,6 +29,7 @@ LARGEST_ALERT_BYTES = 85  # TLS 1.2 CBC with SHA-384, without extra padding
 REUSE_S = 240.0  # two maximum segment lifetimes of RFC 9293 §3.4.2: the longest TIME-WAIT
 ANSWERED_S = 0.25  # a round trip, and what a host needs for its answer
 REPEATED_S = 1.0  # the least that three repetitions take: 0.2, 0.4 and 0.8 s in Linux
+REORDERING_S = 0.001  # what comes later than this is not merely out of order
 TTL_STEP = 2  # a route may change by a hop or so in mid-connection; an origin differs by more
 FALSE = pl.lit(False)
 
@@ -183,6 +184,23 @@ class Half:
     def aborted(self) -> pl.Expr:
         """A RST of its own will, with the state of a live socket (RFC 9293 §3.10.5)."""
         return self.rst & self.rst_class("abort")
+
+    @cached_property
+    def confirmed_rst(self) -> pl.Expr:
+        """Its receiver challenged a RST of this side, and another with the number asked for came:
+        a host does that whose segments before it were lost, or not captured (RFC 5961 §3.2)."""
+        challenged = (self.col("rsts") > 1) & (self.peer.col("challenge") > 0)
+        return challenged & (self.col("rst_accept") == "exact") & self.rst_class("suspect")
+
+    @cached_property
+    def silencing_rst(self) -> pl.Expr:
+        """Beyond the next number that the capture shows, but its receiver, who had to challenge
+        such a RST (RFC 5961 §3.2), never sent anything again, nor did this side."""
+        since_s = pl.col("duration") - self.col("rst_s")
+        more = self.col("data_after_rst_s") > REORDERING_S
+        silent = (self.peer.col("last_seg_s") >= since_s) & no(more)
+        open_ = ended("open", "half-closed", "closing") & (self.peer.col("challenge") == 0)
+        return self.rst & (self.col("rst_accept") == "in-window") & open_ & silent
 
     @cached_property
     def stateless_rst(self) -> pl.Expr:

@@ -223,7 +223,7 @@ def rst(story: Story, side: Side) -> list[Claim]:
         text += f"; {_abort_form(story, found)}"
         rule = ABORT_RULE
     elif kind == "refusal":
-        text += "; it answers the SYN: nothing accepts connections there"
+        text += "; it refuses the SYN"
         rule = NO_CONNECTION_RULE
     answered = story.find(Role.ANSWERED, Side(1 - side))
     lag = column(story, side, "rst_lag_s")
@@ -293,9 +293,13 @@ def stateless_reply(story: Story, side: Side) -> list[Claim]:
     shown = [found.proof] if answered is None else [found.proof, answered.proof]
     number = seq(found)
     text = f"{upper(who(story, side))} sent a RST ({_form(found)})"
-    what = {"fin": "FIN", "data": "data", "ack": "ACK", "keep-alive": "keep-alive"}.get(
-        public(story, side, "rst_answers") or "", "segment"
-    )
+    what = {
+        "fin": "FIN",
+        "data": "data",
+        "ack": "ACK",
+        "keep-alive": "keep-alive",
+        "challenge-ack": "challenge ACK",
+    }.get(public(story, side, "rst_answers") or "", "segment")
     matched = (
         answered is not None
         and has(answered, Flag.ACK)
@@ -403,8 +407,8 @@ def unacknowledged(story: Story) -> list[Claim]:
         received = column(story, side, "rst_acked") or 0
         if received > 0:
             text = (
-                f"The last {count(received, 'byte')} of {who(story, side)} were acknowledged by the "
-                "RST alone: they had arrived, whether or not they were read."
+                f"The last {count(received, 'byte')} of {who(story, side)} were acknowledged by "
+                "the RST alone: they had arrived, whether or not they were read."
             )
             shown = *proofs(story, Role.LAST_DATA, side), *proofs(story, Role.RST, Side(1 - side))
             claims.append(Claim(text, shown))

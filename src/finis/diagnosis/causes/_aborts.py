@@ -47,7 +47,7 @@ def closed_before(side: facts.Half) -> pl.Expr:
 def aborted_without_fin(side: facts.Half) -> pl.Expr:
     """A RST of a live socket that had sent no FIN, and that the peer had to accept."""
     return (
-        side.aborted
+        (side.aborted | side.confirmed_rst)
         & side.no_fin_before_rst
         & pl.col("established")
         & side.reset_it
@@ -59,7 +59,20 @@ def confidence(side: facts.Half) -> pl.Expr:
     """How sure it is that the side itself aborted: one point does not tell who sent a RST in its
     name, nor does one without ACK bit, as some devices send it."""
     alone = (pl.col("n_points") > 1).fill_null(False).not_() | side.col("rst_bare")
-    return facts.confidence((alone, Confidence.LIKELY), otherwise=Confidence.CERTAIN)
+    ahead = facts.no(side.aborted)  # and confirmed
+    return facts.confidence((alone | ahead, Confidence.LIKELY), otherwise=Confidence.CERTAIN)
+
+
+def confirmed(story: Story, side: Side) -> list[Claim]:
+    """A RST ahead of what was seen, which the receiver had confirmed."""
+    if telling.public(story, side, "rst_class") != "suspect":
+        return []
+    peer = telling.role(Side(1 - side))
+    text = (
+        f"The {peer} answered it with a challenge ACK, and a second RST came with the number asked "
+        f"for: its sender had sent more than the capture shows."
+    )
+    return [Claim(text, telling.rst_proofs(story, side), "RFC 5961 §3.2")]
 
 
 def guessed() -> pl.Expr:

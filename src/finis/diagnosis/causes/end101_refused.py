@@ -84,7 +84,13 @@ class Refused(Cause):
     def alternatives(cls, story: Story) -> list[Alternative]:
         return [
             Alternative(
+                "The service listens, but refused this one: a full backlog (Windows; Linux with "
+                "tcp_abort_on_overflow), a balancer without a member, one more subflow of MPTCP "
+                "(RFC 8684 §3.2).",
+                "whether other connections to that port succeed at the same time",
+            ),
+            Alternative(
                 "A firewall or load balancer on the path refused in the server's name.",
                 "a capture at the server: the SYN does not arrive there",
-            )
+            ),
         ]

@@ -67,13 +67,29 @@ def _aborted() -> pl.Expr:
     )
 
 
+def _given_up() -> pl.Expr:
+    """SYN ACKs again and again, no ACK of the client's data, and in the end a RST to it: the
+    listener had given the handshake up by then."""
+    return (
+        facts.RESP.stateless_rst
+        & facts.RESP.rst_answers("data")
+        & (pl.col("r_syns") > 2)
+        & (facts.RESP.pkts == pl.col("r_syns") + pl.col("r_rsts"))
+        & (pl.col("o_unacked") == facts.ORIG.bytes)
+        & facts.no(pl.col("created_rst") != "none")
+    )
+
+
 class AcceptQueueOverflow(Cause):
     id, name, table = "END110", "accept-queue-overflow", "connections"
     title = "the server did not take the finished handshake: its accept queue was full"
     beats = ("END103", "END207", "END311", "END312", "END331", "END391", "END405", "END407")
     # Data that stays unanswered excludes a listener that waits for data.
     confidence = facts.confidence(
-        (_silent() & (pl.col("o_unacked") > 0) & (pl.col("r_syns") > 2), Confidence.LIKELY),
+        (
+            (_silent() & (pl.col("o_unacked") > 0) & (pl.col("r_syns") > 2)) | _given_up(),
+            Confidence.LIKELY,
+        ),
         otherwise=Confidence.POSSIBLE,
     )
     harm = Harm.HARMFUL
@@ -107,7 +123,7 @@ class AcceptQueueOverflow(Cause):
             & facts.no(facts.RESP.fin)
             & facts.no(pl.col("simultaneous_open"))
             & facts.no(pl.col("capture_loss"))
-            & (_silent() | _aborted())
+            & (_silent() | _aborted() | _given_up())
         )
 
     @classmethod

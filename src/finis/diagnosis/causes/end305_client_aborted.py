@@ -84,6 +84,7 @@ class ClientAborted(Cause):
         return [
             *telling.fin(story, Side.RESP, "had closed before"),
             *telling.rst(story, Side.ORIG),
+            *_aborts.confirmed(story, Side.ORIG),
             *telling.unacknowledged(story),
             *telling.log_end(story),
             *telling.denied_after(story),

@@ -84,6 +84,7 @@ class ServerAborted(Cause):
         return [
             *telling.fin(story, Side.ORIG, "had closed before"),
             *telling.rst(story, Side.RESP),
+            *_aborts.confirmed(story, Side.RESP),
             *telling.unacknowledged(story),
             *telling.log_end(story),
             *telling.denied_after(story),

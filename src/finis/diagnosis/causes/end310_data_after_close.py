@@ -105,7 +105,8 @@ class DataAfterClose(Cause):
     )
     harm_why = "the data sent after the FIN was thrown away; only a TLS farewell is no loss"
     remedy = {
-        "server": "shut down the sending half and read to the end before closing",
+        "host": "the side that closed: shut down the sending half and read to the end before"
+        " closing",
         "nginx": "lingering_close always; lingering_timeout 5s",
         "client": "wait for the whole response before closing",
         "Linux": "in the program: shutdown(SHUT_WR), read until end of file, then close; `ss -tn`"

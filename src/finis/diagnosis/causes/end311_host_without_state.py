@@ -81,7 +81,7 @@ class HostWithoutState(Cause):
     )
     harm_why = "harmless after that side's own FIN; else the connection was cut"
     remedy = {
-        "server": "a longer FIN-WAIT-2 at whatever owns {server}: host, load balancer or proxy",
+        "host": "a longer FIN-WAIT-2 at the side that held no state: host, load balancer or proxy",
         "Linux": "net.ipv4.tcp_fin_timeout, TCP_LINGER2, net.ipv4.tcp_max_orphans",
         "HAProxy": "timeout client-fin and timeout server-fin: how long a session waits after the"
         " first FIN",

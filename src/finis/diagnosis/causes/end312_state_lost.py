@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 def _forgot(side: facts.Half) -> pl.Expr:
     return (
         side.stateless_rst
-        & side.rst_answers("data", "keep-alive", "ack")
+        & side.rst_answers("data", "keep-alive", "ack", "challenge-ack")
         & facts.no(side.fin)
         & facts.no(side.peer.fin)
         # What the capture missed of it may have been its FIN or its own abort.
@@ -50,6 +50,12 @@ def _forgot(side: facts.Half) -> pl.Expr:
         & facts.no(side.col("rst_accept") == "outside")
         & facts.no(pl.col("created_rst") != "none")
     )
+
+
+def _opens_anew(side: facts.Half) -> pl.Expr:
+    """It had sent a SYN for a new connection and answered the challenge ACK: half-open discovery
+    (RFC 9293 §3.5.1, RFC 5961 §4)."""
+    return side.stateless_rst & side.rst_answers("challenge-ack")
 
 
 class StateLost(Cause):
@@ -62,7 +68,10 @@ class StateLost(Cause):
         otherwise=Confidence.LIKELY,
     )
     # Where the beginning is missing, so may be the FINs: it need not have been in use.
-    harm = facts.harm((pl.col("midstream"), Harm.DEPENDS), otherwise=Harm.HARMFUL)
+    harm = facts.harm(
+        (pl.col("midstream") | _opens_anew(facts.ORIG) | _opens_anew(facts.RESP), Harm.DEPENDS),
+        otherwise=Harm.HARMFUL,
+    )
     harm_why = "to both, if the connection was still in use when it was lost"
     remedy = {
         "client": "keep-alive below every idle timer on the path (Linux: tcp_keepalive_time 300)",
@@ -95,14 +104,10 @@ class StateLost(Cause):
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:
         claims = []
-        gap = story.row.get("closing_gap_s")
         for side in (Side.ORIG, Side.RESP):
             if telling.public(story, side, "rst_class") in ("no-state", "no-state-ack"):
                 claims += telling.stateless_reply(story, side)
-                if gap:
-                    proof = telling.proofs(story, Role.RST, side)
-                    text = f"The connection had been silent for {telling.span(gap)} before the end."
-                    claims.append(Claim(text, proof))
+                claims += _silence(story, side)
         return [*claims, *telling.log_end(story)]
 
     @classmethod
@@ -121,3 +126,15 @@ class StateLost(Cause):
     @classmethod
     def missing(cls, story: Story) -> list[str]:
         return missing.both_sides(missing.Where.of(story.row))
+
+
+def _silence(story: Story, side: Side) -> list[Claim]:
+    """The silence in which the state was lost: before the segment that met none, not after it."""
+    gap, idle = story.row.get("closing_gap_s") or 0.0, story.row.get("idle_s") or 0.0
+    proof = telling.proofs(story, Role.RST, side)
+    if idle > 2 * gap and idle >= 1:
+        return [Claim(f"The longest silence before it was {telling.span(idle)}.", proof)]
+    if gap:
+        text = f"The connection had been silent for {telling.span(gap)} before the end."
+        return [Claim(text, proof)]
+    return []

@@ -69,27 +69,41 @@ class KeepAliveRace(Cause):
             facts.RESP.fin_first
             & facts.RESP.rst
             & facts.RESP.rst_answers("data")
-            & ((pl.col("o_data_after_fin") > 0) | facts.RESP.rst_class("data-after-close"))
+            & (
+                (pl.col("o_data_after_fin") > 0)
+                | (pl.col("o_past_fin") > 0)
+                | facts.RESP.rst_class("data-after-close")
+            )
             & facts.no(facts.ORIG.farewell_refused)
             & facts.no(facts.ORIG.fin_first)
-            & (lag >= 0)
+            & (lag >= -limit)  # near the client the request passes before the FIN
             & (lag <= limit)
-            & (pl.col("closing_gap_s") >= _IDLE_S)
+            & (
+                pl.when(lag >= 0).then(pl.col("closing_gap_s")).otherwise(pl.col("idle_s"))
+                >= _IDLE_S
+            )
         )
 
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:
-        gap = story.row.get("closing_gap_s") or 0.0
         fin = telling.proofs(story, Role.FIN, Side.RESP)
-        size = telling.column(story, Side.ORIG, "data_after_fin") or 0
         lag = -(telling.column(story, Side.RESP, "fin_after_data_s") or 0.0)
+        gap = story.row.get("closing_gap_s" if lag >= 0 else "idle_s") or 0.0
+        if lag >= 0:
+            size = telling.column(story, Side.ORIG, "data_after_fin") or 0
+            crossed = (
+                f"The client's {telling.count(size, 'byte')} came {telling.span(lag)} after that "
+                "FIN, within the crossing of the path."
+            )
+        else:
+            size = telling.column(story, Side.ORIG, "past_fin") or 0
+            crossed = (
+                f"The FIN does not acknowledge the client's {telling.count(size, 'byte')} that "
+                f"passed here {telling.span(-lag)} before it: they crossed."
+            )
         return [
             Claim(f"The connection had been idle for {telling.span(gap)}.", fin),
             *telling.fin(story, Side.RESP, "closed first"),
-            Claim(
-                f"The client's {telling.count(size, 'byte')} came {telling.span(lag)} after that "
-                "FIN, within the crossing of the path.",
-                (*fin, *telling.proofs(story, Role.LAST_DATA, Side.ORIG)),
-            ),
+            Claim(crossed, (*fin, *telling.proofs(story, Role.LAST_DATA, Side.ORIG))),
             *telling.rst(story, Side.RESP),
         ]

@@ -82,5 +82,6 @@ def _ignored(side: facts.Half) -> pl.Expr:
     return (
         side.rst
         & facts.no(old)
+        & facts.no(side.silencing_rst)
         & (side.col("rst_accept").is_in(["outside", "in-window"]) | outlived)
     )

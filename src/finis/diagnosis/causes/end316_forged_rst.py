@@ -21,7 +21,10 @@ One sign makes it possible, two make it likely; certain it never is, without a c
 alleged sender.
 
 ## Look-alikes
-NAT devices, load balancers and hosts that use another TTL for RSTs of closed sockets.
+A host whose last data was lost or not captured: its RST is ahead of what was seen, the receiver
+challenges it, and a second RST has the number asked for. That is the exchange of RFC 5961 §3.2
+between honest hosts (END305, END306). NAT devices, load balancers, and hosts that use another TTL
+for RSTs of closed sockets.
 
 ## Harm
 Depends: on who cut the connection, and by what right.
@@ -50,7 +53,7 @@ if TYPE_CHECKING:
 
 
 def suspect(side: facts.Half) -> pl.Expr:
-    return side.rst & side.rst_class("suspect") & facts.whole()
+    return side.rst & side.rst_class("suspect") & facts.whole() & facts.no(side.confirmed_rst)
 
 
 def alien(side: facts.Half) -> pl.Expr:
@@ -61,17 +64,14 @@ def alien(side: facts.Half) -> pl.Expr:
 def went_on(side: facts.Half) -> pl.Expr:
     """New data of the side that had reset the connection, later than reordering explains."""
     again = side.rst_class("refusal", "bad-ack")  # a later SYN may be accepted
-    later = side.col("data_after_rst_s") > REORDERING_S
+    later = side.col("data_after_rst_s") > facts.REORDERING_S
     return side.reset_it & later & facts.no(again)
-
-
-REORDERING_S = 0.001
 
 
 def train(side: facts.Half) -> pl.Expr:
     """Several RSTs, one with a number that nobody had sent yet: its sender guessed."""
     ahead = side.col("rst_ahead") | side.col("rst_acks_ahead")
-    return side.rst & ahead & facts.no(pl.col("capture_loss"))
+    return side.rst & ahead & facts.no(pl.col("capture_loss")) & facts.no(side.confirmed_rst)
 
 
 def two_signs(side: facts.Half) -> pl.Expr:
@@ -150,7 +150,7 @@ class ForgedRst(Cause):
                 claims.append(Claim(text, shown))
             beyond = telling.column(story, side, "data_after_rst_s")
             own = story.row.get("reset_by") == word(side)
-            if own and beyond is not None and beyond > REORDERING_S:
+            if own and beyond is not None and beyond > facts.REORDERING_S:
                 late = telling.span(beyond)
                 text = (
                     f"{telling.upper(telling.who(story, side))} sent new data {late} after that "

@@ -64,7 +64,7 @@ class StillOpen(Cause):
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:
         if (story.row.get("o_rsts") or 0) + (story.row.get("r_rsts") or 0):
-            text = "It was still open: the RST in the capture was none that its receiver accepted."
+            text = "It was still open: its receiver did not have to accept the RST in the capture."
             return [Claim(text), *telling.rst(story, Side.ORIG), *telling.rst(story, Side.RESP)]
         shown = () if story.built is None else (story.built,)
         return [Claim("No FIN, RST or teardown of it is in the inputs.", shown)]
