@@ -184,7 +184,7 @@ def ack_set_all_the_same(story: Story, side: Side) -> list[Alternative]:
     """A RST right after data has the same numbers whether its sender had state or sets the ACK bit
     without need."""
     came = telling.column(story, side, "rst_after_data_s")
-    if came is None or not 0 <= came <= ANSWER_S:
+    if came is None or not 0 <= came <= ANSWER_S or telling.column(story, side, "rst_bare"):
         return []
     host = telling.role(side)
     return [
