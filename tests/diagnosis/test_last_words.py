@@ -92,6 +92,8 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "SYN ACKs again and again, then a RST to data": (
         OPEN + REQUESTS + UNTAKEN + "+60 C > S P. 1:101(100) ack 1\n+.02 S > C R 1:1(0) win 0\n",
         "END110", "likely", "harmful"),
+    "… or a RST by itself": (
+        OPEN + REQUESTS + UNTAKEN + "+30 S > C R 1:1(0) win 0\n", "END110", "likely", "harmful"),
     "the same, but the data was taken": (
         OPEN + REQUESTS + UNTAKEN + "+.01 S > C . 1:1(0) ack 101\n+60 C > S P. 101:201(100) ack 1\n"
         "+.02 S > C R 1:1(0) win 0\n", "END312", "likely", "harmful"),

@@ -68,11 +68,11 @@ def _aborted() -> pl.Expr:
 
 
 def _given_up() -> pl.Expr:
-    """SYN ACKs again and again, no ACK of the client's data, and in the end a RST to it: the
-    listener had given the handshake up by then."""
+    """SYN ACKs again and again, no ACK of the client's data, and in the end a RST: the listener
+    gave the handshake up, or had by then."""
     return (
-        facts.RESP.stateless_rst
-        & facts.RESP.rst_answers("data")
+        facts.RESP.rst
+        & (facts.ORIG.bytes > 0)
         & (pl.col("r_syns") > 2)
         & (facts.RESP.pkts == pl.col("r_syns") + pl.col("r_rsts"))
         & (pl.col("o_unacked") == facts.ORIG.bytes)
@@ -83,7 +83,9 @@ def _given_up() -> pl.Expr:
 class AcceptQueueOverflow(Cause):
     id, name, table = "END110", "accept-queue-overflow", "connections"
     title = "the server did not take the finished handshake: its accept queue was full"
-    beats = ("END103", "END207", "END311", "END312", "END331", "END391", "END405", "END407")
+    beats = (
+        "END103", "END207", "END306", "END311", "END312", "END331", "END391", "END405", "END407",
+    )  # fmt: skip
     # Data that stays unanswered excludes a listener that waits for data.
     confidence = facts.confidence(
         (

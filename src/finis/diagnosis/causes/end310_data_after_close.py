@@ -108,7 +108,8 @@ class DataAfterClose(Cause):
         "host": "the side that closed: shut down the sending half and read to the end before"
         " closing",
         "nginx": "lingering_close always; lingering_timeout 5s",
-        "client": "wait for the whole response before closing",
+        "client": "notice the peer's FIN before sending more (a pool tests its idle connections);"
+        " wait for the whole response before closing",
         "Linux": "in the program: shutdown(SHUT_WR), read until end of file, then close; `ss -tn`"
         " shows unread bytes as Recv-Q",
         "Windows": "shutdown(SD_SEND), recv until it returns 0, then closesocket",
