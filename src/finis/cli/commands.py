@@ -294,6 +294,7 @@ DENIAL_COLUMNS = [
     "ts",
     "line",
     "msg_id",
+    "proto",
     "interface",
     "src_h",
     "src_p",
