@@ -26,21 +26,14 @@ connection settings; RFC 9293 §3.8.4
 
 from __future__ import annotations
 
-import polars as pl
-
-from finis.diagnosis import facts
-from finis.diagnosis.causes._stated import FirewallStated
-from finis.terms import Harm
+from finis.diagnosis.causes._stated import FirewallStated, still_used
 
 
 class IdleTimeout(FirewallStated):
     id, name = "END401", "firewall-idle-timeout"
     title = "the firewall removed the idle connection without telling either side"
     reasons = ("idle-timeout",)
-    harm = facts.harm(
-        ((pl.col("data_denied") > 0) | (pl.col("acks_denied") > 0), Harm.HARMFUL),
-        otherwise=Harm.DEPENDS,
-    )
+    harm = still_used()
     harm_why = (
         "harmful once either side sends data or an ACK again, which is refused; harmless if "
         "neither does"

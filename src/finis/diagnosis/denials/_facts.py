@@ -187,6 +187,7 @@ REFUSED_BY_FIREWALL = (
     Teardown.INSPECTION,
     Teardown.IPS,
     Teardown.IPS_RESET,
+    Teardown.IPS_DOWN,
     Teardown.NORMALIZER,
     Teardown.TCP_INTERCEPT,
     Teardown.POLICY,
