@@ -170,6 +170,19 @@ ENDINGS: dict[str, tuple[str, str]] = {
                   "203.0.113.10: no matching session"),
                at(1, "313004", "Denied ICMP type=3, from laddr 10.9.9.9 on interface inside to "
                   "203.0.113.10: no matching session")),
+    "DNY117": (at(1, "305016", f"Unable to create TCP connection from {PAIR} due to reaching "
+                  "per-host PAT port block limit of 4."),
+               at(1, "305016", f"Unable to create TCP connection from {PAIR} due to port block "
+                  "exhaustion in PAT pool P.")),
+    "DNY118": (at(1, "106007", "Deny inbound UDP from 198.51.100.53/53 to 203.0.113.1/49152 due to "
+                  "DNS Response"),
+               at(1, "106007", "Deny inbound UDP from 198.51.100.53/49152 to 203.0.113.1/53 due to "
+                  "DNS Query")),
+    "DNY119": (at(1, "209005", "Discard IP fragment set with more than 24 elements: src = "
+                  "203.0.113.9, dest = 10.1.1.5, proto = UDP, id = 34"),
+               at(1, "106020", "Deny IP teardrop fragment (size = 24, offset = 0) from 203.0.113.9 "
+                  "to 10.1.1.5")),
+    "DNY601": (deny(1, "SYN FIN"), deny(1, "FIN ACK")),
     "DNY201": (FINS + deny(125, "ACK"), connection("Flow timed out", lived=3600)
                + deny(7000, "ACK")),
     "DNY202": (FINS + deny(128, "FIN ACK"), FINS + deny(128, "PSH ACK")),

@@ -18,6 +18,8 @@ MESSAGES = (
     "106016",
     "305013",
     "313005",
+    "305016",
+    "106007",
     "201010",
     "419001",
     None,
@@ -62,6 +64,7 @@ def part(rnd: np.random.Generator) -> LogPart:
             "proto": rnd.choice((*("tcp",) * 6, "udp", "icmp", None)), "flags": rnd.choice(FLAGS),
             "denial_kind": rnd.choice(("state", "state", "policy", "limit", "spoof", None)),
             "acl": rnd.choice(("in", None)),
+            "reason": rnd.choice((None, "DNS Response", "DNS Query", "a per-host limit", "other")),
         }  # fmt: skip
         book.word(tuple(said[name] for name in WORDS))
     connections = np.zeros(40, CONNECTION)

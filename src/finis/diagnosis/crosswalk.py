@@ -51,7 +51,8 @@ dead connection detection | END401 END402 | its messages 419004 to 419006 are co
 SYN timer | END102 END103 DNY304 DNY306 |
 embryonic limit, TCP Intercept | END504 DNY114 PAT302 |
 connection limit | END509 DNY104 |
-translated ports exhausted | DNY113 |
+translated ports exhausted | DNY113 DNY117 | DNY117: those of one host
+too many fragments | DNY119 |
 port refused | END101 |
 rejected by ICMP | END109 DNY108 DNY116 | DNY116: an answer, no error
 refused by an access list, with or without a reset | DNY101 DNY102 DNY103 END603 |
@@ -63,6 +64,7 @@ translation rules that do not match | DNY106 DNY107 |
 asymmetric path: SYN ACK alone | DNY401 END105 DNY305 |
 asymmetric path: one direction | END601 DNY402 |
 spoofed source, failed reverse path | DNY105 |
+late or second DNS answer | DNY118 |
 tuple used again within TIME-WAIT | END108 DNY404 |
 second SYN with another number | END111 | the drop reason tcp-seq-syn-diff is DNY503
 challenge ACK, its RST blocked | END107 DNY502 |

@@ -234,9 +234,10 @@ class DenialKinds(Kinds):
         return self.said.codes(part.book), self.hows.all(part.hows)
 
     def _said(self, told: Words) -> int:
-        """A number for what the words of a line tell rules: message, protocol, flags, kind, and
-        whether it names an access list."""
-        named = (told[_AT["msg_id"]], told[_AT["flags"]], told[_AT["acl"]] is None)
+        """A number for what the words of a line tell rules: message, protocol, flags, kind,
+        whether it names an access list, and what they ask of the firewall's own words."""
+        asked = _facts.asked_of(told[_AT["reason"]])
+        named = (told[_AT["msg_id"]], told[_AT["flags"]], told[_AT["acl"]] is None, asked)
         return self.words((*named, *shown(told)))
 
 

@@ -161,6 +161,12 @@ def repeated(refusal: Refusal) -> list[Claim]:
     return [Claim(f"Segments of this tuple were refused {total} times.", (refusal.proof,))]
 
 
+def said(refusal: Refusal) -> list[Claim]:
+    """The firewall's own words of the message, where they say more than that it refused."""
+    reason = refusal.row.get("reason")
+    return [Claim(f"Its words: “{reason}”.", (refusal.proof,))] if reason else []
+
+
 def drop_reason(refusal: Refusal) -> list[Claim]:
     drop = _drops.find(refusal.row.get("msg_id"))
     if drop is None:

@@ -273,7 +273,7 @@ MESSAGES = _events.messages(
 106016        deny:spoof     ip       Deny IP spoof from [(]{a_h:host}[)] to {b_h:host} on
     interface {a_if:tail_if}
 106017        deny:spoof     ip       Deny IP due to Land Attack from {a_h:host} to {b_h:host}
-106020        deny:spoof     ip       Deny IP teardrop fragment ({reason:parens}) from {a_h:host}
+106020        deny           ip       Deny IP teardrop fragment ({reason:parens}) from {a_h:host}
     to {b_h:host}
 106021        deny:spoof     -        Deny {proto} reverse path check from {a_h:host} to {b_h:host}
     on interface {a_if:tail_if}
