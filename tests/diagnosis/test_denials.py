@@ -746,6 +746,27 @@ def test_why_never_contradicts_the_harm_of_a_case(causes: dict[str, type]) -> No
         assert claimed is None or claimed[1] == word(harm), (case, key)
 
 
+@pytest.mark.parametrize(
+    ("lived", "product", "text"),
+    [
+        (302.0, "ASA", "Its idle timer is 5 min 2 s at most"),
+        (3600.0, "ASA", None),  # the default
+        (90_000.0, "ASA", None),
+        (None, "ASA", None),
+        (7200.0, "netfilter", "Its idle timer is 2 h at most"),
+    ],
+)
+def test_a_short_life_bounds_the_idle_timer(
+    causes: dict[str, type], lived: float | None, product: str, text: str | None
+) -> None:
+    row = after(IDLE, 900.0, flags="PSH ACK", conn_duration_s=lived, product=product)
+    before = Proof("asa.log", 6, "line")
+    claims = causes["DNY301"].claims(Refusal(row, Proof("asa.log", 7, "line"), None, before, None))
+    found = [claim for claim in claims if "idle timer" in claim.text]
+    assert [claim.proofs for claim in found] == ([(before,)] if text else [])
+    assert text is None or found[0].text.startswith(text)
+
+
 def test_a_drop_capture_is_not_taken_for_an_interface(causes: dict[str, type]) -> None:
     refusal = Refusal(asp("tcp-not-syn", interface="drop"), Proof("drop.txt", 2, "frame"))
     assert not any("interface drop" in command for command in causes["DNY901"].missing(refusal))

@@ -7,7 +7,7 @@ from typing import Any
 
 from finis import words
 from finis.correlation.stories import Proof, Refusal
-from finis.diagnosis import icmp, missing
+from finis.diagnosis import icmp, keepalives, missing
 from finis.diagnosis.cause import Alternative, Claim
 from finis.diagnosis.denials import _drops
 from finis.diagnosis.telling import span
@@ -125,6 +125,12 @@ def removed(refusal: Refusal) -> Claim:
         text = f"Its connection{number} had ended there as “{reason}” {when}."
         return Claim(text, proofs)
     return Claim(f"It had removed connection{number} as “{reason}” {when}{life}.", proofs)
+
+
+def idle_bound(refusal: Refusal) -> list[Claim]:
+    """How long the idle timer was at most that had removed its connection."""
+    row, proofs = refusal.row, (refusal.teardown or refusal.proof,)
+    return keepalives.bound(row.get("conn_duration_s"), row.get("product"), proofs)
 
 
 def built(refusal: Refusal) -> list[Claim]:
