@@ -183,6 +183,8 @@ ENDINGS: dict[str, tuple[str, str]] = {
                at(1, "106020", "Deny IP teardrop fragment (size = 24, offset = 0) from 203.0.113.9 "
                   "to 10.1.1.5")),
     "DNY601": (deny(1, "SYN FIN"), deny(1, "FIN ACK")),
+    "DNY120": (at(1, "710005", "UDP request discarded from 10.1.1.77/138 to inside:10.1.1.255/138"),
+               at(1, "710005", "UDP request discarded from 10.1.1.77/138 to inside:10.1.1.1/138")),
     "DNY201": (FINS + deny(125, "ACK"), connection("Flow timed out", lived=3600)
                + deny(7000, "ACK")),
     "DNY202": (FINS + deny(128, "FIN ACK"), FINS + deny(128, "PSH ACK")),

@@ -104,6 +104,12 @@ CASES: list[tuple[str, dict[str, Any], str, Confidence, Harm]] = [
      DEPENDS),
     ("fragments, database", denial(msg_id="209003", kind="other", flags=None), "DNY119", CERTAIN,
      DEPENDS),
+    *(
+        (f"710005 to {address}",
+         denial(msg_id="710005", kind="state", proto="UDP", flags=None, dst_h=address, dst_p=138),
+         "DNY120", LIKELY, HARMLESS)
+        for address in ("255.255.255.255", "10.1.1.255", "224.0.0.251", "239.255.255.250")
+    ),
     ("teardrop", denial(msg_id="106020", kind="other", flags=None), "DNY112", CERTAIN, DEPENDS),
     ("embryonic", denial(msg_id="201012", kind="limit", flags=None), "DNY114", CERTAIN, HARMFUL),
     ("limit", denial(msg_id="201011", kind="limit", flags=None), "DNY104", CERTAIN, HARMFUL),
@@ -475,6 +481,18 @@ QUIET: list[tuple[str, dict[str, Any], str, str]] = [
     ("an error is no answer",
      denial(msg_id="313004", kind="icmp", proto="icmp", flags="ICMP 3/1"), "DNY116", "DNY108"),
     ("… and handshakes", denial(msg_id="201013", kind="limit", flags=None), "DNY114", "DNY104"),
+    *(
+        (f"710005 to {address}",
+         denial(msg_id="710005", kind="state", proto=proto, flags=None, dst_h=address, dst_p=138),
+         "DNY120", "DNY103")
+        for address, proto in (
+            ("10.1.1.254", "UDP"), ("10.1.255.1", "UDP"), ("240.0.0.1", "UDP"), (None, "UDP"),
+            ("223.0.0.1", "udp"), ("10.1.1.255", "TCP"), ("host.255", "UDP"),
+        )
+    ),
+    ("a rule refused the broadcast",
+     denial(msg_id="106023", kind="policy", acl="OUT", flags=None, proto="udp",
+            dst_h="255.255.255.255"), "DNY120", "DNY101"),
     ("the pool is empty", denial(msg_id="305016", kind="limit", reason="port block exhaustion in "
                                  "PAT pool P"), "DNY117", "DNY113"),
     ("a query, no answer", denial(msg_id="106007", kind="policy", flags=None, reason="DNS Query"),
@@ -576,7 +594,7 @@ ANYTHING: dict[str, list[Any]] = {
     "msg_id": [
         *("106001", "106023", "305013", "305005", "313004", "313005", "710003", "500004"),
         *("110003", "999999", "202010", "201012", "201011", "419001"),
-        *("305016", "106007", "209005", "106020"),
+        *("305016", "106007", "209005", "106020", "710005"),
         *_drops.DROPS,
     ],
     "kind": [None, "policy", "state", "limit", "spoof", "icmp", "other"],
@@ -585,6 +603,7 @@ ANYTHING: dict[str, list[Any]] = {
          "FIN PSH URG", "FIN PSH ACK", "RST PSH ACK", "SYN RST", "SYN FIN ACK RST", "junk \x1b",
          "ICMP 3/4", "ICMP 0"],
     "acl": [None, "A"],
+    "dst_h": [None, "10.1.1.1", "10.1.1.255", "fe80::1"],
     "reason": [None, "DNS Response", "DNS Query", "reaching per-host PAT port block limit of 4"],
     "teardown": [None, "no such word", *map(word, Teardown)],
     "teardown_by": [None, "orig", "resp", "device", "unknown"],

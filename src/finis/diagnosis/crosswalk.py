@@ -56,6 +56,7 @@ too many fragments | DNY119 |
 port refused | END101 |
 rejected by ICMP | END109 DNY108 DNY116 | DNY116: an answer, no error
 refused by an access list, with or without a reset | DNY101 DNY102 DNY103 END603 |
+broadcast or multicast noise | DNY120 |
 denied by a URL filter or the user's authorisation | END506 DNY312 |
 scan | PAT301 DNY601 DNY602 END104 |
 accept queue full | END110 |

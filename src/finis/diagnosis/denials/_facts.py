@@ -126,6 +126,13 @@ def icmp(*kinds: str) -> pl.Expr:
     return _flags.is_in([f"ICMP {kind}" for kind in kinds])
 
 
+# Sent to a broadcast or multicast address, of IPv4: the last octet 255, the first 224 to 239.  Of
+# packed rows `kinds.to_many` tells it.
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+to_many = pl.col("dst_h").str.contains(
+    rf"^(?:(?:{_OCTET}\.){{3}}255|(?:22[4-9]|23\d)(?:\.{_OCTET}){{3}})$"
+)
+
 # What many causes ask is answered once: these conditions in full, by the name of the column that
 # stands for each, which `answered` adds.
 IN_FULL: dict[str, pl.Expr] = {}
