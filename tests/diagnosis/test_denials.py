@@ -748,6 +748,30 @@ def test_denial_in_words(causes: dict[str, type], values: dict[str, Any], text: 
     assert text in causes["DNY999"].claims(refusal)[0].text
 
 
+@pytest.mark.parametrize(
+    ("cause", "values", "words"),
+    [
+        (
+            "DNY117",
+            {"msg_id": "305016", "reason": "reaching per-host PAT port block limit of 4"},
+            "reaching per-host PAT port block limit of 4",
+        ),
+        ("DNY112", {"msg_id": "106020", "reason": "size = 24, offset = 0"}, "size = 24, offset"),
+        ("DNY504", {"msg_id": "419001", "reason": "MSS exceeded, MSS 1380, data 1460"}, "MSS 1380"),
+        ("DNY999", {"msg_id": "507003", "reason": "inspector drop"}, "inspector drop"),
+        ("DNY999", {"reason": None}, None),
+        ("DNY999", {"kind": "icmp", "reason": "type=3, code=3"}, None),
+    ],
+)
+def test_the_firewalls_words_are_quoted(
+    causes: dict[str, type], cause: str, values: dict[str, Any], words: str | None
+) -> None:
+    proof = Proof("asa.log", 7, "line")
+    said = [c for c in causes[cause].claims(Refusal(denial(**values), proof)) if "words" in c.text]
+    assert [c.proofs for c in said] == ([] if words is None else [(proof,)])
+    assert words is None or words in said[0].text
+
+
 def test_an_access_list_that_permitted_the_packet_is_named(causes: dict[str, type]) -> None:
     row = never(permitted_by="IN", permitted_file="asa.log", permitted_line=5, reach_s=7200.0)
     claims = causes["DNY402"].claims(Refusal(row, Proof("asa.log", 7, "line")))

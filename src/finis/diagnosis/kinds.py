@@ -181,8 +181,8 @@ def connection_keys(rows: Array, reasons: Array, hows: Array) -> Array:
 def to_many(hosts: Array) -> Array:
     """Which words of hosts are broadcast or multicast addresses (`_facts.to_many`)."""
     four = (hosts >= V4) & (hosts < NAMED)
-    of_many: Array = (hosts & 0xFF == 0xFF) | (hosts >> 28 & 0xF == 0xE)
-    return np.logical_and(four, of_many)
+    found: Array = four & ((hosts & 0xFF == 0xFF) | (hosts >> 28 & 0xF == 0xE))
+    return found
 
 
 # What denials' rules compare numbers with.

@@ -170,7 +170,9 @@ def repeated(refusal: Refusal) -> list[Claim]:
 def said(refusal: Refusal) -> list[Claim]:
     """The firewall's own words of the message, where they say more than that it refused."""
     reason = refusal.row.get("reason")
-    return [Claim(f"Its words: “{reason}”.", (refusal.proof,))] if reason else []
+    if not reason or refusal.row.get("kind") == "icmp":  # type and code: `denied` tells them
+        return []
+    return [Claim(f"Its words: “{reason}”.", (refusal.proof,))]
 
 
 def drop_reason(refusal: Refusal) -> list[Claim]:
