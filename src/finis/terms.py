@@ -239,21 +239,27 @@ class Teardown(IntEnum):
     IPS = 11
     IPS_RESET = 12
     TCP_INTERCEPT = 13
-    POLICY = 14  # Deny Terminate, Unauth Deny
+    POLICY = 14  # Unauth Deny: a URL filter or an authorisation
     FAILOVER = 15
     ADMIN = 16  # Xlate Clear, clear conn
-    ROUTE = 17  # route change, tunnel torn down, no adjacency
+    ROUTE = 17
     NORMALIZER = 18  # bad retransmission, overlap, window variation
     SYN_CONTROL = 19  # back channel from the wrong side
     INVALID_SYN = 20
     PROBE = 21
     CLUSTER = 22
-    PARENT = 23  # parent flow closed, pinhole timeout
+    PARENT = 23  # the flow it belongs to closed
     LOOPBACK = 24
     INJECTED = 25  # packet-tracer
     LIMIT = 26
     STILL_OPEN = 27
     REFUSED = 28  # a RST was the only answer to the SYN
+    IPS_DOWN = 29  # the inspection module does not work, and nothing may pass without it
+    TUNNEL = 30
+    NO_NEXT_HOP = 31  # its link-layer address cannot be had
+    ZONE = 32  # the zone of an interface has no interface left
+    PINHOLE = 33  # a secondary flow was expected and not used
+    BYPASS_IDLE = 34  # idle, of a flow whose TCP state the firewall does not follow
 
 
 class Confidence(IntEnum):

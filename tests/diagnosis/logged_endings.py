@@ -48,6 +48,16 @@ def deny(seconds: float, flags: str, src: str = IN, dst: str = OUT, inside: bool
     return at(seconds, "106015", text)
 
 
+def bypassed(reason: str) -> str:
+    """A connection whose TCP state the firewall does not follow."""
+    own = f"outside:{OUT} ({OUT}) to inside:{IN} ({IN})"
+    return at(0, "302303", f"Built TCP state-bypass connection 4711 from {own}") + at(
+        125, "302304",
+        f"Teardown TCP state-bypass connection 4711 from {PAIR} duration 0:02:05 bytes 900 "
+        f"{reason}",
+    )  # fmt: skip
+
+
 def busy(hours: float = 2.5) -> str:
     """Other connections, one a minute: the log would have shown whatever there was."""
     lines = []
@@ -98,20 +108,26 @@ ENDINGS: dict[str, tuple[str, str]] = {
     "END402": (connection("Flow timed out with reset", lived=3600),
                connection("Flow timed out", lived=3600)),
     "END404": (connection("FIN Timeout", lived=700), connection("Flow timed out", lived=3600)),
-    "END502": (connection("Flow closed by inspection"), FINS),
-    "END503": (connection("Flow reset by IPS"), connection("TCP Reset-I")),
+    "END502": (connection("Deny - Terminate"), connection("Unauth Deny")),
+    "END503": (connection("Flow reset by IPS"), connection("IPS fail-close")),
     "END504": (connection("Flow terminated by TCP Intercept", 0, 0),
                connection("SYN Timeout", 0, 30)),
     "END505": (connection("TCP unexpected window size variation"), FINS),
-    "END506": (connection("Deny Terminate"), connection("TCP Reset-O")),
+    "END506": (connection("Unauth Deny"), connection("Deny Terminate")),
     "END507": (connection("Failover primary closed"), FINS),
     "END508": (connection("Xlate Clear"), FINS),
     "END510": (connection("SYN Control", 0, 0), connection("SYN Timeout", 0, 30)),
-    "END511": (connection("Parent flow is closed"), FINS),
+    "END511": (connection("Parent flow is closed"), connection("Pinhole Timeout", 0)),
     "END512": (connection("Probe completed"), FINS),
     "END513": (connection("Cluster flow with CLU closed on owner"), FINS),
     "END514": (connection("Flow is a loopback"), FINS),
-    "END602": (connection("Route change"), FINS),
+    "END515": (connection("IPS fail-close"), connection("Flow terminated by IPS")),
+    "END516": (connection("Tunnel has been torn down"), connection("Route change")),
+    "END517": (connection("No valid adjacency"), connection("Route change")),
+    "END518": (connection("No interfaces associated with zone"), connection("Route change")),
+    "END519": (bypassed("Connection timeout"), connection("Connection timeout", lived=3600)),
+    "END520": (connection("Pinhole Timeout", 0), connection("Parent flow is closed")),
+    "END602": (connection("Route change"), connection("Tunnel has been torn down")),
     "END902": (connection("Unknown"), FINS),
     "DNY102": (at(1, "106001", f"Inbound TCP connection denied from {OUT} to {IN} flags SYN  on "
                   "interface outside"), attempts(1, 1, "203.0.113.10")),
@@ -154,6 +170,21 @@ ENDINGS: dict[str, tuple[str, str]] = {
                   "203.0.113.10: no matching session"),
                at(1, "313004", "Denied ICMP type=3, from laddr 10.9.9.9 on interface inside to "
                   "203.0.113.10: no matching session")),
+    "DNY117": (at(1, "305016", f"Unable to create TCP connection from {PAIR} due to reaching "
+                  "per-host PAT port block limit of 4."),
+               at(1, "305016", f"Unable to create TCP connection from {PAIR} due to port block "
+                  "exhaustion in PAT pool P.")),
+    "DNY118": (at(1, "106007", "Deny inbound UDP from 198.51.100.53/53 to 203.0.113.1/49152 due to "
+                  "DNS Response"),
+               at(1, "106007", "Deny inbound UDP from 198.51.100.53/49152 to 203.0.113.1/53 due to "
+                  "DNS Query")),
+    "DNY119": (at(1, "209005", "Discard IP fragment set with more than 24 elements: src = "
+                  "203.0.113.9, dest = 10.1.1.5, proto = UDP, id = 34"),
+               at(1, "106020", "Deny IP teardrop fragment (size = 24, offset = 0) from 203.0.113.9 "
+                  "to 10.1.1.5")),
+    "DNY601": (deny(1, "SYN FIN"), deny(1, "FIN ACK")),
+    "DNY120": (at(1, "710005", "UDP request discarded from 10.1.1.77/138 to inside:10.1.1.255/138"),
+               at(1, "710005", "UDP request discarded from 10.1.1.77/138 to inside:10.1.1.1/138")),
     "DNY201": (FINS + deny(125, "ACK"), connection("Flow timed out", lived=3600)
                + deny(7000, "ACK")),
     "DNY202": (FINS + deny(128, "FIN ACK"), FINS + deny(128, "PSH ACK")),
@@ -171,6 +202,10 @@ ENDINGS: dict[str, tuple[str, str]] = {
     "DNY312": (connection("Flow closed by inspection") + deny(126, "PSH ACK"),
                FINS + deny(126, "PSH ACK")),
     "DNY316": (connection("Parent flow is closed") + deny(126, "ACK"), FINS + deny(126, "ACK")),
+    "DNY317": (connection("Tunnel has been torn down") + deny(126, "PSH ACK"),
+               connection("Route change") + deny(126, "PSH ACK")),
+    "DNY318": (connection("Parent flow is closed") + deny(125, "PSH ACK"),
+               connection("Parent flow is closed") + deny(126, "ACK")),
     "DNY402": (busy() + deny(LATER, "PSH ACK"), deny(1, "PSH ACK")),
     "DNY403": (busy() + deny(LATER, "RST"), FINS + deny(140, "RST")),
     "DNY404": (FINS + deny(155, "RST") + built(156, 4712), FINS + deny(155, "RST")),

@@ -92,7 +92,25 @@ CASES: list[tuple[str, dict[str, Any], str, Confidence, Harm]] = [
         denial(msg_id="710003", kind="policy", flags=None, dst_p=22), "DNY103", CERTAIN, DEPENDS,
     ),
     ("PAT pool", denial(msg_id="202010", kind="limit", flags=None), "DNY113", CERTAIN, HARMFUL),
-    ("PAT port block", denial(msg_id="305016", kind="limit"), "DNY113", CERTAIN, HARMFUL),
+    ("PAT port block", denial(msg_id="305016", kind="limit", reason="port block exhaustion in PAT "
+                              "pool P"), "DNY113", CERTAIN, HARMFUL),
+    ("… of one host", denial(msg_id="305016", kind="limit", reason="reaching per-host PAT port "
+                             "block limit of 4"), "DNY117", CERTAIN, HARMFUL),
+    ("late DNS answer", denial(msg_id="106007", kind="policy", proto="udp", flags=None, src_p=53,
+                               dst_p=49152, reason="DNS Response"), "DNY118", LIKELY, DEPENDS),
+    ("DNS query", denial(msg_id="106007", kind="policy", proto="udp", flags=None, src_p=49152,
+                         dst_p=53, reason="DNS Query"), "DNY102", CERTAIN, DEPENDS),
+    ("fragments, too many", denial(msg_id="209005", kind="other", flags=None), "DNY119", CERTAIN,
+     DEPENDS),
+    ("fragments, database", denial(msg_id="209003", kind="other", flags=None), "DNY119", CERTAIN,
+     DEPENDS),
+    *(
+        (f"710005 to {address}",
+         denial(msg_id="710005", kind="state", proto="UDP", flags=None, dst_h=address, dst_p=138),
+         "DNY120", LIKELY, HARMLESS)
+        for address in ("255.255.255.255", "10.1.1.255", "224.0.0.251", "239.255.255.250")
+    ),
+    ("teardrop", denial(msg_id="106020", kind="other", flags=None), "DNY112", CERTAIN, DEPENDS),
     ("embryonic", denial(msg_id="201012", kind="limit", flags=None), "DNY114", CERTAIN, HARMFUL),
     ("limit", denial(msg_id="201011", kind="limit", flags=None), "DNY104", CERTAIN, HARMFUL),
     ("limit drop", asp("tcp-conn-limit", flags="SYN"), "DNY104", CERTAIN, HARMFUL),
@@ -263,8 +281,16 @@ CASES: list[tuple[str, dict[str, Any], str, Confidence, Harm]] = [
     ("inspection", after(Teardown.INSPECTION), "DNY312", CERTAIN, DEPENDS),
     ("ips", after(Teardown.IPS_RESET, flags="RST"), "DNY312", CERTAIN, DEPENDS),
     ("normaliser", after(Teardown.NORMALIZER, flags="PSH ACK"), "DNY312", CERTAIN, DEPENDS),
+    ("module down", after(Teardown.IPS_DOWN, flags="PSH ACK"), "DNY312", CERTAIN, HARMFUL),
+    ("module down, then a RST", after(Teardown.IPS_DOWN, flags="RST"), "DNY312", CERTAIN, DEPENDS),
     ("cleared", after(Teardown.ADMIN, flags="PSH ACK"), "DNY313", CERTAIN, HARMFUL),
     ("route", after(Teardown.ROUTE, flags="PSH ACK"), "DNY314", CERTAIN, HARMFUL),
+    ("tunnel", after(Teardown.TUNNEL, flags="PSH ACK"), "DNY317", CERTAIN, HARMFUL),
+    ("tunnel, then a FIN", after(Teardown.TUNNEL, flags="FIN ACK"), "DNY317", CERTAIN, DEPENDS),
+    ("next hop", after(Teardown.NO_NEXT_HOP), "DNY317", CERTAIN, HARMFUL),
+    ("zone", after(Teardown.ZONE), "DNY317", CERTAIN, HARMFUL),
+    ("parent, then data", after(Teardown.PARENT, flags="PSH ACK"), "DNY318", LIKELY, HARMFUL),
+    ("parent, last data", after(Teardown.PARENT, flags="FIN PSH ACK"), "DNY318", LIKELY, HARMFUL),
     ("the standby unit dropped its copy", after(Teardown.FAILOVER), "DNY316", POSSIBLE, DEPENDS),
     ("failover just before", never(failover_s=4.0), "DNY315", LIKELY, HARMFUL),
     ("failover, the log of the other unit shows it open",
@@ -320,6 +346,9 @@ CASES: list[tuple[str, dict[str, Any], str, Confidence, Harm]] = [
     ("FIN scan", never(flags="FIN"), "DNY601", LIKELY, DEPENDS),
     ("XMAS scan", denial(flags="FIN PSH URG", seen_before="unknown"), "DNY601", LIKELY, DEPENDS),
     ("NULL scan", never(flags=""), "DNY601", LIKELY, DEPENDS),
+    ("SYN FIN", never(flags="SYN FIN"), "DNY601", LIKELY, DEPENDS),
+    ("SYN RST", denial(flags="SYN RST", seen_before="unknown"), "DNY601", LIKELY, DEPENDS),
+    ("SYN FIN ACK is no SYN ACK", never(flags="SYN FIN ACK"), "DNY601", LIKELY, DEPENDS),
     (
         "SYN scan",
         denial(
@@ -452,6 +481,28 @@ QUIET: list[tuple[str, dict[str, Any], str, str]] = [
     ("an error is no answer",
      denial(msg_id="313004", kind="icmp", proto="icmp", flags="ICMP 3/1"), "DNY116", "DNY108"),
     ("… and handshakes", denial(msg_id="201013", kind="limit", flags=None), "DNY114", "DNY104"),
+    *(
+        (f"710005 to {address}",
+         denial(msg_id="710005", kind="state", proto=proto, flags=None, dst_h=address, dst_p=138),
+         "DNY120", "DNY103")
+        for address, proto in (
+            ("10.1.1.254", "UDP"), ("10.1.255.1", "UDP"), ("240.0.0.1", "UDP"), (None, "UDP"),
+            ("223.0.0.1", "udp"), ("10.1.1.255", "TCP"), ("host.255", "UDP"),
+        )
+    ),
+    ("a rule refused the broadcast",
+     denial(msg_id="106023", kind="policy", acl="OUT", flags=None, proto="udp",
+            dst_h="255.255.255.255"), "DNY120", "DNY101"),
+    ("the pool is empty", denial(msg_id="305016", kind="limit", reason="port block exhaustion in "
+                                 "PAT pool P"), "DNY117", "DNY113"),
+    ("a query, no answer", denial(msg_id="106007", kind="policy", flags=None, reason="DNS Query"),
+     "DNY118", "DNY102"),
+    ("a fragment beyond any packet", denial(msg_id="209004", kind="other", flags=None),
+     "DNY119", "DNY112"),
+    ("a scan of a known tuple is judged with it", after(FINS, 1.0, flags="SYN FIN"),
+     "DNY601", "DNY316"),
+    ("overlapping fragments", denial(msg_id="106020", kind="other", flags=None),
+     "DNY105", "DNY112"),
     ("beyond the window, not beyond the MSS", asp("tcp-seq-past-win"), "DNY504", "DNY503"),
     ("no access list is named", denial(msg_id="106001", kind="policy", flags="SYN"),
      "DNY101", "DNY102"),
@@ -489,6 +540,9 @@ QUIET: list[tuple[str, dict[str, Any], str, str]] = [
     ("the inspection ended it", after(Teardown.INSPECTION), "DNY311", "DNY312"),
     ("the firewall reset it", after(Teardown.RESET_DEVICE), "DNY312", "DNY311"),
     ("the route changed", after(Teardown.ROUTE), "DNY313", "DNY314"),
+    ("the route changed", after(Teardown.ROUTE), "DNY317", "DNY314"),
+    ("the tunnel went", after(Teardown.TUNNEL), "DNY314", "DNY317"),
+    ("no data after the parent", after(Teardown.PARENT, flags="FIN ACK"), "DNY318", "DNY316"),
     ("somebody cleared it", after(Teardown.ADMIN), "DNY314", "DNY313"),
     ("a reason with a cause of its own", after(FINS), "DNY316", "DNY201"),
     ("the log begins too late to say never", denial(seen_before="unknown"), "DNY402", "DNY901"),
@@ -540,6 +594,7 @@ ANYTHING: dict[str, list[Any]] = {
     "msg_id": [
         *("106001", "106023", "305013", "305005", "313004", "313005", "710003", "500004"),
         *("110003", "999999", "202010", "201012", "201011", "419001"),
+        *("305016", "106007", "209005", "106020", "710005"),
         *_drops.DROPS,
     ],
     "kind": [None, "policy", "state", "limit", "spoof", "icmp", "other"],
@@ -548,6 +603,8 @@ ANYTHING: dict[str, list[Any]] = {
          "FIN PSH URG", "FIN PSH ACK", "RST PSH ACK", "SYN RST", "SYN FIN ACK RST", "junk \x1b",
          "ICMP 3/4", "ICMP 0"],
     "acl": [None, "A"],
+    "dst_h": [None, "10.1.1.1", "10.1.1.255", "fe80::1"],
+    "reason": [None, "DNS Response", "DNS Query", "reaching per-host PAT port block limit of 4"],
     "teardown": [None, "no such word", *map(word, Teardown)],
     "teardown_by": [None, "orig", "resp", "device", "unknown"],
     "from_side": [None, "orig", "resp"],
@@ -691,6 +748,30 @@ def test_denial_in_words(causes: dict[str, type], values: dict[str, Any], text: 
     assert text in causes["DNY999"].claims(refusal)[0].text
 
 
+@pytest.mark.parametrize(
+    ("cause", "values", "words"),
+    [
+        (
+            "DNY117",
+            {"msg_id": "305016", "reason": "reaching per-host PAT port block limit of 4"},
+            "reaching per-host PAT port block limit of 4",
+        ),
+        ("DNY112", {"msg_id": "106020", "reason": "size = 24, offset = 0"}, "size = 24, offset"),
+        ("DNY504", {"msg_id": "419001", "reason": "MSS exceeded, MSS 1380, data 1460"}, "MSS 1380"),
+        ("DNY999", {"msg_id": "507003", "reason": "inspector drop"}, "inspector drop"),
+        ("DNY999", {"reason": None}, None),
+        ("DNY999", {"kind": "icmp", "reason": "type=3, code=3"}, None),
+    ],
+)
+def test_the_firewalls_words_are_quoted(
+    causes: dict[str, type], cause: str, values: dict[str, Any], words: str | None
+) -> None:
+    proof = Proof("asa.log", 7, "line")
+    said = [c for c in causes[cause].claims(Refusal(denial(**values), proof)) if "words" in c.text]
+    assert [c.proofs for c in said] == ([] if words is None else [(proof,)])
+    assert words is None or words in said[0].text
+
+
 def test_an_access_list_that_permitted_the_packet_is_named(causes: dict[str, type]) -> None:
     row = never(permitted_by="IN", permitted_file="asa.log", permitted_line=5, reach_s=7200.0)
     claims = causes["DNY402"].claims(Refusal(row, Proof("asa.log", 7, "line")))
@@ -706,6 +787,27 @@ def test_why_never_contradicts_the_harm_of_a_case(causes: dict[str, type]) -> No
         claimed = re.match(r"(harmless|harmful)\b(?! (if|once|unless|for|with|after|where))",
                            causes[key].harm_why)  # fmt: skip
         assert claimed is None or claimed[1] == word(harm), (case, key)
+
+
+@pytest.mark.parametrize(
+    ("lived", "product", "text"),
+    [
+        (302.0, "ASA", "Its idle timer is 5 min 2 s at most"),
+        (3600.0, "ASA", None),  # the default
+        (90_000.0, "ASA", None),
+        (None, "ASA", None),
+        (7200.0, "netfilter", "Its idle timer is 2 h at most"),
+    ],
+)
+def test_a_short_life_bounds_the_idle_timer(
+    causes: dict[str, type], lived: float | None, product: str, text: str | None
+) -> None:
+    row = after(IDLE, 900.0, flags="PSH ACK", conn_duration_s=lived, product=product)
+    before = Proof("asa.log", 6, "line")
+    claims = causes["DNY301"].claims(Refusal(row, Proof("asa.log", 7, "line"), None, before, None))
+    found = [claim for claim in claims if "idle timer" in claim.text]
+    assert [claim.proofs for claim in found] == ([(before,)] if text else [])
+    assert text is None or found[0].text.startswith(text)
 
 
 def test_a_drop_capture_is_not_taken_for_an_interface(causes: dict[str, type]) -> None:

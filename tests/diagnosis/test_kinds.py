@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 
 from finis.diagnosis import kinds
+from finis.diagnosis.denials import _facts
 from finis.diagnosis.engine import catalogue, complete, judge_table
 from finis.tracking.parts import CONNECTION, DENIAL, LogPart
-from finis.wire.dialects._packed import BIT, WORDS, Book
+from finis.wire.dialects._packed import BIT, NAMED, V4, WORDS, Book, ipv4
 
 MESSAGES = (
     *("106015",) * 12,
@@ -18,6 +19,9 @@ MESSAGES = (
     "106016",
     "305013",
     "313005",
+    "305016",
+    "106007",
+    "710005",
     "201010",
     "419001",
     None,
@@ -62,6 +66,7 @@ def part(rnd: np.random.Generator) -> LogPart:
             "proto": rnd.choice((*("tcp",) * 6, "udp", "icmp", None)), "flags": rnd.choice(FLAGS),
             "denial_kind": rnd.choice(("state", "state", "policy", "limit", "spoof", None)),
             "acl": rnd.choice(("in", None)),
+            "reason": rnd.choice((None, "DNS Response", "DNS Query", "a per-host limit", "other")),
         }  # fmt: skip
         book.word(tuple(said[name] for name in WORDS))
     connections = np.zeros(40, CONNECTION)
@@ -84,7 +89,8 @@ def part(rnd: np.random.Generator) -> LogPart:
     event = row["event"]
     event["words"] = rnd.integers(0, len(book.words), count)
     for end in "ab":
-        event[f"{end}_h"] = (1 << 32) + 7
+        hosts = [(1 << 32) + 7, (1 << 32) + (10 << 24 | 255), (1 << 32) + (224 << 24 | 5), 0]
+        event[f"{end}_h"] = rnd.choice(np.array(hosts, np.uint64), count)
         event[f"{end}_p"] = rnd.choice((0, 80, 1023, 1024, 40_000), count)
     event["has"] = rnd.choice((0, BIT["a_p"], BIT["b_p"], BIT["a_p"] | BIT["b_p"]), count)
     return LogPart(connections, out, book, ["fw"], list(HOWS), [None], {"fw": "ASA"})
@@ -139,6 +145,20 @@ def test_rules_tell_no_difference_within_a_kind(seed: int) -> None:
     verdict = ("cause", "confidence", "harm")
     assert judged.select(verdict).equals(again_judged.select(verdict))
     assert judged["cause"].n_unique() > 20
+
+
+def test_numbers_and_texts_of_hosts_tell_the_same_of_many() -> None:
+    rnd = np.random.default_rng(5)
+    edges = rnd.choice(np.array([0, 1, 9, 10, 99, 100, 199, 200, 223, 224, 239, 240, 254, 255]),
+                       (5000, 4))  # fmt: skip
+    texts = [".".join(map(str, row)) for row in edges.tolist()]
+    words = np.array([V4 + ipv4(text) for text in texts], np.uint64)
+    said = pl.DataFrame({"dst_h": texts}).select(_facts.to_many).to_series().to_numpy()
+    assert np.array_equal(kinds.to_many(words), said)
+    odd = ["10.1.1.0255", "300.1.1.255", "1.2.255", "a.1.1.255", "224.0.0.5.1", "::ffff:10.1.1.255"]
+    assert all(ipv4(text) < 0 for text in odd)
+    assert not pl.DataFrame({"dst_h": odd}).select(_facts.to_many).to_series().any()
+    assert not kinds.to_many(np.array([0, NAMED + 255], np.uint64)).any()
 
 
 def test_too_many_words_begin_anew() -> None:

@@ -19,7 +19,9 @@ from finis.wire.dialects._packed import BIT, NAMED, V4
 _logrows = pytest.importorskip("finis.diagnosis._logrows")
 
 STAMPS = st.sampled_from([-(2**62), -1, 0, 1, 999_999_999, 10**9, 1_700_000_000 * 10**9])
-HOSTS = st.sampled_from([0, V4, V4 + 7, V4 + 2**32 - 1, NAMED, NAMED + 1, NAMED + 5])
+HOSTS = st.sampled_from(
+    [0, V4, V4 + 7, V4 + 2**32 - 1, V4 + (239 << 24), NAMED, NAMED + 1, NAMED + 5]
+)
 HAS = st.integers(0, (1 << len(BIT)) - 1)
 
 

@@ -65,6 +65,13 @@ def test_what_is_lacking_is_said() -> None:
         "It was captured at one point only: what the path did to it is not visible.",
         "No firewall log line tells its end.",
     ]
+    unheard = logged("unknown", teardown_reason="TCP Proxy FIN Timeout")
+    assert missing.lacking(unheard)[1] == (
+        "The firewall's log gives a reason for its end that finis does not know."
+    )
+    for silent in (None, "Unknown", "Allow", "Trust, Intrusion Monitor"):
+        told = missing.lacking(logged("unknown", teardown_reason=silent))
+        assert told[1] == "The firewall's log gives no reason for its end."
     assert missing.lacking(logged("unknown")) == [
         "No capture shows the connection.",
         "The firewall's log gives no reason for its end.",

@@ -104,6 +104,20 @@ def test_firewall_timer_is_the_shortest_life() -> None:
     assert embryonic.title == "embryonic timer of fw: about 30 s"
 
 
+def test_keep_alives_are_advised_by_the_timer_found() -> None:
+    """More often than it, and only against silence: a handshake has no keep-alives."""
+    [idle] = found("PAT102", removed([300.0] * 8))
+    assert "net.ipv4.tcp_keepalive_time=150`" in idle.remedy["Linux"]
+    assert "KeepAliveTime (150000," in idle.remedy["Windows"]
+    assert "so_keepalive=150s" in idle.remedy["nginx"]
+    [bypass] = found("PAT102", removed([120.0] * 8, "bypass-idle"))
+    assert bypass.title.startswith("idle timer (state bypass) of fw: about 120 s")
+    assert "keepalive_time=60`" in bypass.remedy["Linux"]
+    for reason in ("syn-timeout", "fin-timeout"):
+        [other] = found("PAT102", removed([30.0] * 8, reason))
+        assert not any("keep" in text.lower() for text in other.remedy.values())
+
+
 def test_timers_of_two_firewalls() -> None:
     """Polars 2.1 panicked where all rows of several groups fitted."""
     rows = [

@@ -25,7 +25,9 @@ SLACK = SECOND  # two sightings of one connection overlap, give or take
 SYN_REPEATS = 15 * SECOND  # a first SYN lost on the way: the far point sees a repetition
 LATE_AFTER_CLOSE = 300 * SECOND  # retransmissions of ends whose connection is torn down
 LATE_AFTER_TIMEOUT = 86_400 * SECOND  # an application that wakes after the firewall's timer
-TIMED_OUT = frozenset(("idle-timeout", "idle-timeout-reset", "fin-timeout", "unknown"))
+TIMED_OUT = frozenset(
+    ("idle-timeout", "idle-timeout-reset", "bypass-idle", "fin-timeout", "unknown")
+)
 FEW = 16  # observations that may share one IP ID and still be compared …
 MANY_IDS = 200_000  # … unless there are more such IDs than this: then two
 IP_IDS = 3  # IP IDs that must agree

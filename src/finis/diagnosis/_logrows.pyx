@@ -21,7 +21,7 @@ cdef enum:
     NO_SIDE = 255
 
 cdef int64_t NEVER = -(2**63), NS = 1_000_000_000
-cdef uint64_t NAMED = _packed.NAMED
+cdef uint64_t V4 = _packed.V4, NAMED = _packed.NAMED
 
 
 cdef inline uint64_t code_of(const uint64_t[::1] named, uint64_t host) noexcept nogil:
@@ -148,6 +148,11 @@ cdef inline uint64_t port_kind(bint known, uint16_t port) noexcept nogil:
     return (1 if port < PRIVILEGED else 2) if known else 0
 
 
+cdef inline bint to_many(uint64_t host) noexcept nogil:
+    """As `kinds.to_many`."""
+    return V4 <= host < NAMED and (host & 0xFF == 0xFF or host >> 28 & 0xF == 0xE)
+
+
 cdef uint64_t kind_of_denial(
     const Refused* d, const Connection* c, uint64_t said, const uint64_t[::1] hows, uint64_t cause
 ) noexcept nogil:
@@ -165,7 +170,7 @@ cdef uint64_t kind_of_denial(
                 key |= <uint64_t>(c.end.by + 1) << 25
                 key |= sign(c.end.has & HAS_BYTES != 0, c.end.bytes == 0) << 28
         key |= (cause + 1) << 30
-    key |= <uint64_t>known << 37 | <uint64_t>d.refusal.seen << 38
+    key |= <uint64_t>to_many(e.host[B]) << 37 | <uint64_t>d.refusal.seen << 38
     key |= <uint64_t>d.refusal.side << 40 | <uint64_t>d.refusal.pending << 42
     key |= step(d.refusal.lag_s, LAG_S) << 43 | step(d.syn_after_s, SYN_AFTER_S) << 46
     key |= step(d.refusal.failover_s, FAILOVER_S) << 49

@@ -46,14 +46,18 @@ FIN timer | END404 | the log gives both one reason; packets tell END403 apart
 idle timer | END401 PAT102 |
 idle timer, then the application speaks | END401 DNY301 DNY302 |
 idle timer, both sides told | END402 |
+idle timer of a flow that bypasses the state check | END519 |
 dead connection detection | END401 END402 | its messages 419004 to 419006 are context only
 SYN timer | END102 END103 DNY304 DNY306 |
 embryonic limit, TCP Intercept | END504 DNY114 PAT302 |
 connection limit | END509 DNY104 |
-translated ports exhausted | DNY113 |
+translated ports exhausted | DNY113 DNY117 | DNY117: those of one host
+too many fragments | DNY119 |
 port refused | END101 |
 rejected by ICMP | END109 DNY108 DNY116 | DNY116: an answer, no error
-refused by an access list, with or without a reset | DNY101 DNY102 DNY103 END506 END603 |
+refused by an access list, with or without a reset | DNY101 DNY102 DNY103 END603 |
+broadcast or multicast noise | DNY120 |
+denied by a URL filter or the user's authorisation | END506 DNY312 |
 scan | PAT301 DNY601 DNY602 END104 |
 accept queue full | END110 |
 # Routing, translation, state
@@ -61,6 +65,7 @@ translation rules that do not match | DNY106 DNY107 |
 asymmetric path: SYN ACK alone | DNY401 END105 DNY305 |
 asymmetric path: one direction | END601 DNY402 |
 spoofed source, failed reverse path | DNY105 |
+late or second DNS answer | DNY118 |
 tuple used again within TIME-WAIT | END108 DNY404 |
 second SYN with another number | END111 | the drop reason tcp-seq-syn-diff is DNY503
 challenge ACK, its RST blocked | END107 DNY502 |
@@ -69,12 +74,16 @@ keep-alive race | END313 |
 idle timer of a load balancer | END314 PAT101 |
 failover without state | DNY315 PAT204 END507 |
 cleared by an administrator | END508 DNY313 |
-route or tunnel changed | END602 DNY314 DNY111 |
+route changed | END602 DNY314 DNY111 |
+tunnel, next hop or zone lost | END516 END517 END518 DNY317 DNY111 |
 untranslated answers (conntrack invalid) | PAT402 |
 # The firewall decided
 reset by the firewall | END501 DNY311 |
 inspection | END502 DNY312 |
-intrusion prevention | END503 DNY110 |
+intrusion prevention | END503 DNY110 DNY312 |
+inspection module down | END515 DNY110 DNY312 |
+control connection ended | END511 DNY318 DNY316 |
+secondary connection never came | END520 |
 normaliser stalls the connection | END505 END606 DNY503 | by log, by packets, by drop reason
 MSS exceeded | DNY504 |
 probes, offload, packet-tracer | END512 |

@@ -19,7 +19,7 @@ from finis.records import dataclass
 from finis.terms import Confidence, word
 from finis.tracking.output import refusal_kind
 from finis.tracking.parts import LogPart
-from finis.wire.dialects._packed import BIT, WORDS, Book, Words
+from finis.wire.dialects._packed import BIT, NAMED, V4, WORDS, Book, Words
 
 Array = np.ndarray
 Judge = Callable[[Array], pl.DataFrame]  # some rows → their frame, judged
@@ -178,6 +178,13 @@ def connection_keys(rows: Array, reasons: Array, hows: Array) -> Array:
     return key.value
 
 
+def to_many(hosts: Array) -> Array:
+    """Which words of hosts are broadcast or multicast addresses (`_facts.to_many`)."""
+    four = (hosts >= V4) & (hosts < NAMED)
+    found: Array = four & ((hosts & 0xFF == 0xFF) | (hosts >> 28 & 0xF == 0xE))
+    return found
+
+
 # What denials' rules compare numbers with.
 LAG_S = (_facts.SAME_MOMENT_S, _facts.SYN_ACK_RETRY_S, _facts.LATE_S)
 SYN_AFTER_S = (0.0, _facts.REUSE_S, _facts.SYN_RETRY_S)
@@ -234,9 +241,10 @@ class DenialKinds(Kinds):
         return self.said.codes(part.book), self.hows.all(part.hows)
 
     def _said(self, told: Words) -> int:
-        """A number for what the words of a line tell rules: message, protocol, flags, kind, and
-        whether it names an access list."""
-        named = (told[_AT["msg_id"]], told[_AT["flags"]], told[_AT["acl"]] is None)
+        """A number for what the words of a line tell rules: message, protocol, flags, kind,
+        whether it names an access list, and what they ask of the firewall's own words."""
+        asked = _facts.asked_of(told[_AT["reason"]])
+        named = (told[_AT["msg_id"]], told[_AT["flags"]], told[_AT["acl"]] is None, asked)
         return self.words((*named, *shown(told)))
 
 
@@ -249,7 +257,7 @@ def denial_keys(
     event = rows["event"]
     key = _Key(len(rows))
     key.add(said[event["words"]], 17)
-    known = denials["at"] >= 0
+    known = denials["at"] >= 0  # so its connection has a cause
     at = np.where(known, denials["at"], 0)
     over = known & ~np.isnan(rows["lag_s"])  # what a denial shows of the end before it
     if len(connections):
@@ -263,7 +271,7 @@ def denial_keys(
         key.add(np.where(known, causes[at] + 1, 0), 7)
     else:
         key.bits += 20
-    key.add(known, 1)
+    key.add(to_many(event["b_h"]), 1)
     key.add(rows["seen"], 2)
     key.add(rows["side"], 2)
     key.add(rows["pending"], 1)

@@ -100,6 +100,10 @@ class Where:
         }
 
 
+# What stands where a reason would: the catch-all, and what a rule did with the connection.
+NO_REASONS = ("", "unknown", "allow", "trust", "monitor", "fastpath")
+
+
 def lacking(row: Mapping[str, Any]) -> list[str]:
     """What the inputs do not hold about a connection, in sentences."""
     out = []
@@ -114,7 +118,9 @@ def lacking(row: Mapping[str, Any]) -> list[str]:
     if not row.get("has_log"):
         out.append("No firewall log line tells its end.")
     elif row.get("teardown") in (None, "unknown"):
-        out.append("The firewall's log gives no reason for its end.")
+        said = (row.get("teardown_reason") or "").lower().partition(",")[0] not in NO_REASONS
+        known = "a reason for its end that finis does not know" if said else "no reason for its end"
+        out.append(f"The firewall's log gives {known}.")
     return out
 
 

@@ -43,7 +43,7 @@ MESSAGES: list[tuple[str, str, dict[str, Any]]] = [
         **AB, "kind": "built", "flags": "state-bypass", "initiator": "a", "conn_id": 9}),
     ("302304", f"Teardown TCP state-bypass connection 9 from {PAIR} duration 1:00:02 bytes 245 "
      "Connection timeout", {**AB, "kind": "teardown", "flags": "state-bypass",
-                            "teardown": "idle-timeout", "bytes": 245}),
+                            "teardown": "bypass-idle", "bytes": 245}),
     ("106001", f"Inbound TCP connection denied from {A}/50123 to {B}/443 flags SYN  on interface "
      "outside", {**DENY, **AB, "a_if": "outside", "flags": "SYN", "initiator": "a",
                  "denial_kind": "policy"}),

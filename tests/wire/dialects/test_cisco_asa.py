@@ -157,8 +157,21 @@ def test_reasons_cover_the_vocabulary_of_endings() -> None:
     codes = {code for code, _ in cisco_asa.REASONS.values()}
     assert set(Teardown) - codes == {
         Teardown.RESET_ORIG, Teardown.RESET_RESP, Teardown.LIMIT, Teardown.STILL_OPEN,
-            Teardown.REFUSED,
+            Teardown.REFUSED, Teardown.BYPASS_IDLE,
     }  # fmt: skip
+
+
+def test_silence_means_another_thing_where_the_state_is_not_followed() -> None:
+    """FINs do not end the entry of a flow that bypasses the state check."""
+    for reason, one, other in (
+        ("Connection timeout", "idle-timeout", "bypass-idle"),
+        ("Xlate Clear", "admin", "admin"),
+    ):
+        _, [row] = read(STAMP + teardown(reason))
+        assert row["teardown"] == one
+        line = teardown(reason).replace("302014", "302304").replace(" for ", " from ")
+        _, [row] = read(STAMP + line.replace("TCP connection", "TCP state-bypass connection"))
+        assert (row["msg_id"], row["teardown"]) == ("302304", other)
 
 
 # --- tags, tokens --------------------------------------------------------------------------------

@@ -25,6 +25,16 @@ SYMPTOMS = (
 )  # fmt: skip
 
 
+def used_afterwards() -> pl.Expr:
+    """A host sent data or an ACK on it when it was gone, and was refused."""
+    return (pl.col("data_denied") > 0) | (pl.col("acks_denied") > 0)
+
+
+def still_used() -> pl.Expr:
+    """Harm of a connection that the hosts had not ended."""
+    return facts.harm((used_afterwards(), Harm.HARMFUL), otherwise=Harm.DEPENDS)
+
+
 class FirewallStated(Cause):
     """Base: the Teardown gives one of `reasons`, and packets show no orderly end before it."""
 

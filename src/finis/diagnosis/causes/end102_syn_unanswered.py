@@ -56,7 +56,8 @@ class SynUnanswered(Cause):
     remedy = {
         "server": "check that {server} is up and routes back to {client} by the same firewall",
         "ASA": "packet-tracer input {client_if} tcp {client} 50000 {server} {server_p} shows "
-        "whether the path permits it; `timeout embryonic` only if the server is known to be slow",
+        "whether the path permits it; `set connection timeout embryonic` only if the server is "
+        "known to be slow",
         "netfilter": "`nft monitor trace` for {client} to {server} port {server_p} shows whether "
         "the rules permit it",
         "client": "connect timeouts shorter than the retries hide which of several servers is down",

@@ -17,7 +17,8 @@ pools,
 SSH). Depends as long as nobody has tried.
 
 ## What to change
-Keep-alive below the firewall's timer, or let the firewall send a reset when it expires.
+Keep-alives more often than the firewall's timer (no longer than such a connection lived), or let
+the firewall send a reset when it expires.
 
 ## References
 Cisco ASA syslog 302014: Conn-timeout, Flow timed out; Cisco firewall configuration guide:
@@ -26,21 +27,22 @@ connection settings; RFC 9293 §3.8.4
 
 from __future__ import annotations
 
-import polars as pl
+from typing import TYPE_CHECKING
 
-from finis.diagnosis import facts
-from finis.diagnosis.causes._stated import FirewallStated
-from finis.terms import Harm
+from finis.diagnosis import keepalives
+from finis.diagnosis.causes._stated import FirewallStated, still_used
+from finis.diagnosis.keepalives import keep_alives
+
+if TYPE_CHECKING:
+    from finis.correlation.stories import Story
+    from finis.diagnosis.cause import Claim
 
 
 class IdleTimeout(FirewallStated):
     id, name = "END401", "firewall-idle-timeout"
     title = "the firewall removed the idle connection without telling either side"
     reasons = ("idle-timeout",)
-    harm = facts.harm(
-        ((pl.col("data_denied") > 0) | (pl.col("acks_denied") > 0), Harm.HARMFUL),
-        otherwise=Harm.DEPENDS,
-    )
+    harm = still_used()
     harm_why = (
         "harmful once either side sends data or an ACK again, which is refused; harmless if "
         "neither does"
@@ -50,18 +52,11 @@ class IdleTimeout(FirewallStated):
         "{server_p} tells both sides; or set connection timeout dcd",
         "netfilter": "a `ct timeout` policy for {server} port {server_p} above the longest pause; "
         "`reject with tcp reset` for `ct state invalid` tells both sides",
-        "client": "keep-alive shorter than the firewall timer: tcp_keepalive_time 600 (Linux), "
-        "KeepAliveTime (Windows)",
-        "server": "the same keep-alive on {server}; database pools: validate or retire idle "
+        "client": "keep-alives more often than the firewall's timer, which is no longer than the "
+        "shortest life in the evidence",
+        "server": "the same keep-alives on {server}; database pools: validate or retire idle "
         "connections",
-        "Linux": "SO_KEEPALIVE in the program with sysctl net.ipv4.tcp_keepalive_time=300 (or"
-        " TCP_KEEPIDLE of the socket)",
-        "Windows": "KeepAliveTime (milliseconds,"
-        " HKLM\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters) or TCP_KEEPIDLE of the"
-        " socket",
-        "HAProxy": "option clitcpka and option srvtcpka; or timeout client and timeout server"
-        " below the timer",
-        "nginx": "listen … so_keepalive=5m; proxy_socket_keepalive on",
+        **keep_alives(),
         "AWS": "the NAT gateway and the NLB forget after 350 s of silence (NLB:"
         " tcp.idle_timeout.seconds of the listener)",
         "Azure": "az network lb rule update --idle-timeout 30 --enable-tcp-reset true; the same"
@@ -75,3 +70,9 @@ class IdleTimeout(FirewallStated):
         "RFC 9293 §3.8.4",
     )
     not_this = ("not closed by either side: no FIN or RST is the reason",)
+
+    @classmethod
+    def claims(cls, story: Story) -> list[Claim]:
+        row, shown = story.row, () if story.teardown is None else (story.teardown,)
+        limit = keepalives.bound(row.get("log_duration_s"), row.get("product"), shown)
+        return [*super().claims(story), *limit]

@@ -23,6 +23,7 @@ settings
 from __future__ import annotations
 
 from finis.diagnosis.causes._stated import FirewallStated
+from finis.diagnosis.keepalives import keep_alives
 from finis.terms import Harm
 
 
@@ -35,15 +36,8 @@ class IdleTimeoutReset(FirewallStated):
     remedy = {
         "ASA": "set connection timeout idle for the class of {server}, if the pauses are "
         "legitimate",
-        "client": "keep-alive shorter than the firewall timer",
-        "Linux": "SO_KEEPALIVE in the program with sysctl net.ipv4.tcp_keepalive_time=300 (or"
-        " TCP_KEEPIDLE of the socket)",
-        "Windows": "KeepAliveTime (milliseconds,"
-        " HKLM\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters) or TCP_KEEPIDLE of the"
-        " socket",
-        "HAProxy": "option clitcpka and option srvtcpka; or timeout client and timeout server"
-        " below the timer",
-        "nginx": "listen … so_keepalive=5m; proxy_socket_keepalive on",
+        "client": "keep-alives more often than the firewall's timer",
+        **keep_alives(),
     }
     references = (
         "Cisco ASA syslog 302014: Flow timed out with reset",

@@ -4,9 +4,10 @@
 An intrusion prevention module found a signature and dropped or reset the connection.
 
 ## Evidence
-The teardown reason (ASA: `Flow reset by IPS`, `Flow terminated by IPS`, `IPS fail-close`).
+The teardown reason (ASA: `Flow reset by IPS`, `Flow terminated by IPS`).
 
 ## Look-alikes
+A module that is down (END515): no signature was found.
 Inspection (END502); a forged RST from elsewhere (END316).
 
 ## Harm
@@ -33,8 +34,7 @@ class EndedByIps(FirewallStated):
     harm_why = "on whether it was an attack or a false alarm: see the signature"
     remedy = {
         "ASA": "the IPS or FTD event of this time names the signature (420002, 420003, 430001)",
-        "FTD": "the intrusion event 430001 of this tuple names the rule: tune or trust it if it"
-        " is wrong",
+        "FTD": "the intrusion event 430001 of this tuple names the rule: tune it if it is wrong",
     }
     references = (
         "Cisco ASA syslog 302014: Flow reset by IPS",

@@ -1,8 +1,8 @@
 """The TCP normaliser ended the connection.
 
 ## What happened
-The firewall's TCP checks found segments that contradict each other: retransmissions with other
-contents, overlaps, a window that shrank.
+One of the firewall's TCP checks objected to a segment: a retransmission with other contents, an
+overlap, a window that changed in a strange way. The firewall ended the connection for it.
 
 ## Evidence
 The teardown reason (ASA: `TCP bad retransmission`, `TCP segment partial overlap`, `TCP unexpected
@@ -30,13 +30,14 @@ from finis.terms import Harm
 
 class Normalizer(FirewallStated):
     id, name = "END505", "normalizer"
-    title = "the TCP normaliser objected to the segments"
+    title = "the TCP normaliser objected to a segment"
     reasons = ("normalizer",)
     harm = Harm.HARMFUL
-    harm_why = "to both sides: their segments were refused until the connection died"
+    harm_why = "to both sides: the firewall ended the connection for a segment it objected to"
     remedy = {
-        "ASA": "show asp drop | include tcp names the check; relax it in a tcp-map for {server}"
-        " port {server_p} only",
+        "ASA": "`show asp drop | include tcp` counts what each check drops; relax the one that the"
+        " reason names in a tcp-map for {server} port {server_p} only (`no check-retransmission`,"
+        " `window-variation allow-connection`)",
     }
     references = (
         "Cisco ASA syslog 302014: TCP bad retransmission",

@@ -1,22 +1,24 @@
-"""The policy ended the connection.
+"""A URL filter or the authorisation of its user denied the connection.
 
 ## What happened
-A rule, or a failed authorisation, ended a connection that had been let through at first.
+The firewall let the connection be made, then asked a URL filter or an authorisation server about
+the request or its user, and was told to deny it.
 
 ## Evidence
-The teardown reason (ASA: `Deny Terminate`, `Unauth Deny`).
+The teardown reason (ASA: `Unauth Deny`, `Uauth Deny`).
 
 ## Look-alikes
-A SYN refused by an access list never becomes a connection.
+A SYN refused by an access list never becomes a connection. `Deny Terminate` is the work of an
+inspection (END502).
 
 ## Harm
 Depends: the policy may be right.
 
 ## What to change
-Correct the rule or the client.
+Correct the filter, the user's rights, or the client.
 
 ## References
-Cisco ASA syslog 302014: Deny Terminate
+Cisco ASA syslog 302014: Unauth Deny; Cisco ASA syslog 304002, 109025
 """
 
 from __future__ import annotations
@@ -27,12 +29,14 @@ from finis.terms import Harm
 
 class PolicyDenied(FirewallStated):
     id, name = "END506", "policy-terminated"
-    title = "the firewall policy ended the connection"
+    title = "a URL filter or the user's authorisation denied the connection"
     reasons = ("policy",)
     harm = Harm.DEPENDS
     harm_why = "on whether the policy means this connection"
     remedy = {
-        "ASA": "packet-tracer input {client_if} tcp {client} {client_p} {server} {server_p} "
-        "names the rule",
+        "ASA": "messages 304002 (URL filter) or 109025 (authorisation) of this time, `show"
+        " url-server statistics`, `show uauth`; the filter or authorisation server's own log names"
+        " the rule",
     }
-    references = ("Cisco ASA syslog 302014: Deny Terminate",)
+    references = ("Cisco ASA syslog 302014: Unauth Deny", "Cisco ASA syslog 304002, 109025")
+    not_this = ("not an access list: such a rule refuses the SYN (DNY101)",)

@@ -1,24 +1,26 @@
 """The connection it belonged to ended.
 
 ## What happened
-A secondary connection (FTP data, a pinhole) was removed with its control connection, or its
-pinhole was not used in time.
+A secondary connection (FTP data, media of a call) was still open when its control connection ended,
+and the firewall removed it, too. A transfer that is done closes its connection itself.
 
 ## Evidence
-The teardown reason (`Parent flow is closed`, `Pinhole Timeout`).
+The teardown reason (`Parent flow is closed`). Data of it that the firewall refused afterwards shows
+that it was still in use.
 
 ## Look-alikes
-An idle timeout (END401) of an independent connection.
+An idle timeout (END401) of an independent connection; a secondary connection that never came
+(END520).
 
 ## Harm
-None where the control connection is gone. A pinhole that timed out unused depends: the secondary
-connection may have been refused elsewhere.
+Harmful, likely, where its data was refused afterwards: the transfer was cut off. Harmless where it
+had carried nothing. Else it depends: the transfer may have been under way.
 
 ## What to change
-Nothing; see the control connection.
+See how the control connection ended: that is what to mend.
 
 ## References
-Cisco ASA syslog 302014: Pinhole Timeout
+Cisco ASA syslog 302014: Parent flow is closed; RFC 959 §4.1.1 (QUIT waits for the transfer)
 """
 
 from __future__ import annotations
@@ -27,20 +29,30 @@ import polars as pl
 
 from finis.diagnosis import facts
 from finis.diagnosis.causes._stated import FirewallStated
-from finis.terms import Harm
+from finis.terms import Confidence, Harm
 
 
 class ParentClosed(FirewallStated):
     id, name = "END511", "parent-closed"
     title = "the connection ended with the one it belonged to"
     reasons = ("parent",)
+    confidence = facts.confidence(
+        # Refused data may also be a repetition of what had arrived.
+        (pl.col("data_denied") > 0, Confidence.LIKELY),
+        otherwise=Confidence.CERTAIN,
+    )
     harm = facts.harm(
-        (pl.col("teardown_reason").str.contains("(?i)parent"), Harm.HARMLESS),
+        (pl.col("data_denied") > 0, Harm.HARMFUL),
+        (pl.col("log_bytes") == 0, Harm.HARMLESS),
         otherwise=Harm.DEPENDS,
     )
-    harm_why = "none with its parent gone; a pinhole that nobody used may have been needed"
+    harm_why = (
+        "harmful if a transfer was under way, as refused data shows; harmless if nothing was"
+        " transferred"
+    )
     remedy = {
-        "ASA": "a longer `timeout sip_media` or `timeout h323` (the pinhole's own), or the"
-        " inspection that opens it, if it was needed",
+        "ASA": "see how the control connection between {client} and {server} ended: `show log`"
+        " around this time",
     }
-    references = ("Cisco ASA syslog 302014: Pinhole Timeout",)
+    references = ("Cisco ASA syslog 302014: Parent flow is closed", "RFC 959 §4.1.1")
+    not_this = ("not a connection of its own that was idle: its control connection ended",)

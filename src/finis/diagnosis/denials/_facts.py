@@ -23,21 +23,13 @@ SCAN_TARGETS = 20  # distinct address-port pairs one source was refused at
 BACKSCATTER_TARGETS = 8
 SWEEP_TARGETS = 64
 
-SPOOF_IDS = ("106016", "106017", "106020", "106021", "106022")
+SPOOF_IDS = ("106016", "106017", "106021", "106022")
 NO_XLATE_IDS = ("305005", "305006", "106011")
 ASYMMETRIC_NAT_IDS = ("305013",)
 ICMP_ERROR_IDS = ("313004", "313005")
 NO_ROUTE_IDS = ("110002", "110003")
-MALFORMED_IDS = (
-    "106012",
-    "209003",
-    "209004",
-    "209005",
-    "209006",
-    "313009",
-    "500003",
-    "500004",
-)
+MALFORMED_IDS = ("106012", "106020", "209004", "313009", "500003", "500004")
+FRAGMENT_IDS = ("209003", "209005", "209006")
 MSS_IDS = ("419001",)
 TO_BOX_IDS = ("106013", "710003", "710005", "710006", "313001", "313008")
 SHUN_IDS = ("401002", "401004")
@@ -61,6 +53,7 @@ _SPECIFIC = (
     *LIMIT_IDS,
     *NO_ROUTE_IDS,
     *MALFORMED_IDS,
+    *FRAGMENT_IDS,
     *MSS_IDS,
 )
 
@@ -80,6 +73,23 @@ def drop(*names: str) -> pl.Expr:
 
 def drop_group(group: str) -> pl.Expr:
     return drop(*_drops.names(group))
+
+
+# What rules look for in the firewall's words of a message, in lower case; of packed rows they are
+# told no more of these words (`kinds.DenialKinds`).
+ASKED_OF_WORDS = ("per-host", "dns response")
+
+
+def said(words: str) -> pl.Expr:
+    """The firewall's words of the message hold one of `ASKED_OF_WORDS`."""
+    assert words in ASKED_OF_WORDS
+    return pl.col("reason").str.to_lowercase().str.contains(words, literal=True).fill_null(False)
+
+
+def asked_of(reason: str | None) -> tuple[bool, ...]:
+    """Which of `ASKED_OF_WORDS` these words of a message hold."""
+    text = (reason or "").lower()
+    return tuple(words in text for words in ASKED_OF_WORDS)
 
 
 def kind(*kinds: str) -> pl.Expr:
@@ -116,6 +126,13 @@ def icmp(*kinds: str) -> pl.Expr:
     return _flags.is_in([f"ICMP {kind}" for kind in kinds])
 
 
+# Sent to a broadcast or multicast address, of IPv4: the last octet 255, the first 224 to 239.  Of
+# packed rows `kinds.to_many` tells it.
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+to_many = pl.col("dst_h").str.contains(
+    rf"^(?:(?:{_OCTET}\.){{3}}255|(?:22[4-9]|23\d)(?:\.{_OCTET}){{3}})$"
+)
+
 # What many causes ask is answered once: these conditions in full, by the name of the column that
 # stands for each, which `answered` adds.
 IN_FULL: dict[str, pl.Expr] = {}
@@ -136,8 +153,7 @@ def answered(denials: pl.DataFrame) -> pl.DataFrame:
 
 
 # The forms of a refused segment.  They exclude each other.
-syn_ack = _shared("syn_ack", flags("SYN ACK"))
-syn = _shared("syn", flags("SYN", "ACK"))
+syn_ack = _shared("syn_ack", flags("SYN ACK", "FIN RST"))
 rst = _shared("rst", flags("RST", "SYN"))
 bare_rst = _shared("bare_rst", flags("RST", "SYN ACK"))
 rst_ack = _shared("rst_ack", flags("RST ACK", "SYN"))
@@ -147,8 +163,8 @@ _bare = flags("ACK", "SYN RST FIN PSH")  # a full-sized data segment looks so, t
 _carries = (pl.col("segment_payload") > 0).fill_null(False)  # … and a capture tells them apart
 data = _shared("data", flags("PSH ACK", "SYN RST FIN") | (_bare & _carries))
 ack = _shared("ack", _bare & ~_carries)
-# FIN alone, nothing, FIN PSH URG: no stack sends these
-no_ack_bit = _shared("no_ack_bit", flags("", "SYN RST ACK"))
+# No stack sends these: FIN alone, nothing, FIN PSH URG; SYN with FIN or RST.
+impossible = _shared("impossible", flags("", "SYN RST ACK") | flags("SYN FIN") | flags("SYN RST"))
 _established = _flags.is_in(
     [*_written("ACK"), *_written("RST", "ACK"), *_written("FIN", "ACK RST")]
 )
@@ -187,6 +203,7 @@ REFUSED_BY_FIREWALL = (
     Teardown.INSPECTION,
     Teardown.IPS,
     Teardown.IPS_RESET,
+    Teardown.IPS_DOWN,
     Teardown.NORMALIZER,
     Teardown.TCP_INTERCEPT,
     Teardown.POLICY,

@@ -7,7 +7,7 @@ from typing import Any
 
 from finis import words
 from finis.correlation.stories import Proof, Refusal
-from finis.diagnosis import icmp, missing
+from finis.diagnosis import icmp, keepalives, missing
 from finis.diagnosis.cause import Alternative, Claim
 from finis.diagnosis.denials import _drops
 from finis.diagnosis.telling import span
@@ -127,6 +127,12 @@ def removed(refusal: Refusal) -> Claim:
     return Claim(f"It had removed connection{number} as “{reason}” {when}{life}.", proofs)
 
 
+def idle_bound(refusal: Refusal) -> list[Claim]:
+    """How long the idle timer was at most that had removed its connection."""
+    row, proofs = refusal.row, (refusal.teardown or refusal.proof,)
+    return keepalives.bound(row.get("conn_duration_s"), row.get("product"), proofs)
+
+
 def built(refusal: Refusal) -> list[Claim]:
     """Where the connection before it was opened, if that is logged."""
     shown = refusal.built
@@ -159,6 +165,14 @@ def repeated(refusal: Refusal) -> list[Claim]:
     if total < 2:
         return []
     return [Claim(f"Segments of this tuple were refused {total} times.", (refusal.proof,))]
+
+
+def said(refusal: Refusal) -> list[Claim]:
+    """The firewall's own words of the message, where they say more than that it refused."""
+    reason = refusal.row.get("reason")
+    if not reason or refusal.row.get("kind") == "icmp":  # type and code: `denied` tells them
+        return []
+    return [Claim(f"Its words: “{reason}”.", (refusal.proof,))]
 
 
 def drop_reason(refusal: Refusal) -> list[Claim]:

@@ -45,7 +45,8 @@ class RefusedByAcl(Cause):
     harm_why = "depends on whether this traffic is wanted"
     remedy = {
         "ASA": "if wanted: permit it above the refusing entry (`show access-list NAME` counts hits;"
-        " `packet-tracer input IF tcp SRC SPORT DST DPORT` shows which entry decides)",
+        " `packet-tracer input IF tcp SRC SPORT DST DPORT` shows which entry decides, for UDP with"
+        " `udp`, for ICMP `packet-tracer input IF icmp SRC TYPE CODE DST`)",
         "netfilter": "if wanted: `nft insert rule` (or `iptables -I`) a rule that accepts it above "
         "the one whose log prefix the line carries; `nft monitor trace` shows which "
         "rule decides",

@@ -5,8 +5,8 @@ Somebody sent a packet to one of the firewall's own addresses, for a service it 
 or refuses to that source.
 
 ## Evidence
-ASA 710003 (refused), 710005 (discarded, no session), 313001 (ICMP to the firewall), 106013 (echo
-request to an address that only serves translation).
+ASA 710003 (refused), 710005 (discarded, no session), 313001 and 313008 (ICMP to the firewall),
+106013 (echo request to an address that only serves translation).
 
 ## Look-alikes
 710005 also appears for answers that arrive after the firewall's own session ended.
@@ -41,10 +41,11 @@ class ToTheFirewall(Cause):
     harm = Harm.DEPENDS
     harm_why = "depends on whether the sender should get an answer from the firewall"
     remedy = {
-        "ASA": "`ssh`, `http`, `snmp-server host`, `icmp permit` for the source that needs it",
+        "ASA": "for the source that needs it: `ssh`, `http`, `snmp-server host` (710003, 710005),"
+        " `icmp permit` (313001), `ipv6 icmp permit` (313008)",
         "netfilter": "the input chain: nft list chain inet filter input",
     }
-    references = ("Cisco ASA syslog messages 710003, 710005, 313001",)
+    references = ("Cisco ASA syslog messages 710003, 710005, 313001, 313008",)
 
     @classmethod
     def where(cls) -> pl.Expr:

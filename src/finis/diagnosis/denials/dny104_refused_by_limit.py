@@ -1,11 +1,11 @@
 """A limit or an exhausted resource refused the packet.
 
 ## What happened
-The firewall could have allowed the connection but had no room for it: a limit of connections or
-embryonic connections, a full table, no free port for translation.
+The firewall could have allowed the connection but had no room for it: a limit of connections, of
+all or of one client, or a full table.
 
 ## Evidence
-The message is one of a limit (ASA 201xxx, 202010; `tcp-conn-limit` and such in an asp-drop
+The message is one of a limit (ASA 201xxx, 407001; `tcp-conn-limit` and such in an asp-drop
 capture).
 
 ## Look-alikes
@@ -16,10 +16,10 @@ TCP Intercept answering SYNs in the server's place is a protection, not a refusa
 Harmful: connections that the policy allows are refused, and clients see time-outs.
 
 ## What to change
-Find who holds the entries, then raise the limit, enlarge the translation pool or stop that host.
+Find who holds the entries, then raise the limit or stop that host.
 
 ## References
-Connection limits and port translation pools in the firewall's configuration guide.
+Connection limits in the firewall's configuration guide.
 """
 
 from __future__ import annotations
@@ -41,12 +41,13 @@ class RefusedByLimit(Cause):
     harm = Harm.HARMFUL
     harm_why = "harmful to clients: permitted connections were refused"
     remedy = {
-        "ASA": "`show conn count`, `show nat pool`, `show service-policy set connection`; then"
-        " raise `set connection conn-max` / `embryonic-conn-max` or add addresses to the pool",
+        "ASA": "`show conn count` and `show service-policy set connection`; then raise the limit"
+        " that the message tells of: `set connection conn-max` (201011), `set connection"
+        " per-client-max` (201013), the license (407001)",
         "netfilter": "the rule's `limit` or `ct count`; `sysctl net.netfilter.nf_conntrack_max` "
         "against `conntrack -C`",
     }
-    references = ("Cisco ASA syslog messages 201002 to 201013, 202010",)
+    references = ("Cisco ASA syslog messages 201002 to 201013, 407001",)
     not_this = ("a SYN flood filling the limit on purpose (PAT302)",)
 
     @classmethod
@@ -55,4 +56,4 @@ class RefusedByLimit(Cause):
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
-        return [_words.denied(story), *_words.drop_reason(story)]
+        return [_words.denied(story), *_words.said(story), *_words.drop_reason(story)]

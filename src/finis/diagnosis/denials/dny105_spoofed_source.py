@@ -6,7 +6,7 @@ check), or the source is an address no packet may come from: the destination its
 a broadcast, an address of the firewall.
 
 ## Evidence
-ASA 106016, 106017, 106020, 106021, 106022; `rpf-violated` in an asp-drop capture. 106022 adds that
+ASA 106016, 106017, 106021, 106022; `rpf-violated` in an asp-drop capture. 106022 adds that
 a connection of that source exists on another interface.
 
 ## Look-alikes

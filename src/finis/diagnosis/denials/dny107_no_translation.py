@@ -48,4 +48,4 @@ class NoTranslation(Cause):
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
         before = [_words.removed(story)] if story.row.get("teardown") else []
-        return [_words.denied(story), *before]
+        return [_words.denied(story), *_words.said(story), *before]

@@ -49,4 +49,4 @@ class NoRoute(Cause):
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
-        return [_words.denied(story), *_words.drop_reason(story)]
+        return [_words.denied(story), *_words.said(story), *_words.drop_reason(story)]

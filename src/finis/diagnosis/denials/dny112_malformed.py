@@ -2,14 +2,16 @@
 
 ## What happened
 The packet breaks a rule of its protocol: a header of impossible length, port 0, IP options that are
-not allowed, fragments that overlap or are too many, an ICMP error that fits nothing.
+not allowed, fragments that overlap (teardrop) or exceed a packet's size, an ICMP error that fits
+nothing.
 
 ## Evidence
-ASA 106012, 209003 to 209006, 313009, 500003, 500004; `bad-tcp-flags`, `bad-tcp-cksum`,
+ASA 106012, 106020, 209004, 313009, 500003, 500004; `bad-tcp-flags`, `bad-tcp-cksum`,
 `invalid-…` in an asp-drop capture.
 
 ## Look-alikes
-TCP segments that are well formed but do not fit their connection are DNY503.
+TCP segments that are well formed but do not fit their connection are DNY503. Sound fragments that
+are too many are DNY119.
 
 ## Harm
 Depends: mostly scanners and broken senders; fragments that are lost break real traffic.
@@ -43,7 +45,7 @@ class Malformed(Cause):
     references = (
         "RFC 791",
         "RFC 9293 §3.1",
-        "Cisco ASA syslog messages 106012, 209003 to 209006, 500003, 500004",
+        "Cisco ASA syslog messages 106012, 106020, 209004, 500003, 500004",
     )
 
     @classmethod
@@ -52,4 +54,4 @@ class Malformed(Cause):
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
-        return [_words.denied(story), *_words.drop_reason(story)]
+        return [_words.denied(story), *_words.said(story), *_words.drop_reason(story)]

@@ -2,15 +2,15 @@
 
 ## What happened
 The firewall translates many inside hosts to few outside addresses, one port per connection. All
-ports of the pool, or of the host's share of it, were taken: the SYN was dropped and never left.
+ports of the pool were taken: the first packet was dropped and never left.
 
 ## Evidence
-ASA 202010 (pool exhausted), 305016 (port block of a host exhausted), 305023 (port map of an address
-exhausted), 202001 (no translation slot).
+ASA 202010 (pool exhausted), 305016 (no block of ports left in the pool), 305023 (port map of an
+address exhausted), 202001 (no translation slot).
 
 ## Look-alikes
-A limit of connections (DNY104) or of embryonic connections (DNY114) refuses although ports are
-left. No rule at all is DNY107.
+A host that has used up its own share (DNY117): others get ports. A limit of connections (DNY104) or
+of embryonic connections (DNY114) refuses although ports are left. No rule at all is DNY107.
 
 ## Harm
 Harmful: clients that the policy allows cannot connect, any of them, by chance.
@@ -43,8 +43,7 @@ class TranslationPortsExhausted(Cause):
     harm_why = "harmful to every client behind the translation"
     remedy = {
         "ASA": "`show nat pool`, `show xlate count`, `show local-host | include host|count`; more"
-        " addresses in the pool, `nat … pat-pool NAME extended` or `block-allocation`, a shorter"
-        " `timeout pat-xlate` or `timeout conn`",
+        " addresses in the pool, `nat … pat-pool NAME extended`, a shorter `timeout conn`",
         "Linux": "netfilter: `--to-source` with a range of addresses; `conntrack -S` (drop,"
         " insert_failed), `nf_conntrack_max`",
         "AWS": "NAT gateway: CloudWatch ErrorPortAllocation; add secondary addresses (`aws ec2"
@@ -63,4 +62,4 @@ class TranslationPortsExhausted(Cause):
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
-        return [_words.denied(story)]
+        return [_words.denied(story), *_words.said(story)]

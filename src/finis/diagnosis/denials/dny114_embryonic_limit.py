@@ -42,8 +42,9 @@ class EmbryonicLimit(Cause):
     harm = Harm.HARMFUL
     harm_why = "harmful to clients that are real; against a flood it is what the limit is for"
     remedy = {
-        "ASA": "`show conn state` and `show service-policy set connection` first; then `set"
-        " connection embryonic-conn-max N per-client-embryonic-max N` in the server's class",
+        "ASA": "`show conn state tcp_embryonic` and `show service-policy set connection` first;"
+        " then `set connection embryonic-conn-max N per-client-embryonic-max N` in the server's"
+        " class",
         "Linux": "on the server: `sysctl net.ipv4.tcp_syncookies=1` and a larger"
         " `net.ipv4.tcp_max_syn_backlog`",
     }
@@ -56,4 +57,4 @@ class EmbryonicLimit(Cause):
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
-        return [_words.denied(story)]
+        return [_words.denied(story), *_words.said(story)]

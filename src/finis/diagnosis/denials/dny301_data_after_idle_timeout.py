@@ -32,6 +32,7 @@ import polars as pl
 from finis.correlation.stories import Refusal
 from finis.diagnosis.cause import Cause, Claim
 from finis.diagnosis.denials import _facts, _words
+from finis.diagnosis.keepalives import keep_alives
 from finis.terms import Confidence, Harm, Teardown
 
 
@@ -45,19 +46,13 @@ class DataAfterIdleTimeout(Cause):
     harm = Harm.HARMFUL
     harm_why = "harmful to the application: it hangs until its own timer"
     remedy = {
-        "Linux": "keep-alives below the firewall's timer: `sysctl net.ipv4.tcp_keepalive_time=600`"
-        " (the application must set SO_KEEPALIVE)",
+        "client": "keep-alives more often than the firewall's timer, which is no longer than the "
+        "shortest life in the evidence; a connection pool with maximum idle age below it",
         "ASA": "for a class matching this service: `set connection timeout idle 8:00:00` or `idle"
         " 1:00:00 reset` (both sides learn of it), or `dcd` (dead connection detection)",
         "netfilter": "`sysctl net.netfilter.nf_conntrack_tcp_timeout_established` above the "
         "longest pause, or a `ct timeout` policy for this service",
-        "client": "a connection pool with maximum idle age below the firewall's timer",
-        "Windows": "KeepAliveTime (milliseconds,"
-        " HKLM\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters) or TCP_KEEPIDLE of the"
-        " socket",
-        "HAProxy": "option clitcpka and option srvtcpka; or timeout client and timeout server"
-        " below the timer",
-        "nginx": "listen … so_keepalive=5m; proxy_socket_keepalive on",
+        **keep_alives(),
         "database pools": "validate connections before use, or retire idle ones before the"
         " firewall's timer (maxLifetime, idleTimeout, pool_pre_ping)",
     }
@@ -70,4 +65,4 @@ class DataAfterIdleTimeout(Cause):
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
-        return _words.history(story)
+        return [*_words.history(story), *_words.idle_bound(story)]

@@ -28,6 +28,7 @@ import polars as pl
 from finis.correlation.stories import Refusal
 from finis.diagnosis.cause import Cause, Claim
 from finis.diagnosis.denials import _facts, _words
+from finis.diagnosis.keepalives import keep_alives
 from finis.terms import Confidence, Harm, Teardown
 
 
@@ -45,13 +46,7 @@ class CloseAfterIdleTimeout(Cause):
         "netfilter": "a longer `ct timeout` policy for this service, or `reject with tcp reset` "
         "for `ct state invalid`, so that both sides learn of it",
         "server": "keep-alives, so that dead connections are noticed",
-        "Linux": "SO_KEEPALIVE in the program with sysctl net.ipv4.tcp_keepalive_time=300 (or"
-        " TCP_KEEPIDLE of the socket)",
-        "Windows": "KeepAliveTime (milliseconds,"
-        " HKLM\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters) or TCP_KEEPIDLE of the"
-        " socket",
-        "HAProxy": "option clitcpka and option srvtcpka; or timeout client and timeout server"
-        " below the timer",
+        **keep_alives(),
     }
     references = ("RFC 9293 §3.5.1, §3.8.4",)
 
@@ -61,4 +56,4 @@ class CloseAfterIdleTimeout(Cause):
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
-        return _words.history(story)
+        return [*_words.history(story), *_words.idle_bound(story)]

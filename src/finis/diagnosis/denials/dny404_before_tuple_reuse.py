@@ -17,7 +17,8 @@ connection carried nothing and the client itself reset it, see DNY502.
 Depends on whether the new connection worked.
 
 ## What to change
-A wider range of client ports, or a longer pause before a port is used again.
+Where the firewall translates the client's port, it took the port again, for this host or another:
+more addresses in the pool, or a longer pause. Else the client did: a wider range of its ports.
 
 ## References
 RFC 6191 (TIME-WAIT and timestamps), RFC 9293 §3.6.1.
@@ -44,9 +45,11 @@ class BeforeTupleReuse(Cause):
     harm = Harm.DEPENDS
     harm_why = "depends on whether the new connection worked"
     remedy = {
-        "client": "a wider range of local ports (Linux `net.ipv4.ip_local_port_range`)",
-        "Linux": "net.ipv4.ip_local_port_range wider, net.ipv4.tcp_timestamps=1",
-        "Windows": "netsh int ipv4 set dynamicport tcp start=10000 num=55000",
+        "ASA": "where it translates the port: more addresses in the PAT pool, or a longer `timeout"
+        " pat-xlate` (default 0:00:30), before it is given away again",
+        "client": "where its own port is kept: a wider range of local ports (Linux"
+        " `net.ipv4.ip_local_port_range`, with `net.ipv4.tcp_timestamps=1`)",
+        "Windows": "the same: netsh int ipv4 set dynamicport tcp start=10000 num=55000",
     }
     references = ("RFC 6191", "RFC 9293 §3.6.1")
 

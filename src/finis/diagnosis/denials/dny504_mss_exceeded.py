@@ -56,4 +56,4 @@ class MssExceeded(Cause):
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
-        return [_words.denied(story), *_words.drop_reason(story)]
+        return [_words.denied(story), *_words.said(story), *_words.drop_reason(story)]

@@ -50,7 +50,7 @@ class Undetermined(Cause):
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
-        return [*_words.history(story), *_words.drop_reason(story)]
+        return [*_words.history(story), *_words.said(story), *_words.drop_reason(story)]
 
     @classmethod
     def missing(cls, story: Refusal) -> list[str]:

@@ -16,7 +16,8 @@ spread: no value is given then. Different timers per class of traffic show as th
 Depends: the timer is harmful to applications whose connections stay silent longer (DNY301).
 
 ## What to change
-Keep-alives below the value found, or a longer timer for the service that needs it.
+Keep-alives more often than an idle timer, or a longer timer for the service that needs it.
+Keep-alives change nothing about the timers of handshakes and of half-closed connections.
 
 ## References
 RFC 5382 REQ-5 (timers of translating devices).
@@ -27,6 +28,7 @@ from __future__ import annotations
 import polars as pl
 
 from finis.diagnosis.cause import Claim
+from finis.diagnosis.keepalives import keep_alives
 from finis.diagnosis.patterns._api import Pattern, PatternFinding
 from finis.diagnosis.patterns._rows import earliest, moment, timer
 from finis.diagnosis.patterns._whole import TOP_HOSTS, Whole
@@ -37,10 +39,33 @@ MIN_EQUAL = 4
 EQUAL_S = 2.0  # the log states durations in whole seconds
 TIMERS = {
     word(Teardown.IDLE_TIMEOUT): "idle timer",
+    word(Teardown.BYPASS_IDLE): "idle timer (state bypass)",
     word(Teardown.IDLE_TIMEOUT_RESET): "idle timer (with reset)",
     word(Teardown.FIN_TIMEOUT): "half-closed timer",
     word(Teardown.SYN_TIMEOUT): "embryonic timer",
 }
+
+FIREWALLS = {
+    "ASA": "`show run timeout`; `set connection timeout` for a class that needs longer",
+    "netfilter": "`sysctl -a | grep nf_conntrack_tcp_timeout`; a `ct timeout` policy for a "
+    "service that needs longer",
+}
+# Half the timer: one keep-alive may be lost.
+SHARE = 0.5
+
+
+def _remedy(ended: str, value_s: float) -> dict[str, str]:
+    """What to change about the timer behind this reason.  Keep-alives end no silence of a handshake
+    or of a side that has closed."""
+    if ended == word(Teardown.SYN_TIMEOUT):
+        found = "look why SYNs go unanswered for so long (END102, END103, PAT302)"
+        return {"server": found, **FIREWALLS}
+    if ended == word(Teardown.FIN_TIMEOUT):
+        found = "close the socket when the peer has closed (look for CLOSE-WAIT)"
+        return {"application": found, **FIREWALLS}
+    every_s = max(1.0, value_s * SHARE)
+    often = f"keep-alives more often than the timer found, say every {timer(every_s)}"
+    return {"host": often, **FIREWALLS, **keep_alives(every_s)}
 
 
 class FirewallTimer(Pattern):
@@ -51,19 +76,8 @@ class FirewallTimer(Pattern):
     fewest = MIN_REMOVED
     harm = Harm.DEPENDS
     confidence = Confidence.LIKELY
-    remedy = {
-        "host": "keep-alives more often than the idle timer found",
-        "ASA": "`show run timeout`; `set connection timeout` for a class that needs longer",
-        "netfilter": "`sysctl -a | grep nf_conntrack_tcp_timeout`; a `ct timeout` policy for a "
-        "service that needs longer",
-        "Linux": "SO_KEEPALIVE in the program with sysctl net.ipv4.tcp_keepalive_time=300 (or"
-        " TCP_KEEPIDLE of the socket)",
-        "Windows": "KeepAliveTime (milliseconds,"
-        " HKLM\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters) or TCP_KEEPIDLE of the"
-        " socket",
-        "HAProxy": "option clitcpka and option srvtcpka; or timeout client and timeout server"
-        " below the timer",
-        "nginx": "listen … so_keepalive=5m; proxy_socket_keepalive on",
+    remedy = FIREWALLS | {
+        "host": "keep-alives more often than an idle timer; none helps against the other timers",
     }
     references = ("RFC 5382 REQ-5",)
     not_this = ("connections that were busy: their lengths would be spread",)
@@ -110,6 +124,7 @@ class FirewallTimer(Pattern):
                 f"{TIMERS[row['teardown']]} of {row['device'] or 'the firewall'}:"
                 f" about {timer(row['value'])}",
                 harm=Harm.HARMLESS if row["harmless"] else Harm.DEPENDS,
+                remedy=_remedy(row["teardown"], row["value"]),
                 connections=row["total"],
                 first_ts=moment(row["first"]),
                 last_ts=moment(row["last"]),

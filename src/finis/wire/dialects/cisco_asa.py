@@ -50,24 +50,24 @@ REASONS: dict[str, tuple[Teardown, str]] = {
     "Flow timed out with reset": (_T.IDLE_TIMEOUT_RESET, "device"),
     "Flow closed by inspection": (_T.INSPECTION, "device"),
     "Flow terminated by IPS": (_T.IPS, "device"),
-    "IPS fail-close": (_T.IPS, "device"),
+    "IPS fail-close": (_T.IPS_DOWN, "device"),
     "Flow reset by IPS": (_T.IPS_RESET, "device"),
     "Flow terminated by TCP Intercept": (_T.TCP_INTERCEPT, "device"),
     "Flow is a loopback": (_T.LOOPBACK, "device"),
     "Free the flow created as result of packet injection": (_T.INJECTED, "device"),
-    "Deny Terminate": (_T.POLICY, "device"),
+    "Deny Terminate": (_T.INSPECTION, "device"),
     "Unauth Deny": (_T.POLICY, "device"),
     "Uauth Deny": (_T.POLICY, "device"),
-    "Deny": (_T.POLICY, "device"),
+    "Deny": (_T.INSPECTION, "device"),  # PIX: the same
     "Invalid SYN": (_T.INVALID_SYN, "device"),
     "TCP Invalid SYN": (_T.INVALID_SYN, "device"),
     "SYN Control": (_T.SYN_CONTROL, "device"),
-    "No interfaces associated with zone": (_T.ROUTE, "device"),
-    "No valid adjacency": (_T.ROUTE, "device"),
+    "No interfaces associated with zone": (_T.ZONE, "device"),
+    "No valid adjacency": (_T.NO_NEXT_HOP, "device"),
     "Route change": (_T.ROUTE, "device"),
-    "Tunnel has been torn down": (_T.ROUTE, "device"),
-    "VPN reclassify failed": (_T.ROUTE, "device"),
-    "Pinhole Timeout": (_T.PARENT, "device"),
+    "Tunnel has been torn down": (_T.TUNNEL, "device"),
+    "VPN reclassify failed": (_T.TUNNEL, "device"),
+    "Pinhole Timeout": (_T.PINHOLE, "device"),
     "Parent flow is closed": (_T.PARENT, "device"),
     "Failover primary closed": (_T.FAILOVER, "device"),
     "Probe maximum retries of retransmission exceeded": (_T.PROBE, "device"),
@@ -179,6 +179,8 @@ def _bypass(row: Row, fields: Fields) -> None:
     put(row, initiator="a", flags="state-bypass")
     if get(row, "kind") == word(EventKind.TEARDOWN):
         _torn(row, fields)
+        if get(row, "teardown") == word(Teardown.IDLE_TIMEOUT):  # whatever the hosts' FINs said
+            put(row, teardown=word(Teardown.BYPASS_IDLE))
 
 
 def _syn(row: Row, fields: Fields) -> None:
@@ -271,7 +273,7 @@ MESSAGES = _events.messages(
 106016        deny:spoof     ip       Deny IP spoof from [(]{a_h:host}[)] to {b_h:host} on
     interface {a_if:tail_if}
 106017        deny:spoof     ip       Deny IP due to Land Attack from {a_h:host} to {b_h:host}
-106020        deny:spoof     ip       Deny IP teardrop fragment ({reason:parens}) from {a_h:host}
+106020        deny           ip       Deny IP teardrop fragment ({reason:parens}) from {a_h:host}
     to {b_h:host}
 106021        deny:spoof     -        Deny {proto} reverse path check from {a_h:host} to {b_h:host}
     on interface {a_if:tail_if}
