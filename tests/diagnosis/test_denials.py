@@ -11,7 +11,7 @@ import pytest
 
 from finis.correlation.stories import Proof, Refusal
 from finis.diagnosis import denials, engine
-from finis.diagnosis.denials import _drops
+from finis.diagnosis.denials import _drops, _words
 from finis.terms import Answers, Confidence, Harm, RstClass, Teardown, word
 from tests.diagnosis.rows import DENIAL, denial
 
@@ -698,6 +698,23 @@ def test_an_access_list_that_permitted_the_packet_is_named(causes: dict[str, typ
         "“IN” had permitted it" in c.text and str(c.proofs[0]) == "asa.log:5" for c in claims
     )
     assert "within the 2 h before" in claims[-1].text
+
+
+@pytest.mark.parametrize(
+    ("lag_s", "when"),
+    [
+        (-3.0, "in a line stamped 3 s later"),
+        (-1.0, "in a line stamped 1 s later"),
+        (0.0, "in the same second"),
+        (0.4, "in the same second"),
+        (1.0, "1 s before"),
+        (None, "before"),
+    ],
+)
+def test_when_the_teardown_was_logged(lag_s: float | None, when: str) -> None:
+    before = Proof("asa.log", 8, "line")
+    refusal = Refusal(after(FINS, lag_s), Proof("asa.log", 7, "line"), None, before, None)
+    assert f"as “fins” {when}, after 2 min 5 s" in _words.removed(refusal).text
 
 
 def test_why_never_contradicts_the_harm_of_a_case(causes: dict[str, type]) -> None:

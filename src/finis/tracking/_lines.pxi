@@ -259,12 +259,12 @@ cdef void on_teardown(Flow* f, uint32_t last, uint32_t place, int64_t at) noexce
     cdef Denial* d
     while True:
         w = &s.waits[i]
-        if -f.wait <= at - w.at <= f.wait and c.at <= w.at:
+        if -f.wait <= at - w.at <= min(f.wait, NS) and c.at <= w.at:
             d = who_waits(s, w)
             if d != NULL:
                 torn_later(
                     s, d, c.row, place, c.orig if w.number >= 0 else 1 - c.orig,
-                    seconds_of(max(0, w.at - at)),
+                    seconds_of(w.at - at),
                 )
         if i == last:
             return
@@ -432,7 +432,7 @@ cdef inline void before(Flow* f, Dev* d, const Ahead* keys, Denial* out) noexcep
             again, rebuilt = True, max(c.at, at)
     if ended != NOBODY:
         out.conn, out.refusal.log_row, out.refusal.side = ended, conn_at(s, ended).row, side
-        out.refusal.lag_s = seconds_of(max(0, at - ended_at))
+        out.refusal.lag_s = seconds_of(at - ended_at)
     if again:
         built_later(out, seconds_of(rebuilt - at))
 

@@ -51,7 +51,7 @@ class LogOptions:
     translation); `ended_most` bounds them all together, the other ceilings hold per device.
     """
 
-    wait_s: float = 5.0  # a denial waits this long for a Teardown logged after it
+    wait_s: float = 5.0  # lines stand out of order by this at most
     ahead_s: float = 60.0  # and this long for the next Built of its tuple
     idle_s: float | None = None  # the firewall's idle timer; None: that of its make
     ended_s: float = 3600.0  # kept after FINs or a reset

@@ -112,6 +112,8 @@ def removed(refusal: Refusal) -> Claim:
     lag_s, lived = row.get("lag_s"), row.get("conn_duration_s")
     if lag_s is None:
         when = "before"
+    elif lag_s < 0:
+        when = f"in a line stamped {span(-lag_s)} later"
     elif lag_s < 1:
         when = "in the same second"
     else:
