@@ -71,7 +71,7 @@ class SynUnanswered(Cause):
     }
     references = ("RFC 9293 §3.8.3", "Cisco ASA syslog 302014: SYN Timeout")
     not_this = (
-        "not refused: no RST came",
+        "not refused: no RST ended it",
         "not a completed handshake: the firewall, or the capture, saw none",
     )
 

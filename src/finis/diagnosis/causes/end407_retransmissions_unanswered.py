@@ -60,7 +60,7 @@ class RetransmissionsUnanswered(Cause):
         " early",
     }
     references = ("RFC 9293 §3.8.3", "RFC 1122 §4.2.3.5", "RFC 2923 §2.1")
-    not_this = ("not reset: no RST was sent", "not a closed window: the peer said nothing at all")
+    not_this = ("not reset: no RST was seen", "not a closed window: the peer said nothing at all")
 
     @classmethod
     def where(cls) -> pl.Expr:

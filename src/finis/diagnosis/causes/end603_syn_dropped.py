@@ -92,7 +92,7 @@ class SynDropped(Cause):
         "that refuses it",
     }
     references = ("Cisco ASA command reference: capture, packet-tracer",)
-    not_this = ("not a silent server: the SYN never reached its side of the firewall",)
+    not_this = ("not a silent server: the SYN was not seen on its side of the firewall",)
 
     @classmethod
     def where(cls) -> pl.Expr:

@@ -53,7 +53,7 @@ class LateData(Cause):
         "Windows": "shutdown(SD_SEND), recv until it returns 0, then closesocket",
     }
     references = ("RFC 9293 §3.6", "RFC 1122 §4.2.2.13", "Cisco ASA syslog message 106015")
-    not_this = ("data after an idle timeout (DNY301): the Teardown states a timeout",)
+    not_this = ("data after an idle timeout: there the Teardown states one (DNY301)",)
 
     @classmethod
     def where(cls) -> pl.Expr:
