@@ -682,6 +682,7 @@ def test_drop_names_are_sorted_into_groups() -> None:
         ({"dst_h": "2001:db8::1", "dst_p": 80}, " to [2001:db8::1]:80 "),
         ({"count": 7}, ", 7 packets (message 106015)."),
         ({"acl": "OUT"}, " by access list “OUT”"),
+        ({"acl": "R 1", "msg_id": "430002"}, " by access control rule “R 1”"),
         ({"interface": None}, "198.51.100.7:50000 (message 106015)."),
         ({"unit": "frame", "interface": "drop"}, "198.51.100.7:50000 (106015)."),
     ],

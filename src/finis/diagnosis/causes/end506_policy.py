@@ -4,7 +4,8 @@
 A rule, or a failed authorisation, ended a connection that had been let through at first.
 
 ## Evidence
-The teardown reason (ASA: `Deny Terminate`, `Unauth Deny`).
+The teardown reason (ASA: `Deny Terminate`, `Unauth Deny`). FTD: an event whose rule says `Block`,
+where packets of both sides had passed: the rule asks for something that they showed.
 
 ## Look-alikes
 A SYN refused by an access list never becomes a connection.
@@ -16,7 +17,7 @@ Depends: the policy may be right.
 Correct the rule or the client.
 
 ## References
-Cisco ASA syslog 302014: Deny Terminate
+Cisco ASA syslog 302014: Deny Terminate; Cisco FTD syslog 430002 and 430003
 """
 
 from __future__ import annotations
@@ -34,5 +35,7 @@ class PolicyDenied(FirewallStated):
     remedy = {
         "ASA": "packet-tracer input {client_if} tcp {client} {client_p} {server} {server_p} "
         "names the rule",
+        "FTD": "AccessControlRuleName of the event (430002, 430003) names the rule; `show "
+        "access-control-config` shows it",
     }
-    references = ("Cisco ASA syslog 302014: Deny Terminate",)
+    references = ("Cisco ASA syslog 302014: Deny Terminate", "Cisco FTD syslog 430002, 430003")

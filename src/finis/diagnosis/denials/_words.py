@@ -38,6 +38,9 @@ ANSWERED = {
 # Messages that name no destination: it is one of the firewall's own addresses.
 TO_THE_FIREWALL = ("313001", "313008")
 
+# Events of an FTD, whose rules are no access lists.
+FTD_RULES = ("430002", "430003")
+
 
 def ends(row: dict[str, Any]) -> str:
     """``a:p to b:q`` as far as the row knows them."""
@@ -84,6 +87,8 @@ def denied(refusal: Refusal) -> Claim:
     where = f" on interface {interface}" if (interface := _interface(row)) else ""
     netfilter = row.get("product") == "netfilter"
     rule = "the rule that logs" if netfilter else "access list"
+    if row.get("msg_id") in FTD_RULES:
+        rule = "access control rule"
     acl = f" by {rule} “{row['acl']}”" if row.get("acl") else ""
     count = row.get("count") or 1
     times = f", {count} packets" if count > 1 else ""
