@@ -162,6 +162,8 @@ ENDINGS: dict[str, tuple[str, str]] = {
     "DNY208": (connection("TCP Reset-O", 0, 1) + deny(2, "SYN ACK"),
                connection("SYN Timeout", 0, 30) + deny(40, "SYN ACK")),
     "DNY209": (FINS + deny(1100, "PSH ACK"), FINS + deny(126, "PSH ACK")),
+    "DNY210": (connection("TCP Reset-I", lived=10) + deny(13, "PSH ACK"),
+               connection("TCP Reset-O", lived=10) + deny(13, "PSH ACK")),
     "DNY301": (connection("Flow timed out", lived=3600) + deny(7000, "PSH ACK"),
                FINS + deny(126, "PSH ACK")),
     "DNY306": (connection("SYN Timeout", 0, 30) + deny(32, "RST ACK"),
