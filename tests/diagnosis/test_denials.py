@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from finis.correlation.stories import Proof, Refusal
+from finis.correlation.stories import Proof, Refusal, Story
 from finis.diagnosis import denials, engine
 from finis.diagnosis.denials import _drops, _words
 from finis.terms import Answers, Confidence, Harm, RstClass, Teardown, word
@@ -642,6 +642,27 @@ def test_reference_case_from_the_log_alone(causes: dict[str, type]) -> None:
     assert "host 172.17.77.250" in commands and "host 203.0.113.147" in commands
     names = " ".join(a.text for a in causes["DNY205"].alternatives(refusal))
     assert "FIN-WAIT-2" in names and "overtook" in names
+
+
+def test_commands_name_both_sides_as_the_connection_tells_them(causes: dict[str, type]) -> None:
+    """The Built names interfaces and mapped addresses; what is dropped, the denial itself."""
+    row = after(
+        FINS, flags="PSH ACK", interface="dmz", src_h="10.1.1.5", src_p=443, dst_h="203.0.113.9",
+        dst_p=51000,
+    )  # fmt: skip
+    known = {
+        "orig_h": "203.0.113.9", "orig_p": 51000, "orig_if": "outside", "resp_h": "10.1.1.5",
+        "resp_p": 443, "resp_if": "dmz", "resp_mapped_h": "198.51.100.5", "resp_mapped_p": 443,
+    }  # fmt: skip
+    proof = Proof("asa.log", 3, "line")
+    client, server, drops, tcpdump = causes["DNY203"].missing(Refusal(row, proof, Story(known)))
+    assert "interface outside" in client
+    assert client.endswith("host 203.0.113.9 host 198.51.100.5 eq 443")
+    assert "interface dmz" in server and server.endswith("host 203.0.113.9 host 10.1.1.5 eq 443")
+    assert drops.endswith("host 203.0.113.9 host 10.1.1.5 eq 443")
+    assert "host 10.1.1.5 and port 443'" in tcpdump
+    alone = causes["DNY203"].missing(Refusal(row, proof))
+    assert "interface CLIENT_IF" in alone[0] and "interface dmz" in alone[1]
 
 
 def test_commands_never_carry_what_a_log_invented(causes: dict[str, type]) -> None:

@@ -43,7 +43,7 @@ class ResetPerLog(Cause):
     harm = Harm.DEPENDS
     harm_why = "on why that side reset the connection, which a log does not tell"
     remedy = {
-        "ASA": "capture NAME interface {client_if} match tcp host {client} host {server} shows"
+        "ASA": "capture NAME interface {client_if} match tcp host {client} host {server_seen} shows"
         " the RST the next time",
         "netfilter": "tcpdump on both sides of the firewall shows the RST the next time",
     }

@@ -54,7 +54,8 @@ class RetransmissionsUnanswered(Cause):
         "large segments are lost, let ICMP type 3 code 4 pass or clamp the MSS",
         "ASA": "sysopt connection tcpmss 1380 where a tunnel narrows the path",
         "netfilter": "tcp option maxseg size set rt mtu where a tunnel narrows the path",
-        "Linux": "mtr -T -P {server_p} {server}; nstat -az TcpRetransSegs TcpExtTCPTimeouts",
+        "Linux": "mtr -T -P {server_seen_p} {server_seen}; nstat -az TcpRetransSegs "
+        "TcpExtTCPTimeouts",
         "Windows": "pktmon on both hosts; Get-NetTCPSetting | fl MaxSynRetransmissions",
         "client": "TCP_USER_TIMEOUT or a timeout of the application, so that the loss is noticed"
         " early",

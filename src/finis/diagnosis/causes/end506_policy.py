@@ -33,8 +33,8 @@ class PolicyDenied(FirewallStated):
     harm = Harm.DEPENDS
     harm_why = "on whether the policy means this connection"
     remedy = {
-        "ASA": "packet-tracer input {client_if} tcp {client} {client_p} {server} {server_p} "
-        "names the rule",
+        "ASA": "packet-tracer input {client_if} tcp {client} {client_p} {server_seen} "
+        "{server_seen_p} names the rule",
         "FTD": "AccessControlRuleName of the event (430002, 430003) names the rule; `show "
         "access-control-config` shows it",
     }
