@@ -2,7 +2,7 @@
 
 import pytest
 
-from finis.words import count, duration, endpoint, share, stamp
+from finis.words import count, duration, endpoint, lag, share, stamp
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,19 @@ def test_stamp() -> None:
     assert stamp(None) == "unknown"
     assert stamp(2**63 - 1).startswith("2262")
     assert stamp(10**25) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "with no teardown before it"),
+        (-1.0, "1 s before the teardown is logged"),
+        (0.0, "in the second of the teardown"),
+        (2.0, "2 s after the teardown"),
+    ],
+)
+def test_lag(value: float | None, text: str) -> None:
+    assert lag(value) == text
 
 
 def test_count() -> None:

@@ -519,7 +519,7 @@ acl             text access list
 count           i8 packets it stands for
 conn_id         i8 the firewall's number of the connection before it
 teardown_reason text why that one ended, in the firewall's words
-lag_s           f8 seconds from that teardown to the denial
+lag_s           f8 seconds from that teardown to the denial; below 0: it is stamped after it
 seen_before     text yes, no or unknown
 duplicate_of    i8 row of the first copy
 cause           text id of the primary cause

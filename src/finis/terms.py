@@ -216,8 +216,10 @@ class Firewall:
     idle_s: float = 3600.0  # its idle timer, unless changed
     numbered: bool = True  # connection numbers count up: a skipped one is a missing line
     states: bool = False  # it logs states, and keeps the entry after the end
+    # The lines that tell of a connection's beginning and end, as an explanation names them.
+    messages: tuple[str, str] = ("Built (302013)", "Teardown (302014)")
     # What must be logged so that a connection cannot go unseen.
-    logs: str = "302013, 302014: check `logging trap informational`"
+    logs: str = "check `logging trap informational`, `show logging message`"
     limits: str = "`logging rate-limit`"  # why lines may be missing
     rule: str = "access list"  # what refuses a packet
 

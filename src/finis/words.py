@@ -47,6 +47,8 @@ def lag(value: float | None) -> str:
     """How long after the teardown; a log's stamps are whole seconds."""
     if value is None:
         return "with no teardown before it"
+    if value < 0:
+        return f"{seconds(-value)} before the teardown is logged"
     return "in the second of the teardown" if value < 1 else f"{seconds(value)} after the teardown"
 
 

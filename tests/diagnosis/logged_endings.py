@@ -193,6 +193,8 @@ ENDINGS: dict[str, tuple[str, str]] = {
     "DNY208": (connection("TCP Reset-O", 0, 1) + deny(2, "SYN ACK"),
                connection("SYN Timeout", 0, 30) + deny(40, "SYN ACK")),
     "DNY209": (FINS + deny(1100, "PSH ACK"), FINS + deny(126, "PSH ACK")),
+    "DNY210": (connection("TCP Reset-I", lived=10) + deny(13, "PSH ACK"),
+               connection("TCP Reset-O", lived=10) + deny(13, "PSH ACK")),
     "DNY301": (connection("Flow timed out", lived=3600) + deny(7000, "PSH ACK"),
                FINS + deny(126, "PSH ACK")),
     "DNY306": (connection("SYN Timeout", 0, 30) + deny(32, "RST ACK"),
@@ -234,3 +236,41 @@ ENDINGS: dict[str, tuple[str, str]] = {
                "".join(attempts(20 * n, 6, f"203.0.113.{n}") for n in range(1, 12))),
     "PAT303": (busy() + answers(60), busy() + answers(5)),
 }  # fmt: skip
+
+
+def ftd(seconds: float, message: str, fields: str) -> str:
+    """One security event of an FTD about the pair."""
+    line = at(
+        seconds, message, f"{fields}, SrcIP: 203.0.113.10, DstIP: 10.1.1.5, SrcPort: 50123, "
+        "DstPort: 443, IngressInterface: outside, EgressInterface: inside",
+    )  # fmt: skip
+    return line.replace("%ASA-6-", "%FTD-1-")
+
+
+def _rule(action: str, packets: str, message: str = "430003", proto: str = "tcp") -> str:
+    sent, answered = packets.split("/")
+    return ftd(
+        10, message, f"AccessControlRuleAction: {action}, AccessControlRuleName: R, Protocol: "
+        f"{proto}, ConnectionDuration: 2, InitiatorPackets: {sent}, ResponderPackets: {answered}",
+    )  # fmt: skip
+
+
+# (what it is, id, log that shows it, look-alike log)
+FURTHER: list[tuple[str, str, str, str]] = [
+    ("FTD blocks with reset what had begun", "END501", _rule("Block with reset", "4/2"),
+     _rule("Block with reset", "4/0", "430002")),
+    ("FTD blocks what had begun", "END506", _rule("Block", "4/7"), _rule("Allow", "4/7")),
+    ("FTD blocks UDP", "DNY101", _rule("Block", "1/0", "430002", "udp"),
+     _rule("Allow", "1/1", "430003")),
+    ("FTD drops for an intrusion rule", "DNY110",
+     ftd(5, "430001", "Protocol: tcp, SID: 1, InlineResult: Dropped"),
+     ftd(5, "430001", "Protocol: tcp, SID: 1, InlineResult: Would have dropped")
+     + _rule("Block", "1/0")),
+    ("the log is silent up to the denial", "DNY901",
+     busy(1) + deny(9000, "SYN ACK", OUT, "10.1.1.5/50999", inside=False)
+     + built(9010, 1, "outside:203.0.113.77/9 to inside:10.1.1.6/80"),
+     busy(2.5) + deny(9000, "SYN ACK", OUT, "10.1.1.5/50999", inside=False)),
+    ("refused seconds before its Teardown", "DNY501",
+     built() + deny(10, "PSH ACK") + torn(13, "TCP Reset-O"),
+     built() + deny(12, "PSH ACK") + torn(13, "TCP Reset-O")),
+]  # fmt: skip

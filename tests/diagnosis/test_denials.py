@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from finis.correlation.stories import Proof, Refusal
+from finis.correlation.stories import Proof, Refusal, Story
 from finis.diagnosis import denials, engine
-from finis.diagnosis.denials import _drops
+from finis.diagnosis.denials import _drops, _words
 from finis.terms import Answers, Confidence, Harm, RstClass, Teardown, word
 from tests.diagnosis.rows import DENIAL, denial
 
@@ -241,6 +241,10 @@ CASES: list[tuple[str, dict[str, Any], str, Confidence, Harm]] = [
         after(Teardown.RESET_ORIG, flags="SYN ACK", conn_bytes=0), "DNY208", LIKELY, DEPENDS,
     ),
     ("held, data", after(FINS, 900.0, flags="PSH ACK"), "DNY209", LIKELY, HARMFUL),
+    ("sent after its own reset",
+     after(Teardown.RESET_RESP, 2.0, flags="PSH ACK"), "DNY210", LIKELY, DEPENDS),
+    ("an ACK of the client after its own reset, minutes later",
+     after(Teardown.RESET_ORIG, 900.0, flags="ACK", from_side="orig"), "DNY210", LIKELY, DEPENDS),
     ("held, keep-alive", after(Teardown.RESET_ORIG, 900.0), "DNY209", LIKELY, DEPENDS),
     # --- the firewall gave up first
     ("data after idle", after(IDLE, 3600.0, flags="PSH ACK"), "DNY301", CERTAIN, HARMFUL),
@@ -524,6 +528,15 @@ QUIET: list[tuple[str, dict[str, Any], str, str]] = [
     ("a route, but the wrong one", asp("rpf-violated", flags="SYN"), "DNY111", "DNY105"),
     ("sound, but out of the window", asp("tcp-seq-past-win", flags="ACK"), "DNY112", "DNY503"),
     ("within two segment lifetimes", after(FINS, 100.0, flags="FIN ACK"), "DNY209", "DNY202"),
+    ("the other side sent it",
+     after(Teardown.RESET_RESP, 2.0, flags="PSH ACK", from_side="orig"), "DNY210", "DNY203"),
+    ("under way before the reset",
+     after(Teardown.RESET_RESP, 1.0, flags="PSH ACK"), "DNY210", "DNY203"),
+    ("a host that has reset may reset again",
+     after(Teardown.RESET_RESP, 2.0, flags="RST"), "DNY210", "DNY204"),
+    ("in the handshake a host may reset and go on",
+     after(Teardown.RESET_RESP, 2.0, conn_bytes=0), "DNY210", "DNY201"),
+    ("it sent a FIN, no reset", after(FINS, 2.0, flags="PSH ACK"), "DNY210", "DNY203"),
     ("data, no FIN", after(FINS, 1.0, flags="PSH ACK"), "DNY202", "DNY203"),
     ("data after the idle timer", after(IDLE, 900.0, flags="PSH ACK"), "DNY203", "DNY301"),
     ("no connection before this RST", never(flags="RST"), "DNY204", "DNY403"),
@@ -688,6 +701,27 @@ def test_reference_case_from_the_log_alone(causes: dict[str, type]) -> None:
     assert "FIN-WAIT-2" in names and "overtook" in names
 
 
+def test_commands_name_both_sides_as_the_connection_tells_them(causes: dict[str, type]) -> None:
+    """The Built names interfaces and mapped addresses; what is dropped, the denial itself."""
+    row = after(
+        FINS, flags="PSH ACK", interface="dmz", src_h="10.1.1.5", src_p=443, dst_h="203.0.113.9",
+        dst_p=51000,
+    )  # fmt: skip
+    known = {
+        "orig_h": "203.0.113.9", "orig_p": 51000, "orig_if": "outside", "resp_h": "10.1.1.5",
+        "resp_p": 443, "resp_if": "dmz", "resp_mapped_h": "198.51.100.5", "resp_mapped_p": 443,
+    }  # fmt: skip
+    proof = Proof("asa.log", 3, "line")
+    client, server, drops, tcpdump = causes["DNY203"].missing(Refusal(row, proof, Story(known)))
+    assert "interface outside" in client
+    assert client.endswith("host 203.0.113.9 host 198.51.100.5 eq 443")
+    assert "interface dmz" in server and server.endswith("host 203.0.113.9 host 10.1.1.5 eq 443")
+    assert drops.endswith("host 203.0.113.9 host 10.1.1.5 eq 443")
+    assert "host 10.1.1.5 and port 443'" in tcpdump
+    alone = causes["DNY203"].missing(Refusal(row, proof))
+    assert "interface CLIENT_IF" in alone[0] and "interface dmz" in alone[1]
+
+
 def test_commands_never_carry_what_a_log_invented(causes: dict[str, type]) -> None:
     row = after(FINS, flags="RST", src_h="x';reboot;'", interface="in side$(id)")
     refusal = Refusal(row, Proof("asa.log", 3, "line"), None, None, None)
@@ -739,6 +773,7 @@ def test_drop_names_are_sorted_into_groups() -> None:
         ({"dst_h": "2001:db8::1", "dst_p": 80}, " to [2001:db8::1]:80 "),
         ({"count": 7}, ", 7 packets (message 106015)."),
         ({"acl": "OUT"}, " by access list “OUT”"),
+        ({"acl": "R 1", "msg_id": "430002"}, " by access control rule “R 1”"),
         ({"interface": None}, "198.51.100.7:50000 (message 106015)."),
         ({"unit": "frame", "interface": "drop"}, "198.51.100.7:50000 (106015)."),
     ],
@@ -779,6 +814,23 @@ def test_an_access_list_that_permitted_the_packet_is_named(causes: dict[str, typ
         "“IN” had permitted it" in c.text and str(c.proofs[0]) == "asa.log:5" for c in claims
     )
     assert "within the 2 h before" in claims[-1].text
+
+
+@pytest.mark.parametrize(
+    ("lag_s", "when"),
+    [
+        (-3.0, "in a line stamped 3 s later"),
+        (-1.0, "in a line stamped 1 s later"),
+        (0.0, "in the same second"),
+        (0.4, "in the same second"),
+        (1.0, "1 s before"),
+        (None, "before"),
+    ],
+)
+def test_when_the_teardown_was_logged(lag_s: float | None, when: str) -> None:
+    before = Proof("asa.log", 8, "line")
+    refusal = Refusal(after(FINS, lag_s), Proof("asa.log", 7, "line"), None, before, None)
+    assert f"as “fins” {when}, after 2 min 5 s" in _words.removed(refusal).text
 
 
 def test_why_never_contradicts_the_harm_of_a_case(causes: dict[str, type]) -> None:

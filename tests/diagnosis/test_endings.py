@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from finis.correlation.stories import Story
 from finis.diagnosis import engine
 from finis.diagnosis.cause import Cause
 from finis.terms import Confidence, Harm, Teardown, word
@@ -742,3 +743,18 @@ def test_lost_data_is_never_called_harmless() -> None:
     table = judged(rows)
     harmless = table.filter(pl.col("harm") == word(Harm.HARMLESS))
     assert harmless.select("cause", "ending").rows() == []
+
+
+@pytest.mark.parametrize(
+    ("told", "alternatives"),
+    [
+        (logged("reset-resp", log_bytes=0, log_duration_s=0.0), 3),  # bytes are payload only
+        (logged("refused"), 2),  # a firewall that follows states saw no SYN ACK
+    ],
+)
+def test_a_reset_at_once_may_have_ended_a_finished_handshake(told: Row, alternatives: int) -> None:
+    case = stories([told])
+    judged, _ = engine.judge_table(case.table, "connections", engine.catalogue())
+    assert judged["cause"].to_list() == ["END101"]
+    story = Story(case.table.row(0, named=True))
+    assert len(engine.catalogue()["END101"].alternatives(story)) == alternatives

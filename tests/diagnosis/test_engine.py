@@ -11,6 +11,7 @@ import pytest
 from finis.diagnosis import engine
 from finis.diagnosis.cause import SECTIONS, Cause
 from finis.diagnosis.engine import CatalogueError
+from finis.diagnosis.patterns import _api as patterns_api
 from finis.terms import Confidence, Harm, Teardown, word
 from tests.diagnosis.endings import DENIALS, fins, frame, logged, row, seen, stories
 
@@ -49,6 +50,13 @@ def test_every_cause_says_what_it_needs() -> None:
         if cause.table == "connections":
             assert cause.harm_why or cause.only_contributes, key
             assert cause.not_this or cause.fallback or cause.only_contributes, key
+
+
+def test_what_a_cause_is_not_says_what_would_tell_it_apart() -> None:
+    """A finding prints it for every row, so that a bare name would claim what nothing shows."""
+    for one in [*engine.catalogue().values(), *patterns_api.patterns().values()]:
+        for text in one.not_this:
+            assert ": " in text or " would " in text, (one.id, text)
 
 
 @pytest.mark.parametrize(

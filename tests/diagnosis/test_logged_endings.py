@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from finis.pipeline import read
-from tests.diagnosis.logged_endings import ENDINGS
+from tests.diagnosis.logged_endings import ENDINGS, FURTHER
 
 
 def told(place: Path, text: str) -> set[str]:
@@ -25,6 +25,14 @@ def told(place: Path, text: str) -> set[str]:
 @pytest.mark.parametrize("key", ENDINGS)
 def test_a_log_and_its_look_alike(key: str, tmp_path: Path) -> None:
     shows, alike = ENDINGS[key]
+    assert key in told(tmp_path, shows)
+    other = told(tmp_path, alike)
+    assert other and key not in other
+
+
+@pytest.mark.parametrize("case", FURTHER, ids=[case[0] for case in FURTHER])
+def test_a_further_log_and_its_look_alike(case: tuple[str, str, str, str], tmp_path: Path) -> None:
+    _, key, shows, alike = case
     assert key in told(tmp_path, shows)
     other = told(tmp_path, alike)
     assert other and key not in other

@@ -1,5 +1,7 @@
 """Commands that would collect what is missing: right in form, and never an injection."""
 
+from typing import Any
+
 import pytest
 
 from finis.diagnosis import missing
@@ -27,6 +29,34 @@ def test_translated_addresses_stand_on_their_side() -> None:
     client, server = missing.asa_both_sides(Where.of(told))
     assert client.endswith("match tcp host 203.0.113.147 host 198.51.100.9 eq 443")
     assert server.endswith("match tcp host 10.9.9.9 host 172.17.77.250 eq 443")
+
+
+def test_a_translated_port_stands_on_its_side() -> None:
+    told = ROW | {"resp_p": 8443, "resp_mapped_h": "198.51.100.9", "resp_mapped_p": 443}
+    where = Where.of(told)
+    client, server = missing.asa_both_sides(where)
+    assert client.endswith("host 198.51.100.9 eq 443") and server.endswith("eq 8443")
+    assert "host 198.51.100.9 and port 443'" in missing.tcpdump(where, "client")
+    assert "host 172.17.77.250 and port 8443'" in missing.tcpdump(where, "server")
+    fields = where.fields()
+    assert (fields["server"], fields["server_p"]) == ("172.17.77.250", "8443")
+    assert (fields["server_seen"], fields["server_seen_p"]) == ("198.51.100.9", "443")
+
+
+@pytest.mark.parametrize(
+    ("mapped", "hosts"),
+    [
+        ({}, "host 203.0.113.147 host 172.17.77.250 eq 443"),
+        ({"orig_mapped_h": "203.0.113.147"}, "host 203.0.113.147 host 172.17.77.250 eq 443"),
+        ({"orig_mapped_h": "10.9.9.9"}, "any host 172.17.77.250 eq 443"),
+        ({"resp_mapped_h": "198.51.100.9"}, "host 203.0.113.147 any eq 443"),
+        ({"resp_mapped_h": "198.51.100.9", "resp_mapped_p": 80}, "host 203.0.113.147 any"),
+    ],
+)
+def test_discarded_packets_have_the_addresses_of_their_side(
+    mapped: dict[str, Any], hosts: str
+) -> None:
+    assert missing.asa_drops(Where.of(ROW | mapped)).endswith(f" match tcp {hosts}")
 
 
 def test_what_is_unknown_stays_a_placeholder() -> None:

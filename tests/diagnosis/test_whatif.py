@@ -424,10 +424,10 @@ def naive(lines: list[tuple[float, str, int, str]], linger: float) -> tuple[int,
             mine[-1].torn, mine[-1].reason = t, reason
         elif mine and (mine[-1].torn is not None):
             hits += "SYN" not in mine[-1].reason and t - mine[-1].torn <= linger
-        elif mine:  # logged just before its Teardown
+        elif mine:  # logged a tick before its Teardown
             after = [u for u, k, n, _ in lines if k == "torn" and n == number and u > t]
             ends = [r for u, k, n, r in lines if k == "torn" and n == number and u > t]
-            hits += bool(after) and after[0] - t <= 5 and "SYN" not in ends[0]
+            hits += bool(after) and after[0] - t <= 1 and "SYN" not in ends[0]
     kept: list[tuple[float, float]] = []
     reused = 0
     for entry in entries:

@@ -71,15 +71,23 @@ def test_a_teardown_logged_after_it_is_waited_for() -> None:
     row = only([built(0, 7), deny(10), torn(10, 7)])
     assert (row["conn_id"], row["lag_s"], row["teardown_line"]) == (7, 0.0, 3)
     assert row["pending_syn"] is False
-    row = only([built(0, 7), deny(10), torn(14, 7)])
-    assert row["lag_s"] == 0.0
+    row = only([built(0, 7), deny(10), torn(11, 7)])  # a tick of the clock
+    assert (row["conn_id"], row["lag_s"], row["pending_syn"]) == (7, -1.0, False)
 
 
 def test_but_not_for_long() -> None:
-    row = only([built(0, 7), deny(10), torn(16, 7)])
-    assert (row["lag_s"], row["teardown"], row["teardown_line"]) == (None, None, None)
-    assert (row["pending_syn"], row["seen_before"], row["conn_id"]) == (True, "yes", 7)
-    assert row["built_line"] == 1
+    for later in (12, 14, 16):  # stamps and order of lines say that it was open
+        row = only([built(0, 7), deny(10), torn(later, 7)])
+        assert (row["lag_s"], row["teardown"], row["teardown_line"]) == (None, None, None)
+        assert (row["pending_syn"], row["seen_before"], row["conn_id"]) == (True, "yes", 7)
+        assert row["built_line"] == 1
+
+
+def test_where_stamps_and_order_of_lines_disagree_the_order_counts() -> None:
+    row = only([built(0, 7), torn(13, 7), deny(10)])
+    assert (row["conn_id"], row["lag_s"], row["pending_syn"]) == (7, -3.0, False)
+    row = only([built(0, 7), deny(13), torn(10, 7)])
+    assert (row["conn_id"], row["lag_s"], row["pending_syn"]) == (7, 3.0, False)
 
 
 def test_a_teardown_of_a_later_connection_is_not_before_it() -> None:

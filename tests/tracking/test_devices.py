@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from finis.tracking.devices import pack, unpack
-from tests.tracking.eventlist import Line, built, deny, only, torn
+from tests.tracking.eventlist import CLIENT, SERVER, Line, built, deny, only, torn, track
 
 HOUR = 3600.0
 X, Y = "outside:192.0.2.50/5555", "inside:10.0.0.50/80"
@@ -47,14 +47,32 @@ def test_idle_timer_is_an_option() -> None:
 
 def test_unknown_without_built_and_teardown_lines() -> None:
     lines = [deny(t * 60.0, X, Y) for t in range(200)]
-    assert "logging trap" in unknown([*lines, deny(12_001)])
-    no_teardowns = [one for one in busy(0, 2 * HOUR) if one["kind"] == "built"]
-    assert "logging trap" in unknown([*no_teardowns, deny(2 * HOUR + 2)])
+    why = unknown([*lines, deny(12_001)])
+    assert "no Built (302013) or Teardown (302014) of a TCP connection is logged" in why
+    assert "logging trap" in why
+    for kind, missing in (("built", "Teardown (302014)"), ("teardown", "Built (302013)")):
+        half = [one for one in busy(0, 2 * HOUR) if one["kind"] == kind]
+        udp = [deny(-1.0, X, Y), built(0, 5, X, Y, proto="udp"), torn(1, 5, X, Y, proto="udp")]
+        assert f"no {missing} of a TCP connection" in unknown([*udp, *half, deny(2 * HOUR + 2)])
 
 
 def test_unknown_after_a_silence() -> None:
     lines = [*busy(0, 2 * HOUR), *busy(4 * HOUR, 4.5 * HOUR, first_id=300), deny(4.5 * HOUR + 2)]
     assert "silent" in unknown(lines)
+
+
+def test_unknown_after_a_silence_that_ends_with_the_denial() -> None:
+    """The denial itself is the first line after it, and does not confirm that time went on."""
+    after = busy(4 * HOUR + 10, 5 * HOUR, first_id=300)
+    refused = deny(4 * HOUR, SERVER, CLIENT, "SYN ACK")
+    why = "the log is silent for 119 min just before it: lines may be missing"
+    for lines in (busy(0, 2 * HOUR), busy(HOUR, 2 * HOUR)):
+        for rest in ([], after):
+            row = track([*lines, refused, *rest]).denials.row(-1, named=True)
+            assert (row["seen_before"], row["unknown_why"], row["reach_s"]) == ("unknown", why, 0)
+    # As long as a quiet quarter of an hour it is no silence.
+    row = only([*busy(0, 2 * HOUR), deny(2 * HOUR + 800, SERVER, CLIENT, "SYN ACK")])
+    assert (row["seen_before"], row["unknown_why"]) == ("no", None)
 
 
 def test_unknown_where_numbers_are_missing() -> None:

@@ -78,7 +78,8 @@ class Cause:
     harm: ClassVar[Any] = Harm.HARMLESS  # Harm, or pl.Expr giving its code
     harm_why: ClassVar[str] = ""  # why harmless, harmful to whom, or depending on what
     # Product ("ASA", "Linux", "client") → what to change.  {client} {client_p} {client_if} {server}
-    # {server_p} {server_if} are filled in for the hosts of the finding.
+    # {server_p} {server_if} are filled in for the hosts of the finding; {server_seen}
+    # {server_seen_p}: the server as the client sees it, where its address is translated.
     remedy: ClassVar[dict[str, str]] = {}
     references: ClassVar[tuple[str, ...]] = ()
     not_this: ClassVar[tuple[str, ...]] = ()  # look-alikes, and what separates them

@@ -101,7 +101,7 @@ ClientHello refused without a word | END323 |
 no TLS on a TLS port | END321 END322 |
 no close_notify | END209 |
 # Hostile and odd
-forged RST | END316 DNY604 END315 | with the four signs of NDSS 2009
+forged RST | END316 DNY604 END315 DNY210 | with the four signs of NDSS 2009; DNY210 by the log alone
 tampering signatures | END318 END316 |
 backscatter | PAT303 DNY603 END106 |
 RST flood | END319 PAT304 END315 |

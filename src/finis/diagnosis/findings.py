@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 TOP_HOSTS = 20
 EXAMPLES = 3
-PLACEHOLDER = regex(r"\{(client|client_p|client_if|server|server_p|server_if)\}")
+PLACEHOLDER = regex(
+    r"\{(client|client_p|client_if|server|server_p|server_if|server_seen|server_seen_p)\}"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class Where:
     server_if: str = ""
     client_mapped: str = ""  # as the server's side of the firewall sees the client
     server_mapped: str = ""  # as the client's side of the firewall sees the server
+    server_mapped_p: str = ""
     behind_firewall: bool = False
     product: str | None = None  # the firewall's make, where a log tells it
 
@@ -62,6 +63,7 @@ class Where:
             server_if=plain(row.get("resp_if"), ""),
             client_mapped=mapped("orig"),
             server_mapped=mapped("resp"),
+            server_mapped_p=plain(row.get("resp_mapped_p"), ""),
             behind_firewall=bool(row.get("has_log")) or row.get("device") is not None,
             product=row.get("product"),
         )
@@ -88,9 +90,23 @@ class Where:
             product=row.get("product"),
         )
 
+    @property
+    def server_seen(self) -> tuple[str, str]:
+        """The server's address and port as the client's side of the firewall sees them."""
+        return self.server_mapped or self.server, self.server_mapped_p or self.server_p
+
+    @property
+    def client_seen(self) -> str:
+        """The client's address as the server's side of the firewall sees it."""
+        return self.client_mapped or self.client
+
     def fields(self) -> dict[str, str]:
-        """For remedies: {client} {client_p} {client_if} {server} {server_p} {server_if}."""
+        """For remedies: {client} {client_p} {client_if} {server} {server_p} {server_if}, and the
+        server as the client sees it, {server_seen} {server_seen_p}."""
+        seen, seen_p = self.server_seen
         return {
+            "server_seen": seen,
+            "server_seen_p": seen_p or "PORT",
             "client": self.client,
             "client_p": self.client_p or "PORT",
             "client_if": self.client_if or "CLIENT_IF",
@@ -129,13 +145,12 @@ def at_firewall(where: Where) -> list[str]:
     if where.product != "netfilter":
         return asa_both_sides(where)
     sides = (
-        ("client", where.client_if or "CLIENT_IF", where.client,
-         where.server_mapped or where.server),
-        ("server", where.server_if or "SERVER_IF", where.client_mapped or where.client,
-         where.server),
+        ("client", where.client_if or "CLIENT_IF", where.client, *where.server_seen),
+        ("server", where.server_if or "SERVER_IF", where.client_seen, where.server,
+         where.server_p),
     )  # fmt: skip
-    return [_tcpdump(interface, f"{side}-side", client, server, where.server_p)
-            for side, interface, client, server in sides]  # fmt: skip
+    return [_tcpdump(interface, f"{side}-side", client, server, port)
+            for side, interface, client, server, port in sides]  # fmt: skip
 
 
 def dropped(where: Where, reason: str = "all") -> str:
@@ -153,18 +168,21 @@ def asa_both_sides(where: Where) -> list[str]:
     """ASA captures on the interfaces towards client and server: the same connection twice, so
     that what entered and never left can be told."""
     return [
-        _asa("finis_client", where.client_if or "CLIENT_IF", where.client,
-             where.server_mapped or where.server, where),
-        _asa("finis_server", where.server_if or "SERVER_IF", where.client_mapped or where.client,
-             where.server, where),
+        _asa("finis_client", where.client_if or "CLIENT_IF", where.client, *where.server_seen),
+        _asa("finis_server", where.server_if or "SERVER_IF", where.client_seen, where.server,
+             where.server_p),
     ]  # fmt: skip
 
 
 def asa_drops(where: Where, reason: str = "all") -> str:
-    """ASA capture of the packets it discards, with its own reason for each."""
+    """ASA capture of the packets it discards, with its own reason for each.  They are as they came
+    in: an end that is translated has another address from each side."""
+    client = "any" if where.client_mapped else _host(where.client)
+    server = "any" if where.server_mapped else _host(where.server)
+    port = "" if where.server_mapped_p not in ("", where.server_p) else _eq(where.server_p)
     return (
         f"capture finis_drops type asp-drop {reason} buffer {_ASA_BUFFER_BYTES} circular-buffer "
-        f"match tcp {_host(where.client)} {_host(where.server)}{_eq(where)}"
+        f"match tcp {client} {server}{port}"
     )
 
 
@@ -176,9 +194,9 @@ def asa_collect() -> list[str]:
 
 def tcpdump(where: Where, host: str = "server") -> str:
     """tcpdump on the client or the server, with the addresses that host sees."""
-    client = where.client if host == "client" else where.client_mapped or where.client
-    server = where.server if host == "server" else where.server_mapped or where.server
-    return _tcpdump("any", host, client, server, where.server_p)
+    if host == "client":
+        return _tcpdump("any", host, where.client, *where.server_seen)
+    return _tcpdump("any", host, where.client_seen, where.server, where.server_p)
 
 
 def _tcpdump(interface: str, name: str, client: str, server: str, port: str) -> str:
@@ -203,10 +221,10 @@ def log_levels(product: str | None = None) -> list[str]:
     return ["logging trap informational", "show logging message 302013", "show logging setting"]
 
 
-def _asa(name: str, interface: str, client: str, server: str, where: Where) -> str:
+def _asa(name: str, interface: str, client: str, server: str, port: str) -> str:
     return (
         f"capture {name} interface {interface} buffer {_ASA_BUFFER_BYTES} circular-buffer "
-        f"match tcp {_host(client)} {_host(server)}{_eq(where)}"
+        f"match tcp {_host(client)} {_host(server)}{_eq(port)}"
     )
 
 
@@ -214,5 +232,5 @@ def _host(address: str) -> str:
     return f"host {address}"
 
 
-def _eq(where: Where) -> str:
-    return f" eq {where.server_p}" if where.server_p else ""
+def _eq(port: str) -> str:
+    return f" eq {port}" if port else ""

@@ -47,7 +47,7 @@ TYPES = {
     "ts": "time (UTC, ns)",
     "list": "list of text",
 }
-_PLACEHOLDER = re.compile(r"\{((?:client|server)(?:_p|_if)?)\}")
+_PLACEHOLDER = re.compile(r"\{(client|server)(?:_seen)?(_p|_if)?\}")
 _ID = re.compile(r"\b(END|DNY|PAT)(\d{3})\b")
 
 
@@ -212,7 +212,7 @@ def _facts(entry: Entry) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    return _PLACEHOLDER.sub(lambda m: m[1].upper(), text)
+    return _PLACEHOLDER.sub(lambda m: f"{m[1]}{m[2] or ''}".upper(), text)
 
 
 def _linked(key: str) -> str:

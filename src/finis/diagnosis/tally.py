@@ -47,8 +47,8 @@ _ENDS = {
 _WHOM = {
     "connections": (
         ("resp_h", "resp_p"),
-        ("orig_h", "orig_p", "orig_if", "resp_if", "orig_mapped_h", "resp_mapped_h", "has_log",
-         "device"),
+        ("orig_h", "orig_p", "orig_if", "resp_if", "orig_mapped_h", "resp_mapped_h",
+         "resp_mapped_p", "has_log", "device"),
     ),
     "denials": (_ENDS["denials"], ("interface", "from_side")),
 }  # fmt: skip

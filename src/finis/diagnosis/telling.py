@@ -500,7 +500,10 @@ def denied_after(story: Story) -> list[Claim]:
 
 
 def _lag_words(lag_s: float) -> str:
-    return "within the second of" if abs(lag_s) < 1 else f"{span(lag_s)} after"
+    """Stamps of a log are whole seconds."""
+    if lag_s < 0:
+        return f"{span(-lag_s)} before the line of"
+    return "within the second of" if lag_s < 1 else f"{span(lag_s)} after"
 
 
 # --- alternatives that several causes share --------------------------------------------------

@@ -177,8 +177,9 @@ def lives_of(connections: pl.DataFrame) -> pl.DataFrame:
 def refusals_of(denials: pl.DataFrame) -> pl.DataFrame:
     """The same of denials, without copies."""
     return denials.filter(pl.col("duplicate_of").is_null()).select(
-        "row", "device", "product", "ts", "kind", "unit", "proto", "interface", "flags", "lag_s",
+        "row", "device", "product", "ts", "kind", "unit", "proto", "interface", "flags",
         "from_side", "story", "segment_fits", "unknown_why", "pending_syn",
+        lag_s=pl.col("lag_s").clip(0),  # whatever was logged first, the entry had gone
     )  # fmt: skip
 
 

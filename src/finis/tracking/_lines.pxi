@@ -259,12 +259,12 @@ cdef void on_teardown(Flow* f, uint32_t last, uint32_t place, int64_t at) noexce
     cdef Denial* d
     while True:
         w = &s.waits[i]
-        if -f.wait <= at - w.at <= f.wait and c.at <= w.at:
+        if -f.wait <= at - w.at <= min(f.wait, NS) and c.at <= w.at:
             d = who_waits(s, w)
             if d != NULL:
                 torn_later(
                     s, d, c.row, place, c.orig if w.number >= 0 else 1 - c.orig,
-                    seconds_of(max(0, w.at - at)),
+                    seconds_of(w.at - at),
                 )
         if i == last:
             return
@@ -432,7 +432,7 @@ cdef inline void before(Flow* f, Dev* d, const Ahead* keys, Denial* out) noexcep
             again, rebuilt = True, max(c.at, at)
     if ended != NOBODY:
         out.conn, out.refusal.log_row, out.refusal.side = ended, conn_at(s, ended).row, side
-        out.refusal.lag_s = seconds_of(max(0, at - ended_at))
+        out.refusal.lag_s = seconds_of(at - ended_at)
     if again:
         built_later(out, seconds_of(rebuilt - at))
 
@@ -466,8 +466,9 @@ cdef int why_unknown(Flow* f, Dev* d, Refusal* out) noexcept nogil:
     cdef int64_t at = f.at, age, unit
     cdef bint begun = d.built_since.known and d.torn_since.known
     age = max(0, at - max(d.since, d.built_since.value)) if begun else 0
-    if not d.shared and begun and age >= d.idle:
+    if not d.shared and begun and (age >= d.idle or silent(d, at)):
         if not (
+            silent(d, at) or
             (d.lost > 5 and d.lost * 50 > d.teardowns)
             or d.ids_missing > (0.1 if d.other_ids else 0.9) * <double>(d.ids + d.ids_missing)
             or reach(d, at) < d.idle
@@ -506,9 +507,16 @@ cdef int ask_why(Flow* f, Dev* d, Refusal* out) noexcept with gil:
     return 0
 
 
+cdef inline bint silent(const Dev* d, int64_t at) noexcept nogil:
+    """`Device._silence` beyond the bound"""
+    return d.now.known and at - d.now.value > GAP
+
+
 cdef inline int64_t reach(const Dev* d, int64_t at) noexcept nogil:
     """`Device.reach`"""
     cdef int64_t begin = d.since
+    if silent(d, at):
+        return 0
     if d.brief.forgot and d.brief.since_ns > begin:
         begin = d.brief.since_ns
     if d.long_.forgot and d.long_.since_ns > begin:

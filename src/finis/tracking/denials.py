@@ -90,7 +90,7 @@ class Denials:
                 seen, (log_row, ended, side) = "yes", match
                 pending = ended is None
                 if ended is not None and at is not None:
-                    lag_s = max(0, at - ended) / SECOND
+                    lag_s = (at - ended) / SECOND
             else:
                 why = device.why_unknown(when)
                 seen = "no" if why is None else "unknown"
@@ -131,21 +131,25 @@ class Denials:
     def on_teardown(
         self, device: Tracked, tuples: tuple[int, ...], built: int, at: int, row: int, orig: int
     ) -> None:
-        """A connection ended: denials logged just before the Teardown belong to it."""
+        """A connection ended: denials logged just before the Teardown belong to it.
+
+        Lines may stand out of order by `wait_s`; but a denial that is stamped more than a tick of
+        the clock before the Teardown, and stands before it, was logged while it was open."""
         wait = int(device.options.wait_s * SECOND)
+        before = min(wait, SECOND)
         watch = device.watch
         for key in tuples:
             if (waiting := watch.get(key)) is None:
                 continue
             for when, denial in waiting:
                 if device.firewall.states:  # its stamps keep the order of things
-                    wait = SECOND if when % SECOND == 0 else _CLOSE_NS
+                    wait = before = SECOND if when % SECOND == 0 else _CLOSE_NS
                 # Signed row: the side that sent it depends on which way the tuple is read.
                 forward = denial >= 0
-                if abs(at - when) <= wait and built <= when:
+                if -wait <= at - when <= before and built <= when:
                     side = _SIDES[orig if forward else 1 - orig]
                     number = denial if forward else ~denial
-                    lag_s = max(0, when - at) / SECOND
+                    lag_s = (when - at) / SECOND
                     self.out.torn_later(device, number, row, side, lag_s)
 
     def on_built(self, device: Tracked, tuples: tuple[int, ...], at: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from finis.records import dataclass, field
 from finis.terms import Firewall, Teardown, word
-from finis.tracking.clock import SECOND, LogClock, Move
+from finis.tracking.clock import GAP_NS, SECOND, LogClock, Move
 from finis.tracking.recent import Budget, Recent, Watch
 
 MINUTE = 60 * SECOND
@@ -51,7 +51,7 @@ class LogOptions:
     translation); `ended_most` bounds them all together, the other ceilings hold per device.
     """
 
-    wait_s: float = 5.0  # a denial waits this long for a Teardown logged after it
+    wait_s: float = 5.0  # lines stand out of order by this at most
     ahead_s: float = 60.0  # and this long for the next Built of its tuple
     idle_s: float | None = None  # the firewall's idle timer; None: that of its make
     ended_s: float = 3600.0  # kept after FINs or a reset
@@ -268,12 +268,17 @@ class Tracked:
         if self.shared:
             return "the log names too many devices to follow each"
         if self.built_since is None or self.torn_since is None:
+            lacking = " or ".join(self._lacking())
             if self.since_why == "the log starts":
                 return (
-                    "no Built or Teardown of this device is logged before it "
+                    f"no {lacking} of a TCP connection is logged before it by this device "
                     f"({self.firewall.logs})"
                 )
-            return f"{self.since_why} before it, and no Built or Teardown is logged since"
+            return (
+                f"{self.since_why} before it, and no {lacking} of a TCP connection is logged since"
+            )
+        if (silence := self._silence(at)) > GAP_NS:
+            return f"the log is silent for {_span(silence)} just before it: lines may be missing"
         idle = self.idle_ns
         age = max(0, at - max(self.since, self.built_since))
         if age < idle:
@@ -295,8 +300,21 @@ class Tracked:
             return f"ended connections are remembered for {_span(reach)} only (memory ceiling)"
         return None
 
+    def _lacking(self) -> list[str]:
+        """Which of the two messages is not logged, by its number where it has one."""
+        built, torn = self.firewall.messages
+        met = ((built, self.built_since), (torn, self.torn_since))
+        return [message for message, since in met if since is None]
+
+    def _silence(self, at: int) -> int:
+        """How long the log was silent before this log time.  The line at its end does not move the
+        clock, nor begin anew what is known (`_gap`), before another line confirms its stamp."""
+        return 0 if self.now is None else at - self.now
+
     def reach(self, at: int) -> int:
         """How far back a miss means "none": nanoseconds before `at`."""
+        if self._silence(at) > GAP_NS:
+            return 0
         begin = self.since
         for recent in (self.ended, self.expired):
             if recent.since_ns is not None and recent.since_ns > begin:

@@ -330,6 +330,79 @@ def test_ftd_other_protocols_are_counted() -> None:
     assert (row["text_ok"], row["a_h"]) == ("none", None)
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("SrcPort: 40000, DstPort: 53, Protocol: udp",
+         {"proto": "udp", "a_p": 40000, "b_p": 53, "flags": None, "text_ok": "full"}),
+        ("SrcPort: 40000, Protocol: udp", {"b_p": None, "text_ok": "partial"}),
+        ("ICMPType: Echo Request, ICMPCode: No Code, Protocol: icmp",
+         {"proto": "icmp", "a_p": None, "b_p": None, "flags": "ICMP 8", "text_ok": "full"}),
+        ("ICMPType: Echo Reply, ICMPCode: 0, Protocol: ipv6-icmp",
+         {"proto": "icmp6", "flags": "ICMP 129/0"}),
+        ("ICMPType: 3, ICMPCode: 4, Protocol: 1", {"proto": "icmp", "flags": "ICMP 3/4"}),
+        ("ICMPType: Something New, Protocol: icmp", {"proto": "icmp", "flags": None}),
+        ("Protocol: gre", {"proto": "gre", "text_ok": "full"}),
+    ],
+)  # fmt: skip
+def test_ftd_blocks_of_every_protocol_are_denials(said: str, expected: dict[str, Any]) -> None:
+    row = one(
+        f"%FTD-1-430002: AccessControlRuleAction: Block, SrcIP: {A}, DstIP: {B}, {said}, "
+        "IngressInterface: outside, EgressInterface: dmz, AccessControlRuleName: r 1, "
+        "InitiatorPackets: 1, ResponderPackets: 0"
+    )
+    expected |= {"a_h": A, "b_h": B, **IFS, "kind": "deny", "denial_kind": "policy", "acl": "r 1"}
+    assert {name: row[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("action", "packets", "expected"),
+    [
+        ("Block", (4, 7), ("teardown", "policy", "device", None)),
+        ("Block with reset", (4, 2), ("teardown", "reset-device", "device", None)),
+        ("Block with reset", (4, 0), ("deny", None, None, "policy")),
+        ("Block", (1, 0), ("deny", None, None, "policy")),
+        ("Block", ("", 7), ("deny", None, None, "policy")),
+        ("Allow", (4, 7), ("teardown", "unknown", "unknown", None)),
+    ],
+)
+def test_ftd_blocks_a_packet_or_a_connection(
+    action: str, packets: tuple[Any, Any], expected: tuple[str | None, ...]
+) -> None:
+    counts = "InitiatorPackets: {}, ResponderPackets: {}, ".format(*packets)
+    row = one(FTD.format(action, counts, "http://x/"))
+    names = ("kind", "teardown", "teardown_side", "denial_kind")
+    assert tuple(row[name] for name in names) == expected
+    assert (row["bytes"], row["duration_s"]) == (123, 30.0)
+
+
+def test_the_action_of_an_ftd_rule_is_no_reason_of_an_end() -> None:
+    assert one(FTD.format("Allow", "", "u"))["reason"] is None
+    why = "Allow, AccessControlRuleReason: Intrusion Block"
+    assert one(FTD.format(why, "", "u"))["reason"] == "Intrusion Block"
+
+
+INTRUSION = (
+    f"%FTD-1-430001: SrcIP: {A}, DstIP: {B}, SrcPort: 50123, DstPort: 443, Protocol: {{}}, "
+    'IngressInterface: outside, EgressInterface: dmz, Priority: 1, SID: 2024, Message: "X, y", '
+    "Classification: z, ACPolicy: P{}"
+)
+
+
+def test_an_ftd_intrusion_event_is_a_denial_where_it_says_dropped() -> None:
+    row = one(INTRUSION.format("tcp", ", InlineResult: Dropped"))
+    expected = {**AB, **IFS, "kind": "deny", "denial_kind": "other", "proto": "tcp", "reason": "X",
+                "text_ok": "full", "msg_id": "430001"}  # fmt: skip
+    assert {name: row[name] for name in expected} == expected
+    assert one(INTRUSION.format("udp", ", InlineResult: Dropped"))["proto"] == "udp"
+    for result in (
+        "", ", InlineResult: Would have dropped", ", InlineResult: Partially dropped",
+        ", InlineResult: Dropped, HTTPURI: /, InlineResult: Alert",
+    ):  # fmt: skip
+        source, rows = read(INTRUSION.format("tcp", result))
+        assert (rows, source.other) == ([], {"430001": 1})
+
+
 # --- damage --------------------------------------------------------------------------------------
 
 

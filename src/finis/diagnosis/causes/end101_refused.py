@@ -40,6 +40,13 @@ if TYPE_CHECKING:
     from finis.correlation.stories import Story
 
 
+# A log counts payload and whole seconds only.
+_AT_ONCE = Alternative(
+    "The server took the connection and reset it at once, before any data.",
+    "a capture at the server: does it send a SYN ACK?",
+)
+
+
 class Refused(Cause):
     id, name, table = "END101", "refused", "connections"
     title = "connection refused: a RST answered the SYN"
@@ -61,8 +68,8 @@ class Refused(Cause):
     }
     references = ("RFC 9293 §3.10.7.1", "RFC 9293 §3.5.2", "Cisco ASA syslog 302014")
     not_this = (
-        "not a half-open probe: no SYN ACK was sent",
-        "not an unanswered SYN: an answer came",
+        "not a half-open probe: there the client sends the RST",
+        "not an unanswered SYN: a RST came, no timeout",
     )
 
     @classmethod
@@ -93,4 +100,10 @@ class Refused(Cause):
                 "A firewall or load balancer on the path refused in the server's name.",
                 "a capture at the server: the SYN does not arrive there",
             ),
+            *([_AT_ONCE] if _told_by_reset(story) else []),
         ]
+
+
+def _told_by_reset(story: Story) -> bool:
+    """All that is known is a reset by the server, and nothing carried."""
+    return not story.row.get("has_packets") and story.row.get("teardown") == "reset-resp"

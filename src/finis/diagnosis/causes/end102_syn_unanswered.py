@@ -55,15 +55,15 @@ class SynUnanswered(Cause):
     harm_why = "on whether the server was meant to be reachable"
     remedy = {
         "server": "check that {server} is up and routes back to {client} by the same firewall",
-        "ASA": "packet-tracer input {client_if} tcp {client} 50000 {server} {server_p} shows "
-        "whether the path permits it; `set connection timeout embryonic` only if the server is "
-        "known to be slow",
-        "netfilter": "`nft monitor trace` for {client} to {server} port {server_p} shows whether "
-        "the rules permit it",
+        "ASA": "packet-tracer input {client_if} tcp {client} 50000 {server_seen} {server_seen_p} "
+        "shows whether the path permits it; `set connection timeout embryonic` only if the server "
+        "is known to be slow",
+        "netfilter": "`nft monitor trace` for {client} to {server_seen} port {server_seen_p} shows "
+        "whether the rules permit it",
         "client": "connect timeouts shorter than the retries hide which of several servers is down",
         "Linux": "on {server}: tcpdump shows whether the SYN arrives; nft list ruleset; sysctl"
         " net.ipv4.conf.all.rp_filter",
-        "Windows": "Test-NetConnection {server} -Port {server_p} from the client;"
+        "Windows": "Test-NetConnection {server_seen} -Port {server_seen_p} from the client;"
         " Get-NetFirewallRule on the server",
         "AWS": "security groups and network ACLs drop in silence: Reachability Analyzer names the"
         " one",
@@ -72,7 +72,7 @@ class SynUnanswered(Cause):
     }
     references = ("RFC 9293 §3.8.3", "Cisco ASA syslog 302014: SYN Timeout")
     not_this = (
-        "not refused: no RST came",
+        "not refused: no RST ended it",
         "not a completed handshake: the firewall, or the capture, saw none",
     )
 

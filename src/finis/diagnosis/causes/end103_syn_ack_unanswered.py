@@ -61,7 +61,7 @@ class SynAckUnanswered(Cause):
         "network": "follow the SYN ACK from {server} to {client}: routing, return rules, NAT",
     }
     references = ("RFC 9293 §3.5", "RFC 4987")
-    not_this = ("not a half-open probe: the client sent no RST",)
+    not_this = ("not a half-open probe: no RST of the client was seen",)
 
     @classmethod
     def where(cls) -> pl.Expr:

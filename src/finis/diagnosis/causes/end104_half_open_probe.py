@@ -64,8 +64,8 @@ class HalfOpenProbe(Cause):
     }
     references = ("RFC 9293 §3.10.7.3", "RFC 9293 §3.5.2")
     not_this = (
-        "not refused: the server answered with a SYN ACK",
-        "not an abort of an established connection: the handshake was not completed",
+        "not refused: there the server sends the RST",
+        "not an abort of a connection in use: it had carried no data",
     )
 
     @classmethod

@@ -52,8 +52,8 @@ class IcmpRejected(Cause):
     remedy = {
         "Linux": "where the reporter is a Linux host: nft list ruleset (or iptables -S) | grep -i "
         "reject; ip route get {server}",
-        "ASA": "packet-tracer input {client_if} tcp {client} 50000 {server} {server_p}; show route "
-        "{server}; an ASA sends such errors itself only as `icmp unreachable` allows",
+        "ASA": "packet-tracer input {client_if} tcp {client} 50000 {server_seen} {server_seen_p}; "
+        "show route {server}; an ASA sends such errors itself only as `icmp unreachable` allows",
         "Windows": "wf.msc or Get-NetFirewallRule on {server}; route print",
         "network": "look at the device whose address the error carries: its routes and access "
         "lists for {server} port {server_p}",

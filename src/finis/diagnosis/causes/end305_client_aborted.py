@@ -71,8 +71,8 @@ class ClientAborted(Cause):
     }
     references = ("RFC 9293 §3.10.5", "RFC 1122 §4.2.2.13", "RFC 2525 §2.17")
     not_this = (
-        "a host without state answers with the ACK of the segment it answers as SEQ (END311)",
-        "a RST that the firewall makes is missing at one of two points (END501)",
+        "a host without state would take its SEQ from the ACK of what it answers (END311)",
+        "a RST of the firewall would be missing at one of two points (END501)",
     )
 
     @classmethod

@@ -82,7 +82,8 @@ class TlsFatalAlert(Cause):
     harm = Harm.HARMFUL
     harm_why = "to the client: TLS could not be agreed on"
     remedy = {
-        "server": "openssl s_client -connect {server}:{server_p} shows certificate and versions",
+        "server": "openssl s_client -connect {server_seen}:{server_seen_p} shows certificate and "
+        "versions",
         "client": "by the alert's name: trust, name, version or cipher suite",
         "nginx": "ssl_certificate with the whole chain; ssl_protocols TLSv1.2 TLSv1.3;"
         " ssl_ciphers that the client knows",

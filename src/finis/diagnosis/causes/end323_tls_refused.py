@@ -44,8 +44,8 @@ class TlsRefused(Cause):
     harm = Harm.HARMFUL
     harm_why = "to the client: TLS was refused without a word"
     remedy = {
-        "client": "openssl s_client -connect {server}:{server_p} -servername NAME, with and "
-        "without the name",
+        "client": "openssl s_client -connect {server_seen}:{server_seen_p} -servername NAME, with "
+        "and without the name",
         "network": "look for TLS inspection or name filters between {client} and {server}",
         "HAProxy": "strict-sni on the bind line, and tcp-request rules that reject",
         "Windows": "netsh http show sslcert: HTTP.sys resets where no certificate is bound to the"

@@ -26,9 +26,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from finis.correlation.stories import Proof
 from finis.diagnosis import facts, missing, telling
 from finis.diagnosis.cause import Alternative, Cause, Claim
-from finis.terms import Confidence, Harm
+from finis.terms import Confidence, Harm, Side
 
 if TYPE_CHECKING:
     from finis.correlation.stories import Story
@@ -42,7 +43,7 @@ class ResetPerLog(Cause):
     harm = Harm.DEPENDS
     harm_why = "on why that side reset the connection, which a log does not tell"
     remedy = {
-        "ASA": "capture NAME interface {client_if} match tcp host {client} host {server} shows"
+        "ASA": "capture NAME interface {client_if} match tcp host {client} host {server_seen} shows"
         " the RST the next time",
         "netfilter": "tcpdump on both sides of the firewall shows the RST the next time",
     }
@@ -60,17 +61,30 @@ class ResetPerLog(Cause):
         if side is not None and story.teardown is not None:
             text = f"By that line the RST came from {telling.who(story, side)}."
             claims.append(Claim(text, (story.teardown,)))
+            claims += _went_on(story, side)
         return [*claims, *telling.denied_after(story)]
 
     @classmethod
     def alternatives(cls, story: Story) -> list[Alternative]:
         decide = "the RST in a capture: its ACK bit, its SEQ and what came before it"
+        device = Alternative("Something on the path sent it in the host's name.", decide)
+        side = telling.side_of(story.row.get("teardown_by"))
+        if side is not None and _went_on(story, side):
+            return [device, Alternative("The line names the wrong side.", decide)]
         return [
             Alternative("A program gave the connection up (unread data, linger 0, end).", decide),
             Alternative("A host without state answered a segment.", decide),
-            Alternative("Something on the path sent it in the host's name.", decide),
+            device,
         ]
 
     @classmethod
     def missing(cls, story: Story) -> list[str]:
         return missing.both_sides(missing.Where.of(story.row))
+
+
+def _went_on(story: Story, side: Side) -> list[Claim]:
+    """The side that is said to have reset sent more (DNY210): it was not that side's RST."""
+    sent = [row for row in story.denials if row.get("cause") == "DNY210"]
+    proofs = tuple(Proof(row["file"], row["line"], row["unit"]) for row in sent[:3])
+    text = f"The {telling.role(side)} went on sending, which a host that has reset cannot."
+    return [Claim(text, proofs, "RFC 9293 §3.10.5, §3.10.7.1")] if sent else []

@@ -54,13 +54,14 @@ class RetransmissionsUnanswered(Cause):
         "large segments are lost, let ICMP type 3 code 4 pass or clamp the MSS",
         "ASA": "sysopt connection tcpmss 1380 where a tunnel narrows the path",
         "netfilter": "tcp option maxseg size set rt mtu where a tunnel narrows the path",
-        "Linux": "mtr -T -P {server_p} {server}; nstat -az TcpRetransSegs TcpExtTCPTimeouts",
+        "Linux": "mtr -T -P {server_seen_p} {server_seen}; nstat -az TcpRetransSegs "
+        "TcpExtTCPTimeouts",
         "Windows": "pktmon on both hosts; Get-NetTCPSetting | fl MaxSynRetransmissions",
         "client": "TCP_USER_TIMEOUT or a timeout of the application, so that the loss is noticed"
         " early",
     }
     references = ("RFC 9293 §3.8.3", "RFC 1122 §4.2.3.5", "RFC 2923 §2.1")
-    not_this = ("not reset: no RST was sent", "not a closed window: the peer said nothing at all")
+    not_this = ("not reset: no RST was seen", "not a closed window: the peer said nothing at all")
 
     @classmethod
     def where(cls) -> pl.Expr:

@@ -101,7 +101,7 @@ class PathMtuBlackHole(Cause):
         "icmp error",
         "Linux": "on the router: nft add rule inet filter forward tcp flags syn tcp option maxseg "
         "size set rt mtu (iptables: -j TCPMSS --clamp-mss-to-pmtu); on the host: sysctl "
-        "net.ipv4.tcp_mtu_probing=1; tracepath {server} shows the hop",
+        "net.ipv4.tcp_mtu_probing=1; tracepath {server_seen} shows the hop",
         "Windows": "netsh interface ipv4 show subinterfaces; set subinterface NAME mtu=1400; do "
         "not filter ICMP type 3 code 4",
         "AWS": "security groups and network ACLs: allow ICMP type 3 code 4; 1500 bytes at most "

@@ -5,7 +5,8 @@ A RST left the firewall that never entered it, or the firewall's log names itsel
 
 ## Evidence
 Two captures: the RST is seen on one side only, going out. Or the teardown reason (ASA: `TCP Reset -
-APPLIANCE`).
+APPLIANCE`; FTD: an event whose rule says `Block with reset`, where packets of both sides had
+passed).
 
 ## Look-alikes
 A RST that was merely not captured on the other side: so only the log makes it certain. A box
@@ -19,7 +20,8 @@ Harmful: the firewall cut the connection.
 Find the feature: inspection, IPS, policy, a reset on idle.
 
 ## References
-Cisco ASA syslog 302014: TCP Reset-APPLIANCE; Cisco ASA command reference: service
+Cisco ASA syslog 302014: TCP Reset-APPLIANCE; Cisco ASA command reference: service; Cisco FTD
+syslog 430002 and 430003
 """
 
 from __future__ import annotations
@@ -60,6 +62,8 @@ class FirewallReset(FirewallStated):
         "ASA": "show conn, show service-policy and the syslog around this time name the "
         "feature; service resetinbound and resetoutbound decide whether refusals are "
         "told",
+        "FTD": "AccessControlRuleName of the event (430002, 430003) names the rule that blocks "
+        "with reset; `show access-control-config` shows it",
         "netfilter": "`nft list ruleset`: rules that `reject with tcp reset` and match {server} "
         "port {server_p}",
         "network": "check the rules for {client} to {server} port {server_p}",
@@ -70,6 +74,7 @@ class FirewallReset(FirewallStated):
     }
     references = (
         "Cisco ASA syslog 302014: TCP Reset-APPLIANCE",
+        "Cisco FTD syslog 430002, 430003: Block with reset",
         "Cisco ASA command reference: service",
     )
 

@@ -34,6 +34,6 @@ class FlowLooped(FirewallStated):
     harm_why = "to both sides: the connection cannot work on this path"
     remedy = {
         "ASA": "show route {server}, show nat detail, and packet-tracer input {client_if} tcp "
-        "{client} 50000 {server} {server_p}",
+        "{client} 50000 {server_seen} {server_seen_p}",
     }
     references = ("Cisco ASA syslog 302014: Flow is a loopback",)

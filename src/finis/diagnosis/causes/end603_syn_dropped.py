@@ -86,13 +86,13 @@ class SynDropped(Cause):
         "the rule means to refuse it"
     )
     remedy = {
-        "ASA": "packet-tracer input {client_if} tcp {client} 50000 {server} {server_p} names the "
-        "step that refuses it",
-        "netfilter": "`nft monitor trace` for {client} to {server} port {server_p} names the rule "
-        "that refuses it",
+        "ASA": "packet-tracer input {client_if} tcp {client} 50000 {server_seen} {server_seen_p} "
+        "names the step that refuses it",
+        "netfilter": "`nft monitor trace` for {client} to {server_seen} port {server_seen_p} names "
+        "the rule that refuses it",
     }
     references = ("Cisco ASA command reference: capture, packet-tracer",)
-    not_this = ("not a silent server: the SYN never reached its side of the firewall",)
+    not_this = ("not a silent server: the SYN was not seen on its side of the firewall",)
 
     @classmethod
     def where(cls) -> pl.Expr:

@@ -81,7 +81,7 @@ class RstDropped(Cause):
         "netfilter": "sysctl net.netfilter.nf_conntrack_log_invalid=6 names the check",
     }
     references = ("RFC 5961 §3.2", "RFC 9293 §3.5.1", "Cisco ASA command reference: capture")
-    not_this = ("not a reset that both sides know of: the RST never left the firewall",)
+    not_this = ("not a reset that both sides know of: the RST was not seen leaving the firewall",)
 
     @classmethod
     def where(cls) -> pl.Expr:

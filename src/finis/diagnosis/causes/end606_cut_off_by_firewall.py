@@ -93,8 +93,8 @@ class CutOffByFirewall(Cause):
         "keeps the dead connection"
     )
     remedy = {
-        "ASA": "show asp drop, and `capture drops type asp-drop all match tcp host {client} host "
-        "{server} eq {server_p}` while it happens: the drop reason names the check to relax",
+        "ASA": "show asp drop, and the asp-drop capture below while it happens: the drop reason "
+        "names the check to relax",
         "netfilter": "sysctl net.netfilter.nf_conntrack_log_invalid=6 names the check; "
         "nf_conntrack_tcp_be_liberal=1 relaxes the window's",
     }

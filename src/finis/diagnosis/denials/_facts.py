@@ -2,7 +2,7 @@
 
 All are Polars expressions over tables.DENIALS + DENIAL_FACTS and the columns of `answered`.  A
 firewall's log has a resolution of one second: lag 0 means "the same second", and -5 … 0 a Teardown
-logged just after the denial.
+stamped after the denial (a tick of the clock, or lines out of order).
 """
 
 from __future__ import annotations

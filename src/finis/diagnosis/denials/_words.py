@@ -11,6 +11,7 @@ from finis.diagnosis import icmp, keepalives, missing
 from finis.diagnosis.cause import Alternative, Claim
 from finis.diagnosis.denials import _drops
 from finis.diagnosis.telling import span
+from finis.records import replace
 from finis.terms import Answers, RstClass, word
 
 NO_CONNECTION_RULE = "RFC 9293 §3.10.7.1"
@@ -37,6 +38,9 @@ ANSWERED = {
 }
 # Messages that name no destination: it is one of the firewall's own addresses.
 TO_THE_FIREWALL = ("313001", "313008")
+
+# Events of an FTD, whose rules are no access lists.
+FTD_RULES = ("430002", "430003")
 
 
 def ends(row: dict[str, Any]) -> str:
@@ -75,8 +79,24 @@ def _interface(row: dict[str, Any]) -> str | None:
     return None if row.get("unit") == "frame" else row.get("interface")
 
 
-def _where(refusal: Refusal) -> missing.Where:
+def _refused_at(refusal: Refusal) -> missing.Where:
+    """Hosts as the refused packet names them, on the interface that it came in by."""
     return missing.Where.of_denial(refusal.row | {"interface": _interface(refusal.row)})
+
+
+def _where(refusal: Refusal) -> missing.Where:
+    """Both sides of the firewall, as far as the connection before it tells of them."""
+    here = _refused_at(refusal)
+    if refusal.story is None:
+        return here
+    there = missing.Where.of(refusal.story.row)
+    return replace(
+        there,
+        client_if=there.client_if or here.client_if,
+        server_if=there.server_if or here.server_if,
+        behind_firewall=True,
+        product=here.product,
+    )
 
 
 def denied(refusal: Refusal) -> Claim:
@@ -84,6 +104,8 @@ def denied(refusal: Refusal) -> Claim:
     where = f" on interface {interface}" if (interface := _interface(row)) else ""
     netfilter = row.get("product") == "netfilter"
     rule = "the rule that logs" if netfilter else "access list"
+    if row.get("msg_id") in FTD_RULES:
+        rule = "access control rule"
     acl = f" by {rule} “{row['acl']}”" if row.get("acl") else ""
     count = row.get("count") or 1
     times = f", {count} packets" if count > 1 else ""
@@ -112,6 +134,8 @@ def removed(refusal: Refusal) -> Claim:
     lag_s, lived = row.get("lag_s"), row.get("conn_duration_s")
     if lag_s is None:
         when = "before"
+    elif lag_s < 0:
+        when = f"in a line stamped {span(-lag_s)} later"
     elif lag_s < 1:
         when = "in the same second"
     else:
@@ -213,7 +237,7 @@ def captures(refusal: Refusal, *, drop: str = "tcp-not-syn") -> list[str]:
     where = _where(refusal)
     return [
         *missing.at_firewall(where),
-        missing.dropped(where, drop),
+        missing.dropped(_refused_at(refusal), drop),
         missing.tcpdump(where, "server"),
     ]
 
@@ -223,5 +247,5 @@ def would_decide(refusal: Refusal, text: str) -> Alternative:
     where = _where(refusal)
     if where.product == "netfilter":
         return Alternative(text, f"a capture of the next case: {missing.at_firewall(where)[0]}")
-    command = missing.dropped(where, "tcp-not-syn")
+    command = missing.dropped(_refused_at(refusal), "tcp-not-syn")
     return Alternative(text, f"a capture of the next case: {command}")

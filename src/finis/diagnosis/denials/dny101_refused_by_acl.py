@@ -55,7 +55,7 @@ class RefusedByAcl(Cause):
         "GCP": "firewall rules logging names the rule",
     }
     references = ("Cisco ASA syslog messages 106023, 106100",)
-    not_this = ("a scan: one source, many targets (DNY602)",)
+    not_this = ("a scan would show one source at many targets (DNY602)",)
 
     @classmethod
     def where(cls) -> pl.Expr:

@@ -47,7 +47,9 @@ class RefusedByDefault(Cause):
         "the chain",
     }
     references = ("Cisco ASA syslog messages 106001, 106006, 106007, 106010, 106014",)
-    not_this = ("a segment without connection: one with ACK, RST or FIN",)
+    not_this = (
+        "a segment without connection would carry ACK, RST or FIN, and a state check refuse it",
+    )
 
     @classmethod
     def where(cls) -> pl.Expr:

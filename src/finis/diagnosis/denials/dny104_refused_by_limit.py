@@ -48,7 +48,9 @@ class RefusedByLimit(Cause):
         "against `conntrack -C`",
     }
     references = ("Cisco ASA syslog messages 201002 to 201013, 407001",)
-    not_this = ("a SYN flood filling the limit on purpose (PAT302)",)
+    not_this = (
+        "a SYN flood that fills the limit would show many handshakes left unfinished (PAT302)",
+    )
 
     @classmethod
     def where(cls) -> pl.Expr:

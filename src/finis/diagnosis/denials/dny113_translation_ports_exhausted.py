@@ -54,7 +54,7 @@ class TranslationPortsExhausted(Cause):
         " `--enable-dynamic-port-allocation`",
     }
     references = ("Cisco ASA syslog messages 202001, 202010, 305016, 305023", "RFC 6269 §13")
-    not_this = ("a limit of connections: ports were left (DNY104)",)
+    not_this = ("a limit of connections: its message names that limit (DNY104)",)
 
     @classmethod
     def where(cls) -> pl.Expr:

@@ -49,7 +49,10 @@ class EmbryonicLimit(Cause):
         " `net.ipv4.tcp_max_syn_backlog`",
     }
     references = ("Cisco ASA syslog messages 201010, 201012, 407002", "RFC 4987")
-    not_this = ("the limit of all connections (DNY104)", "a SYN flood as such (PAT302)")
+    not_this = (
+        "the limit of all connections: its message names that one (DNY104)",
+        "a SYN flood would show many sources that never finish a handshake (PAT302)",
+    )
 
     @classmethod
     def where(cls) -> pl.Expr:

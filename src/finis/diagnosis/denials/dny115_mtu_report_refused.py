@@ -54,7 +54,7 @@ class MtuReportRefused(Cause):
         "`tcp option maxseg size set rt mtu` where the path MTU is smaller",
     }
     references = ("RFC 1191 §4", "RFC 8201", "RFC 2923 §2.1")
-    not_this = ("a host or port that cannot be reached: that is another code (DNY108)",)
+    not_this = ("a host or port that cannot be reached: that has another code (DNY108)",)
 
     @classmethod
     def where(cls) -> pl.Expr:

@@ -56,7 +56,7 @@ class LateAck(Cause):
         "`tcp flags ack` quietens it",
     }
     references = ("RFC 9293 §3.6", "Cisco ASA syslog message 106015")
-    not_this = ("data after an idle timeout (DNY301): the Teardown states a timeout",)
+    not_this = ("data after an idle timeout: there the Teardown states one (DNY301)",)
 
     @classmethod
     def where(cls) -> pl.Expr:

@@ -49,7 +49,7 @@ class LateFin(Cause):
         "close",
     }
     references = ("RFC 9293 §3.6", "RFC 6298", "Cisco ASA syslog message 106015")
-    not_this = ("a FIN scan: it has no ACK bit and no connection before it (DNY601)",)
+    not_this = ("a FIN scan: its FINs have no ACK bit, and no connection before them (DNY601)",)
 
     @classmethod
     def where(cls) -> pl.Expr:

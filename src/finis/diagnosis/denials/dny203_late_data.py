@@ -44,16 +44,17 @@ class LateData(Cause):
     harm = _facts.choose(pl.col("repeats") >= 3, Harm.HARMFUL, Harm.DEPENDS)
     harm_why = "depends on whether the receiver still wanted it; repeated, the sender is stuck"
     remedy = {
-        "client": "read to the end of the stream before closing",
-        "server": "drain before closing (nginx: `lingering_close always`)",
-        "nginx": "lingering_close always; lingering_timeout 5s",
+        "client": "where it ended the connection: read to the end of the stream before closing",
+        "server": "where it ended the connection: drain before closing (nginx: `lingering_close"
+        " always`)",
+        "nginx": "where the server ended it: lingering_close always; lingering_timeout 5s",
         "HAProxy": "leave `option nolinger` out of the proxy: it closes with RST",
         "Linux": "in the program: shutdown(SHUT_WR), read until end of file, then close; `ss -tn`"
         " shows unread bytes as Recv-Q",
         "Windows": "shutdown(SD_SEND), recv until it returns 0, then closesocket",
     }
     references = ("RFC 9293 §3.6", "RFC 1122 §4.2.2.13", "Cisco ASA syslog message 106015")
-    not_this = ("data after an idle timeout (DNY301): the Teardown states a timeout",)
+    not_this = ("data after an idle timeout: there the Teardown states one (DNY301)",)
 
     @classmethod
     def where(cls) -> pl.Expr:

@@ -49,7 +49,7 @@ class LateRst(Cause):
         "a log line",
     }
     references = ("RFC 9293 §3.5.2, §3.10.7.1", "Cisco ASA syslog message 106015")
-    not_this = ("a RST for which no connection had been known (DNY403)",)
+    not_this = ("a RST of a connection never known: there no Teardown precedes it (DNY403)",)
 
     @classmethod
     def where(cls) -> pl.Expr:

@@ -85,7 +85,7 @@ class RstOfHostWithoutState(Cause):
     not_this = (
         "an answer to the peer's RST: a RST is never answered with a RST",
         "a missing TLS close_notify: it cannot make a TCP stack send a RST",
-        "an abort by a process: that RST carries the ACK bit",
+        "an abort by a process: stacks set the ACK bit of that RST",
     )
 
     @classmethod

@@ -63,7 +63,7 @@ class AbortAfterClose(Cause):
         "HAProxy": "leave `option nolinger` out of the proxy: it closes with RST",
     }
     references = ("RFC 9293 §3.10.5", "RFC 1122 §4.2.2.13", "RFC 2525 §2.17")
-    not_this = ("a host without state: its RST carries no ACK bit (DNY205)",)
+    not_this = ("a host without state: its RST has no ACK bit, by RFC 9293 §3.10.7.1 (DNY205)",)
 
     @classmethod
     def where(cls) -> pl.Expr:

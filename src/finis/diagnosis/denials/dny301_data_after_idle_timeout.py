@@ -57,7 +57,7 @@ class DataAfterIdleTimeout(Cause):
         " firewall's timer (maxLifetime, idleTimeout, pool_pre_ping)",
     }
     references = ("RFC 9293 §3.8.4", "RFC 5382 REQ-5", "Cisco ASA syslog messages 302014, 106015")
-    not_this = ("a late segment of a closed connection: the Teardown states FINs or a reset",)
+    not_this = ("a late segment of a closed connection: there the Teardown states FINs or a reset",)
 
     @classmethod
     def where(cls) -> pl.Expr:

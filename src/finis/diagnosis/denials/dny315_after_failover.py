@@ -54,7 +54,7 @@ class AfterFailover(Cause):
         " `show failover` tells whether state is copied",
     }
     references = ("Cisco ASA syslog messages 104001, 104002, 210005 and following",)
-    not_this = ("asymmetric routing: no failover before it, and it does not fade (DNY402)",)
+    not_this = ("asymmetric routing would refuse before the failover too, and not fade (DNY402)",)
 
     @classmethod
     def where(cls) -> pl.Expr:

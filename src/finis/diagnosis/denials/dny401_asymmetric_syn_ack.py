@@ -60,7 +60,7 @@ class AsymmetricSynAck(Cause):
     references = ("RFC 9293 §3.5", "Cisco ASA syslog message 106015")
     not_this = (
         "a slow server: there the SYN passed and timed out (DNY304)",
-        "backscatter: many destinations that open no connections (DNY603)",
+        "backscatter would show many destinations that open no connections (DNY603)",
     )
 
     @classmethod

@@ -55,7 +55,10 @@ class NeverBuilt(Cause):
         " balancer with HA ports in front of a pair",
     }
     references = ("RFC 9293 §3.10.7", "Cisco ASA syslog message 106015")
-    not_this = ("a log that begins late (DNY901)", "a failover (DNY315)")
+    not_this = (
+        "a log that begins late: this one reaches back beyond the idle timer (DNY901)",
+        "a failover: none is logged in the hour before (DNY315)",
+    )
 
     @classmethod
     def where(cls) -> pl.Expr:

@@ -46,7 +46,7 @@ class RstWithoutConnection(Cause):
         " TTL tell whether its sender knew a connection",
     }
     references = ("RFC 9293 §3.5.2, §3.10.7.1",)
-    not_this = ("a late RST: a Teardown of the tuple precedes it (DNY204)",)
+    not_this = ("a late RST: there a Teardown of the tuple precedes it (DNY204)",)
 
     @classmethod
     def where(cls) -> pl.Expr:

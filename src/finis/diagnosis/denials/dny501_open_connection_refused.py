@@ -1,16 +1,16 @@
 """The firewall refused a segment although it had this connection open.
 
 ## What happened
-The log shows the connection as built and not torn down, yet a segment of its tuple was refused for
-lack of a connection: it came in on another interface, belongs to an older connection of the same
-tuple, or the Teardown is missing from the log.
+The log shows the connection as built and at that moment not torn down, yet a segment of its tuple
+was refused for lack of a connection: it came in on another interface, belongs to an older
+connection of the same tuple, or the Teardown is missing from the log or logged late.
 
 ## Evidence
-A Built of the tuple without Teardown, and the denial after it.
+A Built of the tuple without a Teardown before the denial, or within a second after it.
 
 ## Look-alikes
-A Teardown lost in transport (syslog over UDP) gives the same picture; gaps in the log make it
-likely.
+A Teardown lost in transport (syslog over UDP) or logged seconds late gives the same picture; gaps
+in the log make the first likely.
 
 ## Harm
 Depends: a segment of the connection in use is missing and will be sent again, or the log lies.
@@ -39,7 +39,7 @@ class OpenConnectionRefused(Cause):
     table = "denials"
     confidence = Confidence.POSSIBLE
     harm = Harm.DEPENDS
-    harm_why = "a segment in use was lost, or the log misses a Teardown"
+    harm_why = "a segment in use was lost, or the Teardown is missing or logged late"
     remedy = {
         "ASA": "`show conn detail address IP`: which interfaces the connection uses",
         "netfilter": "`sysctl net.netfilter.nf_conntrack_log_invalid=6` names the check; "
@@ -58,7 +58,10 @@ class OpenConnectionRefused(Cause):
     @classmethod
     def alternatives(cls, story: Refusal) -> list[Alternative]:
         return [
-            Alternative("The Teardown was not logged or was lost.", "gaps in the log's numbers"),
+            Alternative(
+                "The Teardown was lost, or logged later than it happened.",
+                "gaps in the log's numbers; a Teardown of this connection just after the denial",
+            ),
             _words.would_decide(story, "The segment came in on another interface."),
         ]
 

@@ -48,7 +48,7 @@ class MssExceeded(Cause):
         " FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu`",
     }
     references = ("RFC 9293 §3.7.1", "Cisco ASA syslog message 419001")
-    not_this = ("a black hole of path MTU: those segments respect the MSS",)
+    not_this = ("a black hole of path MTU: there the segments respect the MSS",)
 
     @classmethod
     def where(cls) -> pl.Expr:

@@ -47,7 +47,7 @@ class ScanDenied(Cause):
     harm_why = "refused; from inside it may be a compromised host"
     remedy = {"anyone": "from inside: look at the source host; from outside: nothing, or shun it"}
     references = ("MITRE ATT&CK T1046",)
-    not_this = ("a monitoring system of your own: known source, regular times",)
+    not_this = ("a monitoring system of your own would be a known source at regular times",)
 
     @classmethod
     def where(cls) -> pl.Expr:

@@ -47,7 +47,9 @@ class BackscatterDenied(Cause):
     )
     remedy = {"anyone": "leave it"}
     references = ("RFC 4987", "RFC 2827")
-    not_this = ("asymmetric routing: the destinations open connections of their own (DNY401)",)
+    not_this = (
+        "asymmetric routing would show destinations that open connections of their own (DNY401)",
+    )
 
     @classmethod
     def where(cls) -> pl.Expr:

@@ -67,7 +67,7 @@ class DenialSpike(Pattern):
     confidence = Confidence.LIKELY
     remedy = {"anyone": "look for what changed when it began: configuration, routing, a deployment"}
     references = ("Rousseeuw, Croux (1993), median absolute deviation",)
-    not_this = ("a rate that is high all the time",)
+    not_this = ("a rate that is high all the time: this one is far above what is usual here",)
 
     @classmethod
     def find(

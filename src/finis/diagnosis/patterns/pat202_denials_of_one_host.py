@@ -44,7 +44,7 @@ class DenialsOfOneHost(Pattern):
     confidence = Confidence.CERTAIN
     remedy = {"anyone": "begin with this host: it explains most of the denials"}
     references = ("the causes of the same denials (their findings)",)
-    not_this = ("a log that was filtered to one host",)
+    not_this = ("a log filtered to one host would name no other hosts",)
 
     @classmethod
     def find(

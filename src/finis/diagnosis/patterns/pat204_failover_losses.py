@@ -51,7 +51,7 @@ class FailoverLosses(Pattern):
         "ASA": "`failover link`, `failover replication http`; `show failover` shows the state"
     }
     references = ("Cisco ASA syslog messages 104001, 104002, 210005 and following",)
-    not_this = ("asymmetric routing: it refuses before the failover as well",)
+    not_this = ("asymmetric routing would refuse as much before the failover",)
 
     @classmethod
     def find(

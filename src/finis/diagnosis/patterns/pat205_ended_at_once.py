@@ -55,7 +55,9 @@ class EndedAtOnce(Pattern):
         "HAProxy": "hard-stop-after bounds how long a reload lets old sessions live",
     }
     references = ("RFC 9293 §3.10.5",)
-    not_this = ("connections opened together and closed together (a browser, a scanner)",)
+    not_this = (
+        "connections opened and closed together (a browser, a scanner): these had begun apart",
+    )
 
     @classmethod
     def find(

@@ -55,7 +55,7 @@ class HostVanished(Pattern):
         "client": "keep-alive or TCP_USER_TIMEOUT, so that the loss is noticed early",
     }
     references = ("RFC 9293 §3.8.3", "RFC 9293 §3.5.1")
-    not_this = ("a process that ended: its host sends FIN or RST (PAT205)",)
+    not_this = ("a process that ended: there its host sends FIN or RST (PAT205)",)
 
     @classmethod
     def find(

@@ -56,7 +56,7 @@ class PortScan(Pattern):
         " attacker`",
     }
     references = ("MITRE ATT&CK T1046",)
-    not_this = ("a client whose server is down: few targets, many attempts",)
+    not_this = ("a client whose server is down would try few targets many times",)
 
     @classmethod
     def find(

@@ -54,7 +54,7 @@ class SynFlood(Pattern):
         "itself",
     }
     references = ("RFC 4987",)
-    not_this = ("a service that is down: few clients that try again",)
+    not_this = ("a service that is down would be tried again by few clients",)
 
     @classmethod
     def find(

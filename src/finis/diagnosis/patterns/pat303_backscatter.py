@@ -47,7 +47,9 @@ class Backscatter(Pattern):
     confidence = Confidence.LIKELY
     remedy = {"anyone": "leave it"}
     references = ("RFC 4987", "Moore, Voelker, Savage (2001)")
-    not_this = ("asymmetric routing: the targets open connections of their own (DNY401)",)
+    not_this = (
+        "asymmetric routing would show targets that open connections of their own (DNY401)",
+    )
 
     @classmethod
     def find(

@@ -52,7 +52,7 @@ class RstStorm(Pattern):
         "network": "filter forged sources at the edge (RFC 2827)",
     }
     references = ("RFC 5961", "RFC 4953", "RFC 2827")
-    not_this = ("backscatter: one source, many targets (PAT303)",)
+    not_this = ("backscatter would show one source at many targets (PAT303)",)
 
     @classmethod
     def find(

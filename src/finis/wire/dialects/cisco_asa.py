@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from finis.lazily import regex
 from finis.terms import EventKind, Firewall, Teardown, word
-from finis.wire.dialects import _events, _rows
-from finis.wire.dialects._events import AT, Fields, Row, Values, get, put
+from finis.wire.dialects import _events, _ftd, _rows
+from finis.wire.dialects._events import AT, Fields, Row, get, put
 from finis.wire.dialects._program import Fast
 
 if TYPE_CHECKING:
@@ -403,61 +403,6 @@ MESSAGES = _events.messages(
     },
 )  # fmt: skip
 
-# --- FTD connection events: "Key: value, …" ------------------------------------------------------
-
-_FTD_FIELD = regex(
-    r"(?:^|,\s)\s*(AccessControlRuleAction|AccessControlRuleReason|AccessControlRuleName|SrcIP"
-    r"|DstIP|SrcPort|DstPort|Protocol|IngressInterface|EgressInterface|User|ConnectionDuration"
-    r"|InitiatorBytes|ResponderBytes):\s([^,]*)"
-)
-
-
-def _connection_event(body: str, values: Values, end: bool) -> Row | None:
-    """430002 (start) or 430003 (end, without a reason); None for other protocols than TCP.
-
-    Some values come from the network (user agent, URL), so a key that is given twice with two
-    values is not believed.  ConnectionID is Snort's, not the number of 302013: left out."""
-    found: dict[str, str] = {}
-    clash = set()
-    for m in _FTD_FIELD.finditer(body):
-        if found.setdefault(m[1], m[2].strip()) != m[2].strip():
-            clash.add(m[1])
-    for key in clash:
-        del found[key]
-    row = _events.blank(EventKind.TEARDOWN if end else EventKind.BUILT, "tcp")
-    if "Protocol" not in found:
-        put(row, text_ok="none")
-        return row
-    if found["Protocol"].lower() not in ("tcp", "6"):
-        return None
-    action, why = found.get("AccessControlRuleAction"), found.get("AccessControlRuleReason")
-    put(
-        row, initiator="a", reason=f"{action}, {why}" if why else action, user=found.get("User"),
-        a_if=found.get("IngressInterface"), b_if=found.get("EgressInterface"),
-        acl=found.get("AccessControlRuleName"), text_ok="partial" if clash else "full",
-    )  # fmt: skip
-    if end:
-        put(row, teardown=word(Teardown.UNKNOWN), teardown_side="unknown")
-        _sizes(row, found)
-    if action and action.lower().startswith("block"):
-        put(row, kind=word(EventKind.DENY), denial_kind="policy", teardown=None, teardown_side=None)
-    for side, address, port in (("a", "SrcIP", "SrcPort"), ("b", "DstIP", "DstPort")):
-        row[AT[side + "_h"]], good = values.host(found.get(address, "to"))
-        row[AT[side + "_p"]] = number = values.port(found.get(port, ""))
-        if not good or number is None:
-            put(row, text_ok="partial")
-    return row
-
-
-def _sizes(row: Row, found: dict[str, str]) -> None:
-    duration = found.get("ConnectionDuration", "")
-    if duration.isdecimal():
-        put(row, duration_s=float(duration[:9]))
-    sizes = [found.get(name, "") for name in ("InitiatorBytes", "ResponderBytes")]
-    if all(size.isdecimal() and len(size) < 18 for size in sizes):
-        put(row, bytes=sum(map(int, sizes)))
-
-
 # --- lines copied from ASDM: "6|Jan 24 2022|12:59:03|302014|10.1.1.1|80|10.2.2.2|500|Teardown …" -
 
 _ASDM_HEAD = (
@@ -492,8 +437,9 @@ GRAMMAR = _events.Grammar(
     MESSAGES,
     PORTS,
     {
-        "430002": lambda body, values: _connection_event(body, values, end=False),
-        "430003": lambda body, values: _connection_event(body, values, end=True),
+        "430001": _ftd.intrusion_event,
+        "430002": lambda body, values: _ftd.connection_event(body, values, end=False),
+        "430003": lambda body, values: _ftd.connection_event(body, values, end=True),
     },
     rewrite=_as_syslog,
     fast=FAST,

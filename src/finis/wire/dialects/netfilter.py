@@ -40,6 +40,7 @@ FIREWALL = Firewall(
     idle_s=432_000.0,  # nf_conntrack_tcp_timeout_established
     numbered=False,  # ids are hashes
     states=True,
+    messages=("NEW", "DESTROY"),
     logs="`conntrack -E -o timestamp,id` must run",
     limits="its buffer: `conntrack -b`",
     rule="rule",
