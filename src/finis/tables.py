@@ -553,6 +553,7 @@ src_fanout      i8 distinct destination address-port pairs denied from this sour
 src_refused     i8 connections from this source that never carried data, plus its denials
 dst_fanin       i8 distinct sources denied towards this destination port
 dst_opened      i8 connections the destination opened itself, as the log shows; null: no log to tell
+dst_mapped      bool who opens connections is translated to the destination, which itself opens none
 torn_logged     bool the firewall's log holds a Teardown; false: nobody can tell what was open
 log_row         i8 row in LOG_CONNECTIONS of the connection before it; null if none
 reach_s         f8 where none is known before it: none within this many seconds

@@ -255,6 +255,13 @@ def _rule(action: str, packets: str, message: str = "430003", proto: str = "tcp"
     )  # fmt: skip
 
 
+def _translated(host: str) -> str:
+    """Other connections, whose client is translated."""
+    text = f"Built outbound TCP connection 7 for outside:{OUT} ({OUT}) to inside:10.1.1.7/5000"
+    end = torn(9000, "TCP FINs", 1, 1, 7, f"outside:{OUT} to inside:10.1.1.7/5000")
+    return busy() + at(8999, "302013", f"{text} ({host}/1024)") + end
+
+
 # (what it is, id, log that shows it, look-alike log)
 FURTHER: list[tuple[str, str, str, str]] = [
     ("FTD blocks with reset what had begun", "END501", _rule("Block with reset", "4/2"),
@@ -270,6 +277,12 @@ FURTHER: list[tuple[str, str, str, str]] = [
      busy(1) + deny(9000, "SYN ACK", OUT, "10.1.1.5/50999", inside=False)
      + built(9010, 1, "outside:203.0.113.77/9 to inside:10.1.1.6/80"),
      busy(2.5) + deny(9000, "SYN ACK", OUT, "10.1.1.5/50999", inside=False)),
+    ("a SYN ACK to the own PAT address", "DNY603",
+     _translated("198.51.100.1") + deny(9100, "SYN ACK", OUT, "198.51.100.1/50999", inside=False),
+     _translated("198.51.100.2") + deny(9100, "SYN ACK", OUT, "198.51.100.1/50999", inside=False)),
+    ("data to the own PAT address", "DNY901",
+     _translated("198.51.100.1") + deny(9100, "PSH ACK", OUT, "198.51.100.1/50999", inside=False),
+     _translated("198.51.100.2") + deny(9100, "PSH ACK", OUT, "198.51.100.1/50999", inside=False)),
     ("refused seconds before its Teardown", "DNY501",
      built() + deny(10, "PSH ACK") + torn(13, "TCP Reset-O"),
      built() + deny(12, "PSH ACK") + torn(13, "TCP Reset-O")),

@@ -116,6 +116,8 @@ def test_rules_tell_no_difference_within_a_kind(seed: int) -> None:
     }
     unlogged = (counts["dst_opened"] < 0).all(0) & (rnd.random(ROWS) < 0.5)
     counts["torn_logged"][:, unlogged] = 0
+    mapped = (counts["dst_opened"] == 0).all(0) & (rnd.random(ROWS) < 0.5)
+    counts["dst_mapped"] = np.stack([mapped, mapped]).astype(int)
     told = []
     for n in range(2):
         some.denials["refusal"]["lag_s"] = lag[n]
@@ -132,6 +134,7 @@ def test_rules_tell_no_difference_within_a_kind(seed: int) -> None:
             )
             .with_columns(
                 torn_logged=pl.Series(whole.torn_logged == 1),
+                dst_mapped=pl.Series(whole.dst_mapped == 1),
                 conn_cause=of,
             )
         )

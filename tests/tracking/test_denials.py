@@ -255,6 +255,29 @@ def test_what_a_destination_opened_itself() -> None:
     assert only([deny(10)])["dst_opened"] is None  # no connections are logged: nothing to tell
 
 
+@pytest.mark.parametrize(
+    ("device", "mapped", "host", "found"),
+    [
+        ("fw", "198.51.100.1/1024", "198.51.100.1", True),
+        ("fw", "198.51.100.1/1024", "198.51.100.2", False),
+        ("fw", "10.0.0.7/1024", "10.0.0.7", False),  # the port alone is translated
+        ("fw2", "198.51.100.1/1024", "198.51.100.1", False),  # another firewall does
+    ],
+)
+def test_a_destination_that_only_the_firewall_sends_from(
+    device: str, mapped: str, host: str, found: bool
+) -> None:
+    ends = "outside:192.0.2.50/443", "inside:10.0.0.7/40000"
+    out = track([
+        built(0, 7, *ends, "outbound", mapped_b=mapped, device=device),
+        torn(9, 7, *ends, device=device),
+        built(0, 8, "outside:192.0.2.50/443", "inside:10.0.0.8/40000", "outbound"),
+        torn(9, 8, "outside:192.0.2.50/443", "inside:10.0.0.8/40000"),
+        deny(10, "outside:192.0.2.99/443", f"inside:{host}/5"),
+    ])  # fmt: skip
+    assert rows(out.denials, "dst_mapped") == [found]
+
+
 def test_a_line_that_repeats_without_end_is_not_remembered_without_end() -> None:
     tracker = LogTracker(pure=True)
     for batch in batches([deny(0)] * 3000, 500):

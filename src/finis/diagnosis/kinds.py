@@ -205,6 +205,7 @@ class Population:
     src_fanout: Array
     src_refused: Array
     dst_opened: Array
+    dst_mapped: Array  # 1: who opens connections is translated to it, and it opens none itself
     torn_logged: Array  # 0 of a firewall whose log holds no Teardown at all, else 1
 
     @classmethod
@@ -293,8 +294,9 @@ def with_whole(keys: Array, whole: Population) -> Array:
     key = _Key(len(keys))
     key.value, key.bits = keys.copy(), _OF_PART
     key.add(whole.repeats >= REPEATS[0], 1)
-    key.add(np.searchsorted(FANOUT, whole.src_fanout, "right"), 3)
     key.add(whole.src_refused >= REFUSED[0], 1)
     # Who opened connections is known only where their ends are logged.
-    key.add(np.where(whole.torn_logged == 1, np.minimum(whole.dst_opened, 1) + 1, 3), 2)
+    opened = np.where(whole.torn_logged == 1, np.minimum(whole.dst_opened, 1) + 1, 3)
+    opened = np.where(whole.dst_mapped == 1, 4, opened)
+    key.add(np.searchsorted(FANOUT, whole.src_fanout, "right") * 5 + opened, 5)
     return key.value

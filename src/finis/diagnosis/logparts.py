@@ -32,7 +32,7 @@ from finis.diagnosis.kinds import (
 )
 from finis.diagnosis.listed import Listing
 from finis.diagnosis.listeddenials import ListedDenials
-from finis.diagnosis.logrows import NO_PORT, Columns, Kept, Reader
+from finis.diagnosis.logrows import NO_PORT, Columns, Kept, Reader, mapped_openers
 from finis.diagnosis.partrows import (
     Row,
     apart,
@@ -43,7 +43,7 @@ from finis.diagnosis.partrows import (
     stories,
 )
 from finis.diagnosis.patterns._whole import Whole
-from finis.diagnosis.population import MANY, Counted
+from finis.diagnosis.population import MANY, Counted, of_device
 from finis.diagnosis.refused import Refusals, slot_keys
 from finis.diagnosis.shared import Correlate, Shared
 from finis.diagnosis.spill import CHUNK, Chunk
@@ -111,6 +111,7 @@ class LogJudge:
         self.connections = Coded("connections", limit, self.names)
         self.denials = Coded("denials", limit, self.names)
         self.openers = Times()  # marked: carried no data
+        self.mapped = Times()  # what openers are translated to, by device
         self.asked = Times() if cut or captured else self.openers  # of what is told of
         self.targets = Times()  # host and port that were asked, a hash
         self.reader = Reader(self.names, self.kinds)
@@ -141,6 +142,8 @@ class LogJudge:
         rows = self.reader.columns(part)
         verdict = self.kinds.judged(rows.kind, lambda at: judged(part, at).connections)
         self.openers.add(rows.orig_h, rows.nothing)
+        named = self.names.known(part.book)
+        self.mapped.add(of_device(*mapped_openers(part.connections, named, rows.orig_h)))
         if not self.only_denials:
             shown = self.cut.connections(part, rows) if self.cut else None
             self._tell_connections(part, rows, verdict, without(shown, apart))
@@ -211,7 +214,7 @@ class LogJudge:
 
     @cached_property
     def _counted(self) -> Counted:
-        return Counted(self.refused.rows, self.refused.targets, self.openers)
+        return Counted(self.refused.rows, self.refused.targets, self.openers, self.mapped)
 
     def _unjudged(self, logged: dict[str, Logs]) -> Iterator[_Unjudged]:
         begin = 0

@@ -152,6 +152,19 @@ def fill(rows: Array, named: Array, reasons: Array, hows: Array, out: Columns) -
     out.second[:] = np.where((out.by < 2) & (last != NEVER), ender, 0)
 
 
+def mapped_openers(rows: Array, named: Array, opener: Array) -> tuple[Array, Array]:
+    """Of packed connections whose opener is translated: to which host, and the device.  `named`:
+    codes of the hosts of the book by its own; `opener`: the opener's codes."""
+    start = rows["start"]
+    event = start["event"]
+    host = np.where(start["orig"] == 1, event["b_mapped_h"], event["a_mapped_h"])
+    if not host.any():
+        return host[:0], start["device"][:0]
+    host = translated(host, named)
+    at = np.flatnonzero((host != 0) & (host != opener))
+    return host[at], start["device"][at]
+
+
 class Kept:
     """Connections that patterns look at: those a timer removed or that came to nothing, and, on
     disk, whom each one was ended by."""

@@ -38,6 +38,7 @@ def _judged_denials(part: LogPart, whole: Population) -> Judged:
             pl.Series(name, getattr(whole, name)).replace({-1: None})
             for name in ("src_fanout", "src_refused", "dst_opened")
         ),
+        pl.Series("dst_mapped", whole.dst_mapped == 1),
         pl.Series("torn_logged", whole.torn_logged == 1),
     )
     return judged(part, np.arange(len(part.connections)), denials)

@@ -23,9 +23,12 @@ class Counted:
     """All denials of a log by their hosts.  Keys are counted a share at a time, so that memory is a
     ceiling and 13 bytes a denial."""
 
-    def __init__(self, rows: Columnar, targets: Spill, openers: Times) -> None:
+    def __init__(self, rows: Columnar, targets: Spill, openers: Times, mapped: Times) -> None:
         """Their columns; `targets`: whom each tried to reach, as a number, 0 where that is not
-        known; `openers`: connections by who opened them, marked those without data."""
+        known; `openers`: connections by who opened them, marked those without data; `mapped`: by
+        what their openers were translated to (`of_device`)."""
+        there = zip(rows.columns["dst"], rows.columns["device"], strict=True)
+        self.mapped = mapped.about(of_device(*one) for one in there)
         tuples, sources = rows.columns["tuple"], rows.columns["src"]
         hosts = chain(rows.columns["dst"], sources)
         if not CHUNK < tuples.rows <= MANY:
@@ -51,13 +54,21 @@ class Counted:
         if self.openers.full:  # who was not counted may have opened any number
             told &= opened > 0
         named = rows["src"] != 0
+        mapped = self.mapped.get(of_device(rows["dst"], rows["device"]))[0] > 0
         return Population(
             repeats=self.repeats[at].astype("i8"),
             src_fanout=np.where(named, self.fanout[at].astype("i8"), -1),
             src_refused=np.where(named, refused.astype("i8"), -1),
             dst_opened=np.where(told, opened, -1),
+            dst_mapped=(mapped & told & (opened == 0) & torn).astype("i8"),
             torn_logged=torn.astype("i8"),
         )
+
+
+def of_device(hosts: Array, devices: Array) -> Array:
+    """Keys of hosts as each device knows them."""
+    key: Array = mix(hosts, devices.astype("u8")) | np.uint64(1)
+    return key
 
 
 def _times(keys: Spill, marked: Array | None = None) -> Array:

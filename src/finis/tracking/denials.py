@@ -258,7 +258,8 @@ def whole(out: pl.DataFrame, connections: pl.DataFrame, devices: dict[str, Logs]
 
 # What the whole log tells of a denial.
 OF_ALL = (
-    "repeat", "repeats", "src_fanout", "dst_fanin", "src_refused", "dst_opened", "torn_logged",
+    "repeat", "repeats", "src_fanout", "dst_fanin", "src_refused", "dst_opened", "dst_mapped",
+    "torn_logged",
 )  # fmt: skip
 
 
@@ -321,6 +322,12 @@ def _with_population(
         .group_by("orig_h")
         .agg(_empty=(pl.col("bytes") == 0).sum().cast(pl.Int64), _opened=pl.len().cast(pl.Int64))
     )
+    mapped = (
+        connections.lazy()
+        .filter(pl.col("orig_mapped_h") != pl.col("orig_h"))
+        .select("device", "orig_mapped_h", _mapped=pl.lit(True))
+        .unique()
+    )
     logged, torn = (
         pl.col("device").replace_strict(
             {name: one[at] for name, one in devices.items()}, default=NOT_LOGGED[at],
@@ -333,11 +340,13 @@ def _with_population(
         .join(fanin, on=["unit", "dst_h", "dst_p"], how="left")
         .join(by_orig.select("orig_h", "_empty"), left_on="src_h", right_on="orig_h", how="left")
         .join(by_orig.select("orig_h", "_opened"), left_on="dst_h", right_on="orig_h", how="left")
+        .join(mapped, left_on=["device", "dst_h"], right_on=["device", "orig_mapped_h"], how="left")
     )
     readable = pl.col("dst_h").is_not_null()
     told = told.with_columns(
         src_refused=pl.col("_denied") + pl.col("_empty").fill_null(0),
         dst_opened=pl.when(logged & readable).then(pl.col("_opened").fill_null(0)),
         torn_logged=torn,
-    ).drop("_denied", "_empty", "_opened")
+        dst_mapped=pl.col("_mapped").fill_null(False) & pl.col("_opened").is_null() & logged & torn,
+    ).drop("_denied", "_empty", "_opened", "_mapped")
     return told.collect(engine="in-memory")

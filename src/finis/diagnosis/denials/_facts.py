@@ -194,6 +194,9 @@ unknown_tuple = _shared("unknown_tuple", pl.col("teardown").is_null() & ~_pendin
 # No connection of the tuple is logged, neither open nor ended.
 unmatched = _shared("unmatched", pl.col("teardown").is_null() & ~_logged_open)
 never = unknown_tuple & (pl.col("seen_before") == "no")
+# Sent to an address that only this firewall sends from: no other path can have carried what it
+# answers.
+to_own_mapping = never & pl.col("dst_mapped").fill_null(False)
 lag = pl.col("lag_s")
 late = (lag <= LATE_S).fill_null(True)
 same_moment = lag <= SAME_MOMENT_S

@@ -227,6 +227,15 @@ def never_built(refusal: Refusal) -> Claim:
     )
 
 
+def own_mapping(refusal: Refusal) -> list[Claim]:
+    """It was sent to an address that only this firewall sends from."""
+    if not refusal.row.get("dst_mapped") or refusal.row.get("seen_before") != "no":
+        return []
+    host = refusal.row.get("dst_h")
+    text = f"The log shows connections translated to {host}: what is sent from there passes"
+    return [Claim(f"{text} this firewall.", (refusal.proof,))]
+
+
 def fanout(refusal: Refusal) -> Claim:
     targets = words.count(refusal.row.get("src_fanout") or 0, "target")
     return Claim(f"This source was refused at {targets} in all.", (refusal.proof,))

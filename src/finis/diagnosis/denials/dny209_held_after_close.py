@@ -29,7 +29,7 @@ from __future__ import annotations
 import polars as pl
 
 from finis.correlation.stories import Refusal
-from finis.diagnosis.cause import Cause, Claim
+from finis.diagnosis.cause import Alternative, Cause, Claim
 from finis.diagnosis.denials import _facts, _words
 from finis.terms import Confidence, Harm
 
@@ -56,6 +56,15 @@ class HeldAfterClose(Cause):
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
         return _words.history(story)
+
+    @classmethod
+    def alternatives(cls, story: Refusal) -> list[Alternative]:
+        return [
+            Alternative(
+                "A newer connection of the same ports was opened meanwhile, and is not logged.",
+                "a silence or missing lines in the log between that Teardown and this line",
+            )
+        ]
 
     @classmethod
     def missing(cls, story: Refusal) -> list[str]:

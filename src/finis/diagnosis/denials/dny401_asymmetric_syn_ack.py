@@ -67,7 +67,8 @@ class AsymmetricSynAck(Cause):
     def where(cls) -> pl.Expr:
         # A SYN ACK is not repeated for so long: it answers a later SYN, unseen here.
         old = _facts.closed & (_facts.lag > _facts.SYN_ACK_RETRY_S)
-        return ((_facts.state & _facts.never) | old) & _facts.syn_ack
+        elsewhere = _facts.state & _facts.never & ~_facts.to_own_mapping
+        return (elsewhere | old) & _facts.syn_ack
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:

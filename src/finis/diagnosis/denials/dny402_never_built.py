@@ -62,7 +62,8 @@ class NeverBuilt(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        return _facts.state & _facts.never & (_facts.ack | _facts.data | _facts.fin)
+        form = _facts.ack | _facts.data | _facts.fin
+        return _facts.state & _facts.never & ~_facts.to_own_mapping & form
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:

@@ -29,6 +29,7 @@ import polars as pl
 from finis.correlation.stories import Refusal
 from finis.diagnosis.cause import Alternative, Cause, Claim
 from finis.diagnosis.denials import _facts, _words
+from finis.diagnosis.telling import span
 from finis.terms import Confidence, Harm
 
 
@@ -53,7 +54,8 @@ class OpenConnectionRefused(Cause):
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
-        return [_words.denied(story), *_words.built(story), *_words.packet(story)]
+        shown = [_words.denied(story), *_words.built(story), *_words.packet(story)]
+        return [*shown, *_torn_later(story)]
 
     @classmethod
     def alternatives(cls, story: Refusal) -> list[Alternative]:
@@ -68,3 +70,15 @@ class OpenConnectionRefused(Cause):
     @classmethod
     def missing(cls, story: Refusal) -> list[str]:
         return _words.captures(story)
+
+
+def _torn_later(refusal: Refusal) -> list[Claim]:
+    """The Teardown of that connection, where there is one: it came later."""
+    at, story = refusal.row.get("ts"), refusal.story
+    if story is None or story.teardown is None or at is None:
+        return []
+    ended = story.row.get("teardown_ts")
+    if ended is None or ended <= at:
+        return []
+    later = span((ended - at).total_seconds())
+    return [Claim(f"Its Teardown is logged {later} later.", (story.teardown,))]

@@ -6,7 +6,8 @@ The server's answers, SYN ACK or RST, come back to hosts that never asked.
 
 ## Evidence
 SYN ACK or RST of one source to eight or more different addresses or ports, no connection of these
-tuples before, and destinations that open no connections themselves.
+tuples before, and destinations that open no connections themselves. Or a SYN ACK to an address that
+the firewall itself translates connections to: only it sends from there, and it passed no SYN.
 
 ## Look-alikes
 Asymmetric routing (DNY401) concerns destinations that are in use and open connections of their own.
@@ -43,7 +44,8 @@ class BackscatterDenied(Cause):
     confidence = _facts.choose(_silent, Confidence.LIKELY, Confidence.POSSIBLE)
     harm = _facts.choose(_silent, Harm.HARMLESS, Harm.DEPENDS)
     harm_why = (
-        "harmless for you if these destinations are unused; else it may be asymmetric routing"
+        "harmless for you if these destinations are unused, or an address that the firewall itself"
+        " translates to; else it may be asymmetric routing"
     )
     remedy = {"anyone": "leave it"}
     references = ("RFC 4987", "RFC 2827")
@@ -57,14 +59,23 @@ class BackscatterDenied(Cause):
         many = ((targets >= _facts.BACKSCATTER_TARGETS) & _silent) | (
             (targets >= _facts.SWEEP_TARGETS) & pl.col("dst_opened").is_null()
         )
-        return _facts.state & _facts.never & (_facts.syn_ack | _facts.rst) & many
+        answers = _facts.state & _facts.never & (_facts.syn_ack | _facts.rst) & many
+        return answers | (_facts.state & _facts.to_own_mapping & _facts.syn_ack)
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
-        return [_words.denied(story), _words.fanout(story), _words.never_built(story)]
+        shown = [_words.denied(story), _words.fanout(story), _words.never_built(story)]
+        return [*shown, *_words.own_mapping(story)]
 
     @classmethod
     def alternatives(cls, story: Refusal) -> list[Alternative]:
+        if _words.own_mapping(story):
+            return [
+                Alternative(
+                    "A second device translates to the same address.",
+                    "the NAT rules of every device on the way out",
+                )
+            ]
         return [
             Alternative("The routing is asymmetric.", "whether the destinations are in use at all")
         ]

@@ -6,7 +6,8 @@ the log cannot say: it begins later, does not contain Built and Teardown message
 
 ## Evidence
 No Built or Teardown of the tuple, and a log that could not have shown them. The reason stands in
-the evidence of every example.
+the evidence of every example. Or a segment to an address that the firewall itself translates
+connections to: no other path can have opened its connection.
 
 ## Look-alikes
 If the log could have shown a connection and does not, the segment took another path (DNY401 to
@@ -52,12 +53,17 @@ class HistoryUnknown(Cause):
     @classmethod
     def where(cls) -> pl.Expr:
         cannot_tell = (pl.col("seen_before") != "no").fill_null(True)
-        return _facts.state & _facts.unknown_tuple & cannot_tell
+        form = _facts.ack | _facts.data | _facts.fin
+        return _facts.state & (
+            (_facts.unknown_tuple & cannot_tell) | (_facts.to_own_mapping & form)
+        )
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:
         why = story.row.get("unknown_why") or "the log shows no Built or Teardown of this tuple"
-        built = []
+        built = _words.own_mapping(story)
+        if built:
+            why = "its connection was opened before the log reaches, was not logged, or never was"
         if story.row.get("pending_syn") and story.row.get("torn_logged") is False:
             why = "its log has no Teardown at all, so that nothing tells when connections ended"
             built = _words.built(story)
