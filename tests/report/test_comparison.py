@@ -74,3 +74,14 @@ def test_without_packets_only_facts_are_compared() -> None:
     assert f"No packets of {name} were captured" in text
     assert "Where they part" not in text
     assert facts(one, other)["part_at"] is None
+
+
+def test_one_without_an_ending_is_told_from_its_beginning() -> None:
+    closed = told(point("lan", CLOSED))
+    opened = told(point("wan", "".join(CLOSED.splitlines(keepends=True)[:4])))
+    assert [move.key for move in moves(opened)][:2] == [("A", "SYN"), ("B", "SYN ACK")]
+    text = said(opened, closed)
+    assert "At the very first step: A sends SYN after 0 s against A sends FIN after 0 s." in text
+    name = opened.story.row["conn_id"]
+    assert f"{name} shows no FIN and no RST: its steps begin with its first segment, by A." in text
+    assert "shows no FIN" not in said(closed, told(point("wan", MIRRORED)))

@@ -27,7 +27,7 @@ class Move:
 
     who: str  # A or B
     what: str  # FIN, RST, data, alert, ACK of FIN, ACK …
-    after_ns: int  # since the first FIN or RST
+    after_ns: int  # since the first FIN or RST; since the first segment where there is none
     step: Step
     meaning: str
 
@@ -62,6 +62,8 @@ def _by_role(text: str, closer: Side) -> str:
 
 def _what(story: Story, step: Step) -> str:
     flags, size = step.flags, int(step.segment["payload_len"])
+    if flags & Flag.SYN:
+        return "SYN ACK" if flags & Flag.ACK else "SYN"
     if flags & Flag.RST:
         return "RST" if flags & Flag.ACK else "RST without ACK"
     alert = size and alert_of(story, step) != Alert.NONE
@@ -103,6 +105,10 @@ def _document(first: Explanation, second: Explanation) -> Document:
     out.add(Heading("Where they part", 2), Para(Span(_sentence(left, right, at), "strong")))
     out.add(Table(["", "after", names[0], "after", names[1]], _side_by_side(left, right, at)))
     out.add(Para(Span("A is the side that closed or reset first, B the other.", "dim")))
+    for name, walk in zip(names, (left, right), strict=True):
+        if not any("FIN" in move.what or "RST" in move.what for move in walk):
+            text = f"{name} shows no FIN and no RST: its steps begin with its first segment, by A."
+            out.add(Para(Span(text, "dim")))
     out.add(Heading("What follows", 2), Bullets(_follows(first, second, left, right, at), 2))
     return out
 
@@ -136,9 +142,7 @@ def _sentence(left: list[Move], right: list[Move], at: int) -> str:
     if at >= len(left) and at >= len(right):
         return "They end alike: every step of the ending is the same."
     if at == 0:
-        return (
-            f"At the very first step of the ending: {_named(left, 0)} against {_named(right, 0)}."
-        )
+        return f"At the very first step: {_named(left, 0)} against {_named(right, 0)}."
     place = f"After {at} equal steps" if at > 1 else "At the answer to the first " + left[0].what
     return f"{place}: {_named(left, at)} against {_named(right, at)}."
 
