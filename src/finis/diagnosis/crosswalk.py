@@ -88,7 +88,9 @@ keep-alives unanswered | END408 |
 user timeout | END411 END407 | END411 once the peer has spoken again
 # TLS
 fatal alert | END320 |
-ClientHello refused without a word | END323 |
+ClientHello refused without a word | END323 | or with a close_notify in clear and no ServerHello
+handshake broken off, encrypted alert | END324 | END320 where the alert can be read
+record cut off by a FIN | END325 END209 | END209 where the record's header was not kept
 no TLS on a TLS port | END321 END322 |
 no close_notify | END209 |
 # Hostile and odd

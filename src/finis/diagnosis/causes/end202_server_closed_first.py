@@ -13,7 +13,8 @@ request that crosses the server's FIN (END313).
 
 ## Harm
 None; it depends if the client had sent something and the server closed without a single byte of
-an answer.
+an answer, or answered with nothing but a TLS alert that cannot be read: it may be a farewell, or
+the reason why the server refused (a client's certificate, a record it could not decrypt).
 
 ## What to change
 Nothing. Clients that reuse connections should give them up before the server does.
@@ -46,14 +47,18 @@ class ServerClosedFirst(Cause):
     beats = ("END207",)
     harm = facts.harm(
         (
-            facts.packets() & (facts.ORIG.bytes > 0) & facts.RESP.sent_nothing,
+            facts.packets()
+            & (
+                (facts.ORIG.bytes > 0) & facts.RESP.sent_nothing
+                | facts.RESP.fin_first & facts.RESP.alert_for_answer
+            ),
             Harm.DEPENDS,
         ),
         otherwise=Harm.HARMLESS,
     )
     harm_why = (
         "both sides closed and acknowledged each other's FIN; a request to which the server never "
-        "sent a byte may have been lost"
+        "sent a byte, or nothing but an encrypted TLS alert, may have been lost"
     )
     remedy = {
         "client": "where the request went unanswered: the server's log at that moment; repeat"
