@@ -20,6 +20,7 @@ from finis.wire.payload import MAX_RECORD
 HEADER = 5  # bytes: type, version, length (RFC 8446 §5.1)
 _HANDSHAKE, _CLIENT_HELLO, _SERVER_HELLO = 22, 1, 2  # content type, message types
 _HEAD_BYTES = 8  # of SEGMENT.head
+_BEGINNING = np.uint64(0xFFFF_0000_00FF_0000)  # of it type, major version, first byte after HEADER
 _UNREADABLE = int(Quirk.NO_SEQ | Quirk.RELATIVE_SEQ)
 
 
@@ -60,9 +61,8 @@ def _length(head: Array) -> Array:
 
 def _begins_with(pick: Picker, side: int, message: int) -> Array:
     """A side's first bytes are a record with this handshake message at its beginning."""
-    head, size = (pick.side(name, _own(pick, side), side) for name in ("head", "head_len"))
-    found: Array = _is_header(head, size) & (size > HEADER)
-    found &= (_byte(head, 0) == _HANDSHAKE) & (_byte(head, HEADER) == message)
+    head = pick.side("head", _own(pick, side), side)
+    found: Array = head & _BEGINNING == np.uint64(_HANDSHAKE << 56 | 3 << 48 | message << 16)
     return found
 
 
@@ -78,12 +78,14 @@ def _cut(pick: Picker, has: Array, side: int, letter: str) -> Columns:
     """Bytes that the last record whose header begins a kept segment lacks at the side's FIN, where
     no alert came last; 0: the record ended there or before."""
     own = _own(pick, side)
-    head, size = (pick.side(name, own, side) for name in ("head", "head_len"))
-    asked = has & (pick.side("fin_ns", own, side) != 0) & _is_header(head, size)
-    asked &= pick.side("notify", own, side) == Notify.NO
-    if not asked.any():
+    asked = has & (pick.side("notify", own, side) == Notify.NO)
+    asked &= pick.side("fin_ns", own, side) != 0
+    rows = np.flatnonzero(asked)
+    head, size = (pick.side(name, own, side)[rows] for name in ("head", "head_len"))
+    rows = rows[_is_header(head, size)]
+    if not len(rows):
         return {}
-    story, tail = tails(pick, np.flatnonzero(asked), own)
+    story, tail = tails(pick, rows, own)
     fin = pick.side("fin_seq", own, side)
     before = (fin[story].astype(np.int64) - tail["seq"]) % WRAP  # bytes from there to the FIN
     good = (tail["side"] == own_side(pick, own[story], side)) & (tail["payload_len"] > 0)
@@ -95,7 +97,7 @@ def _cut(pick: Picker, has: Array, side: int, letter: str) -> Columns:
     last = before == nearest[story]
     lacking = np.zeros(len(has), np.int64)
     np.maximum.at(lacking, story[last], HEADER + _length(tail["head"][last]) - before[last])
-    return {f"{letter}_record_cut": Column(lacking, asked & (nearest < WRAP))}
+    return {f"{letter}_record_cut": Column(lacking, nearest < WRAP)}
 
 
 def _last(pick: Picker, has: Array, side: int, letter: str) -> Columns:
