@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from finis.diagnosis import facts, missing, telling
+from finis.diagnosis import facts, missing, origin, telling
 from finis.diagnosis.cause import Alternative, Cause, Claim
 from finis.terms import Confidence, Harm, Role, Side
 
@@ -99,6 +99,7 @@ class StateLost(Cause):
         for side in (Side.ORIG, Side.RESP):
             if telling.public(story, side, "rst_class") in ("no-state", "no-state-ack"):
                 claims += telling.stateless_reply(story, side)
+                claims += origin.compared(story, side)
                 if gap:
                     proof = telling.proofs(story, Role.RST, side)
                     text = f"The connection had been silent for {telling.span(gap)} before the end."
@@ -114,10 +115,16 @@ class StateLost(Cause):
             ),
             Alternative(
                 "A device on the path that had dropped the idle connection answered for the host.",
-                "TTL and IP ID of the RST against the host's other segments; a capture at the host",
+                _deciding(story),
             ),
         ]
 
     @classmethod
     def missing(cls, story: Story) -> list[str]:
         return missing.both_sides(missing.Where.of(story.row))
+
+
+def _deciding(story: Story) -> str:
+    """Which device answered, as far as the RST shows."""
+    side = Side.ORIG if telling.public(story, Side.ORIG, "rst_class") != "none" else Side.RESP
+    return origin.deciding(story, side)
