@@ -48,6 +48,12 @@ CASES: list[tuple[str, str, str, str, Row]] = [
      | rst("orig", "no-state", "syn-ack", o_rst_s=0.02)),
     ("END104", SURE, MAYBE, "RST three seconds later",
      embryonic(r_syns=1, resp_pkts=1, o_syns=2) | rst("orig", "no-state", "syn-ack", o_rst_s=3.0)),
+    ("END113", LIKELY, MAYBE, "three SYNs, the SYN ACK six seconds after the first",
+     embryonic(r_syns=1, resp_pkts=1, o_syns=3)
+     | rst("orig", "no-state", "syn-ack", o_rst_s=6.0001, o_rst_lag_s=0.0001)),
+    ("END104", SURE, MAYBE, "answered at once, reset three seconds later",
+     embryonic(r_syns=1, resp_pkts=1)
+     | rst("orig", "no-state", "syn-ack", o_rst_s=3.02, o_rst_lag_s=3.0)),
     ("END104", POSSIBLE, MAYBE, "client reset without a byte, by the log",
      logged("reset-orig", log_bytes=0, log_duration_s=0.0)),
     ("END105", LIKELY, YES, "SYN ACK and never a SYN",
@@ -422,6 +428,12 @@ LOOK_ALIKES: list[tuple[str, str, Row]] = [
      embryonic(r_syns=1, resp_pkts=1, watched_s=0.001)),
     ("END103", "the client reset it",
      embryonic(r_syns=1, resp_pkts=1) | rst("orig", "no-state", "syn-ack")),
+    ("END113", "answered and reset within the round trip",
+     embryonic(r_syns=1, resp_pkts=1)
+     | rst("orig", "no-state", "syn-ack", o_rst_s=0.0201, o_rst_lag_s=0.0001)),
+    ("END113", "the RST of a socket that was still there",
+     embryonic(r_syns=1, resp_pkts=1, o_syns=3)
+     | rst("orig", "abort", "syn-ack", o_rst_s=6.0, o_rst_lag_s=0.0001)),
     ("END104", "established", seen(**rst("orig"))),
     ("END104", "no SYN was seen",
      embryonic(o_syns=0, r_syns=1, resp_pkts=1) | rst("orig", "bad-ack", "syn-ack")),

@@ -67,6 +67,10 @@ TRAFFIC: dict[str, tuple[str, str, dict[str, str]]] = {
         "half-open check": "+0 C > S S 0:0(0)\n+.01 S > C S. 0:0(0) ack 1\n"
         "+.01 C > S R 1:1(0) win 0",
     }),
+    "END113": ("likely", "depends", {
+        "the SYN ACK came after six seconds": "+0 C > S S 0:0(0)\n+1 C > S S 0:0(0)\n"
+        "+2 C > S S 0:0(0)\n+3 S > C S. 0:0(0) ack 1\n+.0001 C > S R 1:1(0) win 0",
+    }),
     "END105": ("likely", "harmful", {
         "SYN ACKs alone": "+0 S > C S. 0:0(0) ack 1\n+1 S > C S. 0:0(0) ack 1\n"
         "+2 S > C S. 0:0(0) ack 1",

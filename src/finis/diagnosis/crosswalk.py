@@ -56,6 +56,7 @@ rejected by ICMP | END109 DNY108 DNY116 | DNY116: an answer, no error
 refused by an access list, with or without a reset | DNY101 DNY102 DNY103 END506 END603 |
 scan | PAT301 DNY601 DNY602 END104 |
 accept queue full | END110 |
+SYN ACK after the client had given up | END113 DNY208 | DNY208: refused by a firewall between
 # Routing, translation, state
 translation rules that do not match | DNY106 DNY107 |
 asymmetric path: SYN ACK alone | DNY401 END105 DNY305 |
