@@ -193,6 +193,10 @@ TRAFFIC: dict[str, tuple[str, str, dict[str, str]]] = {
         + "+.001 S > C . 2461:3921(1460) ack 359 head=0011223344556677\n"
         "+.01 C > S . 359:359(0) ack 3921\n+.1 S > C F. 3921:3921(0) ack 359\n"
         "+.01 C > S F. 359:359(0) ack 3922\n+.01 S > C . ack 360",
+        "in mid-record, of which the capture kept the head only": TLS13
+        + RECORD.replace("\n", " nopayload\n")
+        + "+.01 C > S . 359:359(0) ack 2461\n+.1 S > C F. 2461:2461(0) ack 359\n"
+        "+.01 C > S F. 359:359(0) ack 2462\n+.01 S > C . ack 360",
     }),
     "END391": ("likely", "depends", {
         "joined late": "+0 S > C P. 301:601(300) ack 301\n+2 C > S R. 301:301(0) ack 1",
@@ -684,3 +688,17 @@ def test_an_alert_for_an_answer_may_be_a_refusal(wait: float, alone: bool) -> No
     assert (row["cause"], row["r_alert_alone"]) == ("END202", alone)
     assert row["harm"] == ("depends" if alone else "harmless")
     assert ("END208" in row["contributing"]) is not alone
+
+
+@pytest.mark.parametrize(("vlan", "told"), [("vlan=10", True), ("", False)])
+def test_one_direction_in_a_vlan_may_have_its_other_half_in_another(vlan: str, told: bool) -> None:
+    lines = (
+        "+0 C > S S 0:0(0)",
+        "+.02 C > S . 1:1(0) ack 1",
+        "+.1 C > S P. 1:301(300) ack 1",
+        "+.1 C > S . 301:301(0) ack 1001",
+    )
+    got = judged("\n".join(f"{line} {vlan}" for line in lines))
+    cause, story = engine.catalogue()["END601"], got.stories.story(0)
+    assert got.connections["cause"].to_list() == ["END601"]
+    assert any("another VLAN tag than 10" in one.text for one in cause.alternatives(story)) is told

@@ -78,7 +78,8 @@ def _cut(pick: Picker, has: Array, side: int, letter: str) -> Columns:
     """Bytes that the last record whose header begins a kept segment lacks at the side's FIN, where
     no alert came last; 0: the record ended there or before."""
     own = _own(pick, side)
-    asked = has & (pick.side("notify", own, side) == Notify.NO)
+    notify = pick.side("notify", own, side)  # UNSEEN: of its last data the capture kept too little
+    asked = has & ((notify == Notify.NO) | (notify == Notify.UNSEEN))
     asked &= pick.side("fin_ns", own, side) != 0
     rows = np.flatnonzero(asked)
     head, size = (pick.side(name, own, side)[rows] for name in ("head", "head_len"))
