@@ -307,6 +307,13 @@ o_alert_desc     i8 description of that alert where readable
 r_alert_desc     i8 description
 o_proto          text first bytes from orig: tls, http, ssh, other or none
 r_proto          text first bytes from resp: tls, http, ssh, other or none
+o_after_hello    i8 bytes from orig after its ClientHello, where a ServerHello answered that
+o_record_cut     i8 bytes that the TLS record orig sent last lacks at its FIN, by its header
+r_record_cut     i8 bytes that the TLS record resp sent last lacks at its FIN
+o_alert_again    bool orig's last data is an alert by size alone, a size that other data has
+r_alert_again    bool the same of resp's
+o_alert_alone    bool an alert that cannot be read is all that answers resp's last data, within 1 s
+r_alert_alone    bool the same of orig's last data
 o_fin_after_data_s f8 seconds from resp's last new data to orig's FIN; negative: data came later
 r_fin_after_data_s f8 seconds from orig's last new data to resp's FIN; negative: data came later
 o_rst_after_data_s f8 seconds from resp's last new data to orig's first RST; negative: later

@@ -102,3 +102,20 @@ def test_rows_fit_the_table() -> None:
 
 def test_nothing_found_in_nothing() -> None:
     assert found([]) == []
+
+
+AFTER_CLOSE = seen(**(rst("resp", "no-state", "ack", r_rst_s=130.0) | fins("orig")))
+
+
+def test_what_is_graver_than_the_verdict_it_stands_beside_is_a_finding() -> None:
+    got = found([AFTER_CLOSE, seen(**fins("orig"))])
+    told = [(one.id, one.harm, one.connections, one.contributing, one.share) for one in got]
+    assert told == [("END210", Harm.DEPENDS, 0, 1, 0.5), ("END201", Harm.HARMLESS, 2, 0, 1.0)]
+    assert [one.beside for one in got] == [True, False]
+    assert [example.row for example in got[0].examples] == [0]
+
+
+def test_what_is_no_graver_is_only_named_beside() -> None:
+    """END307 depends, and so does what it stands beside; END206 is harmless."""
+    rows = [seen(**rst("orig"), resp_bytes=0), seen(**(rst("orig") | fins("orig")))]
+    assert [(one.id, one.beside) for one in found(rows)] == [("END305", False), ("END201", False)]

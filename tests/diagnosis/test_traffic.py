@@ -36,6 +36,14 @@ TLS = (
 )
 HELLO = "+.020 S > C P. 1:1001(1000) ack 301 head=1603030051020000\n"
 
+CUT_SHORT = (
+    "+.0001 C > S F. 331:331(0) ack 1001\n+.01 S > C F. 1001:1001(0) ack 332\n"
+    "+.01 C > S . 332:332(0) ack 1002\n"
+)
+FINISHED = "+.01 C > S P. 301:359(58) ack 1001 head=1703030035\n"
+TLS13 = TLS + HELLO + FINISHED
+RECORD = "+.001 S > C . 1001:2461(1460) ack 359 head=1703033e80\n"  # 16 005 bytes long
+
 SYN_ACK_AGAIN = "+{0} S > C S. 0:0(0) ack 1\n+.0001 C > S . {1}:{1}(0) ack 1\n"
 REQUESTS = "".join(f"+{wait} C > S P. 1:101(100) ack 1\n" for wait in (0.01, 0.3))
 BACK_OFF = (1, 0.3, 0.6, 1.2)
@@ -58,6 +66,10 @@ TRAFFIC: dict[str, tuple[str, str, dict[str, str]]] = {
     "END104": ("certain", "harmless", {
         "half-open check": "+0 C > S S 0:0(0)\n+.01 S > C S. 0:0(0) ack 1\n"
         "+.01 C > S R 1:1(0) win 0",
+    }),
+    "END113": ("likely", "depends", {
+        "the SYN ACK came after six seconds": "+0 C > S S 0:0(0)\n+1 C > S S 0:0(0)\n"
+        "+2 C > S S 0:0(0)\n+3 S > C S. 0:0(0) ack 1\n+.0001 C > S R 1:1(0) win 0",
     }),
     "END105": ("likely", "harmful", {
         "SYN ACKs alone": "+0 S > C S. 0:0(0) ack 1\n+1 S > C S. 0:0(0) ack 1\n"
@@ -172,6 +184,20 @@ TRAFFIC: dict[str, tuple[str, str, dict[str, str]]] = {
     "END323": ("likely", "harmful", {
         "RST to the ClientHello": TLS + "+.02 S > C R. 1:1(0) ack 301",
     }),
+    "END324": ("certain", "harmful", {
+        "certificate refused": TLS + HELLO
+        + "+.01 C > S P. 301:331(30) ack 1001 head=1403030001011703 alert=likely\n" + CUT_SHORT,
+    }),
+    "END325": ("likely", "harmful", {
+        "in mid-record": TLS13 + RECORD
+        + "+.001 S > C . 2461:3921(1460) ack 359 head=0011223344556677\n"
+        "+.01 C > S . 359:359(0) ack 3921\n+.1 S > C F. 3921:3921(0) ack 359\n"
+        "+.01 C > S F. 359:359(0) ack 3922\n+.01 S > C . ack 360",
+        "in mid-record, of which the capture kept the head only": TLS13
+        + RECORD.replace("\n", " nopayload\n")
+        + "+.01 C > S . 359:359(0) ack 2461\n+.1 S > C F. 2461:2461(0) ack 359\n"
+        "+.01 C > S F. 359:359(0) ack 2462\n+.01 S > C . ack 360",
+    }),
     "END391": ("likely", "depends", {
         "joined late": "+0 S > C P. 301:601(300) ack 301\n+2 C > S R. 301:301(0) ack 1",
     }),
@@ -216,6 +242,9 @@ CLOSED = (
     "+1 C > S F. 301:301(0) ack 1001\n+.01 S > C F. 1001:1001(0) ack 302\n"
     "+.01 C > S . 302:302(0) ack 1002\n"
 )
+LAST_FINS = (
+    "+.001 S > C F. 1025:1025(0) ack 359\n+.01 C > S F. 359:359(0) ack 1026\n+.01 S > C . ack 360"
+)
 CONTRIBUTING = {
     "END112": (
         "+0 C > S S 0:0(0)\n+.001 S > C S 0:0(0)\n+.01 C > S S. 0:0(0) ack 1\n"
@@ -249,6 +278,18 @@ CONTRIBUTING = {
             f"+.01 S > C P. {n}:{n + 1000}(1000) ack 302\n+.0001 C > S R 302:302(0) win 0\n"
             for n in range(1001, 13_001, 1000)
         ),
+    ),
+    "END208": (
+        TLS13 + "+5 S > C P. 1001:1025(24) ack 359 head=1703030013 alert=likely\n" + LAST_FINS,
+        TLS13
+        + "+1 S > C P. 1001:1025(24) ack 359 head=1703030013 alert=likely\n"
+        + LAST_FINS.replace("+.001", "+2"),
+    ),
+    "END209": (
+        TLS13 + "+5 S > C P. 1001:1025(24) ack 359 head=1703030013\n" + LAST_FINS,
+        TLS13
+        + "+1 S > C P. 1001:1025(24) ack 359 head=1703030013 alert=likely\n"
+        + LAST_FINS.replace("F. 359", "F. 359:383(24) alert=likely #"),
     ),
     "END904": (TALK.replace(OPEN, ""), TALK),
     "END314": (
@@ -616,3 +657,54 @@ def test_a_rst_that_cleared_the_old_connection_was_not_ignored() -> None:
     )
     row = judged(cleared).connections.row(0, named=True)
     assert row["orig_rst_class"] == "bad-ack" and "END315" not in row["contributing"]
+
+
+def test_a_handshake_with_a_finished_may_have_been_complete() -> None:
+    """What is too long to be an alert alone may be the Finished: nothing is said."""
+    closed = "+.01 C > S F. 359:359(0) ack 1001\n+.01 S > C F. 1001:1001(0) ack 360\n"
+    row = judged(TLS13 + closed + "+.01 C > S . 360:360(0) ack 1002").connections.row(0, named=True)
+    assert (row["cause"], row["o_after_hello"]) == ("END201", 58)
+
+
+def test_a_record_that_ends_with_the_fin_is_whole() -> None:
+    record = "+.001 S > C P. 1001:1025(24) ack 359 head=1703030013\n"
+    row = judged(TLS13 + record + LAST_FINS).connections.row(0, named=True)
+    assert (row["cause"], row["r_record_cut"]) == ("END202", 0)
+
+
+def test_a_size_that_other_data_has_is_no_sign_of_a_farewell() -> None:
+    small = "+5 S > C P. {0}:{1}(24) ack 359 head=1703030013 alert=likely\n"
+    once, twice = small.format(1001, 1025), small.format(977, 1001)
+    hello = HELLO.replace("1:1001(1000)", "1:977(976)")
+    rows = [
+        judged(TLS + first + LAST_FINS).connections.row(0, named=True)
+        for first in (HELLO + FINISHED + once, hello + FINISHED + twice + once)
+    ]
+    assert [row["r_alert_again"] for row in rows] == [False, True]
+    assert ["END208" in row["contributing"] for row in rows] == [True, False]
+
+
+@pytest.mark.parametrize(("wait", "alone"), [(0.02, True), (30, False)])
+def test_an_alert_for_an_answer_may_be_a_refusal(wait: float, alone: bool) -> None:
+    """Encrypted, it may say farewell, or that the client's certificate is not accepted."""
+    asked = "+.01 C > S P. 359:659(300) ack 1001 head=1703030127\n"
+    alert = f"+{wait} S > C P. 1001:1025(24) ack 659 head=1703030013 alert=likely\n"
+    ends = LAST_FINS.replace("359", "659").replace("360", "660")
+    row = judged(TLS13 + asked + alert + ends).connections.row(0, named=True)
+    assert (row["cause"], row["r_alert_alone"]) == ("END202", alone)
+    assert row["harm"] == ("depends" if alone else "harmless")
+    assert ("END208" in row["contributing"]) is not alone
+
+
+@pytest.mark.parametrize(("vlan", "told"), [("vlan=10", True), ("", False)])
+def test_one_direction_in_a_vlan_may_have_its_other_half_in_another(vlan: str, told: bool) -> None:
+    lines = (
+        "+0 C > S S 0:0(0)",
+        "+.02 C > S . 1:1(0) ack 1",
+        "+.1 C > S P. 1:301(300) ack 1",
+        "+.1 C > S . 301:301(0) ack 1001",
+    )
+    got = judged("\n".join(f"{line} {vlan}" for line in lines))
+    cause, story = engine.catalogue()["END601"], got.stories.story(0)
+    assert got.connections["cause"].to_list() == ["END601"]
+    assert any("another VLAN tag than 10" in one.text for one in cause.alternatives(story)) is told

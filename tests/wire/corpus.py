@@ -144,7 +144,97 @@ PLAIN = b.ipv4(b.tcp(1, 2, flags="PA", payload=b"hello"))
 PLAIN6 = b.ipv6(b.tcp(1, 2, flags="PA", payload=b"hello"))
 LABEL = b"\x00\x01\x01\x40"
 
-FRAMES = [b.ether(p) for p in PACKETS] + [
+
+def udp(port: int, body: bytes) -> bytes:
+    return struct.pack(">HHHH", 55555, port, 8 + len(body), 0) + body
+
+
+def _gre(kind: int, body: bytes, flags: int = 0) -> bytes:
+    fields = 4 * sum(bool(flags & bit) for bit in (0x8000, 0x2000, 0x1000))
+    return struct.pack(">HH", flags, kind) + bytes(range(1, fields + 1)) + body
+
+
+BRIDGED = b.ether(PLAIN)
+TAGGED = b.ether(PLAIN6, vlans=[33])
+# What a tunnel puts before a packet, by name: protocol, and what follows the outer IP header.
+TUNNELS: dict[str, tuple[int, bytes]] = {
+    "GRE": (47, _gre(0x0800, PLAIN)),
+    "GRE with key, checksum and number": (47, _gre(0x86DD, PLAIN6, 0xB000)),
+    "GRE, bridged": (47, _gre(0x6558, TAGGED, 0x2000)),
+    "GRE with MPLS": (47, _gre(0x8847, LABEL + PLAIN)),
+    "ERSPAN I": (47, _gre(0x88BE, BRIDGED)),
+    "ERSPAN II": (47, _gre(0x88BE, b"\x10\x07" + bytes(6) + TAGGED, 0x1000)),
+    "ERSPAN III": (47, _gre(0x22EB, b"\x20\x07" + bytes(10) + BRIDGED, 0x1000)),
+    "ERSPAN III with platform bytes": (
+        47, _gre(0x22EB, b"\x20\x07" + bytes(9) + b"\1" + bytes(8) + BRIDGED, 0x1000)
+    ),
+    "IPv4 in IP": (4, PLAIN),
+    "IPv6 in IP": (41, PLAIN6),
+    "VXLAN": (17, udp(4789, b"\x08\0\0\0\0\0\x2a\0" + BRIDGED)),
+    "VXLAN with a group policy": (17, udp(4789, b"\x88\0\0\5\0\0\x2a\0" + TAGGED)),
+    "VXLAN, Linux's old port": (17, udp(8472, b"\x08\0\0\0\0\0\x2a\0" + BRIDGED)),
+    "Geneve": (17, udp(6081, b"\0\0\x65\x58\0\0\x2a\0" + BRIDGED)),
+    "Geneve with options": (17, udp(6081, b"\2\x40\x08\0\0\0\x2a\0" + bytes(8) + PLAIN)),
+    "GTP-U": (17, udp(2152, b"\x30\xff\0\x2d\0\0\0\1" + PLAIN)),
+    "GTP-U with a number": (17, udp(2152, b"\x32\xff\0\x31\0\0\0\1\0\1\0\0" + PLAIN)),
+    "GTP-U with a header more": (
+        17, udp(2152, b"\x34\xff\0\x35\0\0\0\1\0\0\0\x85\1\0\1\0" + PLAIN6)
+    ),
+    "two tunnels": (47, _gre(0x0800, b.ipv4(PLAIN, proto=4))),
+    "an ICMP error": (4, b.icmp4(3, 1, PLAIN)),
+}  # fmt: skip
+
+
+def _deep(times: int) -> bytes:
+    return PLAIN if not times else b.ipv4(_deep(times - 1), proto=4)
+
+
+# The like of them, in which no segment can be found, and what they are counted as.
+NO_TUNNELS: dict[str, tuple[int, bytes]] = {
+    "GRE with a source route": (47, _gre(0x0800, PLAIN, 0x4000)),
+    "GRE of PPTP": (47, _gre(0x880B, PLAIN, 0x2001)),
+    "GRE with ARP": (47, _gre(0x0806, bytes(28))),
+    "GRE with UDP": (47, _gre(0x0800, b.ipv4(bytes(8), proto=17))),
+    "GRE with an echo": (47, _gre(0x0800, b.icmp4(8, 0, b""))),
+    "five tunnels": (4, _deep(4)),
+    "no IP in IP": (4, b"\x12" + bytes(40)),
+    "ESP": (50, PLAIN),
+    "VXLAN without its flag": (17, udp(4789, bytes(8) + BRIDGED)),
+    "VXLAN from its port": (17, b"\x12\xb5\0\x50" + udp(80, bytes(4) + BRIDGED)[4:]),
+    "Geneve of another version": (17, udp(6081, b"\x40\0\x65\x58\0\0\x2a\0" + BRIDGED)),
+    "GTP-U, echo": (17, udp(2152, b"\x30\1\0\x2d\0\0\0\1" + PLAIN)),
+    "GTP-U, no end of headers": (
+        17, udp(2152, b"\x34\xff\0\0\0\0\0\1\0\0\0\x85" + b"\1\0\0\x85" * 6 + PLAIN)
+    ),
+    "GTP-U, an empty header": (
+        17, udp(2152, b"\x34\xff\0\0\0\0\0\1\0\0\0\x85" + b"\0\0\0\0" + PLAIN)
+    ),
+    "another port": (17, udp(4790, b"\x08\0\0\0\0\0\x2a\0" + BRIDGED)),
+}  # fmt: skip
+
+
+def outer4(protocol: int, body: bytes) -> bytes:
+    return b.ipv4(body, "192.0.2.1", "192.0.2.2", proto=protocol)
+
+
+def outer6(protocol: int, body: bytes) -> bytes:
+    return b.ipv6(body, "2001:db8:9::1", "2001:db8:9::2", next_header=protocol)
+
+
+_CARRIERS = [
+    outer(*inner)
+    for inner in (*TUNNELS.values(), *NO_TUNNELS.values())
+    for outer in (outer4, outer6)
+] + [
+    b.ipv4(TUNNELS["GRE"][1], proto=47, fragment=64),
+    b.ipv4(TUNNELS["GRE"][1], proto=47, more=True, df=False),
+    b.ipv4(PLAIN, proto=4, options=b"\x01" * 4),
+    b.ipv6(PLAIN6, next_header=41, extensions=[(60, bytes(6))]),
+    b.ipv6(PLAIN6, next_header=41, extensions=[(0, bytes(6))]),
+    b.ipv6(PLAIN6, next_header=41, extensions=[b.fragment6(0, True, 9)]),
+]
+
+FRAMES = [b.ether(p) for p in (*PACKETS, *_CARRIERS)] + [
     b.ether(PLAIN, pad=True),
     b.ether(PLAIN, vlans=[7]),
     b.ether(PLAIN6, vlans=[(0x88A8, 8), 9]),

@@ -17,6 +17,7 @@ from tests.wire.corpus import FRAMES_BY_LINK
 
 FIELDS = [
     "frame.number",
+    "frame.protocols",
     "ip.src",
     "ipv6.src",
     "ip.dst",
@@ -48,16 +49,21 @@ def number(text: str) -> int | None:
 
 def theirs(path: Path) -> dict[int, dict[str, object]]:
     command = ["tshark", "-r", str(path), "-Y", "tcp.flags && !icmp && !icmpv6", "-T", "fields"]
-    command += ["-E", "occurrence=f", "-o", "ip.defragment:FALSE"]
+    command += ["-E", "occurrence=a", "-o", "ip.defragment:FALSE"]
     for field in FIELDS:
         command += ["-e", field]
     out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     found = {}
     for line in out.splitlines():
-        v = dict(zip(FIELDS, line.split("\t"), strict=True))
+        every = dict(zip(FIELDS, line.split("\t"), strict=True))
+        v = {name: text.split(",")[0] for name, text in every.items()}
+        layers = every["frame.protocols"].split(":")
+        ip = next(name for name in reversed(layers) if name in ("ip", "ipv6"))
+        # In a tunnel the packet that holds the segment is the last.
+        inner = {name: every[name].split(",")[-1] for name in every if name.startswith(f"{ip}.")}
         found[int(v["frame.number"])] = {
-            "src": v["ip.src"] or v["ipv6.src"],
-            "dst": v["ip.dst"] or v["ipv6.dst"],
+            "src": inner[f"{ip}.src"],
+            "dst": inner[f"{ip}.dst"],
             "src_p": number(v["tcp.srcport"]),
             "dst_p": number(v["tcp.dstport"]),
             "seq": number(v["tcp.seq_raw"]),
@@ -65,8 +71,8 @@ def theirs(path: Path) -> dict[int, dict[str, object]]:
             "flags": number(v["tcp.flags"]),
             "win": number(v["tcp.window_size_value"]),
             "payload_len": number(v["tcp.len"]),
-            "ttl": number(v["ip.ttl"] or v["ipv6.hlim"]),
-            "ip_id": number(v["ip.id"]) or 0,
+            "ttl": number(inner["ip.ttl" if ip == "ip" else "ipv6.hlim"]),
+            "ip_id": number(inner.get("ip.id", "")) or 0,
             "tsval": number(v["tcp.options.timestamp.tsval"]),
             "mss": number(v["tcp.options.mss_val"]),
             "wscale": number(v["tcp.options.wscale.shift"]),

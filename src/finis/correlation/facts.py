@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from finis.correlation import absent, filtered, keys, losses, reported, resetting, stuck, unseen
+from finis.correlation import (
+    absent,
+    filtered,
+    keys,
+    losses,
+    reported,
+    resetting,
+    stuck,
+    tlsrecords,
+    unseen,
+)
 from finis.correlation.clocks import SECOND
 from finis.correlation.columns import NONE, Column, Columns, menu, null_unless, nulls, sides, words
 from finis.correlation.evidence import Evidence
@@ -40,7 +50,7 @@ def columns(pick: Picker, treated: Treated) -> Columns:
     for side, letter in enumerate("or"):
         out |= _side_facts(pick, has, side, letter, treated)
     out |= _rst_facts(pick, has, treated)
-    for more in (reported, stuck, resetting):
+    for more in (reported, stuck, resetting, tlsrecords):
         out |= more.columns(pick, has)
     lost = losses.found(pick)
     out |= losses.columns(pick, has, lost)

@@ -60,6 +60,7 @@ broadcast or multicast noise | DNY120 |
 denied by a URL filter or the user's authorisation | END506 DNY312 |
 scan | PAT301 DNY601 DNY602 END104 |
 accept queue full | END110 |
+SYN ACK after the client had given up | END113 DNY208 | DNY208: refused by a firewall between
 # Routing, translation, state
 translation rules that do not match | DNY106 DNY107 |
 asymmetric path: SYN ACK alone | DNY401 END105 DNY305 |
@@ -97,7 +98,9 @@ keep-alives unanswered | END408 |
 user timeout | END411 END407 | END411 once the peer has spoken again
 # TLS
 fatal alert | END320 |
-ClientHello refused without a word | END323 |
+ClientHello refused without a word | END323 | or with a close_notify in clear and no ServerHello
+handshake broken off, encrypted alert | END324 | END320 where the alert can be read
+record cut off by a FIN | END325 END209 | END209 where the record's header was not kept
 no TLS on a TLS port | END321 END322 |
 no close_notify | END209 |
 # Hostile and odd

@@ -211,13 +211,24 @@ def _judge_facts(stories: Stories, facts: Facts, causes: Catalogue) -> Judged:
         told = judging.verdicts(facts, facts.count, rules, _beaten_by(tuple(causes.values())))
         verdict = [column.series(facts.order).alias(name) for name, column in told.items()]
     else:
-        read = {"orientation", "capture_loss", *_read(rules)}
-        schema = tables.polars_schema(FACTS["connections"])
-        frame = facts.frame({name: kind for name, kind in schema.items() if name in read})
+        frame = facts.frame(_schema(rules))
         verdict = judge_table(frame, "connections", causes)[0].select(VERDICT).get_columns()
     table = table.with_columns(verdict)
     denials = complete(stories.denials, "denials")
     return Judged(replace(stories, table=table, denials=denials), table, denials, told)
+
+
+@cache
+def _schema(rules: tuple[type[Cause], ...]) -> dict[str, pl.DataType]:
+    """The columns that are read to judge connections by these rules."""
+    read = {"orientation", "capture_loss", *_read(rules)}
+    schema = tables.polars_schema(FACTS["connections"])
+    return {name: kind for name, kind in schema.items() if name in read}
+
+
+def read_by(cause: type[Cause]) -> dict[str, pl.DataType]:
+    """The columns that are read to judge connections by one cause."""
+    return _schema((cause,))
 
 
 @cache

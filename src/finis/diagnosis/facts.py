@@ -26,6 +26,10 @@ ABORTS = ("END305", "END306")
 
 TLS_PORTS = (443, 465, 563, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 5986, 6443, 8443, 9443)
 LARGEST_ALERT_BYTES = 85  # TLS 1.2 CBC with SHA-384, without extra padding
+# A TLS Finished on the wire: verify_data 12, header 4 and 5, tag 16 (RFC 5246 §7.4.9; the MD5 and
+# CCM_8 suites no less); 50 in TLS 1.3 (RFC 8446 §4.4.4).
+LEAST_FINISHED_BYTES = 37
+FAREWELL_S = 1.0  # who says farewell in TLS closes next: at once, or when the peer has answered
 REUSE_S = 240.0  # two maximum segment lifetimes of RFC 9293 §3.4.2: the longest TIME-WAIT
 ANSWERED_S = 0.25  # a round trip, and what a host needs for its answer
 REPEATED_S = 1.0  # the least that three repetitions take: 0.2, 0.4 and 0.8 s in Linux
@@ -240,6 +244,26 @@ class Half:
         return (self.col("unacked") > 0) & no(self._alert_sized("unacked"))
 
     @cached_property
+    def said_farewell(self) -> pl.Expr:
+        """Its last data is a TLS close_notify, by its bytes; or, where what it says is encrypted,
+        by its size, which no other data of it has, with its FIN soon after, the handshake behind it
+        and nothing of the peer left without an answer."""
+        short = no(self.col("alert_again")) & no(self.alert_for_answer) & no(tls_unfinished())
+        waited = self.col("fin_s") - self.col("data_s") > FAREWELL_S
+        return self.notify("yes") | (self.notify("likely") & short & no(waited))
+
+    @cached_property
+    def alert_for_answer(self) -> pl.Expr:
+        """The peer's last data, which was no farewell, got an alert that cannot be read for an
+        answer, and nothing else."""
+        return self.col("alert_alone") & no(self.peer.notify("yes", "likely"))
+
+    @cached_property
+    def record_cut(self) -> pl.Expr:
+        """Its FIN came before the end of its last TLS record."""
+        return positive(f"{self._short}_record_cut")
+
+    @cached_property
     def alien_rst_ttl(self) -> pl.Expr:
         """Its RST carries a TTL that none of its other segments comes near."""
         ttl = self.col("rst_ttl")
@@ -248,6 +272,14 @@ class Half:
             & (self.col("ttl_min") > 0)
             & ((ttl < self.col("ttl_min") - TTL_STEP) | (ttl > self.col("ttl_max") + TTL_STEP))
         )
+
+
+@cache
+def tls_unfinished() -> pl.Expr:
+    """A ServerHello answered the ClientHello, and the client has sent too little since for a
+    Finished; the capture misses nothing of it."""
+    short = pl.col("o_after_hello") < LEAST_FINISHED_BYTES
+    return short & no(pl.col("o_gap")) & no(pl.col("midstream")) & whole()
 
 
 ORIG, RESP = Half("orig"), Half("resp")

@@ -101,10 +101,17 @@ class Finding:
         return tuple(text for text in self.cause.references if concerns(text, self.product))
 
     @property
+    def beside(self) -> bool:
+        """Is it no verdict of any row, but named beside verdicts that are less grave?"""
+        return not self.connections and not self.denials
+
+    @property
     def share(self) -> float:
-        """Part of all connections (denials, for a cause of denials) that it explains, 0 to 1."""
+        """Part of all connections (denials, for a cause of denials) that it explains, or stands
+        beside, 0 to 1."""
         if self.table == "connections":
-            return self.connections / self.of_connections if self.of_connections else 0.0
+            members = self.contributing if self.beside else self.connections
+            return members / self.of_connections if self.of_connections else 0.0
         return self.denials / self.of_denials if self.of_denials else 0.0
 
     @cached_property

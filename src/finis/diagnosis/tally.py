@@ -15,6 +15,7 @@ import polars as pl
 
 from finis import words
 from finis.correlation.stories import PLACE, Proof
+from finis.diagnosis import beside
 from finis.diagnosis.engine import Judged, catalogue, engine
 from finis.diagnosis.findings import (
     EXAMPLES,
@@ -181,6 +182,7 @@ class Table:
         self.beside: Counter[str] = Counter()  # connections that a cause contributes to
         self.hosts = _Counted([*_GROUP, "host"])
         self.whom = _Counted([*_GROUP, *_WHOM[table][0]])
+        self.graver: Table | None = None  # causes named beside verdicts that are less grave
         self.clients = pl.DataFrame()  # per group the least and greatest of who opened it
 
     def add(self, judged: Judged, frame: pl.DataFrame) -> None:
@@ -188,16 +190,28 @@ class Table:
         self.rows += getattr(judged.stories, _FRAME[self.table]).height
         if not frame.height:
             return
-        if self.table == "connections" and (rows := numbered(judged, frame)) is not None:
-            self._add_numbered(judged, frame, rows, before)
-            return
+        if self.table == "connections":
+            self._add_graver(judged, frame, before)
+            if (rows := numbered(judged, frame)) is not None:
+                self._add_numbered(judged, frame, rows, before)
+                return
+            self._contributing(frame)
+        self._add_rows(judged, frame, before)
+
+    def _add_graver(self, judged: Judged, frame: pl.DataFrame, before: int) -> None:
+        """What is named beside verdicts and is graver than they are."""
+        graver = beside.graver(judged, frame)
+        if graver.height:
+            if self.graver is None:
+                self.graver = Table(self.table, self.limit)
+            self.graver._add_rows(judged, graver, before)
+
+    def _add_rows(self, judged: Judged, frame: pl.DataFrame, before: int) -> None:
         for row in self._stats(frame).iter_rows(named=True):
             self.group((row["cause"], row["harm"])).add(row)
         for end in _ENDS[self.table][::2]:
             named = frame.select(*_GROUP, host=end).drop_nulls("host")
             self.hosts.add(named.group_by(*_GROUP, "host").len("n").cast({"n": pl.Int64}))
-        if self.table == "connections":
-            self._contributing(frame)
         self._whom(judged, frame, before)
         self._hold(judged, self._candidates(frame), before)
 
@@ -344,6 +358,19 @@ class Table:
         return pl.concat([enough.select(narrow.columns), others])
 
     def findings(self) -> list[Finding]:
+        """Of every cause at each level of harm; of those named only beside others, what is graver
+        than the verdicts."""
+        also = [] if self.graver is None else self.graver.findings()
+        return [
+            *self._findings(),
+            *(
+                replace(one, connections=0, contributing=one.connections, of_connections=self.total)
+                for one in also
+                if (one.id, word(one.harm)) not in self.groups
+            ),
+        ]
+
+    def _findings(self) -> list[Finding]:
         if not self.groups:
             return []
         known = catalogue()

@@ -11,6 +11,7 @@ from typing import Any
 
 from finis import words
 from finis.correlation.stories import Found, Proof, Story
+from finis.diagnosis import facts
 from finis.diagnosis.cause import Alternative, Claim
 from finis.terms import Flag, Quirk, Role, Side
 
@@ -366,6 +367,21 @@ ALERT_SIZES = {
 }
 
 
+def farewell(story: Story, side: Side) -> str:
+    """What a side's last data is that has the size of an alert, as far as can be told."""
+    rest = story.row.get("o_after_hello")
+    if side == Side.ORIG and rest is not None and rest < facts.LEAST_FINISHED_BYTES:
+        return "before the handshake was complete, a refusal, likely"
+    fin, data = column(story, side, "fin_s"), column(story, side, "data_s")
+    late = fin is not None and data is not None and fin - data > facts.FAREWELL_S
+    peer = public(story, Side(1 - side), "close_notify")
+    if column(story, side, "alert_alone") and peer not in ("yes", "likely"):
+        return "close_notify, or why it refused what it got"
+    if late or column(story, side, "alert_again"):
+        return "close_notify, possible: other data may have that size"
+    return "close_notify, likely"
+
+
 def close_notify(story: Story, side: Side) -> list[Claim]:
     """The side's closing TLS alert, known or likely."""
     known = public(story, side, "close_notify")
@@ -381,7 +397,7 @@ def close_notify(story: Story, side: Side) -> list[Claim]:
         text += f" is {count(size, 'byte')}" if size else " has the form of a TLS alert"
         if size in ALERT_SIZES:
             text += f", the size of {ALERT_SIZES[size]}"
-        text += ": close_notify, likely"
+        text += f": {farewell(story, side)}"
     return [Claim(text + ".", shown, "RFC 8446 §6.1")]
 
 

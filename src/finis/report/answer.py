@@ -64,6 +64,8 @@ def _named(items: list[Finding | PatternFinding]) -> str:
 def size(item: Finding | PatternFinding) -> str:
     """``3 connections, 1 denial``."""
     parts = []
+    if not item.connections and not item.denials and (beside := getattr(item, "contributing", 0)):
+        return f"beside {count(beside, 'connection')}"
     if item.connections:
         parts.append(count(item.connections, "connection"))
     if item.denials:
@@ -73,7 +75,7 @@ def size(item: Finding | PatternFinding) -> str:
 
 def _row(finding: Finding) -> list[Line]:
     harm = word(finding.harm)
-    members = finding.connections or finding.denials
+    members = finding.connections or finding.denials or finding.contributing
     whole = finding.of_connections or finding.of_denials
     noun = "connection" if finding.table == "connections" else "denial"
     return [
@@ -81,7 +83,7 @@ def _row(finding: Finding) -> list[Line]:
         word(finding.confidence),
         count(members, noun),
         share(members, whole),
-        (Span(finding.id, "strong"), f" {finding.title}"),
+        (Span(finding.id, "strong"), f" {'also: ' if finding.beside else ''}{finding.title}"),
     ]
 
 

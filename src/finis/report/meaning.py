@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from finis.correlation.stories import Story
+from finis.diagnosis import telling
 from finis.records import dataclass
 from finis.report.document import Style
 from finis.report.steps import Step
@@ -46,8 +47,8 @@ ANSWERED = {
 }
 
 ALERTS = {
-    Alert.LIKELY: "the size of a TLS alert: close_notify, likely",
-    Alert.RECORD: "a TLS alert, encrypted: close_notify, likely",
+    Alert.LIKELY: "the size of a TLS alert",
+    Alert.RECORD: "a TLS alert, encrypted",
     Alert.CLOSE_NOTIFY: "TLS close_notify",
     Alert.WARNING: "TLS alert (warning)",
     Alert.FATAL: "TLS alert (fatal)",
@@ -118,7 +119,7 @@ def _fin(story: Story, step: Step, memory: _Memory, again: bool) -> str:
     lead = f"last {data} bytes, and " if data else ""
     alert = alert_of(story, step)
     if data and alert in ALERTS:
-        lead = f"{ALERTS[alert]}, and "
+        lead = f"{_alert(story, step, alert)}, and "
     if other not in memory.fins:
         return f"{lead}{WHO[side]} closes first: it will send no more"
     later = duration(step.ts_ns - memory.fins[other])
@@ -135,12 +136,23 @@ def alert_of(story: Story, step: Step) -> Alert:
     return Alert.LIKELY if notify == Notify.LIKELY else Alert.NONE
 
 
+def _alert(story: Story, step: Step, alert: Alert) -> str:
+    """In words; what an encrypted one says is guessed of a side's last data only."""
+    if alert in (Alert.LIKELY, Alert.RECORD) and step.segment["role"] & Role.LAST_DATA:
+        return f"{ALERTS[alert]}: {telling.farewell(story, step.side)}"
+    return ALERTS[alert]
+
+
 def _data(story: Story, step: Step, who: str, again: bool) -> str:
     size = int(step.segment["payload_len"])
     if again:
         return f"{size} bytes again"
     alert = alert_of(story, step)
-    return f"{size} bytes: {ALERTS[alert]}" if alert in ALERTS else f"{who} sends {size} bytes"
+    return (
+        f"{size} bytes: {_alert(story, step, alert)}"
+        if alert in ALERTS
+        else f"{who} sends {size} bytes"
+    )
 
 
 def _reset(story: Story, step: Step, memory: _Memory) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from finis.tables import SEGMENT
 from finis.terms import Quirk
-from finis.wire import icmp, ip, payload, tcp
+from finis.wire import icmp, ip, payload, tcp, tunnel
 from finis.wire.link import Network, network
 from finis.wire.outcomes import Outcome
 
@@ -28,10 +28,19 @@ class Decoded(NamedTuple):
 def decode_frame(data: bytes, wire_len: int, linktype: int) -> Decoded | Outcome:
     """Decode one frame: `data` as captured, `wire_len` bytes on the wire.  Never raises."""
     net = network(linktype, data)
-    if isinstance(net, Outcome):
-        return net
+    return net if isinstance(net, Outcome) else _decode_packet(data, wire_len, net)
+
+
+def _decode_packet(
+    data: bytes, wire_len: int, net: Network, tunnels: int = tunnel.MAX_TUNNELS
+) -> Decoded | Outcome:
+    """Decode the IP packet at `net`, or what it carries through that many tunnels."""
     packet = ip.packet(data, net.at, wire_len)
     if isinstance(packet, Outcome):
+        if tunnels and packet in (Outcome.IP_OTHER, Outcome.UDP):
+            within = tunnel.inside(data, net)
+            decoded = within and _decode_packet(data, wire_len, within, tunnels - 1)
+            return decoded if isinstance(decoded, Decoded) else packet
         if packet in icmp.ERRORS:
             error = icmp.quoted(data, net.at, packet)
             if error is not None:

@@ -80,7 +80,7 @@ def network(linktype: int, data: bytes) -> Network | Outcome:
     """Find the IP packet in `data`, the captured bytes of one frame.  Its version is not looked
     at.  Never raises."""
     if linktype == LinkType.ETHERNET:
-        return _by_ethertype(data, 14, _u16(data, 12)) if len(data) >= 14 else Outcome.SHORT_LINK
+        return by_ethertype(data, 14, _u16(data, 12)) if len(data) >= 14 else Outcome.SHORT_LINK
     if linktype in _RAW:
         return Network(0)
     if linktype == LinkType.LINUX_SLL:
@@ -92,9 +92,9 @@ def network(linktype: int, data: bytes) -> Network | Outcome:
     if linktype in (LinkType.PPP, LinkType.PPP_HDLC):
         return _ppp(data, 0, 0)
     if linktype == LinkType.PPPOE:
-        return _by_ethertype(data, 0, EtherType.PPPOE)
+        return by_ethertype(data, 0, EtherType.PPPOE)
     if linktype == LinkType.CISCO_HDLC:
-        return _by_ethertype(data, 4, _u16(data, 2)) if len(data) >= 4 else Outcome.SHORT_LINK
+        return by_ethertype(data, 4, _u16(data, 2)) if len(data) >= 4 else Outcome.SHORT_LINK
     if linktype == LinkType.PFLOG:
         return _pflog(data)
     if linktype == LinkType.NFLOG:
@@ -104,7 +104,7 @@ def network(linktype: int, data: bytes) -> Network | Outcome:
     return Outcome.UNKNOWN_LINK
 
 
-def _by_ethertype(data: bytes, at: int, kind: int) -> Network | Outcome:
+def by_ethertype(data: bytes, at: int, kind: int) -> Network | Outcome:
     """Follow EtherTypes from `at`, whose contents are of type `kind`, to an IP packet."""
     vlan, tagged = 0, False
     for _ in range(MAX_NESTED):
@@ -204,7 +204,7 @@ def _cooked(data: bytes, at: int, kind: int, arphrd: int) -> Network | Outcome:
         return Outcome.NOT_IP
     if kind < 0x600 and kind != 4:  # 4: an LLC header follows
         return Outcome.NOT_IP
-    return _by_ethertype(data, at, kind)
+    return by_ethertype(data, at, kind)
 
 
 def _nflog(data: bytes) -> Network | Outcome:
@@ -242,7 +242,7 @@ def _pktap(data: bytes) -> Network | Outcome:
     if len(data) < at + 14:
         return Outcome.SHORT_LINK
     if linktype == LinkType.ETHERNET:
-        return _by_ethertype(data, at + 14, _u16(data, at + 12))
+        return by_ethertype(data, at + 14, _u16(data, at + 12))
     return Network(at + 4) if linktype == LinkType.NULL else Outcome.UNKNOWN_LINK
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from finis.diagnosis import facts, missing, telling
+from finis.diagnosis import facts, missing, origin, telling
 from finis.diagnosis.cause import Alternative, Claim
 from finis.terms import Confidence, Role, Side
 
@@ -118,6 +118,7 @@ def closed_then_aborted(story: Story, closer: Side) -> list[Claim]:
         *telling.rst_beyond_fin(story, other),
         *why(story, other),
         *telling.stateless_reply(story, closer),
+        *origin.compared(story, closer),
         *telling.firewall_dropped(story),
         *telling.log_end(story),
         *telling.denied_after(story),
@@ -150,9 +151,10 @@ def server_state(story: Story, side: Side) -> list[Alternative]:
     host, peer = telling.role(side), telling.role(Side(1 - side))
     age = telling.age_at_reply(story, side)
     after = "" if age is None else f" {telling.span(age)} after its own FIN"
+    leading = "" if origin.alien(story, side) else " (leading)"
     found = [
         Alternative(
-            f"A (leading): the {host}'s side had freed the connection{after}: a short FIN-WAIT-2 "
+            f"A{leading}: the {host}'s side had freed the connection{after}: a short FIN-WAIT-2 "
             "timer, a limit on orphaned connections, a load balancer or proxy that owns the "
             "address.",
             f"many connections of this {host}: is there a time after its FIN beyond which the "
@@ -168,16 +170,13 @@ def server_state(story: Story, side: Side) -> list[Alternative]:
             )
         )
     found += [
-        Alternative(
-            f"C: a device in front of the {host} answered in its name.",
-            f"TTL and IP ID of the RST against those of the {host}'s other segments",
-        ),
+        origin.in_front(story, side, "C"),
         Alternative(
             f"D: the {host}'s stack answers a RST with a RST, against RFC 9293 §3.10.7.1.",
             f"a capture on the {host} itself",
         ),
     ]
-    return found
+    return sorted(found, key=lambda one: "(leading)" not in one.text)
 
 
 def ack_set_all_the_same(story: Story, side: Side) -> list[Alternative]:
@@ -205,8 +204,7 @@ def by_a_device(story: Story, side: Side) -> list[Alternative]:
     return [
         Alternative(
             f"A device on the path (firewall, IPS, load balancer) sent it in the {host}'s name.",
-            f"TTL and IP ID of the RST against the {host}'s other segments; a capture at the "
-            f"{host}: there such a RST does not leave",
+            origin.deciding(story, side),
         )
     ]
 

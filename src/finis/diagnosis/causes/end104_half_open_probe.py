@@ -10,8 +10,8 @@ The client's RST answers the SYN ACK; no data, no FIN. From a log alone: a teard
 the client's side with no bytes and no duration, which is only possible evidence.
 
 ## Look-alikes
-A client that gave up while the SYN ACK was on its way also resets it; then the SYN ACK is late, or
-the SYN was repeated. A SYN ACK nobody asked for (END106) has no SYN. A SYN that met an old
+A client that gave up while the SYN ACK was on its way also resets it: where the SYN ACK took about
+a second or more it is END113. A SYN ACK nobody asked for (END106) has no SYN. A SYN that met an old
 connection (END107, END108) is answered with an ACK, not a SYN ACK.
 
 ## Harm
@@ -58,7 +58,7 @@ class HalfOpenProbe(Cause):
     harm_why = "harmless as a probe; a client that lost patience could not connect"
     remedy = {
         "load balancer": "use a monitor that completes the connection and closes it with FIN",
-        "client": "if {client} is no prober, find out why it gave up: see the delay of the SYN ACK",
+        "client": "if {client} is no prober, find out why it gave up",
         "HAProxy": "option httpchk, or option tcp-check with an expect rule, so that a check"
         " completes a conversation",
     }

@@ -13,7 +13,8 @@ request that crosses the server's FIN (END313).
 
 ## Harm
 None; it depends if the client had sent something and the server closed without a single byte of
-an answer.
+an answer, or answered with nothing but a TLS alert that cannot be read: it may be a farewell, or
+the reason why the server refused (a client's certificate, a record it could not decrypt).
 
 ## What to change
 Nothing. Clients that reuse connections should give them up before the server does.
@@ -61,15 +62,19 @@ class ServerClosedFirst(Cause):
     beats = ("END207",)
     harm = facts.harm(
         (
-            facts.packets() & (facts.ORIG.bytes > 0) & facts.RESP.sent_nothing,
+            facts.packets()
+            & (
+                (facts.ORIG.bytes > 0) & facts.RESP.sent_nothing
+                | facts.RESP.fin_first & facts.RESP.alert_for_answer
+            ),
             Harm.DEPENDS,
         ),
         (_unheard() | _unanswered(), Harm.DEPENDS),
         otherwise=Harm.HARMLESS,
     )
     harm_why = (
-        "both sides closed and acknowledged each other's FIN; a request that got no answer may "
-        "have been lost"
+        "both sides closed and acknowledged each other's FIN; a request that got no answer, or "
+        "nothing but an encrypted TLS alert, may have been lost"
     )
     remedy = {
         "client": "where the request went unanswered: the server's log at that moment; repeat"

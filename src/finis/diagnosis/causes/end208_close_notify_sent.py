@@ -9,7 +9,8 @@ An alert record before (or with) the FIN, recognised by its type, or by its size
 hidden or the payload was not captured: then it is likely, not certain.
 
 ## Look-alikes
-A short record of data of the same size.
+A short record of data of the same size: where other data of that side has it, or the FIN comes
+much later, this is not said. An alert before the handshake was complete is a refusal (END324).
 
 ## Harm
 None.
@@ -47,7 +48,7 @@ class CloseNotifySent(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        return facts.ORIG.notify("yes", "likely") | facts.RESP.notify("yes", "likely")
+        return facts.ORIG.said_farewell | facts.RESP.said_farewell
 
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from finis.diagnosis import facts, telling
+from finis.diagnosis import facts, origin, telling
 from finis.diagnosis.cause import Alternative, Cause, Claim
 from finis.diagnosis.causes import _aborts
 from finis.terms import Confidence, Harm, Side
@@ -100,6 +100,8 @@ class HostWithoutState(Cause):
         return [
             *telling.stateless_reply(story, Side.RESP),
             *telling.stateless_reply(story, Side.ORIG),
+            *origin.compared(story, Side.RESP),
+            *origin.compared(story, Side.ORIG),
             *telling.firewall_dropped(story),
             *telling.log_end(story),
             *telling.denied_after(story),

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from finis.diagnosis import facts, missing, telling
+from finis.diagnosis import facts, missing, origin, telling
 from finis.diagnosis.cause import Alternative, Cause, Claim
 from finis.terms import Confidence, Harm, Role, Side
 
@@ -107,6 +107,7 @@ class StateLost(Cause):
         for side in (Side.ORIG, Side.RESP):
             if telling.public(story, side, "rst_class") in ("no-state", "no-state-ack"):
                 claims += telling.stateless_reply(story, side)
+                claims += origin.compared(story, side)
                 claims += _silence(story, side)
         return [*claims, *telling.log_end(story)]
 
@@ -119,7 +120,7 @@ class StateLost(Cause):
             ),
             Alternative(
                 "A device on the path that had dropped the idle connection answered for the host.",
-                "TTL and IP ID of the RST against the host's other segments; a capture at the host",
+                _deciding(story),
             ),
         ]
 
@@ -138,3 +139,9 @@ def _silence(story: Story, side: Side) -> list[Claim]:
         text = f"The connection had been silent for {telling.span(gap)} before the end."
         return [Claim(text, proof)]
     return []
+
+
+def _deciding(story: Story) -> str:
+    """Which device answered, as far as the RST shows."""
+    side = Side.ORIG if telling.public(story, Side.ORIG, "rst_class") != "none" else Side.RESP
+    return origin.deciding(story, side)

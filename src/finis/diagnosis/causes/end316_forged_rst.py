@@ -91,6 +91,7 @@ class ForgedRst(Cause):
         "END312",
         "END391",
         "END323",
+        "END324",
         "END104",
     )
     confidence = facts.confidence(

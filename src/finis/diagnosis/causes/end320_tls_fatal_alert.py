@@ -8,7 +8,8 @@ closed or reset the connection.
 A readable alert record of fatal level, and its description.
 
 ## Look-alikes
-Encrypted alerts cannot be read; close_notify is no failure (END208).
+Encrypted alerts cannot be read: one before the handshake is complete is END324. close_notify is no
+failure (END208).
 
 ## Harm
 Harmful: the application could not talk.
@@ -77,7 +78,7 @@ class TlsFatalAlert(Cause):
     title = "TLS failed: a fatal alert ended the connection"
     beats = (
         *facts.ORDERLY, *facts.ORDERLY_WEAK, *facts.FIN_THEN_RST, *facts.ABORTS,
-        "END204", "END301", "END310", "END311", "END316", "END323", "END391", "END405",
+        "END204", "END301", "END310", "END311", "END316", "END323", "END324", "END391", "END405",
     )  # fmt: skip
     harm = Harm.HARMFUL
     harm_why = "to the client: TLS could not be agreed on"

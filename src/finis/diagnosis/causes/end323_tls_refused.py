@@ -1,12 +1,13 @@
 """The ClientHello was answered with a RST or FIN instead of TLS.
 
 ## What happened
-The client began TLS, and the connection ended without a byte from the server: a filter that
-objects to the name in the ClientHello, a server without that name, a policy, or a service that is
-not ready.
+The client began TLS, and the connection ended without a byte from the server, or with nothing but
+a close_notify in clear before any ServerHello: a filter that objects to the name in the
+ClientHello, a server without that name, a policy, or a service that is not ready.
 
 ## Evidence
-The client's first bytes are TLS, the server sent none, and the server's side ended the connection.
+The client's first bytes are TLS, the server sent none or only that alert, and the server's side
+ended the connection.
 
 ## Look-alikes
 A server that crashed at that moment; a forged RST (END316), whose TTL is alien.
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from finis.correlation.stories import Story
 
 
+CLEAR_ALERT_BYTES = 7  # header 5, level and description (RFC 8446 §6)
+
+
 class TlsRefused(Cause):
     id, name, table = "END323", "tls-refused", "connections"
     title = "the TLS ClientHello was answered with the end of the connection"
@@ -55,14 +59,14 @@ class TlsRefused(Cause):
         "ASA": "on FTD the TLS decryption policy and URL rules: event 430003 names the rule",
     }
     references = ("RFC 8446 §6.2", "RFC 6066 §3")
-    not_this = ("not a TLS alert: the server sent no byte",)
+    not_this = ("not a fatal TLS alert, which would say why (END320)",)
 
     @classmethod
     def where(cls) -> pl.Expr:
         return (
             facts.packets()
             & facts.ORIG.proto("tls")
-            & facts.RESP.sent_nothing
+            & (facts.RESP.sent_nothing | _only_farewell())
             & facts.no(facts.positive("r_rexmit"))
             # A ClientHello repeated and never acknowledged did not arrive: nobody refused it.
             & facts.no((pl.col("o_unacked") > 0) & (pl.col("o_rexmit") > 1))
@@ -73,12 +77,15 @@ class TlsRefused(Cause):
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:
         size = telling.public(story, Side.ORIG, "bytes") or 0
+        answered = bool(telling.public(story, Side.RESP, "bytes"))
+        nothing = "nothing but a close_notify in clear" if answered else "no payload at all"
         text = (
             f"The client sent {telling.count(size, 'byte')} that begin with a TLS record; "
-            f"{telling.who(story, Side.RESP)} sent no payload at all."
+            f"{telling.who(story, Side.RESP)} sent {nothing}."
         )
         return [
             Claim(text, telling.proofs(story, Role.LAST_DATA, Side.ORIG)),
+            *telling.close_notify(story, Side.RESP),
             *telling.fin(story, Side.RESP),
             *telling.rst(story, Side.RESP),
         ]
@@ -96,3 +103,9 @@ class TlsRefused(Cause):
     @classmethod
     def missing(cls, story: Story) -> list[str]:
         return missing.both_sides(missing.Where.of(story.row))
+
+
+def _only_farewell() -> pl.Expr:
+    """The server's one record is a close_notify in clear: no ServerHello, so nothing was agreed."""
+    alone = facts.RESP.bytes == CLEAR_ALERT_BYTES
+    return alone & facts.RESP.notify("yes") & facts.no(facts.RESP.col("gap")) & facts.whole()

@@ -9,7 +9,8 @@ ACKs or data of one side that acknowledge growing numbers, no segment of the oth
 
 ## Look-alikes
 SYNs without an answer (END102). A SYN ACK without a SYN (END105). A capture filter for one
-direction.
+direction. VLAN tags that differ by direction (a mirror port of two VLANs, private VLANs): each VLAN
+is followed by itself, so that the other half stands as a connection of its own.
 
 ## Harm
 Depends: harmful at a firewall with state, which refuses such segments; no matter at a mere tap.
@@ -86,6 +87,7 @@ class OneDirection(Cause):
     @classmethod
     def alternatives(cls, story: Story) -> list[Alternative]:
         return [
+            *_other_tag(story),
             Alternative("The capture's filter shows one direction only.", "the capture's filter"),
             Alternative("The directions take different paths.", "a capture at the other side"),
         ]
@@ -93,3 +95,19 @@ class OneDirection(Cause):
     @classmethod
     def missing(cls, story: Story) -> list[str]:
         return missing.both_sides(missing.Where.of(story.row))
+
+
+def _other_tag(story: Story) -> list[Alternative]:
+    """Each VLAN is followed by itself: the other direction may have passed in another one."""
+    vlan = story.row.get("vlan")
+    if vlan is None:
+        return []
+    return [
+        Alternative(
+            f"The other direction passed here, too, with another VLAN tag than {vlan} or none, and "
+            "is listed as a connection of its own.",
+            "finis connections --port with the client's port: does it show the same hosts and "
+            "ports in another VLAN, with the other side's segments? Then remove the tags "
+            "(tcprewrite --enet-vlan=del) and read the capture again",
+        )
+    ]
