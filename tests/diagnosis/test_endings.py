@@ -284,6 +284,8 @@ CASES: list[tuple[str, str, str, str, Row]] = [
     ("END324", SURE, YES, "an alert and a RST",
      seen(**rst("orig"), o_after_hello=24, orig_close_notify="likely", o_proto="tls",
           r_proto="tls")),
+    ("END324", SURE, MAYBE, "a close_notify in clear is no refusal",
+     seen(**fins("orig"), o_after_hello=7, orig_close_notify="yes", o_alert="close-notify")),
     ("END324", SURE, MAYBE, "closed after the ServerHello without a word",
      seen(**fins("orig"), o_after_hello=0, o_proto="tls", r_proto="tls")),
     ("END324", SURE, MAYBE, "the server closed on a client that did not go on",

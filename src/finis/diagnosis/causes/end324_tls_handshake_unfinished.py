@@ -16,8 +16,9 @@ A readable alert says what was wrong (END320). A server that sent no ServerHello
 A forged RST (END316) may come at that moment, too.
 
 ## Harm
-Harmful where the client's last record is an alert: it refused. Otherwise it depends: health checks
-and scanners stop after the ServerHello on purpose.
+Harmful where the client's last record is an encrypted alert: it refused, likely. Otherwise it
+depends: health checks and scanners stop after the ServerHello on purpose, a close_notify in clear is
+no refusal.
 
 ## What to change
 What the client objects to stands in its log: mostly a certificate or a name it does not accept. If
@@ -48,10 +49,10 @@ class TlsHandshakeUnfinished(Cause):
         *facts.ORDERLY, *facts.ORDERLY_WEAK, *facts.FIN_THEN_RST, *facts.ABORTS,
         "END204", "END301", "END310", "END311", "END391", "END405",
     )  # fmt: skip
-    harm = facts.harm((facts.ORIG.notify("yes", "likely"), Harm.HARMFUL), otherwise=Harm.DEPENDS)
+    harm = facts.harm((facts.ORIG.notify("likely"), Harm.HARMFUL), otherwise=Harm.DEPENDS)
     harm_why = (
-        "to the client, if it refused what the server sent; on whether it meant to go on: health "
-        "checks and scanners stop here"
+        "harmful to the client where it refused what the server sent; else it depends on whether it "
+        "meant to go on: health checks and scanners stop here"
     )
     remedy = {
         "client": "its log names what it refused: trust, name, version or cipher suite",

@@ -50,8 +50,8 @@ class TlsRecordCut(Cause):
     confidence = Confidence.LIKELY
     harm = facts.harm((facts.RESP.record_cut, Harm.HARMFUL), otherwise=Harm.DEPENDS)
     harm_why = (
-        "to the client, where the server's record was cut: what it got is incomplete; on what the "
-        "client gave up, where its own was"
+        "harmful to the client where the server's record was cut: what it got is incomplete; where "
+        "the client's own was, it depends on what it gave up"
     )
     remedy = {
         "server": "its log at that moment: a crash, a worker's end, a time limit for sending",
