@@ -17,8 +17,8 @@ A forged RST (END316) may come at that moment, too.
 
 ## Harm
 Harmful where the client's last record is an encrypted alert: it refused, likely. Otherwise it
-depends: health checks and scanners stop after the ServerHello on purpose, a close_notify in clear is
-no refusal.
+depends: health checks and scanners stop after the ServerHello on purpose, and a close_notify in
+clear is no refusal.
 
 ## What to change
 What the client objects to stands in its log: mostly a certificate or a name it does not accept. If
@@ -51,8 +51,8 @@ class TlsHandshakeUnfinished(Cause):
     )  # fmt: skip
     harm = facts.harm((facts.ORIG.notify("likely"), Harm.HARMFUL), otherwise=Harm.DEPENDS)
     harm_why = (
-        "harmful to the client where it refused what the server sent; else it depends on whether it "
-        "meant to go on: health checks and scanners stop here"
+        "harmful to the client where it refused what the server sent; else it depends on whether "
+        "it meant to go on: health checks and scanners stop here"
     )
     remedy = {
         "client": "its log names what it refused: trust, name, version or cipher suite",
