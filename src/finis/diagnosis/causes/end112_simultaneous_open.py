@@ -12,7 +12,8 @@ A port used again at once: there the second SYN follows an ended connection (END
 is reflected by a loop carries the same addresses, not swapped ones.
 
 ## Harm
-Depends on the firewall: many refuse the second SYN (ASA: `tcp-dual-open`), some stacks do too.
+Depends on the firewall: many refuse the second SYN (ASA: `tcp-dual-open`), some stacks do too. None
+where the connection was made and closed in good order.
 
 ## What to change
 Nothing where both sides mean it; else let one side listen. A firewall that refuses it needs an
@@ -29,6 +30,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from finis.diagnosis import facts
 from finis.diagnosis.cause import Cause, Claim
 from finis.terms import Harm, Role, Side
 
@@ -40,8 +42,8 @@ class SimultaneousOpen(Cause):
     id, name, table = "END112", "simultaneous-open", "connections"
     title = "both sides asked for the connection at the same time"
     only_contributes = True
-    harm = Harm.DEPENDS
-    harm_why = "on whether every device between the two allows it"
+    harm = facts.harm((facts.no(facts.peaceful()), Harm.DEPENDS), otherwise=Harm.HARMLESS)
+    harm_why = "on whether every device between the two allows it; none where it closed in order"
     remedy = {
         "ASA": "show asp drop | include dual-open; set connection advanced-options "
         "tcp-state-bypass in a class for the two hosts, if the crossing SYNs are meant",

@@ -79,8 +79,8 @@ class KeepAliveRace(Cause):
             & (lag >= -limit)  # near the client the request passes before the FIN
             & (lag <= limit)
             & (
-                pl.when(lag >= 0).then(pl.col("closing_gap_s")).otherwise(pl.col("idle_s"))
-                >= _IDLE_S
+                ((lag >= 0) & (pl.col("closing_gap_s") >= _IDLE_S))
+                | ((lag < 0) & (pl.col("idle_s") >= _IDLE_S))
             )
         )
 

@@ -47,8 +47,8 @@ def _over(side: facts.Half) -> pl.Expr:
     """The capture did not just end at that moment: nothing more came of it, or the peer was silent
     while it was repeated (where the peer is, what was dropped is not seen: its silence has no
     length there, and all repetitions count)."""
-    again = pl.max_horizontal(side.col("fins") - 1, side.col("rexmit"))
-    repeated = (again >= _REPEATS) & (side.col("dropped") > again)
+    fins, data, dropped = (side.col(name) for name in ("fins", "rexmit", "dropped"))
+    repeated = ((fins > _REPEATS) & (dropped >= fins)) | ((data >= _REPEATS) & (dropped > data))
     silent = side.peer.col("last_seg_s") >= facts.REPEATED_S
     return facts.no(pl.col("cut_end")) | silent | repeated
 
