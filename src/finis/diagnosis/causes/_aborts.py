@@ -20,6 +20,10 @@ NOTIFY_TEXT = (
     "A missing close_notify cannot make a TCP stack send a RST; a FIN followed at once by a RST is "
     "what a close with unread bytes looks like."
 )
+NOT_AN_ABORT = (
+    "a host without state would take its SEQ from the ACK of what it answers (END311)",
+    "a RST of the firewall would be missing at one of two points (END501)",
+)
 NOTIFY_RULE = "RFC 8446 §6.1; RFC 1122 §4.2.2.13; RFC 2525 §2.17"
 
 

@@ -70,10 +70,7 @@ class ServerAborted(Cause):
         " request",
     }
     references = ("RFC 9293 §3.10.5", "RFC 1122 §4.2.2.13", "RFC 2525 §2.17")
-    not_this = (
-        "a host without state would take its SEQ from the ACK of what it answers (END311)",
-        "a RST of the firewall would be missing at one of two points (END501)",
-    )
+    not_this = _aborts.NOT_AN_ABORT
 
     @classmethod
     def where(cls) -> pl.Expr:
