@@ -66,6 +66,18 @@ def test_a_second_device_makes_the_file_without_a_host_nobodys(tmp_path: Path) -
     assert set(read([str(tmp_path)], said).connections["device"]) == {"fw-lab"}
 
 
+def test_events_without_times_explain_no_dated_denial(tmp_path: Path) -> None:
+    """Their order against the kernel log is unknown: no lag, no verdict by it."""
+    shutil.copy(IDLE / "kern.log", tmp_path)
+    stamped = (IDLE / "conntrack.txt").read_text()
+    for text, joined in ((stamped, True), (re.sub(r"(?m)^\[[\d. ]+\]", "", stamped), False)):
+        (tmp_path / "conntrack.txt").write_text(text)
+        found = case(tmp_path)
+        assert (found.denials["lag_s"].null_count() < found.denials.height) is joined
+        assert ("data-after-idle-timeout" in found.denials["cause_name"]) is joined
+        assert any("names no device and no times" in note for note in found.notes) is not joined
+
+
 @pytest.mark.parametrize("names", [
     (), ("conntrack.txt",), ("kern.log",), ("conntrack.txt", "kern.log"),
     ("kern.log", "outside.pcap"),

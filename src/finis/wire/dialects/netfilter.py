@@ -488,18 +488,19 @@ def hosts(head: bytes) -> Hosts:
     source = Source(0, "", Points(), "")
     reader = _Reader(source, Reading(UTC))
     named: set[str] = set()
-    silent = False
+    silent = dated = False
     for line in head.decode("utf-8", "replace").split("\n")[:_HEAD_LINES]:
         text = line.strip()
         row = reader.line(1, text[: _syslog.LONGEST]) if text else None
         if row is None:
             continue
+        dated = dated or row[COLUMNS.index("ts")] is not None
         device = row[COLUMNS.index("device")]
         if device == reader.headers.fallback:
             silent = True
         else:
             named.add(device)
-    return Hosts(frozenset(named), silent and not named)
+    return Hosts(frozenset(named), silent and not named, dated)
 
 
 def _prefixes(lines: list[tuple[int, str]]) -> Iterator[str]:
