@@ -12,6 +12,7 @@ import pytest
 
 from finis.intake import Options
 from finis.pipeline import Case, read
+from tests.diagnosis.logged_endings import FIN, OPEN, OPENED, conntrack
 
 DATA = Path(__file__).parent / "data" / "netfilter"
 IDLE, SYNPROXY = DATA / "idle-masqueraded", DATA / "synproxy-rst"
@@ -112,3 +113,25 @@ def test_a_syn_proxy_rewrites_one_direction_only() -> None:
     (pairing,) = story.pairings
     assert pairing.offset[0] == 0
     assert pairing.offset[1] != 0
+
+
+@pytest.mark.parametrize(("events", "cause", "confidence"), [
+    ((*OPENED[:1], (121.0, "[DESTROY] tcp      6 SYN_SENT !UNREPLIED")), "END102", "likely"),
+    ((*OPENED, (61.0, "[DESTROY] tcp      6 SYN_RECV")), "END103", "likely"),
+    ((*OPENED, (0.1, " [UPDATE] tcp      6 10 CLOSE")), "END104", "possible"),
+    ((*OPEN, (0.1, " [UPDATE] tcp      6 10 CLOSE")), "END331", "likely"),
+    # The idle timer as last logged ran out; cannot have run out; was never the entry's.
+    ((*OPEN, (601.0, "[DESTROY] tcp      6 ESTABLISHED")), "END401", "certain"),
+    ((*OPEN, (355.0, "[DESTROY] tcp      6 ESTABLISHED")), "END413", "likely"),
+    (((0.0, "    [NEW] tcp      6 300 ESTABLISHED !UNREPLIED"),
+      (310.0, "[DESTROY] tcp      6 ESTABLISHED !UNREPLIED")), "END413", "likely"),
+    ((*FIN, (126.0, "[DESTROY] tcp      6 FIN_WAIT")), "END404", "likely"),
+    ((*FIN, (5.1, " [UPDATE] tcp      6 30 LAST_ACK"), (36.0, "[DESTROY] tcp      6 LAST_ACK")),
+     "END412", "likely"),
+])  # fmt: skip
+def test_the_state_says_what_was_missing(
+    events: tuple[tuple[float, str], ...], cause: str, confidence: str, tmp_path: Path
+) -> None:
+    (tmp_path / "conntrack.txt").write_text(conntrack(*events))
+    (row,) = case(tmp_path).connections.to_dicts()
+    assert (row["cause"], row["confidence"]) == (cause, confidence)

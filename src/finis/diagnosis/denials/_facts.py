@@ -201,7 +201,13 @@ lag = pl.col("lag_s")
 late = (lag <= LATE_S).fill_null(True)
 same_moment = lag <= SAME_MOMENT_S
 
-RESETS = (Teardown.RESET_ORIG, Teardown.RESET_RESP, Teardown.RESET_SIDE_UNKNOWN)
+RESETS = (
+    Teardown.RESET_ORIG,
+    Teardown.RESET_RESP,
+    Teardown.RESET_SIDE_UNKNOWN,
+    Teardown.HANDSHAKE_RESET,
+)
+EMBRYONIC = (Teardown.SYN_TIMEOUT, Teardown.SYN_ACK_TIMEOUT)
 REFUSED_BY_FIREWALL = (
     Teardown.INSPECTION,
     Teardown.IPS,
@@ -222,6 +228,8 @@ def after(*reasons: Teardown) -> pl.Expr:
 
 
 closed = after(Teardown.FINS, *RESETS)  # the hosts themselves ended it
+# … as far as a FIN of both tells, but for the last ACK.  Data says that one had not (DNY303).
+all_but_closed = closed | after(Teardown.LAST_ACK_TIMEOUT)
 # … or the log cannot tell, so that packets may (not: the log shows that there was none).
 ended_or_unknown = (closed & late) | (
     state & unknown_tuple & (pl.col("seen_before") != "no").fill_null(True)

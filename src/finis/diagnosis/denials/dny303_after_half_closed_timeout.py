@@ -60,7 +60,8 @@ class AfterHalfClosedTimeout(Cause):
     @classmethod
     def where(cls) -> pl.Expr:
         form = _facts.ack | _facts.data | _facts.fin | _facts.rst
-        return _facts.after(Teardown.FIN_TIMEOUT) & form
+        cut_off = _facts.after(Teardown.LAST_ACK_TIMEOUT) & _facts.data
+        return (_facts.after(Teardown.FIN_TIMEOUT) & form) | cut_off
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:

@@ -77,11 +77,11 @@ ENDS: dict[str, tuple[Teardown, Teardown]] = {
     "NONE": (_T.UNKNOWN, _T.UNKNOWN),
     "SYN_SENT": (_T.SYN_TIMEOUT, _T.SYN_TIMEOUT),
     "SYN_SENT2": (_T.SYN_TIMEOUT, _T.SYN_TIMEOUT),
-    "SYN_RECV": (_T.SYN_TIMEOUT, _T.SYN_TIMEOUT),
+    "SYN_RECV": (_T.SYN_ACK_TIMEOUT, _T.SYN_ACK_TIMEOUT),
     "ESTABLISHED": (_T.IDLE_TIMEOUT, _T.UNKNOWN),
     "FIN_WAIT": (_T.FIN_TIMEOUT, _T.FIN_TIMEOUT),
     "CLOSE_WAIT": (_T.FIN_TIMEOUT, _T.FIN_TIMEOUT),
-    "LAST_ACK": (_T.FIN_TIMEOUT, _T.FIN_TIMEOUT),
+    "LAST_ACK": (_T.LAST_ACK_TIMEOUT, _T.LAST_ACK_TIMEOUT),
     "TIME_WAIT": (_T.FINS, _T.FINS),
     "CLOSE": (_T.RESET_SIDE_UNKNOWN, _T.RESET_SIDE_UNKNOWN),
 }
@@ -90,7 +90,7 @@ _OPENING = ("SYN_SENT", "SYN_SENT2", "SYN_RECV")
 # A FIN sent twice moves the state as the other side's would (sFW → sLA): what the states of a close
 # say is implied.  Stated are a RST, a command, and a timer that ran out before any close.
 _STATED = frozenset((_T.RESET_SIDE_UNKNOWN, _T.ADMIN))
-_STATED_BY_TIMER = frozenset((_T.IDLE_TIMEOUT, _T.SYN_TIMEOUT))
+_STATED_BY_TIMER = frozenset((_T.IDLE_TIMEOUT, _T.SYN_TIMEOUT, _T.SYN_ACK_TIMEOUT))
 
 
 def _event(kind: str, rest: str) -> tuple[Row, str | None, str | None]:
@@ -134,6 +134,8 @@ def _tell(
     gone = kind == "DESTROY"
     what = EventKind.TEARDOWN if gone else EventKind.ENDED if state in OVER else EventKind.STATE
     put(row, kind=word(what), reason=state, teardown_side=None)
+    if what is EventKind.STATE and timer is not None:
+        put(row, duration_s=float(timer))
     if state is None:  # kernels before 5.11 print none when they remove an entry
         if gone and "USERSPACE" in flags:
             put(row, reason="deleted by command", teardown=word(_T.ADMIN), certainty="stated")
@@ -149,6 +151,10 @@ def _tell(
             why, told = _T.UNKNOWN, f"{timer} s before its timer"
         else:
             told = "its timer ran out"
+            if state == "ESTABLISHED" and unanswered:
+                # Picked up in mid-connection, the other direction never seen: the timer is that of
+                # unacknowledged data (nf_conntrack_tcp_packet), 300 s at most.
+                why, told = _T.UNACKED_TIMEOUT, "unreplied, its timer ran out"
         put(row, reason=f"{state}, {told}")
     elif state == "CLOSE" and gone and unanswered:
         # The entry goes at once if a RST is all that follows a SYN.
