@@ -135,3 +135,44 @@ def test_the_state_says_what_was_missing(
     (tmp_path / "conntrack.txt").write_text(conntrack(*events))
     (row,) = case(tmp_path).connections.to_dicts()
     assert (row["cause"], row["confidence"]) == (cause, confidence)
+
+
+def refused(at: float, prefix: str, flags: str) -> str:
+    """A packet of that connection's client, as the kernel logs it."""
+    return (
+        f"{1796000000 + at:.6f} fw1 kernel: {prefix}: IN=eth1 OUT=eth0 SRC=10.1.0.2 DST=192.0.2.10 "
+        "LEN=150 TOS=0x00 PREC=0x00 TTL=63 ID=1 DF PROTO=TCP SPT=40001 DPT=443 WINDOW=501 RES=0x00 "
+        f"{flags} URGP=0\n"
+    )
+
+
+IDLED = (*OPEN, (601.0, "[DESTROY] tcp      6 ESTABLISHED"))
+
+
+@pytest.mark.parametrize(("events", "line", "cause"), [
+    # The last rule of all refuses what comes for want of a connection, whatever it calls that …
+    (IDLED, (700.0, "FINAL_REJECT", "ACK PSH"), "DNY301"),
+    (IDLED, (700.0, "FINAL_DROP", "ACK PSH"), "DNY301"),
+    # … but not a SYN, nor on an open connection, nor what follows the RST it may have sent.
+    (IDLED, (700.0, "FINAL_REJECT", "SYN"), "DNY101"),
+    (OPEN, (300.0, "FINAL_REJECT", "ACK PSH"), "DNY101"),
+    ((*OPEN, (5.0, " [UPDATE] tcp      6 10 CLOSE")), (6.0, "FINAL_REJECT", "ACK PSH"), "DNY101"),
+])  # fmt: skip
+def test_whom_a_rejecting_rule_met(
+    events: tuple[tuple[float, str], ...], line: tuple[float, str, str], cause: str, tmp_path: Path
+) -> None:
+    (tmp_path / "conntrack.txt").write_text(conntrack(*events))
+    (tmp_path / "kern.log").write_text(refused(*line))
+    (row,) = case(tmp_path).denials.to_dicts()
+    assert row["cause"] == cause
+
+
+def test_no_remedy_resets_what_is_invalid(idle: Case) -> None:
+    """It reaches one side only, and may end connections in good order."""
+    said = json.dumps([one.row() for one in idle.everything], default=str)
+    assert 'tells both sides"' not in said and "both sides learn of it" not in said
+    commands = [
+        c for one in idle.everything for e in getattr(one, "examples", ()) for c in e.commands
+    ]
+    logged = [command for command in commands if command.startswith("nft insert")]
+    assert logged and all("dport" in one and "sport" in one and "DROP" not in one for one in logged)

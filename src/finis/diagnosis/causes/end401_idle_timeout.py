@@ -51,7 +51,8 @@ class IdleTimeout(FirewallStated):
         "ASA": "set connection timeout idle 4:00:00 reset in a class for {server} port "
         "{server_p} tells both sides; or set connection timeout dcd",
         "netfilter": "a `ct timeout` policy for {server} port {server_p} above the longest pause; "
-        "`reject with tcp reset` for `ct state invalid` tells both sides",
+        "no rule tells both sides when it expires (`reject with tcp reset` answers only who speaks "
+        "again, and on `ct state invalid` may end connections in good order)",
         "client": "keep-alives more often than the firewall's timer, which is no longer than the "
         "shortest life in the evidence",
         "server": "the same keep-alives on {server}; database pools: validate or retire idle "
@@ -74,5 +75,5 @@ class IdleTimeout(FirewallStated):
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:
         row, shown = story.row, () if story.teardown is None else (story.teardown,)
-        limit = keepalives.bound(row.get("log_duration_s"), row.get("product"), shown)
+        limit = keepalives.bound(keepalives.lived(row), row.get("product"), shown)
         return [*super().claims(story), *limit]

@@ -223,6 +223,8 @@ _DATED = regex(
     r"[ \t]*(?:<\d{1,3}>)?"
     r"\[([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\][ \t]?"
 )
+# dmesg --time-format iso: a comma before the microseconds, and no host.
+_ISO = regex(r"[ \t]*(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d)[ \t]")
 _KMSG = regex(r"\d{1,4},\d{1,12},\d{1,18},[^;]{1,64};")
 _UNIX = regex(r"(\d{9,11})\.(\d{1,9}) (\S{1,255}) ")
 _REPEATED = regex(r"message repeated (\d{1,6}) times: \[ ?")
@@ -240,6 +242,10 @@ WATCHED = frozenset(("audit", "monitor", "test"))
 STATELESS = frozenset(("invalid", "notsyn", "stateless", "untracked"))
 SPOOFED = frozenset(("spoof", "spoofed", "spoofing", "rpfilter", "martian", "bogon"))
 LIMITED = frozenset(("limit", "limited", "flood", "ratelimit", "connlimit", "synflood"))
+# What conntrack itself says with nf_conntrack_log_invalid: a check that the packet failed.  What
+# becomes of it the rules say, of "ignored" ones that nothing does.
+_CHECKED = regex(r"(?:^|\s)nf_ct_\w{1,16}: ")
+_A_CHECK = "a check of conntrack that a packet failed, which drops nothing: kept as an observation"
 _NOT_A_VERDICT = "log rule whose prefix says neither drop nor accept: kept as an observation"
 # VyOS and EdgeOS: [ruleset-number-D], [ruleset-default-A]
 _VYOS = regex(r"-(?:default|\d{1,7})-([ADR])\]")
@@ -250,6 +256,8 @@ _SPLIT = regex(r"[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])")
 def verdict(prefix: str) -> tuple[EventKind, str | None]:
     """What a prefix says of its packets: denied (and by what kind of rule), permitted, or nothing
     (`EventKind.CONTEXT`)."""
+    if _CHECKED.search(prefix):
+        return EventKind.CONTEXT, None
     words = {text.lower() for text in _SPLIT.split(prefix) if text}
     words |= {text.lower() for text in re.split(r"[^A-Za-z0-9]+", prefix) if text}
     denied, allowed = bool(words & DENIED), bool(words & ALLOWED)
@@ -273,7 +281,9 @@ def _packet(prefix: str, ins: str, outs: str, rest: str) -> tuple[Row, str | Non
     """The row of a logged packet without header columns, and what is wrong with it."""
     what, denial = verdict(prefix)
     row = blank(what, None)
-    problem = _NOT_A_VERDICT if what is EventKind.CONTEXT else None
+    problem = None
+    if what is EventKind.CONTEXT:
+        problem = _A_CHECK if _CHECKED.search(prefix) else _NOT_A_VERDICT
     inner = _INNER.search(rest)
     outer = _OPTIONS.sub("", rest[: inner.start()] + " " if inner else rest)
     found = dict(reversed(_FIELD.findall(outer)))  # the first of each name
@@ -303,7 +313,7 @@ def _packet(prefix: str, ins: str, outs: str, rest: str) -> tuple[Row, str | Non
             put(row, initiator="a")
         if denial == "policy" and flags and flags != "SYN" and "REJECT" not in prefix.upper():
             # A rule for new connections, met by a segment that only an old one may carry.  One
-            # that rejects does so on purpose: it ends the connection.
+            # that rejects may do so on purpose, to end the connection: its history tells.
             put(row, denial_kind="state")
     return row, problem
 
@@ -363,6 +373,8 @@ def _split(text: str) -> tuple[str, str, bool]:
         if (m := _SECONDS.match(prefix)) is not None:
             prefix = prefix[m.end() :]
         return header, prefix, boot
+    if (m := _ISO.match(text)) is not None:
+        return m[1], text[m.end() :], False
     if (m := _SECONDS.match(text)) is not None:
         return "", text[m.end() :], True
     if (m := _syslog.STAMP.search(text)) is not None:  # ulogd: stamp, host, prefix
