@@ -121,7 +121,10 @@ def test_a_syn_proxy_rewrites_one_direction_only() -> None:
     ((*OPENED, (0.1, " [UPDATE] tcp      6 10 CLOSE")), "END104", "possible"),
     ((*OPEN, (0.1, " [UPDATE] tcp      6 10 CLOSE")), "END331", "likely"),
     # The idle timer as last logged ran out; cannot have run out; was never the entry's.
-    ((*OPEN, (601.0, "[DESTROY] tcp      6 ESTABLISHED")), "END401", "certain"),
+    ((*OPEN, (601.0, "[DESTROY] tcp      6 ESTABLISHED")), "END401", "likely"),
+    ((*OPENED, (0.02, " [UPDATE] tcp      6 300 ESTABLISHED"),
+      (310.0, "[DESTROY] tcp      6 ESTABLISHED")), "END401", "certain"),
+    (((601.0, "[DESTROY] tcp      6 ESTABLISHED"),), "END401", "likely"),
     ((*OPEN, (355.0, "[DESTROY] tcp      6 ESTABLISHED")), "END413", "likely"),
     (((0.0, "    [NEW] tcp      6 300 ESTABLISHED !UNREPLIED"),
       (310.0, "[DESTROY] tcp      6 ESTABLISHED !UNREPLIED")), "END413", "likely"),

@@ -214,6 +214,8 @@ class Firewall:
 
     product: str | None = None  # as remedies name it
     idle_s: float = 3600.0  # its idle timer, unless changed
+    # The longest of its other timers that may remove an open connection, whatever the idle timer.
+    unacked_s: float = 0.0
     numbered: bool = True  # connection numbers count up: a skipped one is a missing line
     states: bool = False  # it logs states, and keeps the entry after the end
     # The lines that tell of a connection's beginning and end, as an explanation names them.

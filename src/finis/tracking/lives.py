@@ -175,7 +175,7 @@ class Lives:
             return None
         if device.states:
             said = device.states.get(number)
-            row = _before_its_timer(_with_state(row, said), said, at)
+            row = _by_its_timer(_with_state(row, said), said, at, device.firewall.unacked_s)
         device.counts.teardowns += 1
         if device.torn_since is None:
             device.torn_since = when
@@ -378,16 +378,19 @@ def _with_state(row: tuple[Any, ...], said: tuple[Any, ...] | None) -> tuple[Any
     return _replaced(row, dict(zip(_SAID, said[: len(_SAID)], strict=True)))
 
 
-def _before_its_timer(
-    row: tuple[Any, ...], said: tuple[Any, ...] | None, at: int | None
+def _by_its_timer(
+    row: tuple[Any, ...], said: tuple[Any, ...] | None, at: int | None, unacked_s: float
 ) -> tuple[Any, ...]:
-    """An idle timeout that came before the idle timer, as last logged, can have run out: a packet
-    since then set a shorter one."""
+    """An idle timeout, held against the idle timer as last logged.  One that came before that can
+    have run out was another: a packet since then set a shorter one.  It is stated if the idle timer
+    is the shortest (`unacked_s`: of the others)."""
     if said is None or at is None or row[TEARDOWN] != _IDLE:
         return row
     timer_s, since = said[_TIMER], said[_SINCE]
-    if timer_s is None or since is None or at - since >= (timer_s - 1) * SECOND:
+    if timer_s is None or since is None:
         return row
+    if at - since >= (timer_s - 1) * SECOND:
+        return _replaced(row, {CERTAINTY: "stated"}) if timer_s <= unacked_s else row
     why = f"{row[REASON]} though {timer_s:.0f} s were left when last logged"
     return _replaced(row, {REASON: why, TEARDOWN: _UNACKED, CERTAINTY: "implied"})
 

@@ -5,7 +5,9 @@ No segment passed for as long as the firewall's idle timer allows (ASA default: 
 firewall removed the connection silently; both sides still believe in it.
 
 ## Evidence
-The teardown reason. Later denials of the same tuple prove that somebody still used it.
+The teardown reason. Netfilter states none: an open connection's entry expired, by the timer for
+unacknowledged segments (END413) or by the idle timer; the latter is certain where it is the shorter
+one, likely otherwise. Later denials of the same tuple prove that somebody still used it.
 
 ## Look-alikes
 With `reset` configured both sides are told (END402). A connection that only one side closed ends by

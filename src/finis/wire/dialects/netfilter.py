@@ -38,6 +38,7 @@ NAME = "netfilter"
 FIREWALL = Firewall(
     "netfilter",
     idle_s=432_000.0,  # nf_conntrack_tcp_timeout_established
+    unacked_s=300.0,  # nf_conntrack_tcp_timeout_unacknowledged, …_max_retrans
     numbered=False,  # ids are hashes
     states=True,
     messages=("NEW", "DESTROY"),
@@ -88,9 +89,10 @@ ENDS: dict[str, tuple[Teardown, Teardown]] = {
 OVER = ("TIME_WAIT", "CLOSE")
 _OPENING = ("SYN_SENT", "SYN_SENT2", "SYN_RECV")
 # A FIN sent twice moves the state as the other side's would (sFW → sLA): what the states of a close
-# say is implied.  Stated are a RST, a command, and a timer that ran out before any close.
+# say is implied.  Stated are a RST, a command, and a timer that ran out before any close: of open
+# connections there are several, so that the one last logged must tell (`tracking.lives`).
 _STATED = frozenset((_T.RESET_SIDE_UNKNOWN, _T.ADMIN))
-_STATED_BY_TIMER = frozenset((_T.IDLE_TIMEOUT, _T.SYN_TIMEOUT, _T.SYN_ACK_TIMEOUT))
+_STATED_BY_TIMER = frozenset((_T.SYN_TIMEOUT, _T.SYN_ACK_TIMEOUT))
 
 
 def _event(kind: str, rest: str) -> tuple[Row, str | None, str | None]:
