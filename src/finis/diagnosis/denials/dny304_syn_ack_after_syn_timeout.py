@@ -50,8 +50,8 @@ class SynAckAfterSynTimeout(Cause):
         "server": "find what delays its answer (load, accept queue, path)",
         "ASA": "`set connection timeout embryonic 0:01:00` for a class matching this service, only"
         " as long as the delay is unexplained",
-        "netfilter": "a `ct timeout` policy with a longer syn_sent for this service, only as long "
-        "as the delay is unexplained",
+        "netfilter": "a `ct timeout` policy with a longer syn_sent (of an entry that ended in "
+        "SYN_RECV: syn_recv) for this service, only as long as the delay is unexplained",
     }
     references = ("RFC 9293 §3.5", "RFC 6298 §5", "Cisco ASA syslog messages 302014, 106015")
     not_this = ("asymmetric routing: there the SYN never passed this firewall (DNY401)",)
