@@ -131,7 +131,13 @@ class Intake:
                 own = fallback_name(path)
                 if hosts.silent and len(named) == 1 and own not in self.options.devices:
                     (device,) = named
-                    if own != device:
+                    if own != device and not hosts.dated:
+                        # What was before what cannot be told: nothing is joined by time.
+                        self.notes.append(
+                            f"{path} names no device and no times: its order against the log of "
+                            f"{device} is unknown, so that neither explains the other"
+                        )
+                    elif own != device:
                         out[own] = device
                         self.notes.append(
                             f"{path} names no device: taken for a log of {device}, the only one "

@@ -214,6 +214,8 @@ class Firewall:
 
     product: str | None = None  # as remedies name it
     idle_s: float = 3600.0  # its idle timer, unless changed
+    # The longest of its other timers that may remove an open connection, whatever the idle timer.
+    unacked_s: float = 0.0
     numbered: bool = True  # connection numbers count up: a skipped one is a missing line
     states: bool = False  # it logs states, and keeps the entry after the end
     # The lines that tell of a connection's beginning and end, as an explanation names them.
@@ -262,6 +264,10 @@ class Teardown(IntEnum):
     ZONE = 32  # the zone of an interface has no interface left
     PINHOLE = 33  # a secondary flow was expected and not used
     BYPASS_IDLE = 34  # idle, of a flow whose TCP state the firewall does not follow
+    SYN_ACK_TIMEOUT = 35  # the SYN ACK had passed, the ACK of the handshake did not
+    LAST_ACK_TIMEOUT = 36  # the last ACK of a close did not pass
+    UNACKED_TIMEOUT = 37  # open, by a timer shorter than its idle timer: something went unanswered
+    HANDSHAKE_RESET = 38  # a RST after the SYN ACK, before the ACK of the handshake
 
 
 class Confidence(IntEnum):

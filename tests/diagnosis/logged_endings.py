@@ -68,6 +68,25 @@ def busy(hours: float = 2.5) -> str:
     return "".join(lines)
 
 
+def conntrack(*events: tuple[float, str]) -> str:
+    """Events of one connection: seconds, and what stands before and after its tuples."""
+    there = "src=10.1.0.2 dst=192.0.2.10 sport=40001 dport=443"
+    back = "src=192.0.2.10 dst=10.1.0.2 sport=443 dport=40001"
+    lines = []
+    for at, said in events:
+        said, _, flag = said.partition(" !")
+        unreplied = f"[{flag}] " if flag == "UNREPLIED" else ""
+        lines.append(f"[{1796000000 + at:.6f}]\t{said} {there} {unreplied}{back} id=7\n")
+    return "".join(lines)
+
+
+OPENED = (
+    (0.0, "    [NEW] tcp      6 120 SYN_SENT !UNREPLIED"),
+    (0.01, " [UPDATE] tcp      6 60 SYN_RECV"),
+)
+OPEN = (*OPENED, (0.02, " [UPDATE] tcp      6 600 ESTABLISHED"))
+FIN = (*OPEN, (5.0, " [UPDATE] tcp      6 120 FIN_WAIT"))
+
 LATER = 9000  # seconds: after `busy`
 DROPS = "2 packets captured\n"
 
@@ -116,6 +135,11 @@ ENDINGS: dict[str, tuple[str, str]] = {
     "END506": (connection("Unauth Deny"), connection("Deny Terminate")),
     "END507": (connection("Failover primary closed"), FINS),
     "END508": (connection("Xlate Clear"), FINS),
+    "END412": (conntrack(*FIN, (5.1, " [UPDATE] tcp      6 30 LAST_ACK"),
+                         (36, "[DESTROY] tcp      6 LAST_ACK")),
+               conntrack(*FIN, (126, "[DESTROY] tcp      6 FIN_WAIT"))),
+    "END413": (conntrack(*OPEN, (355, "[DESTROY] tcp      6 ESTABLISHED")),
+               conntrack(*OPEN, (601, "[DESTROY] tcp      6 ESTABLISHED"))),
     "END510": (connection("SYN Control", 0, 0), connection("SYN Timeout", 0, 30)),
     "END511": (connection("Parent flow is closed"), connection("Pinhole Timeout", 0)),
     "END512": (connection("Probe completed"), FINS),

@@ -260,6 +260,19 @@ CASES: list[tuple[str, dict[str, Any], str, Confidence, Harm]] = [
         "FIN with data after half-close",
         after(Teardown.FIN_TIMEOUT, 60.0, flags="FIN PSH ACK"), "DNY303", LIKELY, HARMFUL,
     ),
+    (
+        "data though only the last ACK was missing",
+        after(Teardown.LAST_ACK_TIMEOUT, 60.0, flags="PSH ACK"), "DNY303", LIKELY, HARMFUL,
+    ),
+    ("the last ACK, too late", after(Teardown.LAST_ACK_TIMEOUT), "DNY201", LIKELY, HARMLESS),
+    (
+        "FIN whose ACK was missing",
+        after(Teardown.LAST_ACK_TIMEOUT, 3.0, flags="FIN ACK"), "DNY202", LIKELY, HARMLESS,
+    ),
+    (
+        "data after an unacknowledged segment",
+        after(Teardown.UNACKED_TIMEOUT, 60.0, flags="PSH ACK"), "DNY316", POSSIBLE, DEPENDS,
+    ),
     ("ACK after half-close", after(Teardown.FIN_TIMEOUT, 60.0), "DNY303", LIKELY, DEPENDS),
     (
         "RST after half-close",
@@ -269,6 +282,11 @@ CASES: list[tuple[str, dict[str, Any], str, Confidence, Harm]] = [
         "slow server",
         after(Teardown.SYN_TIMEOUT, 2.0, flags="SYN ACK", conn_bytes=0),
         "DNY304", LIKELY, HARMFUL,
+    ),
+    (
+        "repeated SYN ACK",
+        after(Teardown.SYN_ACK_TIMEOUT, 2.0, flags="SYN ACK", conn_bytes=0),
+        "DNY304", LIKELY, DEPENDS,
     ),
     ("handshake past us", after(Teardown.SYN_TIMEOUT, 2.0, flags="PSH ACK", from_side="orig"),
      "DNY305", LIKELY, HARMFUL),
@@ -559,6 +577,10 @@ QUIET: list[tuple[str, dict[str, Any], str, str]] = [
     ("a bare RST twenty seconds later", after(FINS, 20.0, flags="RST"), "DNY207", "DNY204"),
     ("data after the idle timer is no close", after(IDLE, 900.0, flags="PSH ACK"),
      "DNY302", "DNY301"),
+    ("a FIN after two FINs",
+     after(Teardown.LAST_ACK_TIMEOUT, 1.0, flags="FIN ACK"), "DNY303", "DNY202"),
+    ("data, and the idle timer had not run out",
+     after(Teardown.UNACKED_TIMEOUT, 1.0, flags="PSH ACK"), "DNY301", "DNY316"),
     ("data after two FINs", after(FINS, 1.0, flags="PSH ACK"), "DNY303", "DNY203"),
     ("a RST, no SYN ACK", after(Teardown.SYN_TIMEOUT, 1.0, flags="RST"), "DNY304", "DNY306"),
     ("a SYN ACK, no data of a finished handshake", never(flags="SYN ACK"), "DNY305", "DNY401"),

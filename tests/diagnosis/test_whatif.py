@@ -21,6 +21,8 @@ from finis.report.formats import to_json
 from finis.report.whatif import facts
 from finis.tables import WHATIF, polars_schema
 from finis.tracking import events as module
+from tests.diagnosis.logged_endings import OPEN
+from tests.diagnosis.logged_endings import conntrack as conntrack_events
 
 START = datetime(2024, 6, 20, 12, tzinfo=UTC)
 CLIENT, SERVER = "192.0.2.9/40000", "10.0.0.5/443"
@@ -555,6 +557,17 @@ def test_netfilter_after_a_rst(tmp_path: Path) -> None:
     device = conntrack(tmp_path, "CLOSE", 10, (12, 14))
     assert at(device, "close", 15)["absorbed"] == 2
     assert device.outcome("time-wait").told is None
+
+
+def test_netfilter_lives_bound_the_idle_timer(tmp_path: Path) -> None:
+    """No line states how long a connection lived: the stamps do."""
+    events = (*OPEN[:2], (0.02, " [UPDATE] tcp      6 300 ESTABLISHED"),
+              (310.0, "[DESTROY] tcp      6 ESTABLISHED"))  # fmt: skip
+    (tmp_path / "conntrack.txt").write_text(conntrack_events(*events))
+    (device,) = asked([tmp_path / "conntrack.txt"])
+    outcome = device.outcome("established")
+    assert (outcome.today_s, outcome.today_why) == (310, "bound")
+    assert device.outcome("unacknowledged").today_why == "default"
 
 
 @pytest.mark.parametrize("kept", [30, None])

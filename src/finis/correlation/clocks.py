@@ -150,7 +150,7 @@ def _supported(bounds: Bounds, agreeing: Array, connections: int, events: int) -
 # --- bounds ---------------------------------------------------------------------------------
 
 ENDING_TEARDOWNS = frozenset(
-    ("fins", "reset-orig", "reset-resp", "reset-side-unknown", "refused")
+    ("fins", "reset-orig", "reset-resp", "reset-side-unknown", "handshake-reset", "refused")
 )  # logged when the last segment passes, not when a timer runs out
 
 

@@ -26,7 +26,15 @@ SYN_REPEATS = 15 * SECOND  # a first SYN lost on the way: the far point sees a r
 LATE_AFTER_CLOSE = 300 * SECOND  # retransmissions of ends whose connection is torn down
 LATE_AFTER_TIMEOUT = 86_400 * SECOND  # an application that wakes after the firewall's timer
 TIMED_OUT = frozenset(
-    ("idle-timeout", "idle-timeout-reset", "bypass-idle", "fin-timeout", "unknown")
+    (
+        "idle-timeout",
+        "idle-timeout-reset",
+        "bypass-idle",
+        "fin-timeout",
+        "last-ack-timeout",
+        "unacked-timeout",
+        "unknown",
+    )
 )
 FEW = 16  # observations that may share one IP ID and still be compared …
 MANY_IDS = 200_000  # … unless there are more such IDs than this: then two

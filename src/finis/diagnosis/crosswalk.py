@@ -43,6 +43,8 @@ late RST | DNY204 DNY205 DNY207 |
 # The firewall's timers and limits
 half-closed timer | END403 END405 DNY303 |
 FIN timer | END404 | the log gives both one reason; packets tell END403 apart
+last ACK not seen by the firewall | END412 | netfilter names its state
+timer of unacknowledged segments | END413 |
 idle timer | END401 PAT102 |
 idle timer, then the application speaks | END401 DNY301 DNY302 |
 idle timer, both sides told | END402 |

@@ -64,7 +64,7 @@ def teardown(*words: str) -> pl.Expr:
 
 def reset_per_log() -> pl.Expr:
     """By the firewall's log a RST ended it, whatever captures lack."""
-    return teardown("reset-orig", "reset-resp", "reset-side-unknown")
+    return teardown("reset-orig", "reset-resp", "reset-side-unknown", "handshake-reset")
 
 
 def packets() -> pl.Expr:

@@ -4,6 +4,9 @@ cannot have been silent for longer than it lived."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from finis.correlation.stories import Proof
 from finis.diagnosis.cause import Claim
 from finis.diagnosis.settings import IDLE, settings_of
@@ -28,6 +31,15 @@ def keep_alives(every_s: float | None = None) -> dict[str, str]:
         "nginx": f"listen … so_keepalive={'TIME' if every_s is None else f'{every_s:.0f}s'};"
         f" proxy_socket_keepalive on{below}",
     }
+
+
+def lived(row: Mapping[str, Any]) -> float | None:
+    """How long a connection lived by its log (a row of connections): as stated, else from line to
+    line."""
+    stated, begun, ended = (row.get(name) for name in ("log_duration_s", "built_ts", "teardown_ts"))
+    if stated is not None or begun is None or ended is None:
+        return None if stated is None else float(stated)
+    return float((ended - begun).total_seconds())
 
 
 def bound(lived_s: float | None, product: str | None, proofs: tuple[Proof, ...]) -> list[Claim]:

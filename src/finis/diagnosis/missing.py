@@ -157,10 +157,12 @@ def dropped(where: Where, reason: str = "all") -> str:
     """What shows the packets that the firewall discards.  `reason`: that of an ASA."""
     if where.product != "netfilter":
         return asa_drops(where, reason)
-    port = f" tcp dport {where.server_p}" if where.server_p else ""
-    return (
-        f"nft insert rule inet TABLE CHAIN ct state invalid{port} log prefix "
-        "'\"DROP INVALID: \"' flags tcp sequence"
+    # What both sides send; the rule logs, and leaves it to others to drop.
+    ways = [f"tcp {end} {where.server_p}" for end in ("dport", "sport")] if where.server_p else [""]
+    return " && ".join(
+        f"nft insert rule inet TABLE CHAIN ct state invalid {way or 'meta l4proto tcp'} log prefix "
+        "'\"INVALID: \"' flags tcp sequence"
+        for way in ways
     )
 
 

@@ -27,12 +27,16 @@ RESETS = tuple(
         Teardown.RESET_RESP,
         Teardown.RESET_DEVICE,
         Teardown.RESET_SIDE_UNKNOWN,
+        Teardown.HANDSHAKE_RESET,
         Teardown.REFUSED,
     )
 )
 IDLE = (word(Teardown.IDLE_TIMEOUT), word(Teardown.IDLE_TIMEOUT_RESET))
 HALF_CLOSED = (word(Teardown.FIN_TIMEOUT),)
 EMBRYONIC = (word(Teardown.SYN_TIMEOUT),)
+SYN_ACKED = (word(Teardown.SYN_ACK_TIMEOUT),)
+CLOSING = (word(Teardown.LAST_ACK_TIMEOUT),)
+UNACKED = (word(Teardown.UNACKED_TIMEOUT),)
 
 Kind = Literal["linger", "timer", "reset", "dcd"]
 
@@ -115,8 +119,18 @@ NETFILTER = (
     Setting(
         "half-closed", HALF_CLOSED, (30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, HOUR), "half-closed",
         _TIMEOUT + "close_wait={value}", 60.0, restarts=True,
-        caution="Three timers share this: close_wait (60 s), fin_wait (120 s) and last_ack (30 s); "
-        "the state in which the entry was removed says which of them ran out.",
+        caution="Two timers share this: close_wait (60 s) and fin_wait (120 s); the state in which "
+        "the entry was removed says which of them ran out.",
+    ),
+    Setting(
+        "last-ack", CLOSING, _KEPT, "half-closed", _TIMEOUT + "last_ack={value}",
+        30.0, restarts=True,
+    ),
+    Setting(
+        "unacknowledged", UNACKED, (600.0, 1800.0, HOUR), "idle",
+        _TIMEOUT + "unacknowledged={value}", 300.0, restarts=True,
+        caution="`nf_conntrack_tcp_timeout_max_retrans` has the same value and may have been the "
+        "one; a host that answers nothing is kept longer by either.",
     ),
     Setting(
         "established", IDLE, (HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, DAY, 5 * DAY, 10 * DAY), "idle",
@@ -125,6 +139,11 @@ NETFILTER = (
     Setting(
         "embryonic", EMBRYONIC, (30.0, 60.0, 120.0, 240.0), "embryonic",
         _TIMEOUT + "syn_sent={value}", 120.0,
+        caution="A longer timer makes SYN floods cheaper by as much.",
+    ),
+    Setting(
+        "syn-recv", SYN_ACKED, (30.0, 60.0, 120.0, 240.0), "embryonic",
+        _TIMEOUT + "syn_recv={value}", 60.0,
         caution="A longer timer makes SYN floods cheaper by as much.",
     ),
 )  # fmt: skip

@@ -163,7 +163,11 @@ def lives_of(connections: pl.DataFrame) -> pl.DataFrame:
         built_ns=pl.col("built_ts").cast(pl.Int64),
         ended_ns=pl.col("teardown_ts").cast(pl.Int64),
         removed_ns=pl.col("removed_ts").cast(pl.Int64),
-        lived_s="log_duration_s",
+        # Where no line states it (netfilter), from line to line.
+        lived_s=pl.coalesce(
+            "log_duration_s",
+            (pl.col("teardown_ts").cast(pl.Int64) - pl.col("built_ts").cast(pl.Int64)) / SECOND,
+        ),
         orig=pl.struct(h="orig_h", p="orig_p").hash(),
         resp=pl.struct(h="resp_h", p="resp_p").hash(),
         port=pl.struct("orig_mapped_h", "orig_mapped_p").hash(),

@@ -52,6 +52,10 @@ ENDS = {
     "idle-timeout": "after an idle timeout",
     "idle-timeout-reset": "after an idle timeout with RST",
     "syn-timeout": "after a SYN timeout",
+    "syn-ack-timeout": "after a handshake that the client did not complete",
+    "last-ack-timeout": "after a close whose last ACK did not pass",
+    "unacked-timeout": "after a timer of unacknowledged segments",
+    "handshake-reset": "after a RST in the handshake",
 }
 
 

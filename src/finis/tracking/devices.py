@@ -33,6 +33,8 @@ SHORT = frozenset(
         Teardown.RESET_SIDE_UNKNOWN,
         Teardown.REFUSED,
         Teardown.SYN_TIMEOUT,
+        Teardown.SYN_ACK_TIMEOUT,
+        Teardown.HANDSHAKE_RESET,
         Teardown.INVALID_SYN,
         Teardown.SYN_CONTROL,
         Teardown.TCP_INTERCEPT,

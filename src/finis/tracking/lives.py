@@ -50,7 +50,12 @@ _RESETS = {
     "device": word(Teardown.RESET_DEVICE),
 }
 _UNSIDED = word(Teardown.RESET_SIDE_UNKNOWN)
-_ENDPOINTS_END = {word(Teardown.FINS), word(Teardown.REFUSED), *_RESETS.values(), _UNSIDED}
+_IN_HANDSHAKE = word(Teardown.HANDSHAKE_RESET)
+_ENDPOINTS_END = {
+    word(Teardown.FINS), word(Teardown.REFUSED), *_RESETS.values(), _UNSIDED, _IN_HANDSHAKE,
+}  # fmt: skip
+_HALF_OPEN = word(Teardown.SYN_ACK_TIMEOUT)
+_IDLE, _UNACKED = word(Teardown.IDLE_TIMEOUT), word(Teardown.UNACKED_TIMEOUT)
 _UNSAID = {word(Teardown.UNKNOWN), None}
 _ENDED = word(EventKind.ENDED)
 _SAID = (
@@ -60,6 +65,7 @@ _SAID = (
     TEARDOWN_SIDE,
     CERTAINTY,
 )  # what a state's line says of an end
+_TIMER, _SINCE = len(_SAID), len(_SAID) + 1  # … seconds left to its timer, and when
 
 
 class Lives:
@@ -168,7 +174,8 @@ class Lives:
             self._orphan(device, when, real, event, row)
             return None
         if device.states:
-            row = _with_state(row, device.states.get(number))
+            said = device.states.get(number)
+            row = _by_its_timer(_with_state(row, said), said, at, device.firewall.unacked_s)
         device.counts.teardowns += 1
         if device.torn_since is None:
             device.torn_since = when
@@ -215,7 +222,8 @@ class Lives:
                 return None  # a late segment moved an entry whose connection is over
             number, old = self._adopted(device, event, real, row)
         if row[KIND] != _ENDED:
-            device.states[number] = tuple(row[at] for at in _SAID)
+            said = tuple(row[column] for column in _SAID)
+            device.states[number] = (*said, seconds(row[DURATION_S]), at)
             return None
         when = (device.now or 0) if at is None else at
         device.counts.teardowns += 1
@@ -224,6 +232,8 @@ class Lives:
         before = device.states.get(number)
         if before is not None and before[0] is not None:
             row = _replaced(row, {REASON: f"{row[REASON]} after {before[0]}"})
+            if row[TEARDOWN] == _UNSIDED and before[_SAID.index(TEARDOWN)] == _HALF_OPEN:
+                row = _replaced(row, {TEARDOWN: _IN_HANDSHAKE})
         device.close(number)
         count, tuples, built, orig, direction, _ = old
         key = row[CONN_ID] if row[CONN_ID] is not None else ("", real)
@@ -365,7 +375,24 @@ def _with_state(row: tuple[Any, ...], said: tuple[Any, ...] | None) -> tuple[Any
     """A Teardown that gives no reason has that of the last state."""
     if said is None or row[TEARDOWN] is not None:
         return row
-    return _replaced(row, dict(zip(_SAID, said, strict=True)))
+    return _replaced(row, dict(zip(_SAID, said[: len(_SAID)], strict=True)))
+
+
+def _by_its_timer(
+    row: tuple[Any, ...], said: tuple[Any, ...] | None, at: int | None, unacked_s: float
+) -> tuple[Any, ...]:
+    """An idle timeout, held against the idle timer as last logged.  One that came before that can
+    have run out was another: a packet since then set a shorter one.  It is stated if the idle timer
+    is the shortest (`unacked_s`: of the others)."""
+    if said is None or at is None or row[TEARDOWN] != _IDLE:
+        return row
+    timer_s, since = said[_TIMER], said[_SINCE]
+    if timer_s is None or since is None:
+        return row
+    if at - since >= (timer_s - 1) * SECOND:
+        return _replaced(row, {CERTAINTY: "stated"}) if timer_s <= unacked_s else row
+    why = f"{row[REASON]} though {timer_s:.0f} s were left when last logged"
+    return _replaced(row, {REASON: why, TEARDOWN: _UNACKED, CERTAINTY: "implied"})
 
 
 def _close(a: int | None, b: int, slack: float) -> bool:

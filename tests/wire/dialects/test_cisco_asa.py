@@ -157,7 +157,8 @@ def test_reasons_cover_the_vocabulary_of_endings() -> None:
     codes = {code for code, _ in cisco_asa.REASONS.values()}
     assert set(Teardown) - codes == {
         Teardown.RESET_ORIG, Teardown.RESET_RESP, Teardown.LIMIT, Teardown.STILL_OPEN,
-            Teardown.REFUSED, Teardown.BYPASS_IDLE,
+            Teardown.REFUSED, Teardown.BYPASS_IDLE, Teardown.SYN_ACK_TIMEOUT,
+            Teardown.LAST_ACK_TIMEOUT, Teardown.UNACKED_TIMEOUT, Teardown.HANDSHAKE_RESET,
     }  # fmt: skip
 
 

@@ -5,7 +5,9 @@ SYN, SYN ACK, then nothing: the third segment of the handshake did not come. The
 half-made connection and repeats its SYN ACK until it gives up.
 
 ## Evidence
-SYN ACKs from the server (repeated, usually), no ACK, RST or data from the client after them.
+SYN ACKs from the server (repeated, usually), no ACK, RST or data from the client after them. Or a
+firewall's log that says so: netfilter's entry expired in SYN_RECV, the state after the SYN ACK
+(likely, for it is the firewall that saw no ACK).
 
 ## Look-alikes
 A half-open probe (END104) ends with the client's RST. An unanswered SYN (END102) has no SYN ACK.
@@ -65,7 +67,12 @@ class SynAckUnanswered(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        return (
+        by_log = (
+            facts.teardown("syn-ack-timeout")
+            & (facts.no(facts.packets()) | facts.ended("open"))
+            & facts.no(pl.col("established"))
+        )
+        return by_log | (
             facts.ended("unanswered")
             & facts.positive("o_syns")
             & facts.positive("r_syns")
@@ -87,6 +94,10 @@ class SynAckUnanswered(Cause):
 
     @classmethod
     def alternatives(cls, story: Story) -> list[Alternative]:
+        past = Alternative(
+            "The client did complete it, on a path past this firewall (asymmetric routing).",
+            "an ACK of the client, in a capture taken at the server",
+        )
         return [
             Alternative(
                 "The SYN ACK never reached the client.",
@@ -96,6 +107,7 @@ class SynAckUnanswered(Cause):
                 "The SYN came with a forged source address.",
                 "many sources that each send SYNs and nothing else",
             ),
+            *([] if story.row.get("has_packets") else [past]),
         ]
 
     @classmethod

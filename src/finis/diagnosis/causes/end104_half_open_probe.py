@@ -7,7 +7,8 @@ nothing on a connection.
 
 ## Evidence
 The client's RST answers the SYN ACK; no data, no FIN. From a log alone: a teardown by a reset of
-the client's side with no bytes and no duration, which is only possible evidence.
+the client's side with no bytes and no duration, or netfilter's CLOSE after SYN_RECV, which
+does not say who reset it: only possible evidence.
 
 ## Look-alikes
 A client that gave up while the SYN ACK was on its way also resets it: where the SYN ACK took about
@@ -85,7 +86,7 @@ class HalfOpenProbe(Cause):
             & facts.teardown("reset-orig")
             & (pl.col("log_bytes") == 0)
             & (pl.col("log_duration_s") == 0)
-        )
+        ) | (facts.log_only() & facts.teardown("handshake-reset"))
         return by_packets | by_log
 
     @classmethod
@@ -105,10 +106,15 @@ class HalfOpenProbe(Cause):
 
     @classmethod
     def alternatives(cls, story: Story) -> list[Alternative]:
+        by_server = Alternative(
+            "The server sent the RST: the log does not say which side did.",
+            "the RST in a capture",
+        )
         return [
+            *([by_server] if story.row.get("teardown") == "handshake-reset" else []),
             Alternative(
                 "A real client gave up, or preferred another address that answered sooner "
                 "(RFC 8305).",
                 "whether this client does it at regular intervals, and ever sends data",
-            )
+            ),
         ]

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from finis.correlation.stories import Story
 
 
+# States of netfilter that a FIN leads to.
+AFTER_FIN = ("FIN_WAIT", "CLOSE_WAIT", "LAST_ACK")
+
+
 class ResetPerLog(Cause):
     id, name, table = "END331", "reset-per-log", "connections"
     title = "ended by a reset, as the firewall logged it"
@@ -48,7 +52,7 @@ class ResetPerLog(Cause):
         "netfilter": "tcpdump on both sides of the firewall shows the RST the next time",
     }
     references = ("Cisco ASA syslog 302014: TCP Reset-I, TCP Reset-O",)
-    not_this = ("not closed with FINs: the firewall names a reset",)
+    not_this = ("not closed by FINs alone: the firewall names a reset",)
 
     @classmethod
     def where(cls) -> pl.Expr:
@@ -56,7 +60,7 @@ class ResetPerLog(Cause):
 
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:
-        claims = telling.log_end(story)
+        claims = [*telling.log_end(story), *_after_fin(story)]
         side = telling.side_of(story.row.get("teardown_by"))
         if side is not None and story.teardown is not None:
             text = f"By that line the RST came from {telling.who(story, side)}."
@@ -80,6 +84,15 @@ class ResetPerLog(Cause):
     @classmethod
     def missing(cls, story: Story) -> list[str]:
         return missing.both_sides(missing.Where.of(story.row))
+
+
+def _after_fin(story: Story) -> list[Claim]:
+    """A FIN before the RST, where the firewall logs states."""
+    _, _, before = (story.row.get("teardown_reason") or "").partition(" after ")
+    if before not in AFTER_FIN or story.teardown is None:
+        return []
+    text = f"A FIN had passed before: the RST met the entry in {before}."
+    return [Claim(text, (story.teardown,))]
 
 
 def _went_on(story: Story, side: Side) -> list[Claim]:

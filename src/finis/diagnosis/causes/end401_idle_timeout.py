@@ -5,7 +5,9 @@ No segment passed for as long as the firewall's idle timer allows (ASA default: 
 firewall removed the connection silently; both sides still believe in it.
 
 ## Evidence
-The teardown reason. Later denials of the same tuple prove that somebody still used it.
+The teardown reason. Netfilter states none: an open connection's entry expired, by the timer for
+unacknowledged segments (END413) or by the idle timer; the latter is certain where it is the shorter
+one, likely otherwise. Later denials of the same tuple prove that somebody still used it.
 
 ## Look-alikes
 With `reset` configured both sides are told (END402). A connection that only one side closed ends by
@@ -51,7 +53,8 @@ class IdleTimeout(FirewallStated):
         "ASA": "set connection timeout idle 4:00:00 reset in a class for {server} port "
         "{server_p} tells both sides; or set connection timeout dcd",
         "netfilter": "a `ct timeout` policy for {server} port {server_p} above the longest pause; "
-        "`reject with tcp reset` for `ct state invalid` tells both sides",
+        "no rule tells both sides when it expires (`reject with tcp reset` answers only who speaks "
+        "again, and on `ct state invalid` may end connections in good order)",
         "client": "keep-alives more often than the firewall's timer, which is no longer than the "
         "shortest life in the evidence",
         "server": "the same keep-alives on {server}; database pools: validate or retire idle "
@@ -74,5 +77,5 @@ class IdleTimeout(FirewallStated):
     @classmethod
     def claims(cls, story: Story) -> list[Claim]:
         row, shown = story.row, () if story.teardown is None else (story.teardown,)
-        limit = keepalives.bound(row.get("log_duration_s"), row.get("product"), shown)
+        limit = keepalives.bound(keepalives.lived(row), row.get("product"), shown)
         return [*super().claims(story), *limit]

@@ -169,16 +169,38 @@ _established = _flags.is_in(
     [*_written("ACK"), *_written("RST", "ACK"), *_written("FIN", "ACK RST")]
 )
 
+RESETS = (
+    Teardown.RESET_ORIG,
+    Teardown.RESET_RESP,
+    Teardown.RESET_SIDE_UNKNOWN,
+    Teardown.HANDSHAKE_RESET,
+)
+
+# A rule of netfilter whose prefix says that it rejects may do so in the midst of a connection, or
+# at the end of all rules, where what only an old connection may carry comes for want of one.  The
+# latter if its connection had ended; a RST may have been the rule's own.
+_ended = pl.col("teardown").is_not_null() & ~pl.col("teardown").is_in(
+    [word(one) for one in (*RESETS, Teardown.STILL_OPEN)]
+)
+_outlived = kind("policy") & msg("LOG") & _established & _ended
+
 # A segment refused because it meets no connection in the firewall's table (ASA 106015 and such).
 # 106001 refuses by policy unless the segment is one that only an open connection may carry.
 state = _shared(
     "state",
-    (kind("state") | (msg("106001") & _established) | drop_group("state"))
+    (
+        kind("state")
+        | (msg("106001") & _established)
+        | drop_group("state")
+        | _outlived.fill_null(False)
+    )
     & (pl.col("proto").str.to_lowercase() == "tcp").fill_null(True),
 )
 policy = _shared(
     "policy",
-    kind("policy") | (msg("106001") & ~_established.fill_null(False)) | drop_group("policy"),
+    (kind("policy") & ~_outlived.fill_null(False))
+    | (msg("106001") & ~_established.fill_null(False))
+    | drop_group("policy"),
 )
 
 # Open now; where a Teardown is given, tracking found that the denial belongs to that older one.  A
@@ -201,7 +223,7 @@ lag = pl.col("lag_s")
 late = (lag <= LATE_S).fill_null(True)
 same_moment = lag <= SAME_MOMENT_S
 
-RESETS = (Teardown.RESET_ORIG, Teardown.RESET_RESP, Teardown.RESET_SIDE_UNKNOWN)
+EMBRYONIC = (Teardown.SYN_TIMEOUT, Teardown.SYN_ACK_TIMEOUT)
 REFUSED_BY_FIREWALL = (
     Teardown.INSPECTION,
     Teardown.IPS,
@@ -222,6 +244,8 @@ def after(*reasons: Teardown) -> pl.Expr:
 
 
 closed = after(Teardown.FINS, *RESETS)  # the hosts themselves ended it
+# … as far as a FIN of both tells, but for the last ACK.  Data says that one had not (DNY303).
+all_but_closed = closed | after(Teardown.LAST_ACK_TIMEOUT)
 # … or the log cannot tell, so that packets may (not: the log shows that there was none).
 ended_or_unknown = (closed & late) | (
     state & unknown_tuple & (pl.col("seen_before") != "no").fill_null(True)

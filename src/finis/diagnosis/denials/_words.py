@@ -154,7 +154,10 @@ def removed(refusal: Refusal) -> Claim:
 def idle_bound(refusal: Refusal) -> list[Claim]:
     """How long the idle timer was at most that had removed its connection."""
     row, proofs = refusal.row, (refusal.teardown or refusal.proof,)
-    return keepalives.bound(row.get("conn_duration_s"), row.get("product"), proofs)
+    lived_s = row.get("conn_duration_s")
+    if lived_s is None and refusal.story is not None:
+        lived_s = keepalives.lived(refusal.story.row)
+    return keepalives.bound(lived_s, row.get("product"), proofs)
 
 
 def built(refusal: Refusal) -> list[Claim]:

@@ -60,7 +60,7 @@ class LateAck(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        return _facts.closed & _facts.late & _facts.ack
+        return _facts.all_but_closed & _facts.late & _facts.ack
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:

@@ -45,15 +45,15 @@ class LateFin(Cause):
     remedy = {
         "anyone": "leave it",
         "ASA": "`sysopt connection timewait` absorbs those that come within 15 s of a normal close",
-        "netfilter": "`nf_conntrack_tcp_timeout_last_ack` and `_close` hold entries longer after a "
-        "close",
+        "netfilter": "`nf_conntrack_tcp_timeout_time_wait` holds entries longer that ended in "
+        "TIME_WAIT, `_close` those in CLOSE, `_last_ack` those in LAST_ACK (see the evidence)",
     }
     references = ("RFC 9293 §3.6", "RFC 6298", "Cisco ASA syslog message 106015")
     not_this = ("a FIN scan: its FINs have no ACK bit, and no connection before them (DNY601)",)
 
     @classmethod
     def where(cls) -> pl.Expr:
-        return _facts.closed & _facts.late & _facts.fin
+        return _facts.all_but_closed & _facts.late & _facts.fin
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:

@@ -53,7 +53,7 @@ class LateRst(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        return _facts.closed & _facts.late & _facts.rst
+        return _facts.all_but_closed & _facts.late & _facts.rst
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:

@@ -43,8 +43,7 @@ class CloseAfterIdleTimeout(Cause):
     harm_why = "the peer is not told and keeps a dead connection until its own timer"
     remedy = {
         "ASA": "`set connection timeout idle 1:00:00 reset` for a class matching this service",
-        "netfilter": "a longer `ct timeout` policy for this service, or `reject with tcp reset` "
-        "for `ct state invalid`, so that both sides learn of it",
+        "netfilter": "a longer `ct timeout` policy for this service",
         "server": "keep-alives, so that dead connections are noticed",
         **keep_alives(),
     }

@@ -52,7 +52,8 @@ class AfterHalfClosedTimeout(Cause):
     harm_why = "harmful with data: a legal half-close was cut off; a RST after it is harmless"
     remedy = {
         "ASA": "`set connection timeout half-closed 1:00:00` for a class matching this service",
-        "netfilter": "a `ct timeout` policy with longer fin_wait and close_wait for this service",
+        "netfilter": "a `ct timeout` policy with longer fin_wait and close_wait (of an entry that "
+        "ended in LAST_ACK: last_ack) for this service",
         "server": "close the socket when the peer has closed (look for CLOSE-WAIT)",
     }
     references = ("RFC 9293 §3.6", "RFC 5382 REQ-5", "Cisco ASA syslog message 302014")
@@ -60,7 +61,8 @@ class AfterHalfClosedTimeout(Cause):
     @classmethod
     def where(cls) -> pl.Expr:
         form = _facts.ack | _facts.data | _facts.fin | _facts.rst
-        return _facts.after(Teardown.FIN_TIMEOUT) & form
+        cut_off = _facts.after(Teardown.LAST_ACK_TIMEOUT) & _facts.data
+        return (_facts.after(Teardown.FIN_TIMEOUT) & form) | cut_off
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:

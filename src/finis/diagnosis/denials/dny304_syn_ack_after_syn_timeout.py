@@ -8,10 +8,11 @@ firewall removed the connection. Then the SYN ACK arrived and was refused.
 A Teardown `SYN Timeout` of the tuple, then `SYN ACK` from the server's side, no new Built between.
 
 ## Look-alikes
-SYN ACK without any SYN before it: the SYN took another path (DNY401).
+SYN ACK without any SYN before it: the SYN took another path (DNY401). Where the firewall
+says that a SYN ACK had passed (netfilter: SYN_RECV), this one is a repetition.
 
 ## Harm
-Harmful: the client could not connect.
+Harmful: the client could not connect. Depends where an earlier SYN ACK had passed.
 
 ## What to change
 Find why the server or the path takes so long: overload, a full accept queue, a slow WAN, a
@@ -28,7 +29,7 @@ import polars as pl
 from finis.correlation.stories import Refusal
 from finis.diagnosis.cause import Alternative, Cause, Claim
 from finis.diagnosis.denials import _facts, _words
-from finis.terms import Confidence, Harm, Teardown
+from finis.terms import Confidence, Harm, Teardown, word
 
 
 class SynAckAfterSynTimeout(Cause):
@@ -40,21 +41,24 @@ class SynAckAfterSynTimeout(Cause):
     confidence = _facts.choose(
         _facts.lag <= _facts.SYN_ACK_RETRY_S, Confidence.LIKELY, Confidence.POSSIBLE
     )
-    harm = Harm.HARMFUL
-    harm_why = "harmful to the client, if there is one at that address: it could not connect"
+    # Where one had passed before, this is a repetition, and the client is what is missing.
+    harm = _facts.choose(
+        pl.col("teardown") == word(Teardown.SYN_ACK_TIMEOUT), Harm.DEPENDS, Harm.HARMFUL
+    )
+    harm_why = "harmful where there is a client at that address: it could not connect"
     remedy = {
         "server": "find what delays its answer (load, accept queue, path)",
         "ASA": "`set connection timeout embryonic 0:01:00` for a class matching this service, only"
         " as long as the delay is unexplained",
-        "netfilter": "a `ct timeout` policy with a longer syn_sent for this service, only as long "
-        "as the delay is unexplained",
+        "netfilter": "a `ct timeout` policy with a longer syn_sent (of an entry that ended in "
+        "SYN_RECV: syn_recv) for this service, only as long as the delay is unexplained",
     }
     references = ("RFC 9293 §3.5", "RFC 6298 §5", "Cisco ASA syslog messages 302014, 106015")
     not_this = ("asymmetric routing: there the SYN never passed this firewall (DNY401)",)
 
     @classmethod
     def where(cls) -> pl.Expr:
-        return _facts.after(Teardown.SYN_TIMEOUT) & _facts.syn_ack
+        return _facts.after(*_facts.EMBRYONIC) & _facts.syn_ack
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:

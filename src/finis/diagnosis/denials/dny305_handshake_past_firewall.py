@@ -28,7 +28,7 @@ import polars as pl
 from finis.correlation.stories import Refusal
 from finis.diagnosis.cause import Cause, Claim
 from finis.diagnosis.denials import _facts, _words
-from finis.terms import Confidence, Harm, Teardown
+from finis.terms import Confidence, Harm
 
 
 class HandshakePastFirewall(Cause):
@@ -51,7 +51,7 @@ class HandshakePastFirewall(Cause):
     def where(cls) -> pl.Expr:
         of_client = (pl.col("from_side") != "resp").fill_null(True)
         form = _facts.ack | _facts.data | _facts.fin
-        return _facts.after(Teardown.SYN_TIMEOUT) & form & of_client
+        return _facts.after(*_facts.EMBRYONIC) & form & of_client
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:

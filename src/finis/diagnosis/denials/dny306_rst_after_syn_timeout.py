@@ -27,7 +27,7 @@ import polars as pl
 from finis.correlation.stories import Refusal
 from finis.diagnosis.cause import Cause, Claim
 from finis.diagnosis.denials import _facts, _words
-from finis.terms import Confidence, Harm, Teardown
+from finis.terms import Confidence, Harm
 
 
 class RstAfterSynTimeout(Cause):
@@ -44,7 +44,7 @@ class RstAfterSynTimeout(Cause):
 
     @classmethod
     def where(cls) -> pl.Expr:
-        return _facts.after(Teardown.SYN_TIMEOUT) & _facts.rst
+        return _facts.after(*_facts.EMBRYONIC) & _facts.rst
 
     @classmethod
     def claims(cls, story: Refusal) -> list[Claim]:

@@ -43,7 +43,7 @@ class OpenConnectionRefused(Cause):
     harm_why = "a segment in use was lost, or the Teardown is missing or logged late"
     remedy = {
         "ASA": "`show conn detail address IP`: which interfaces the connection uses",
-        "netfilter": "`sysctl net.netfilter.nf_conntrack_log_invalid=6` names the check; "
+        "netfilter": "`sysctl net.netfilter.nf_conntrack_log_invalid=6` logs the check it failed; "
         "`nf_conntrack_tcp_be_liberal=1` passes segments outside the window",
     }
     references = ("Cisco ASA syslog messages 302013, 106015",)
@@ -59,11 +59,11 @@ class OpenConnectionRefused(Cause):
 
     @classmethod
     def alternatives(cls, story: Refusal) -> list[Alternative]:
+        decide = "gaps in the log's numbers; a Teardown of this connection just after the denial"
+        if story.row.get("product") == "netfilter":  # its events have no numbers
+            decide = "`conntrack -E` that reports lost events; a DESTROY just after the denial"
         return [
-            Alternative(
-                "The Teardown was lost, or logged later than it happened.",
-                "gaps in the log's numbers; a Teardown of this connection just after the denial",
-            ),
+            Alternative("The Teardown was lost, or logged later than it happened.", decide),
             _words.would_decide(story, "The segment came in on another interface."),
         ]
 

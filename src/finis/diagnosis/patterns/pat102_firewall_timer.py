@@ -43,6 +43,7 @@ TIMERS = {
     word(Teardown.IDLE_TIMEOUT_RESET): "idle timer (with reset)",
     word(Teardown.FIN_TIMEOUT): "half-closed timer",
     word(Teardown.SYN_TIMEOUT): "embryonic timer",
+    word(Teardown.SYN_ACK_TIMEOUT): "timer of handshakes the client does not complete",
 }
 
 FIREWALLS = {
@@ -57,6 +58,9 @@ SHARE = 0.5
 def _remedy(ended: str, value_s: float) -> dict[str, str]:
     """What to change about the timer behind this reason.  Keep-alives end no silence of a handshake
     or of a side that has closed."""
+    if ended == word(Teardown.SYN_ACK_TIMEOUT):
+        return {"client": "look why clients do not complete handshakes (END103, PAT302)",
+                **FIREWALLS}  # fmt: skip
     if ended == word(Teardown.SYN_TIMEOUT):
         found = "look why SYNs go unanswered for so long (END102, END103, PAT302)"
         return {"server": found, **FIREWALLS}

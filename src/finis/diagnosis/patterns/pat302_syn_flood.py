@@ -116,7 +116,16 @@ class SynFlood(Pattern):
 
 def _hanging() -> pl.Expr:
     """An attempt that was neither completed nor refused: that is what fills a queue."""
-    by_log = pl.col("teardown").is_in([word(Teardown.SYN_TIMEOUT), word(Teardown.TCP_INTERCEPT)])
+    by_log = pl.col("teardown").is_in(
+        [
+            word(reason)
+            for reason in (
+                Teardown.SYN_TIMEOUT,
+                Teardown.SYN_ACK_TIMEOUT,
+                Teardown.TCP_INTERCEPT,
+            )
+        ]
+    )
     return (
         (pl.col("ended") == word(Ended.UNANSWERED)).fill_null(False)
         | (by_log & ~pl.col("established").fill_null(False) & pl.col("ended").is_null())

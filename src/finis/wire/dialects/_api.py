@@ -48,6 +48,9 @@ class Hosts(NamedTuple):
 
     named: frozenset[str]  # devices they name
     silent: bool  # there are lines that name none, of a kind that never does
+    dated: bool = (
+        True  # some line has a time: without any, its order against other files is unknown
+    )
 
 
 class Dialect(Protocol):

@@ -38,6 +38,7 @@ NAME = "netfilter"
 FIREWALL = Firewall(
     "netfilter",
     idle_s=432_000.0,  # nf_conntrack_tcp_timeout_established
+    unacked_s=300.0,  # nf_conntrack_tcp_timeout_unacknowledged, …_max_retrans
     numbered=False,  # ids are hashes
     states=True,
     messages=("NEW", "DESTROY"),
@@ -77,20 +78,21 @@ ENDS: dict[str, tuple[Teardown, Teardown]] = {
     "NONE": (_T.UNKNOWN, _T.UNKNOWN),
     "SYN_SENT": (_T.SYN_TIMEOUT, _T.SYN_TIMEOUT),
     "SYN_SENT2": (_T.SYN_TIMEOUT, _T.SYN_TIMEOUT),
-    "SYN_RECV": (_T.SYN_TIMEOUT, _T.SYN_TIMEOUT),
+    "SYN_RECV": (_T.SYN_ACK_TIMEOUT, _T.SYN_ACK_TIMEOUT),
     "ESTABLISHED": (_T.IDLE_TIMEOUT, _T.UNKNOWN),
     "FIN_WAIT": (_T.FIN_TIMEOUT, _T.FIN_TIMEOUT),
     "CLOSE_WAIT": (_T.FIN_TIMEOUT, _T.FIN_TIMEOUT),
-    "LAST_ACK": (_T.FIN_TIMEOUT, _T.FIN_TIMEOUT),
+    "LAST_ACK": (_T.LAST_ACK_TIMEOUT, _T.LAST_ACK_TIMEOUT),
     "TIME_WAIT": (_T.FINS, _T.FINS),
     "CLOSE": (_T.RESET_SIDE_UNKNOWN, _T.RESET_SIDE_UNKNOWN),
 }
 OVER = ("TIME_WAIT", "CLOSE")
 _OPENING = ("SYN_SENT", "SYN_SENT2", "SYN_RECV")
 # A FIN sent twice moves the state as the other side's would (sFW → sLA): what the states of a close
-# say is implied.  Stated are a RST, a command, and a timer that ran out before any close.
+# say is implied.  Stated are a RST, a command, and a timer that ran out before any close: of open
+# connections there are several, so that the one last logged must tell (`tracking.lives`).
 _STATED = frozenset((_T.RESET_SIDE_UNKNOWN, _T.ADMIN))
-_STATED_BY_TIMER = frozenset((_T.IDLE_TIMEOUT, _T.SYN_TIMEOUT))
+_STATED_BY_TIMER = frozenset((_T.SYN_TIMEOUT, _T.SYN_ACK_TIMEOUT))
 
 
 def _event(kind: str, rest: str) -> tuple[Row, str | None, str | None]:
@@ -134,6 +136,8 @@ def _tell(
     gone = kind == "DESTROY"
     what = EventKind.TEARDOWN if gone else EventKind.ENDED if state in OVER else EventKind.STATE
     put(row, kind=word(what), reason=state, teardown_side=None)
+    if what is EventKind.STATE and timer is not None:
+        put(row, duration_s=float(timer))
     if state is None:  # kernels before 5.11 print none when they remove an entry
         if gone and "USERSPACE" in flags:
             put(row, reason="deleted by command", teardown=word(_T.ADMIN), certainty="stated")
@@ -149,6 +153,10 @@ def _tell(
             why, told = _T.UNKNOWN, f"{timer} s before its timer"
         else:
             told = "its timer ran out"
+            if state == "ESTABLISHED" and unanswered:
+                # Picked up in mid-connection, the other direction never seen: the timer is that of
+                # unacknowledged data (nf_conntrack_tcp_packet), 300 s at most.
+                why, told = _T.UNACKED_TIMEOUT, "unreplied, its timer ran out"
         put(row, reason=f"{state}, {told}")
     elif state == "CLOSE" and gone and unanswered:
         # The entry goes at once if a RST is all that follows a SYN.
@@ -217,6 +225,8 @@ _DATED = regex(
     r"[ \t]*(?:<\d{1,3}>)?"
     r"\[([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\][ \t]?"
 )
+# dmesg --time-format iso: a comma before the microseconds, and no host.
+_ISO = regex(r"[ \t]*(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{6}[+-]\d\d:\d\d)[ \t]")
 _KMSG = regex(r"\d{1,4},\d{1,12},\d{1,18},[^;]{1,64};")
 _UNIX = regex(r"(\d{9,11})\.(\d{1,9}) (\S{1,255}) ")
 _REPEATED = regex(r"message repeated (\d{1,6}) times: \[ ?")
@@ -234,6 +244,10 @@ WATCHED = frozenset(("audit", "monitor", "test"))
 STATELESS = frozenset(("invalid", "notsyn", "stateless", "untracked"))
 SPOOFED = frozenset(("spoof", "spoofed", "spoofing", "rpfilter", "martian", "bogon"))
 LIMITED = frozenset(("limit", "limited", "flood", "ratelimit", "connlimit", "synflood"))
+# What conntrack itself says with nf_conntrack_log_invalid: a check that the packet failed.  What
+# becomes of it the rules say, of "ignored" ones that nothing does.
+_CHECKED = regex(r"(?:^|\s)nf_ct_\w{1,16}: ")
+_A_CHECK = "a check of conntrack that a packet failed, which drops nothing: kept as an observation"
 _NOT_A_VERDICT = "log rule whose prefix says neither drop nor accept: kept as an observation"
 # VyOS and EdgeOS: [ruleset-number-D], [ruleset-default-A]
 _VYOS = regex(r"-(?:default|\d{1,7})-([ADR])\]")
@@ -244,6 +258,8 @@ _SPLIT = regex(r"[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])")
 def verdict(prefix: str) -> tuple[EventKind, str | None]:
     """What a prefix says of its packets: denied (and by what kind of rule), permitted, or nothing
     (`EventKind.CONTEXT`)."""
+    if _CHECKED.search(prefix):
+        return EventKind.CONTEXT, None
     words = {text.lower() for text in _SPLIT.split(prefix) if text}
     words |= {text.lower() for text in re.split(r"[^A-Za-z0-9]+", prefix) if text}
     denied, allowed = bool(words & DENIED), bool(words & ALLOWED)
@@ -267,7 +283,9 @@ def _packet(prefix: str, ins: str, outs: str, rest: str) -> tuple[Row, str | Non
     """The row of a logged packet without header columns, and what is wrong with it."""
     what, denial = verdict(prefix)
     row = blank(what, None)
-    problem = _NOT_A_VERDICT if what is EventKind.CONTEXT else None
+    problem = None
+    if what is EventKind.CONTEXT:
+        problem = _A_CHECK if _CHECKED.search(prefix) else _NOT_A_VERDICT
     inner = _INNER.search(rest)
     outer = _OPTIONS.sub("", rest[: inner.start()] + " " if inner else rest)
     found = dict(reversed(_FIELD.findall(outer)))  # the first of each name
@@ -297,7 +315,7 @@ def _packet(prefix: str, ins: str, outs: str, rest: str) -> tuple[Row, str | Non
             put(row, initiator="a")
         if denial == "policy" and flags and flags != "SYN" and "REJECT" not in prefix.upper():
             # A rule for new connections, met by a segment that only an old one may carry.  One
-            # that rejects does so on purpose: it ends the connection.
+            # that rejects may do so on purpose, to end the connection: its history tells.
             put(row, denial_kind="state")
     return row, problem
 
@@ -357,6 +375,8 @@ def _split(text: str) -> tuple[str, str, bool]:
         if (m := _SECONDS.match(prefix)) is not None:
             prefix = prefix[m.end() :]
         return header, prefix, boot
+    if (m := _ISO.match(text)) is not None:
+        return m[1], text[m.end() :], False
     if (m := _SECONDS.match(text)) is not None:
         return "", text[m.end() :], True
     if (m := _syslog.STAMP.search(text)) is not None:  # ulogd: stamp, host, prefix
@@ -488,18 +508,19 @@ def hosts(head: bytes) -> Hosts:
     source = Source(0, "", Points(), "")
     reader = _Reader(source, Reading(UTC))
     named: set[str] = set()
-    silent = False
+    silent = dated = False
     for line in head.decode("utf-8", "replace").split("\n")[:_HEAD_LINES]:
         text = line.strip()
         row = reader.line(1, text[: _syslog.LONGEST]) if text else None
         if row is None:
             continue
+        dated = dated or row[COLUMNS.index("ts")] is not None
         device = row[COLUMNS.index("device")]
         if device == reader.headers.fallback:
             silent = True
         else:
             named.add(device)
-    return Hosts(frozenset(named), silent and not named)
+    return Hosts(frozenset(named), silent and not named, dated)
 
 
 def _prefixes(lines: list[tuple[int, str]]) -> Iterator[str]:
