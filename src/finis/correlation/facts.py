@@ -377,6 +377,8 @@ def _unacked(pick: Picker, own: Array, side: int) -> tuple[Array, Array, Array]:
     sane = left < WRAP // 2
     left = np.maximum(0, left - fin - syn)
     number, aborted = _rst_ack(pick, own, 1 - side)
+    if not aborted.any():
+        return left, np.zeros_like(left), known & sane
     beyond = (number.astype(np.int64) - una.astype(np.int64)) % WRAP - syn
     by_rst = np.where(aborted & (beyond <= left + fin), np.clip(beyond, 0, left), 0)
     return left - by_rst, by_rst, known & sane
@@ -386,11 +388,12 @@ def _past_fin(pick: Picker, own: Array, side: int) -> tuple[Array, Array]:
     """Payload bytes of a side that the peer's FIN does not acknowledge: the peer had not received
     them when it closed, wherever the capture was taken; and where that is known."""
     nxt, number = pick.side("nxt", own, side), pick.side("fin_ack", own, 1 - side)
-    left = (nxt.astype(np.int64) - number.astype(np.int64)) % WRAP
+    left = nxt - number  # modulo 2^32, as both are u4
+    left[left >= WRAP // 2] = 0
+    left[(left > 0) & (pick.side("fin_ns", own, side) != 0)] -= 1
     closed = pick.side("fin_ns", own, 1 - side) != 0
     known = closed & (pick.side("nxt_known", own, side) == 1) & (number != 0)
-    sane = left < WRAP // 2
-    return np.where(sane, np.maximum(0, left - (pick.side("fin_ns", own, side) != 0)), 0), known
+    return left.astype(np.int64), known
 
 
 def _protocol(pick: Picker, own: Array, side: int, has: Array) -> Column:
