@@ -127,3 +127,29 @@ def test_numbers_that_are_no_sequence_tell_of_no_loss() -> None:
         assert tables.denials["product"].to_list() == ["x"]
     assert "lines are missing" in str(whys[0])
     assert whys[1] is None
+
+
+def test_a_rst_in_the_handshake_is_told_by_the_state_before_it() -> None:
+    half = {"teardown": "syn-ack-timeout"}
+    lines = [built(0, 7), state(1, "SYN_RECV", **half), state(2, "CLOSE")]
+    assert rows(track(lines).connections, "teardown") == ["handshake-reset"]
+    done = [built(0, 7), state(1, "SYN_RECV", **half), state(1.5, "ESTABLISHED"), state(2, "CLOSE")]
+    assert rows(track(done).connections, "teardown") == ["reset-side-unknown"]
+
+
+def test_of_states_out_of_order_the_later_one_counts() -> None:
+    half = state(1, "SYN_RECV", teardown="syn-ack-timeout")
+    lines = [built(0, 7), state(1.5, "ESTABLISHED"), half, state(2, "CLOSE")]
+    assert rows(track(lines).connections, "teardown", "reason") == [
+        ("reset-side-unknown", "CLOSE after ESTABLISHED")
+    ]
+
+
+def test_an_idle_timeout_is_held_against_the_idle_timer_alone() -> None:
+    idle = {"teardown": "idle-timeout", "reason": "ESTABLISHED, its timer ran out"}
+    early = [built(0, 7), state(1, "ESTABLISHED", teardown="idle-timeout", duration_s=432_000.0),
+             gone(355, **idle)]  # fmt: skip
+    assert rows(track(early).connections, "teardown") == ["unacked-timeout"]
+    other = [built(0, 7), state(1, "SYN_RECV", teardown="syn-ack-timeout", duration_s=60.0),
+             gone(10, **idle)]  # fmt: skip
+    assert rows(track(other).connections, "teardown") == ["idle-timeout"]

@@ -222,9 +222,11 @@ class Lives:
                 return None  # a late segment moved an entry whose connection is over
             number, old = self._adopted(device, event, real, row)
         if row[KIND] != _ENDED:
-            said = tuple(row[column] for column in _SAID)
-            device.states[number] = (*said, seconds(row[DURATION_S]), at)
-            return None
+            known = device.states.get(number)
+            if known is None or known[_SINCE] is None or at is None or at >= known[_SINCE]:
+                said = tuple(row[column] for column in _SAID)
+                device.states[number] = (*said, seconds(row[DURATION_S]), at)
+            return None  # else a line out of order: a later state was logged before it
         when = (device.now or 0) if at is None else at
         device.counts.teardowns += 1
         if device.torn_since is None:
@@ -387,7 +389,7 @@ def _by_its_timer(
     if said is None or at is None or row[TEARDOWN] != _IDLE:
         return row
     timer_s, since = said[_TIMER], said[_SINCE]
-    if timer_s is None or since is None:
+    if timer_s is None or since is None or said[_SAID.index(TEARDOWN)] != _IDLE:
         return row
     if at - since >= (timer_s - 1) * SECOND:
         return _replaced(row, {CERTAINTY: "stated"}) if timer_s <= unacked_s else row
