@@ -389,7 +389,8 @@ def _by_its_timer(
     if said is None or at is None or row[TEARDOWN] != _IDLE:
         return row
     timer_s, since = said[_TIMER], said[_SINCE]
-    if timer_s is None or since is None or said[_SAID.index(TEARDOWN)] != _IDLE:
+    same = said[0] == (row[REASON] or "").partition(",")[0]  # else its timer was another
+    if timer_s is None or since is None or not same:
         return row
     if at - since >= (timer_s - 1) * SECOND:
         return _replaced(row, {CERTAINTY: "stated"}) if timer_s <= unacked_s else row
