@@ -802,6 +802,8 @@ def test_drop_names_are_sorted_into_groups() -> None:
             "ICMP “port unreachable” (type 3 code 3) from ",
         ),
         ({"flags": "ICMP 0", "src_h": "2001:db8::1"}, "refused ICMP type 0 from [2001:db8::1]"),
+        ({"flags": "ICMP ABCD"}, "refused ICMP ABCD from "),
+        ({"flags": "ICMP 3/x"}, "refused ICMP 3/x from "),
         ({"flags": "ICMP 8"}, "refused ICMP “echo request” (type 8) from "),
         ({"dst_h": None, "dst_p": None, "msg_id": "313001"}, " to the firewall itself "),
         ({"flags": "", "proto": None}, "The firewall refused a packet from "),

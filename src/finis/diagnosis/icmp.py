@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from finis.lazily import regex
+
 # (type, code) in words: RFC 792, RFC 1122 §3.2.2.1, RFC 1812 §5.2.7.1; RFC 4443 §3.
 V4 = {
     (0, 0): "echo reply", (3, 0): "network unreachable", (3, 1): "host unreachable",
@@ -21,6 +25,7 @@ V6 = {
     (136, 0): "neighbour advertisement",
 }  # fmt: skip
 
+_FLAGS = regex(r"ICMP (\d{1,9})(?:/(\d{1,9}))?", re.ASCII)
 _ONE_CODE = (0, 8, 13, 14, 128, 129)  # types of which there is only code 0
 
 
@@ -34,10 +39,10 @@ def word(kind: int, code: int, v6: bool) -> str:
 def of_flags(flags: str | None, v6: bool) -> str | None:
     """``ICMP “echo reply” (type 0)`` of the type and code that a log's `flags` tell (``ICMP 0``);
     None of other flags."""
-    name, _, numbers = (flags or "").partition(" ")
-    if name != "ICMP":
+    told = _FLAGS.fullmatch(flags or "")
+    if told is None:
         return None
-    kind, _, code = numbers.partition("/")
+    kind, code = told[1], told[2]
     if code:
         known, plain = (V6 if v6 else V4).get((int(kind), int(code))), f"type {kind} code {code}"
     else:
