@@ -208,6 +208,9 @@ class EventKind(IntEnum):
     ENDED = 15  # it is over, though the firewall keeps its entry for a while: a Teardown follows
 
 
+ICMP_PROTOCOLS = ("icmp", "icmp6")  # as `proto` of events and denials names them
+
+
 @dataclass(frozen=True, slots=True)
 class Firewall:
     """What is known of a make of firewall, as far as it changes what its log proves."""

@@ -31,9 +31,16 @@ _ONE_CODE = (0, 8, 13, 14, 128, 129)  # types of which there is only code 0
 
 def word(kind: int, code: int, v6: bool) -> str:
     """``host unreachable (type 3 code 1)``, ``type 3 code 99``."""
-    known = (V6 if v6 else V4).get((kind, code))
-    plain = f"type {kind} code {code}"
+    known, plain = _named(kind, code, v6)
     return f"{known} ({plain})" if known else plain
+
+
+def _named(kind: int, code: int | None, v6: bool) -> tuple[str | None, str]:
+    """What it is, if that is known, and its numbers."""
+    names = V6 if v6 else V4
+    if code is None:
+        return names.get((kind, 0)) if kind in _ONE_CODE else None, f"type {kind}"
+    return names.get((kind, code)), f"type {kind} code {code}"
 
 
 def of_flags(flags: str | None, v6: bool) -> str | None:
@@ -42,10 +49,5 @@ def of_flags(flags: str | None, v6: bool) -> str | None:
     told = _FLAGS.fullmatch(flags or "")
     if told is None:
         return None
-    kind, code = told[1], told[2]
-    if code:
-        known, plain = (V6 if v6 else V4).get((int(kind), int(code))), f"type {kind} code {code}"
-    else:
-        known, plain = (V6 if v6 else V4).get((int(kind), 0)), f"type {kind}"
-        known = known if int(kind) in _ONE_CODE else None
+    known, plain = _named(int(told[1]), None if told[2] is None else int(told[2]), v6)
     return f"ICMP “{known}” ({plain})" if known else f"ICMP {plain}"

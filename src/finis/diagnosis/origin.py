@@ -8,7 +8,7 @@ without a connection.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from finis.diagnosis import facts, telling
 from finis.diagnosis.cause import Alternative, Claim
@@ -20,32 +20,45 @@ if TYPE_CHECKING:
 _UNKNOWN = "TTL and IP ID of the RST against those of the {host}'s other segments"
 
 
-def alien(story: Story, side: Side) -> bool:
-    """Does the RST's TTL differ from those of the host's other segments, as in `facts.Half`?"""
-    ttls = _ttls(story, side)
-    if ttls is None:
-        return False
-    own, low, high = ttls
-    return not low - facts.TTL_STEP <= own <= high + facts.TTL_STEP
+class Ttls(NamedTuple):
+    """Of a side's first RST, and the lowest and highest of its other segments."""
+
+    own: int
+    low: int
+    high: int
+
+    @property
+    def usual(self) -> str:
+        """``64``, ``60 to 64``: of the other segments."""
+        return f"{self.low}" if self.low == self.high else f"{self.low} to {self.high}"
+
+    @property
+    def alien(self) -> bool:
+        """Does the RST's differ from the others, as in `facts.Half.alien_rst_ttl`?"""
+        return not self.low - facts.TTL_STEP <= self.own <= self.high + facts.TTL_STEP
 
 
-def _ttls(story: Story, side: Side) -> tuple[int, int, int] | None:
-    """Of the side's first RST, and the lowest and highest of its other segments."""
+def ttls(story: Story, side: Side) -> Ttls | None:
+    """None where one of them is not known."""
     own, low, high = (
         telling.column(story, side, name) for name in ("rst_ttl", "ttl_min", "ttl_max")
     )
-    return (own, low, high) if own and low and high else None
+    return Ttls(own, low, high) if own and low and high else None
+
+
+def alien(story: Story, side: Side) -> bool:
+    """Is the RST's TTL known, and not the host's?"""
+    seen = ttls(story, side)
+    return seen is not None and seen.alien
 
 
 def compared(story: Story, side: Side) -> list[Claim]:
     """The difference that was seen, if there is one."""
-    ttls = _ttls(story, side)
+    seen = ttls(story, side)
     found = story.find(Role.RST, side)
-    if found is None or ttls is None or not alien(story, side):
+    if found is None or seen is None or not seen.alien:
         return []
-    own, low, high = ttls
-    usual = f"{low}" if low == high else f"{low} to {high}"
-    text = f"That RST has TTL {own}, the {telling.role(side)}'s other segments {usual}"
+    text = f"That RST has TTL {seen.own}, the {telling.role(side)}'s other segments {seen.usual}"
     numbers = _ip_ids(found)
     if numbers:
         least, most = min(numbers), max(numbers)
@@ -67,15 +80,13 @@ def _ip_ids(found: Found) -> list[int]:
 def deciding(story: Story, side: Side) -> str:
     """What would tell the host from a device that answers in its name, beyond what was seen."""
     host = telling.role(side)
-    ttls = _ttls(story, side)
-    if ttls is None:
+    seen = ttls(story, side)
+    if seen is None:
         return _UNKNOWN.format(host=host)
-    own, low, high = ttls
-    usual = f"{low}" if low == high else f"{low} to {high}"
-    speaks = "for it" if alien(story, side) else "against a device elsewhere on the path"
+    speaks = "for it" if seen.alien else "against a device elsewhere on the path"
     return (
-        f"its TTL {own} beside {usual} of the {host}'s other segments speaks {speaks}; a capture "
-        f"at the {host}: there such a RST does not leave"
+        f"its TTL {seen.own} beside {seen.usual} of the {host}'s other segments speaks {speaks}; "
+        f"a capture at the {host}: there such a RST does not leave"
     )
 
 

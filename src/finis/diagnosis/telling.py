@@ -152,12 +152,22 @@ def fin(story: Story, side: Side, ordinal: str = "closed") -> list[Claim]:
             lag = between(pair[0], pair[1])
             shown.append(pair[1].proof)
             text += f" {span(lag)} later" if lag is not None and lag > 0 else ""
-        elif (reset := together(story, (Role.FIN, side), (Role.RST, Side(1 - side)))) is not None:
-            shown.append(reset[1].proof)
+        elif (reset := _reset_that_acks(story, side)) is not None:
+            shown.append(reset.proof)
             text += " by the RST itself"
     elif acked is not None:
         text += "; no acknowledgement of it is in the capture"
     return [Claim(text + ".", tuple(shown))]
+
+
+def _reset_that_acks(story: Story, side: Side) -> Found | None:
+    """The peer's RST, if its ACK covers the side's FIN."""
+    both = together(story, (Role.FIN, side), (Role.RST, Side(1 - side)))
+    if both is None or not has(both[1], Flag.ACK):
+        return None
+    closing, reset = (found.segment for found in both)
+    beyond = int(closing["seq"]) + int(closing["payload_len"]) + 1
+    return both[1] if int(reset["ack"]) == beyond % _MOD else None
 
 
 def fin_gap(story: Story, earlier: Side) -> list[Claim]:
@@ -232,6 +242,13 @@ def rst(story: Story, side: Side) -> list[Claim]:
         shown = (*shown, answered.proof)
         text += f"; it follows the segment it answers by {span(lag)}" if lag is not None else ""
     return [Claim(text + ".", shown, rule)]
+
+
+def fins_and_rsts(story: Story) -> list[Claim]:
+    """How each side ended it."""
+    return [
+        claim for side in (Side.ORIG, Side.RESP) for claim in (*fin(story, side), *rst(story, side))
+    ]
 
 
 def _abort_form(story: Story, found: Found) -> str:

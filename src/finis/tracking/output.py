@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from finis.tables import DENIAL_FACTS, DENIALS, LOG_CONNECTIONS, polars_schema
-from finis.terms import Teardown, word
+from finis.terms import ICMP_PROTOCOLS, Teardown, word
 from finis.tracking.columns import CHUNK, Rows
 from finis.tracking.eventrow import (
     A_H,
@@ -60,14 +60,13 @@ NOW = (
 )  # fmt: skip
 REFUSED = polars_schema(DENIALS) | polars_schema(DENIAL_FACTS)
 STILL_OPEN = word(Teardown.STILL_OPEN)
-_ICMP = ("icmp", "icmp6")
 
 
 def refusal_kind(kind: Any, proto: Any, denial_kind: Any) -> tuple[str, Any]:
     """(kind of the denial, protocol to show) of an event that refuses a packet."""
     said = "icmp" if kind == "icmp" else denial_kind
     if said is None or said == "state":  # an ICMP message has no state of its own
-        said = "icmp" if proto in _ICMP else said or "other"
+        said = "icmp" if proto in ICMP_PROTOCOLS else said or "other"
     # The protocol of the packet that an ICMP error quotes is not the one refused.
     return said, "icmp" if said == "icmp" else proto
 

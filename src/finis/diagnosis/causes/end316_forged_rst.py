@@ -43,7 +43,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from finis.diagnosis import facts, missing, telling
+from finis.diagnosis import facts, missing, origin, telling
 from finis.diagnosis.cause import Alternative, Cause, Claim
 from finis.diagnosis.causes._aborts import guessed
 from finis.terms import Confidence, Harm, Role, Side, word
@@ -140,14 +140,9 @@ class ForgedRst(Cause):
                         "beyond all that had been sent by then."
                     )
                     claims.append(Claim(text, shown, "RFC 5961 §3.2"))
-            ttl, low = (
-                telling.column(story, side, "rst_ttl"),
-                telling.column(story, side, "ttl_min"),
-            )
-            high = telling.column(story, side, "ttl_max")
-            if ttl and low and high and not low - 2 <= ttl <= high + 2:
-                usual = f"{low}" if low == high else f"{low} to {high}"
-                text = f"That RST has TTL {ttl}, the other segments of the host {usual}."
+            ttls = origin.ttls(story, side)
+            if ttls is not None and ttls.alien:
+                text = f"That RST has TTL {ttls.own}, the other segments of the host {ttls.usual}."
                 claims.append(Claim(text, shown))
             beyond = telling.column(story, side, "data_after_rst_s")
             own = story.row.get("reset_by") == word(side)

@@ -114,6 +114,4 @@ class TlsFatalAlert(Cause):
                 )
                 shown = telling.proofs(story, Role.ALERT, side)
                 claims.append(Claim(text, shown, "RFC 8446 §6.2"))
-        for side in (Side.ORIG, Side.RESP):
-            claims += [*telling.fin(story, side), *telling.rst(story, side)]
-        return claims
+        return [*claims, *telling.fins_and_rsts(story)]

@@ -89,9 +89,7 @@ class TlsHandshakeUnfinished(Cause):
                 "complete that is a refusal, likely."
             )
             claims.append(Claim(text, shown, "RFC 8446 §6.2"))
-        for side in (Side.ORIG, Side.RESP):
-            claims += [*telling.fin(story, side), *telling.rst(story, side)]
-        return claims
+        return [*claims, *telling.fins_and_rsts(story)]
 
     @classmethod
     def alternatives(cls, story: Story) -> list[Alternative]:

@@ -77,9 +77,7 @@ class TlsRecordCut(Cause):
                 )
                 shown = telling.proofs(story, Role.LAST_DATA, side)
                 claims.append(Claim(text, shown, "RFC 8446 §5.1"))
-        for side in (Side.ORIG, Side.RESP):
-            claims += [*telling.fin(story, side), *telling.rst(story, side)]
-        return claims
+        return [*claims, *telling.fins_and_rsts(story)]
 
     @classmethod
     def alternatives(cls, story: Story) -> list[Alternative]:

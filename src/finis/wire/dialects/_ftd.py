@@ -10,7 +10,7 @@ not believed.  ConnectionID is Snort's, not the number of 302013: left out.
 from __future__ import annotations
 
 from finis.lazily import regex
-from finis.terms import EventKind, Teardown, word
+from finis.terms import ICMP_PROTOCOLS, EventKind, Teardown, word
 from finis.wire.dialects import _events
 from finis.wire.dialects._events import AT, Row, Values, put
 
@@ -102,7 +102,7 @@ def _ends(row: Row, found: dict[str, str], values: Values) -> None:
     """Addresses, interfaces and ports; of ICMP its type and code."""
     put(row, a_if=found.get("IngressInterface"), b_if=found.get("EgressInterface"))
     proto = row[AT["proto"]]
-    icmp = proto in ("icmp", "icmp6")
+    icmp = proto in ICMP_PROTOCOLS
     for side, address, port in (("a", "SrcIP", "SrcPort"), ("b", "DstIP", "DstPort")):
         row[AT[side + "_h"]], good = values.host(found.get(address, "to"))
         number = None if icmp else values.port(found.get(port, ""))

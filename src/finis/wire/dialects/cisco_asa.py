@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from finis.lazily import regex
-from finis.terms import EventKind, Firewall, Teardown, word
+from finis.terms import ICMP_PROTOCOLS, EventKind, Firewall, Teardown, word
 from finis.wire.dialects import _events, _ftd, _rows
 from finis.wire.dialects._events import AT, Fields, Row, get, put
 from finis.wire.dialects._program import Fast
@@ -142,7 +142,6 @@ PORTS = {
 
 # --- what the texts alone do not say -------------------------------------------------------------
 
-_ICMP = ("icmp", "icmp6")
 _TYPE = regex(r"(?:type\W{0,3})?(\d{1,3})(?!\d)(?:\W{1,3}code\W{0,3}(\d{1,3})(?!\d))?")
 
 _DIRECTION, _INITIATOR, _A_IF, _B_IF = (
@@ -190,7 +189,8 @@ def _syn(row: Row, fields: Fields) -> None:
 
 def _icmp_kind(row: Row, fields: Fields) -> None:
     """Type and code of an ICMP message, wherever the text has them."""
-    said = fields.get("icmp") or (get(row, "reason") if get(row, "proto") in _ICMP else None)
+    told = get(row, "reason") if get(row, "proto") in ICMP_PROTOCOLS else None
+    said = fields.get("icmp") or told
     m = _TYPE.match(said or "")
     if m is not None:
         put(row, flags=_events.icmp_kind(m[1], m[2] or fields.get("code")))

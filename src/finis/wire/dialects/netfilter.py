@@ -23,7 +23,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from finis.lazily import regex
-from finis.terms import EventKind, Firewall, Teardown, word
+from finis.terms import ICMP_PROTOCOLS, EventKind, Firewall, Teardown, word
 from finis.wire.dialects import _syslog
 from finis.wire.dialects._api import BATCH, Events, Hosts
 from finis.wire.dialects._events import COLUMNS, Row, blank, icmp_kind, put
@@ -293,7 +293,7 @@ def _packet(prefix: str, ins: str, outs: str, rest: str) -> tuple[Row, str | Non
     if what is EventKind.DENY:
         put(row, denial_kind=denial)
     proto = _fill(row, found, outer)
-    if proto in ("icmp", "icmp6"):
+    if proto in ICMP_PROTOCOLS:
         told = f"ICMP type {found.get('TYPE', '?')}, code {found.get('CODE', '?')}"
         put(row, reason=told)
         if found.get("TYPE", "").isdecimal():
